@@ -1,0 +1,17 @@
+import { Command } from "commander";
+
+/** Options that every command has. */
+export interface CommonOptions {
+  readonly json?: true;
+  readonly verbose?: true;
+}
+
+/** An empty command with the options every command has, and examples under its help. */
+export function baseCommand(name: string, summary: string, examples: readonly string[]): Command {
+  const lines = examples.map((example) => `  $ tfjs-to-onnx ${example}`);
+  return new Command(name)
+    .description(summary)
+    .option("--json", "print only JSON on stdout")
+    .option("--verbose", "show stack traces of errors")
+    .addHelpText("after", `\nExamples:\n${lines.join("\n")}`);
+}

@@ -1,0 +1,8 @@
+#!/usr/bin/env node
+import { main } from "./main.ts";
+
+const code = await main(process.argv.slice(2));
+// A runtime's worker or a WebAssembly tier-up may hold a finished process: leave once stdout is flushed.
+process.stdout.write("", () => {
+  process.stderr.write("", () => process.exit(code));
+});

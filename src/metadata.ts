@@ -1,0 +1,41 @@
+/**
+ * What a model says of its own use. The trainer puts it into model.json (`userDefinedMetadata.recognizer`), the exporter
+ * copies it into the ONNX file's `metadata_props` under {@link RECOGNIZER_KEY} as JSON, and `infer` obeys it.
+ */
+export interface Recognizer {
+  readonly version: 1;
+  readonly input: ImageInput;
+  readonly output: ClassOutput | SequenceOutput;
+}
+
+/** How to turn a picture into the model's input tensor. */
+export interface ImageInput {
+  readonly kind: "image";
+  /** Pixels; a null width keeps the picture's aspect ratio. */
+  readonly height: number;
+  readonly width: number | null;
+  readonly channels: 1 | 3;
+  /** Values that black and white become, e.g. [0, 1] or [-1, 1]. */
+  readonly range: readonly [number, number];
+  /**
+   * `mnist`: ink found whatever its polarity, scaled into the central 20 x 20 box, centred by mass, light on dark.
+   * `stretch`: resized to height x width as it is. `line`: ink light on dark, resized to the height, padded right.
+   */
+  readonly fit: "mnist" | "stretch" | "line";
+}
+
+/** Output [N, classes]: probabilities, or logits that want a softmax. */
+export interface ClassOutput {
+  readonly kind: "classes";
+  readonly labels: readonly string[];
+  readonly activation: "softmax" | "logits";
+}
+
+/** Output [N, T, characters + 1] for CTC decoding; the blank is the last class. */
+export interface SequenceOutput {
+  readonly kind: "ctc";
+  readonly characters: readonly string[];
+  readonly activation: "softmax" | "logits";
+}
+
+export const RECOGNIZER_KEY = "tfjs-to-onnx.recognizer";

@@ -1,0 +1,40 @@
+/** Array type that holds each element type; float16 as raw bits, bool as 0 and 1. */
+export interface TensorData {
+  readonly float32: Float32Array;
+  readonly float64: Float64Array;
+  readonly float16: Uint16Array;
+  readonly int8: Int8Array;
+  readonly uint8: Uint8Array;
+  readonly int16: Int16Array;
+  readonly uint16: Uint16Array;
+  readonly int32: Int32Array;
+  readonly uint32: Uint32Array;
+  readonly int64: BigInt64Array;
+  readonly uint64: BigUint64Array;
+  readonly bool: Uint8Array;
+  readonly string: readonly string[];
+}
+
+export type DType = keyof TensorData;
+
+/** A dense tensor, row-major: `data.length` is the product of `dims`. */
+export type Tensor = {
+  readonly [D in DType]: {
+    readonly dtype: D;
+    readonly dims: readonly number[];
+    readonly data: TensorData[D];
+  };
+}[DType];
+
+/** Number of elements of a tensor of shape `dims`; 1 for a scalar. */
+export function sizeOf(dims: readonly number[]): number {
+  return dims.reduce((size, dim) => size * dim, 1);
+}
+
+/** A float32 tensor. @throws {RangeError} when data and dims disagree. */
+export function float32(data: Float32Array, dims: readonly number[]): Extract<Tensor, { dtype: "float32" }> {
+  if (data.length !== sizeOf(dims)) {
+    throw new RangeError(`${data.length} values do not fill a tensor of shape [${dims.join(", ")}]`);
+  }
+  return { dtype: "float32", dims, data };
+}
