@@ -1,0 +1,81 @@
+import type { Tensor } from "../../tensor.ts";
+
+/** A weight as stored, dequantised: float32 for every floating dtype, int32 or bool otherwise. */
+export type Weight = Extract<Tensor, { dtype: "float32" | "int32" | "bool" }>;
+
+/** Serialized configuration in Keras 2's form: snake_case keys, as tfjs-layers itself writes it. */
+export type Config = Readonly<Record<string, unknown>>;
+
+/** One of the tensors that one call of a layer gave. */
+export interface TensorRef {
+  /** Name of a layer of the same model. */
+  readonly layer: string;
+  /** Which of the layer's calls (0-based); shared layers have several. */
+  readonly call: number;
+  /** Which of the call's output tensors (0-based). */
+  readonly tensor: number;
+}
+
+/** One application of a layer to tensors: a Keras inbound node. */
+export interface Call {
+  readonly inputs: readonly TensorRef[];
+  /** Keyword arguments, e.g. `initial_state` or `constants` given as tensors. */
+  readonly kwargs: Readonly<Record<string, CallArgument>>;
+}
+
+export type CallArgument =
+  | { readonly kind: "tensors"; readonly refs: readonly TensorRef[] }
+  | { readonly kind: "value"; readonly value: unknown };
+
+export interface LayerSpec {
+  readonly name: string;
+  readonly className: string;
+  readonly config: Config;
+  /** Where the layer is applied; none for an InputLayer, and for layers that nothing calls. */
+  readonly calls: readonly Call[];
+  /** Set when the layer is itself a model (Sequential, Functional, Model): its own graph. */
+  readonly model: ModelSpec | null;
+}
+
+/** A model as a graph of layers, whichever way it was written: a Sequential is a chain of calls. */
+export interface ModelSpec {
+  readonly name: string;
+  /** In an order in which every layer comes after those whose calls it uses (checked: no cycle). */
+  readonly layers: readonly LayerSpec[];
+  readonly inputs: readonly TensorRef[];
+  readonly outputs: readonly TensorRef[];
+}
+
+/**
+ * The weights of one layer, by the names the layer's class gives them (`kernel`, `recurrent_kernel`, `moving_mean`),
+ * whatever prefixes, cell names or suffixes (`:0`) the file's dialect adds.
+ */
+export interface LayerWeights {
+  /** @throws {ModelFormatError} when the weight is missing or its shape is not `dims` (null: any size). */
+  get(name: string, dims?: readonly (number | null)[]): Weight;
+  has(name: string): boolean;
+  /** Weights of a wrapped layer or cell, e.g. `within("forward_lstm")`, `within("cell_0")`. */
+  within(child: string): LayerWeights;
+}
+
+/** A TF.js LayersModel, read and checked: everything the converters need, whatever the dialect of the file. */
+export interface LayersSource {
+  readonly kind: "layers";
+  readonly model: ModelSpec;
+  /** Weights of a layer, by its path through nested models: `["encoder", "conv1"]`. */
+  weightsOf(path: readonly string[]): LayerWeights;
+  /** `generatedBy`, `convertedBy` and `userDefinedMetadata` of the file. */
+  readonly generatedBy: string | null;
+  readonly convertedBy: string | null;
+  readonly metadata: Readonly<Record<string, unknown>>;
+  /** Sum of the sizes of all weights. */
+  readonly parameters: number;
+}
+
+/** The parts of a model.json and its weights, as `tf.io.ModelArtifacts` has them; whatever came from outside is untrusted. */
+export interface RawModel {
+  /** The parsed model.json (or an equal object made from `tf.io.ModelArtifacts`). */
+  readonly manifest: unknown;
+  /** All weight bytes in the manifest's order, or null when the model has none. */
+  readonly weights: Uint8Array | null;
+}
