@@ -1,0 +1,110 @@
+import type { GraphBuilder } from "./onnx/builder.ts";
+import { float, int } from "./onnx/graph.ts";
+import type { Value } from "./onnx/value.ts";
+
+/** The activations of TF.js by their serialized names. */
+export const ACTIVATIONS = [
+  "linear",
+  "relu",
+  "relu6",
+  "elu",
+  "selu",
+  "sigmoid",
+  "hard_sigmoid",
+  "softplus",
+  "softsign",
+  "tanh",
+  "softmax",
+  "log_softmax",
+  "gelu",
+  "gelu_new",
+  "mish",
+  "swish",
+] as const;
+
+export type Activation = (typeof ACTIVATIONS)[number] | "hard_sigmoid_keras3";
+
+/**
+ * Append an activation over the last axis (softmax, log_softmax) or elementwise.
+ * Source: tfjs-layers/src/activations.ts.
+ */
+export function applyActivation(graph: GraphBuilder, activation: Activation, input: Value): Value {
+  switch (activation) {
+    case "linear":
+      return input;
+    case "relu":
+      return graph.unary("Relu", input);
+    case "relu6":
+      return clip(graph, input, 0, 6);
+    case "elu":
+      return graph.unary("Elu", input);
+    case "selu":
+      return graph.unary("Selu", input);
+    case "sigmoid":
+      return graph.unary("Sigmoid", input);
+    case "hard_sigmoid":
+      return graph.unary("HardSigmoid", input, { alpha: float(0.2), beta: float(0.5) });
+    case "hard_sigmoid_keras3":
+      return graph.unary("HardSigmoid", input, { alpha: float(1 / 6), beta: float(0.5) });
+    case "softplus":
+      return graph.unary("Softplus", input);
+    case "softsign":
+      return graph.unary("Softsign", input);
+    case "tanh":
+      return graph.unary("Tanh", input);
+    case "softmax":
+      return alongAxis(graph, "Softmax", input, -1);
+    case "log_softmax":
+      return alongAxis(graph, "LogSoftmax", input, -1);
+    case "gelu":
+      return gelu(graph, input);
+    case "gelu_new":
+      return geluByTanh(graph, input);
+    case "mish":
+      return product(graph, input, graph.unary("Tanh", graph.unary("Softplus", input)));
+    case "swish":
+      return product(graph, input, graph.unary("Sigmoid", input));
+    default:
+      activation satisfies never;
+      throw new TypeError("unreachable");
+  }
+}
+
+/** An operator with an `axis` attribute along one axis of TF.js's. */
+export function alongAxis(graph: GraphBuilder, opType: "Softmax" | "LogSoftmax", input: Value, axis: number): Value {
+  const { value, dim } = graph.isolate(input, axis);
+  return graph.unary(opType, value, { axis: int(dim) });
+}
+
+/** `min(max(x, low), high)`; a null bound is none. */
+export function clip(graph: GraphBuilder, input: Value, low: number | null, high: number | null): Value {
+  const bound = (limit: number | null): string | null => (limit === null ? null : graph.scalar(limit));
+  return { ...input, name: graph.op("Clip", [input.name, bound(low), bound(high)]) };
+}
+
+/** `0.5 x (1 + erf(x / sqrt 2))`. */
+function gelu(graph: GraphBuilder, input: Value): Value {
+  if (graph.opset >= 20) return graph.unary("Gelu", input);
+  const scaled = withScalar(graph, "Mul", input, Math.SQRT1_2);
+  const shifted = withScalar(graph, "Add", graph.unary("Erf", scaled), 1);
+  return product(graph, withScalar(graph, "Mul", input, 0.5), shifted);
+}
+
+/** `0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))`. */
+function geluByTanh(graph: GraphBuilder, input: Value): Value {
+  const square = product(graph, input, input);
+  const inner = withScalar(graph, "Add", withScalar(graph, "Mul", square, 0.044715), 1);
+  const argument = withScalar(graph, "Mul", product(graph, input, inner), Math.sqrt(2 / Math.PI));
+  const shifted = withScalar(graph, "Add", graph.unary("Tanh", argument), 1);
+  return product(graph, withScalar(graph, "Mul", input, 0.5), shifted);
+}
+
+/** An elementwise operator with a scalar on the right. */
+export function withScalar(graph: GraphBuilder, opType: string, input: Value, scalar: number): Value {
+  return { ...input, name: graph.op(opType, [input.name, graph.scalar(scalar)]) };
+}
+
+/** Product of two values that are stored alike. */
+function product(graph: GraphBuilder, a: Value, b: Value): Value {
+  return graph.binary("Mul", a, b);
+}

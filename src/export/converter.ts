@@ -1,0 +1,109 @@
+import type { GraphBuilder } from "./onnx/builder.ts";
+import type { Value } from "./onnx/value.ts";
+import type { ConfigReader } from "./source/config.ts";
+import type { LayerWeights } from "./source/model.ts";
+
+/** A tensor between two layers, with the mask TF.js carries beside it: bool [N, T], or none. */
+export interface Flow {
+  readonly value: Value;
+  readonly mask: Value | null;
+}
+
+/** How recurrent layers are written. */
+export type RecurrentForm =
+  /** One ONNX LSTM, GRU or RNN node wherever its semantics allow. */
+  | "native"
+  /** Only operators that every execution provider runs, WebGPU's included. */
+  | "portable";
+
+/** What a converter may know before anything is emitted. */
+export interface BindContext {
+  /** Written by Keras 3: `hard_sigmoid` is clip(x/6 + 0.5, 0, 1), `gelu` is exact, and so on. */
+  readonly keras3: boolean;
+  readonly recurrentForm: RecurrentForm;
+  /** The converter of a wrapped layer, e.g. that of TimeDistributed. @throws {ExportError} when it is not supported */
+  bind(className: string, config: ConfigReader): BoundLayer;
+}
+
+/** What a converter works with. */
+export interface EmitContext {
+  readonly graph: GraphBuilder;
+  readonly weights: LayerWeights;
+  /** Tensors given by keyword: `initial_state`, `constants`. */
+  readonly keywords: Readonly<Record<string, readonly Flow[]>>;
+}
+
+export interface ConverterDefinition<Config> {
+  /** `class_name` in the serialized model. */
+  readonly className: string;
+  /** ONNX operators this converter may emit, for the support table. */
+  readonly ops: readonly string[];
+  /** Limits a user should know, for the support table. */
+  readonly notes?: string;
+  /** Read the config keys that change the numbers. @throws {ExportError} on values that cannot be honoured. */
+  parse(config: ConfigReader, context: BindContext): Config;
+  /** Append nodes that compute the layer. @returns its output, or outputs */
+  emit(context: EmitContext, config: Config, inputs: readonly Flow[]): Value | readonly Value[];
+  /**
+   * The mask of the first output: `pass` hands the first input's on (TF.js's `supportsMasking` with the default
+   * `computeMask`); without it the mask ends here.
+   */
+  readonly mask?: "pass" | ((context: EmitContext, config: Config, inputs: readonly Flow[]) => Value | null);
+}
+
+/** A layer whose configuration has been read. */
+export interface BoundLayer {
+  readonly className: string;
+  emit(context: EmitContext, inputs: readonly Flow[]): readonly Flow[];
+}
+
+/** A definition with its config type sealed inside, so unlike layers share one registry. */
+export interface LayerConverter {
+  readonly className: string;
+  readonly ops: readonly string[];
+  readonly notes: string | null;
+  bind(config: ConfigReader, context: BindContext): BoundLayer;
+}
+
+export function defineConverter<Config>(definition: ConverterDefinition<Config>): LayerConverter {
+  const { className, ops, notes } = definition;
+  return {
+    className,
+    ops,
+    notes: notes ?? null,
+    bind(reader, bindContext) {
+      const config = definition.parse(reader, bindContext);
+      return {
+        className,
+        emit(context, inputs) {
+          const output = definition.emit(context, config, inputs);
+          const [first, ...others] = isList(output) ? output : [output];
+          if (first === undefined) return [];
+          const mask = outputMask(definition, context, config, inputs);
+          return [{ value: first, mask }, ...others.map((value) => ({ value, mask: null }))];
+        },
+      };
+    },
+  };
+}
+
+function outputMask<Config>(
+  { mask }: ConverterDefinition<Config>,
+  context: EmitContext,
+  config: Config,
+  inputs: readonly Flow[],
+): Value | null {
+  if (mask === undefined) return null;
+  return mask === "pass" ? (inputs[0]?.mask ?? null) : mask(context, config, inputs);
+}
+
+function isList(output: Value | readonly Value[]): output is readonly Value[] {
+  return Array.isArray(output);
+}
+
+/** The single input of a layer that takes one. */
+export function only(inputs: readonly Flow[]): Value {
+  const [first] = inputs;
+  if (first === undefined) throw new RangeError("the layer has no input");
+  return first.value;
+}

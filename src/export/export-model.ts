@@ -1,0 +1,177 @@
+import { ExportError } from "../errors.ts";
+import { RECOGNIZER_KEY } from "../metadata.ts";
+import type { DType } from "../tensor.ts";
+import { VERSION } from "../version.ts";
+
+import { convert, type Converted, type ConvertedCall, type NamedValue } from "./convert.ts";
+import type { RecurrentForm } from "./converter.ts";
+import type { Dim } from "./onnx/dims.ts";
+import type { OnnxGraph, OnnxModel, OnnxNode } from "./onnx/graph.ts";
+import { dropUnused, runPasses } from "./onnx/passes.ts";
+import { serialize } from "./onnx/serialize.ts";
+import { dimsOf } from "./onnx/value.ts";
+import { allConverters } from "./registry.ts";
+import { readLayersModel } from "./source/layers-model.ts";
+import type { LayersSource, RawModel } from "./source/model.ts";
+
+export const PRODUCER = "tfjs-to-onnx";
+const DEFAULT_OPSET = 17;
+const OLDEST_OPSET = 13;
+const NEWEST_OPSET = 21;
+
+export interface ExportOptions {
+  /** ONNX operator set, 13 to 21; 17 runs wherever ONNX Runtime does. */
+  readonly opset?: number;
+  /** Size of the batch axis; "dynamic" (the default) leaves it free where the model does. */
+  readonly batch?: number | "dynamic";
+  /** Leave out a softmax at the end. */
+  readonly logits?: boolean;
+  /** Whole shapes of inputs by name, to fix free dimensions. */
+  readonly inputShapes?: Readonly<Record<string, readonly number[]>>;
+  /** Give these layers' outputs instead of the model's own; nested ones as `encoder/dense`. */
+  readonly outputs?: readonly string[];
+  /** How recurrent layers are written; see docs. */
+  readonly recurrentForm?: RecurrentForm;
+}
+
+/** An input or output of the exported model. Free dimensions are named. */
+export interface ExportedValue {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly dims: readonly (number | string)[];
+}
+
+export interface ExportedModel {
+  /** The ONNX file. */
+  readonly bytes: Uint8Array;
+  readonly kind: "layers";
+  readonly opset: number;
+  /** Nodes in the graph, those in bodies of loops included. */
+  readonly nodes: number;
+  readonly parameters: number;
+  readonly inputs: readonly ExportedValue[];
+  readonly outputs: readonly ExportedValue[];
+  /** Layer calls in the order they are computed. */
+  readonly layers: readonly Pick<ConvertedCall, "path" | "className" | "call">[];
+}
+
+/**
+ * Turn a TF.js LayersModel into an ONNX file.
+ *
+ * @throws {ModelFormatError} when the model is not sound.
+ * @throws {UnsupportedLayersError} naming every layer that cannot be converted.
+ * @throws {ExportError} when an option does not fit the model, or a layer cannot be converted for its weights or shapes.
+ */
+export function exportRaw(raw: RawModel, options: ExportOptions = {}): ExportedModel {
+  return exportSource(readLayersModel(raw), options);
+}
+
+export function exportSource(source: LayersSource, options: ExportOptions = {}): ExportedModel {
+  const opset = options.opset ?? DEFAULT_OPSET;
+  if (!Number.isInteger(opset) || opset < OLDEST_OPSET || opset > NEWEST_OPSET) {
+    throw new ExportError(`opset ${opset} is not supported: ${OLDEST_OPSET} to ${NEWEST_OPSET}`);
+  }
+  const converted = convert(source, {
+    opset,
+    recurrentForm: options.recurrentForm ?? "native",
+    registry: allConverters(),
+    batch: typeof options.batch === "number" ? options.batch : null,
+    inputShapes: new Map(Object.entries(options.inputShapes ?? {})),
+    outputs: options.outputs ?? null,
+  });
+  const graph = runPasses(finish(converted, source.model.name, options.logits ?? false));
+  const model: OnnxModel = {
+    irVersion: irVersionOf(opset),
+    opset,
+    producerName: PRODUCER,
+    producerVersion: VERSION,
+    graph,
+    metadata: metadataOf(source),
+  };
+  return {
+    bytes: serialize(model),
+    kind: "layers",
+    opset,
+    nodes: countNodes(graph),
+    parameters: source.parameters,
+    inputs: graph.inputs.map(describe),
+    outputs: graph.outputs.map(describe),
+    layers: converted.calls.map(({ path, className, call }) => ({ path, className, call })),
+  };
+}
+
+function describe({ name, dtype, dims }: OnnxGraph["inputs"][number]): ExportedValue {
+  return { name, dtype, dims: dims ?? [] };
+}
+
+/** IR versions are those of the ONNX releases that brought each opset: https://onnx.ai/onnx/repo-docs/Versioning.html */
+function irVersionOf(opset: number): number {
+  if (opset >= 21) return 10;
+  if (opset >= 19) return 9;
+  if (opset >= 15) return 8;
+  return 7;
+}
+
+/** Give the outputs their names and TF.js's order of axes. */
+function finish({ graph: builder, inputs, outputs }: Converted, name: string, logits: boolean): OnnxGraph {
+  const stored = outputs.map((output) => ({
+    ...output,
+    dims: dimsOf(output.value),
+    tensor: builder.plain(logits ? withoutSoftmax(builder.nodes, output) : output.value),
+  }));
+  const renames = new Map<string, string>();
+  const inputNames = new Set(inputs.map((input) => input.name));
+  for (const { name: wanted, tensor } of stored) {
+    const own = !inputNames.has(tensor) && !builder.initializers.has(tensor) && !renames.has(tensor);
+    if (own) renames.set(tensor, wanted);
+    else builder.alias(tensor, wanted);
+  }
+  const rename = (tensor: string): string => renames.get(tensor) ?? tensor;
+  const graph: OnnxGraph = {
+    name,
+    nodes: builder.nodes.map((node) => renameNode(node, rename)),
+    initializers: builder.initializers,
+    inputs: inputs.map(({ name: input, value }) => ({ name: input, dtype: value.dtype, dims: dimsOf(value) })),
+    outputs: stored.map(({ name: output, value, dims }) => ({ name: output, dtype: value.dtype, dims })),
+  };
+  return dropUnused(graph);
+}
+
+function withoutSoftmax(nodes: readonly OnnxNode[], { name, value }: NamedValue): NamedValue["value"] {
+  const producer = nodes.find((node) => node.outputs.includes(value.name));
+  if (producer?.opType !== "Softmax") {
+    throw new ExportError(`output ${name} does not end in a softmax to leave out`, { hint: "export without --logits" });
+  }
+  return { ...value, name: producer.inputs[0] ?? "" };
+}
+
+function renameNode(node: OnnxNode, rename: (tensor: string) => string): OnnxNode {
+  const attributes = Object.fromEntries(
+    Object.entries(node.attributes).map(([key, attribute]) => {
+      if (attribute.type !== "graph") return [key, attribute];
+      const body = attribute.value;
+      const nodes = body.nodes.map((inner) => renameNode(inner, rename));
+      const outputs = body.outputs.map((output) => ({ ...output, name: rename(output.name) }));
+      return [key, { type: "graph", value: { ...body, nodes, outputs } }];
+    }),
+  );
+  return { ...node, inputs: node.inputs.map(rename), outputs: node.outputs.map(rename), attributes };
+}
+
+function countNodes(graph: OnnxGraph): number {
+  const inner = graph.nodes.flatMap((node) =>
+    Object.values(node.attributes).map((attribute) => (attribute.type === "graph" ? countNodes(attribute.value) : 0)),
+  );
+  return graph.nodes.length + inner.reduce((sum, count) => sum + count, 0);
+}
+
+function metadataOf(source: LayersSource): ReadonlyMap<string, string> {
+  const entries = new Map<string, string>();
+  if (source.generatedBy !== null) entries.set("tfjs-to-onnx.generatedBy", source.generatedBy);
+  if (source.convertedBy !== null) entries.set("tfjs-to-onnx.convertedBy", source.convertedBy);
+  for (const [key, value] of Object.entries(source.metadata)) {
+    if (key === "recognizer") entries.set(RECOGNIZER_KEY, JSON.stringify(value));
+    else entries.set(key, typeof value === "string" ? value : JSON.stringify(value));
+  }
+  return entries;
+}

@@ -1,0 +1,35 @@
+import { applyActivation } from "../activation.ts";
+import { defineConverter, only, type LayerConverter } from "../converter.ts";
+import { permuteFactors } from "../onnx/builder.ts";
+import { dimOf, newAxis, type Value } from "../onnx/value.ts";
+
+/** Dense: `activation(x · kernel + bias)` over the last axis. The kernel's rows follow the order x is stored in. */
+export const dense: LayerConverter = defineConverter({
+  className: "Dense",
+  ops: ["Gemm", "MatMul", "Add"],
+  parse: (config, context) => ({
+    units: config.positiveInteger("units"),
+    useBias: config.boolean("use_bias", true),
+    activation: config.activation("activation", context.keras3),
+  }),
+  mask: "pass",
+  emit({ graph, weights }, { units, useBias, activation }, inputs) {
+    const input = only(inputs);
+    const features = dimOf(input, -1);
+    const { value, factors } = graph.contract(input, -1);
+    const stored = weights.get("kernel", [typeof features === "number" ? features : null, units]);
+    const own = input.axes.at(-1) ?? [];
+    const output = [{ size: units }];
+    const kernel = graph.constant("kernel", permuteFactors(stored, [...own, ...output], [...factors, ...output]));
+    const bias = useBias ? graph.constant("bias", weights.get("bias", [units])) : null;
+    const axis = newAxis(units);
+    const shape = { axes: value.axes.toSpliced(-1, 1, axis), stored: value.stored.toSpliced(-1, 1, axis) };
+    const result = (name: string): Value => ({ name, dtype: "float32", ...shape });
+    if (value.stored.length === 2) {
+      return applyActivation(graph, activation, result(graph.op("Gemm", [value.name, kernel, bias])));
+    }
+    const projected = graph.op("MatMul", [value.name, kernel]);
+    const sum = bias === null ? projected : graph.op("Add", [projected, bias]);
+    return applyActivation(graph, activation, result(sum));
+  },
+});

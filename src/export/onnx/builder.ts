@@ -1,0 +1,666 @@
+import { sizeOf, type DType, type Tensor } from "../../tensor.ts";
+
+import { product, type Dim } from "./dims.ts";
+import { ELEMENT_TYPE } from "./element-type.ts";
+import { int, ints, type Attributes, type OnnxGraph, type OnnxNode, type OnnxValueInfo } from "./graph.ts";
+import {
+  commonFactors,
+  dimsOf,
+  newAxis,
+  newValue,
+  regroup,
+  sameFactors,
+  sizeOfAxis,
+  splitFactor,
+  type Axis,
+  type Factor,
+  type Value,
+} from "./value.ts";
+
+/** Small constants with equal contents share one initializer. */
+const SHARED_CONSTANT_LIMIT = 64;
+
+/** An input of a node: a stored tensor's name, or null for an optional input that is left out. */
+export type NodeInput = string | null;
+
+/** State that the graph and the bodies of its loops have in common. */
+interface Shared {
+  readonly names: Set<string>;
+  readonly initializers: Map<string, Tensor>;
+  readonly constants: Map<string, string>;
+}
+
+/**
+ * Collects the nodes and constants of one ONNX graph; the only place that invents names.
+ *
+ * Values remember how they are stored (see {@link Value}); {@link GraphBuilder.store} is where a stored order that a
+ * consumer needs becomes a node, at most once for each tensor and order.
+ */
+export class GraphBuilder {
+  readonly opset: number;
+  readonly #nodes: OnnxNode[] = [];
+  readonly #shared: Shared;
+  readonly #outer: GraphBuilder | null;
+  /** What `store` has made: by tensor, the orders it is available in. */
+  readonly #stored = new Map<string, { readonly dims: readonly Axis[]; readonly name: string }[]>();
+  /** Where the size that a symbol stands for can be read while the model runs. */
+  readonly #symbols = new Map<string, { readonly name: string; readonly axis: number }>();
+  readonly #runtimeDims = new Map<string, string>();
+  #scope = "";
+
+  constructor(opset: number, outer: GraphBuilder | null = null) {
+    this.opset = opset;
+    this.#outer = outer;
+    this.#shared = outer === null ? { names: new Set(), initializers: new Map(), constants: new Map() } : outer.#shared;
+    if (outer !== null) this.#scope = outer.#scope;
+  }
+
+  /** Run `body` with every new name prefixed by `scope`, so that names read `conv1/Conv`. */
+  within<T>(scope: string, body: () => T): T {
+    const outer = this.#scope;
+    this.#scope = `${outer}${scope}/`;
+    try {
+      return body();
+    } finally {
+      this.#scope = outer;
+    }
+  }
+
+  /** A graph input, named as it is. */
+  input(name: string, dtype: DType, dims: readonly Dim[]): Value {
+    this.#shared.names.add(name);
+    const value = newValue(name, dtype, dims);
+    this.learnSymbols(value);
+    return value;
+  }
+
+  /** Keep a name from being invented, because the graph's inputs or outputs will have it. */
+  reserve(name: string): void {
+    this.#shared.names.add(name);
+  }
+
+  /** Remember where symbolic sizes can be read at run time. */
+  learnSymbols(value: Value): void {
+    for (const [axis, factors] of value.stored.entries()) {
+      const size = sizeOfAxis(factors);
+      if (typeof size === "string" && !this.#symbols.has(size)) this.#symbols.set(size, { name: value.name, axis });
+    }
+  }
+
+  /** A constant tensor. @returns its name */
+  constant(label: string, tensor: Tensor): string {
+    const key = tensor.data.length <= SHARED_CONSTANT_LIMIT ? constantKey(tensor) : null;
+    const known = key === null ? undefined : this.#shared.constants.get(key);
+    if (known !== undefined) return known;
+    const name = this.#fresh(label);
+    this.#shared.initializers.set(name, tensor);
+    if (key !== null) this.#shared.constants.set(key, name);
+    return name;
+  }
+
+  /** A scalar (rank 0) float32 constant. */
+  scalar(value: number): string {
+    return this.constant("scalar", { dtype: "float32", dims: [], data: Float32Array.of(value) });
+  }
+
+  /** A rank 1 int64 constant, as shapes, axes and indices are given. */
+  int64s(values: readonly number[]): string {
+    return this.constant("shape", {
+      dtype: "int64",
+      dims: [values.length],
+      data: BigInt64Array.from(values, BigInt),
+    });
+  }
+
+  /** Append one node. @returns the names of its outputs */
+  node(opType: string, inputs: readonly NodeInput[], attributes: Attributes = {}, outputs = 1, domain = ""): string[] {
+    const name = this.#fresh(opType);
+    const names = [name];
+    while (names.length < outputs) names.push(this.#fresh(`${opType}:${names.length}`));
+    const kept = [...inputs];
+    while (kept.length > 0 && kept.at(-1) === null) kept.pop();
+    this.#nodes.push({ opType, domain, name, inputs: kept.map((each) => each ?? ""), outputs: names, attributes });
+    return names;
+  }
+
+  /** Append a node with one output. @returns its name */
+  op(opType: string, inputs: readonly NodeInput[], attributes: Attributes = {}): string {
+    const [name = ""] = this.node(opType, inputs, attributes);
+    return name;
+  }
+
+  /**
+   * Append a node whose output has axes of sizes `dims`, stored in the order `order` of axes (as they are, without):
+   * `[0, 3, 1, 2]` for N H W C stored N C H W.
+   */
+  make(
+    opType: string,
+    inputs: readonly NodeInput[],
+    result: { readonly dtype: DType; readonly dims: readonly Dim[]; readonly order?: readonly number[] },
+    attributes: Attributes = {},
+  ): Value {
+    const value = newValue(this.op(opType, inputs, attributes), result.dtype, result.dims, result.order);
+    this.learnSymbols(value);
+    return value;
+  }
+
+  /** An elementwise node on the tensor however it is stored. */
+  unary(opType: string, value: Value, attributes: Attributes = {}, dtype: DType = value.dtype): Value {
+    return { ...value, name: this.op(opType, [value.name], attributes), dtype };
+  }
+
+  /** Convert elements; no node when they have that type already. */
+  cast(value: Value, dtype: DType): Value {
+    if (value.dtype === dtype) return value;
+    return this.unary("Cast", value, { to: int(ELEMENT_TYPE[dtype]) }, dtype);
+  }
+
+  /** The tensor stored with its axes in the order `order`, each axis one dimension. @returns its name */
+  inOrder(value: Value, order: readonly number[]): string {
+    return this.store(
+      value,
+      order.map((axis) => value.axes.at(axis) ?? []),
+    );
+  }
+
+  /** The tensor stored as TF.js sees it. @returns its name */
+  plain(value: Value): string {
+    return this.store(value, value.axes);
+  }
+
+  /** The value with axes of sizes `dims`; at most one may be null. Costs a node only when its factors do not fit. */
+  reshape(value: Value, dims: readonly (Dim | null)[]): Value {
+    const view = regroup(value, dims);
+    if (view !== null) return view;
+    const name = this.plain(value);
+    const size = product(dimsOf(value));
+    const fixed = product(dims.filter((dim) => dim !== null));
+    const resolved = dims.map((dim) => dim ?? divide(size, fixed));
+    const axes = resolved.map(newAxis);
+    const made = this.#reshapeTo(name, value.axes, axes);
+    return { ...value, name: made, axes, stored: axes };
+  }
+
+  /**
+   * The tensor stored with dimensions `dims`, which are made of the value's own factors (all of them, each once).
+   * Adds a Reshape, a Transpose or both, once for each tensor and order. @returns its name
+   */
+  store(value: Value, dims: readonly Axis[]): string {
+    if (sameAxes(value.stored, dims)) return value.name;
+    const known = this.#findStored(value.name, dims);
+    if (known !== undefined) return known;
+    const name = this.#rearrange(value, dims);
+    const list = this.#stored.get(value.name) ?? [];
+    list.push({ dims, name });
+    this.#stored.set(value.name, list);
+    return name;
+  }
+
+  /** The value, stored with dimensions `dims`. */
+  storedAs(value: Value, dims: readonly Axis[]): Value {
+    return { ...value, name: this.store(value, dims), stored: dims };
+  }
+
+  /**
+   * An elementwise node over two values with broadcasting by TF.js's axes (aligned at the last). The result is stored as
+   * the larger of them is, so that only a value that is stored in another order costs a Transpose.
+   */
+  binary(opType: string, a: Value, b: Value, dtype: DType = a.dtype): Value {
+    const rank = Math.max(a.axes.length, b.axes.length);
+    const [left, right] = this.#align(padRank(a, rank), padRank(b, rank));
+    return this.#broadcast(opType, left, right, dtype);
+  }
+
+  /**
+   * An elementwise node over a value and a constant whose dims, aligned at the last axis, are each 1 or the axis's size.
+   * The constant is permuted to the order the value is stored in. The result has the value's shape.
+   */
+  withConstant(opType: string, value: Value, label: string, constant: Tensor, constantFirst = false): Value {
+    const laidOut = this.#layOut(value, constant);
+    const operand = this.constant(label, laidOut.tensor);
+    const name = this.op(opType, constantFirst ? [operand, laidOut.value.name] : [laidOut.value.name, operand]);
+    return { ...laidOut.value, name };
+  }
+
+  /**
+   * The value with its factors of the axes `axes` (last in TF.js's order of contraction) stored as the last dimension, in
+   * whichever order they are stored in already, and the order of those factors, so that a kernel's rows can follow.
+   */
+  contract(value: Value, axis: number): { readonly value: Value; readonly factors: readonly Factor[] } {
+    const wanted = new Set(value.axes.at(axis));
+    const flat = value.stored.flat();
+    const inner = flat.filter((factor) => wanted.has(factor));
+    const outer = value.stored.map((dim) => dim.filter((factor) => !wanted.has(factor)));
+    const kept = outer.filter((dim, index) => dim.length > 0 || (value.stored[index]?.length ?? 0) === 0);
+    const tail = value.stored.at(-1) ?? [];
+    const alreadyLast = sameFactors(tail, inner);
+    const dims = alreadyLast ? value.stored : [...kept, inner];
+    return { value: this.storedAs(value, dims), factors: inner };
+  }
+
+  /** The value stored so that one axis of TF.js's is a dimension by itself, and which dimension that is. */
+  isolate(value: Value, axis: number): { readonly value: Value; readonly dim: number } {
+    const factors = value.axes.at(axis) ?? [];
+    const found = value.stored.findIndex((dim) => sameFactors(dim, factors));
+    if (found !== -1 && factors.length > 0) return { value, dim: found };
+    const at = axis < 0 ? value.axes.length + axis : axis;
+    return { value: this.storedAs(value, value.axes), dim: at };
+  }
+
+  /** A body for Loop, Scan or If: sees the names made so far, and adds its nodes to itself. */
+  body(): GraphBuilder {
+    return new GraphBuilder(this.opset, this);
+  }
+
+  /** Nodes of a body made by {@link GraphBuilder.body}, as a graph attribute. */
+  finishBody(name: string, inputs: readonly OnnxValueInfo[], outputs: readonly OnnxValueInfo[]): OnnxGraph {
+    return { name, nodes: this.#nodes, initializers: new Map(), inputs, outputs };
+  }
+
+  /** Give a tensor one more name: an Identity whose output is `name`. */
+  alias(tensor: string, name: string): void {
+    this.#nodes.push({ opType: "Identity", domain: "", name, inputs: [tensor], outputs: [name], attributes: {} });
+  }
+
+  /** A fresh name for a body's input. */
+  name(label: string): string {
+    return this.#fresh(label);
+  }
+
+  get nodes(): readonly OnnxNode[] {
+    return this.#nodes;
+  }
+
+  get initializers(): ReadonlyMap<string, Tensor> {
+    return this.#shared.initializers;
+  }
+
+  /** The size as a rank 1 int64 tensor [1], read at run time when it is symbolic. @returns its name */
+  runtimeDim(dim: Dim): string {
+    if (typeof dim === "number") return this.int64s([dim]);
+    const known = this.#findRuntimeDim(dim);
+    if (known !== undefined) return known;
+    const source = this.#findSymbol(dim);
+    if (source === undefined) throw new RangeError(`the size ${dim} cannot be read at run time`);
+    const name = this.#dimension(source.name, source.axis);
+    this.#runtimeDims.set(dim, name);
+    return name;
+  }
+
+  /** A shape as a rank 1 int64 tensor, constant where it can be. @returns its name */
+  runtimeShape(dims: readonly Dim[]): string {
+    if (dims.every((dim) => typeof dim === "number")) return this.int64s(dims);
+    const pieces = dims.map((dim) => this.runtimeDim(dim));
+    return pieces.length === 1 ? (pieces[0] ?? "") : this.op("Concat", pieces, { axis: int(0) });
+  }
+
+  /** One entry of a tensor's shape, as [1]. `Shape` takes a range from opset 15 on. */
+  #dimension(tensor: string, axis: number): string {
+    if (this.opset >= 15) return this.op("Shape", [tensor], { start: int(axis), end: int(axis + 1) });
+    return this.op("Gather", [this.op("Shape", [tensor]), this.int64s([axis])]);
+  }
+
+  #runtimeSize(axis: Axis): string {
+    const size = sizeOfAxis(axis);
+    if (typeof size === "number" || this.#findSymbol(size) !== undefined) return this.runtimeDim(size);
+    return axis.map((factor) => this.runtimeDim(factor.size)).reduce((a, b) => this.op("Mul", [a, b]));
+  }
+
+  #findStored(tensor: string, dims: readonly Axis[]): string | undefined {
+    const found = this.#stored.get(tensor)?.find((each) => sameAxes(each.dims, dims));
+    if (found !== undefined) return found.name;
+    return this.#outer === null ? undefined : this.#outer.#findStored(tensor, dims);
+  }
+
+  #findSymbol(symbol: string): { readonly name: string; readonly axis: number } | undefined {
+    return this.#symbols.get(symbol) ?? (this.#outer === null ? undefined : this.#outer.#findSymbol(symbol));
+  }
+
+  #findRuntimeDim(dim: string): string | undefined {
+    return this.#runtimeDims.get(dim) ?? (this.#outer === null ? undefined : this.#outer.#findRuntimeDim(dim));
+  }
+
+  #rearrange(value: Value, dims: readonly Axis[]): string {
+    const from = value.stored.flat();
+    const to = dims.flat();
+    if (sameFactors(from, to)) return this.#resize(value.name, value.stored, dims);
+    const direct = permutation(value.stored, dims);
+    if (direct !== null) return this.op("Transpose", [value.name], { perm: ints(direct) });
+
+    const blocks = commonBlocks(value.stored, to);
+    let { name } = value;
+    if (!sameAxes(value.stored, blocks)) name = this.#resize(name, value.stored, blocks);
+    const target = orderBlocks(blocks, dims);
+    const perm = permutation(blocks, target);
+    if (perm === null) throw new RangeError("the dimensions asked for are not made of the value's factors");
+    name = this.op("Transpose", [name], { perm: ints(perm) });
+    return sameAxes(target, dims) ? name : this.#resize(name, target, dims);
+  }
+
+  /** Same factors in the same order, cut differently: Squeeze or Unsqueeze when only ones move, else Reshape. */
+  #resize(name: string, from: readonly Axis[], to: readonly Axis[]): string {
+    const symbolic = to.filter((axis) => typeof sizeOfAxis(axis) === "string").length;
+    if (symbolic > 1) {
+      const removed = insertedOnes(to, from);
+      if (removed !== null) return this.op("Squeeze", [name, this.int64s(removed)]);
+      const added = insertedOnes(from, to);
+      if (added !== null) return this.op("Unsqueeze", [name, this.int64s(added)]);
+    }
+    return this.#reshapeTo(name, from, to);
+  }
+
+  #reshapeTo(name: string, from: readonly Axis[], to: readonly Axis[]): string {
+    const sizes = to.map(sizeOfAxis);
+    const open: number[] = [];
+    const shape = sizes.map((size, index) => {
+      if (typeof size === "number") return size;
+      const source = from[index];
+      if (source !== undefined && sizeOfAxis(source) === size) return 0;
+      open.push(index);
+      return -1;
+    });
+    if (open.length <= 1) return this.op("Reshape", [name, this.int64s(shape)]);
+    const pieces = to.map((axis, index) =>
+      shape[index] === -1 ? this.#runtimeSize(axis) : this.int64s([shape[index] ?? 0]),
+    );
+    return this.op("Reshape", [name, this.op("Concat", pieces, { axis: int(0) })]);
+  }
+
+  /** Both values with factors that correspond axis by axis, or stored in their own order where they cannot. */
+  #align(a: Value, b: Value): readonly [Value, Value] {
+    let left = a;
+    let right = b;
+    for (let axis = 0; axis < a.axes.length; axis++) {
+      const x = left.axes[axis] ?? [];
+      const y = right.axes[axis] ?? [];
+      if (x.length === 0 || y.length === 0) continue;
+      const cuts = commonFactors(x, y);
+      if (cuts === null) {
+        left = this.#whole(left, axis);
+        right = this.#whole(right, axis);
+        continue;
+      }
+      left = recut(
+        left,
+        axis,
+        cuts.map(([size]) => size),
+      );
+      right = recut(
+        right,
+        axis,
+        cuts.map(([, size]) => size),
+      );
+    }
+    return [left, right];
+  }
+
+  /** The value with one axis made of a single factor, stored plainly. */
+  #whole(value: Value, axis: number): Value {
+    const size = sizeOfAxis(value.axes[axis] ?? []);
+    const name = this.plain(value);
+    const axes = value.axes.map((each, index) => (index === axis ? newAxis(size) : each));
+    return { ...value, name, axes, stored: axes };
+  }
+
+  #broadcast(opType: string, a: Value, b: Value, dtype: DType): Value {
+    const axes = a.axes.map((axis, index) => (axis.length > 0 ? axis : (b.axes[index] ?? [])));
+    const toA = new Map<Factor, Factor>();
+    b.axes.forEach((axis, index) => {
+      const partner = a.axes[index] ?? [];
+      axis.forEach((factor, position) => toA.set(factor, partner[position] ?? factor));
+    });
+    const renamed: Value = {
+      ...b,
+      axes: b.axes.map((axis) => axis.map((factor) => toA.get(factor) ?? factor)),
+      stored: b.stored.map((axis) => axis.map((factor) => toA.get(factor) ?? factor)),
+    };
+    const full = axes.flat().length;
+    const covers = (value: Value): boolean => value.axes.flat().length === full;
+    const reference = covers(a) ? a : covers(renamed) ? renamed : null;
+    const other = reference === a ? renamed : a;
+    const dims = reference === null || isMixed(reference, other) ? broadcastDims(axes, reference) : reference.stored;
+    const operand = (value: Value): string => {
+      const own = new Set(value.axes.flat());
+      const wanted = dims.map((dim) => dim.filter((factor) => own.has(factor)));
+      return this.store(value, reference === null || covers(value) ? wanted : trimLeadingOnes(wanted));
+    };
+    const name = this.op(opType, [operand(a), operand(renamed)]);
+    const value: Value = { name, dtype, axes, stored: dims };
+    this.learnSymbols(value);
+    return value;
+  }
+
+  /** The constant in the order the value is stored in, and the value stored so that the constant can follow. */
+  #layOut(value: Value, constant: Tensor): { readonly value: Value; readonly tensor: Tensor } {
+    const rank = value.axes.length;
+    const dims = [...Array.from({ length: rank - constant.dims.length }, () => 1), ...constant.dims];
+    const varies = new Set<Factor>();
+    dims.forEach((dim, axis) => {
+      if (dim === 1) return;
+      for (const factor of value.axes[axis] ?? []) varies.add(factor);
+    });
+    const mixed = value.stored.some((dim) => dim.some((f) => varies.has(f)) && dim.some((f) => !varies.has(f)));
+    const laidOut = mixed
+      ? this.storedAs(
+          value,
+          value.stored.flatMap((dim) => splitRuns(dim, varies)),
+        )
+      : value;
+    const flat = laidOut.stored.flat().filter((factor) => varies.has(factor));
+    const own = value.axes.flat().filter((factor) => varies.has(factor));
+    const data = permuteFactors(constant, own, flat);
+    const shape = laidOut.stored.map((dim) => (dim.some((factor) => varies.has(factor)) ? Number(sizeOfAxis(dim)) : 1));
+    while (shape.length > 0 && shape[0] === 1) shape.shift();
+    return { value: laidOut, tensor: { ...data, dims: shape } };
+  }
+
+  #fresh(label: string): string {
+    const stem = `${this.#scope}${label}`;
+    let name = stem;
+    for (let count = 1; this.#shared.names.has(name); count++) name = `${stem}_${count}`;
+    this.#shared.names.add(name);
+    return name;
+  }
+}
+
+/** Reorder the data of a constant whose elements run over the factors `from` so that they run over `to`. */
+export function permuteFactors<T extends Tensor>(tensor: T, from: readonly Factor[], to: readonly Factor[]): T {
+  if (sameFactors(from, to)) return tensor;
+  const sizes = from.map(({ size }) => Number(size));
+  return permuteData(
+    tensor,
+    sizes,
+    to.map((factor) => from.indexOf(factor)),
+  );
+}
+
+/** The data of a constant seen as [...sizes], transposed by `perm`; `dims` are left as they were. */
+export function permuteData<T extends Tensor>(tensor: T, sizes: readonly number[], perm: readonly number[]): T {
+  const strides = sizes.map((_, index) => sizeOf(sizes.slice(index + 1)));
+  const index = permutedIndex(
+    perm.map((axis) => sizes[axis] ?? 1),
+    perm.map((axis) => strides[axis] ?? 0),
+  );
+  const { data: source } = tensor;
+  if (source instanceof Float32Array) {
+    const data = new Float32Array(source.length);
+    for (let position = 0; position < index.length; position++) data[position] = source[index[position] ?? 0] ?? 0;
+    return { ...tensor, data };
+  }
+  const data = Array.isArray(source) ? [...source] : source.slice();
+  index.forEach((at, position) => Reflect.set(data, position, source[at]));
+  return { ...tensor, data };
+}
+
+/** A constant transposed: `[I, O]` by `[1, 0]` is `[O, I]`. */
+export function transposed<T extends Tensor>(tensor: T, perm: readonly number[]): T {
+  const moved = permuteData(tensor, tensor.dims, perm);
+  return { ...moved, dims: perm.map((axis) => tensor.dims[axis] ?? 1) };
+}
+
+function permutedIndex(sizes: readonly number[], strides: readonly number[]): Int32Array {
+  const out = new Int32Array(sizeOf(sizes));
+  const counter = sizes.map(() => 0);
+  let at = 0;
+  for (let position = 0; position < out.length; position++) {
+    out[position] = at;
+    for (let axis = sizes.length - 1; axis >= 0; axis--) {
+      const count = (counter[axis] ?? 0) + 1;
+      at += strides[axis] ?? 0;
+      if (count < (sizes[axis] ?? 1)) {
+        counter[axis] = count;
+        break;
+      }
+      counter[axis] = 0;
+      at -= count * (strides[axis] ?? 0);
+    }
+  }
+  return out;
+}
+
+function constantKey(tensor: Tensor): string {
+  return `${tensor.dtype}[${tensor.dims.join()}]${Array.from<unknown>(tensor.data)
+    .map((each) => (Object.is(each, -0) ? "-0" : String(each)))
+    .join()}`;
+}
+
+function sameAxes(a: readonly Axis[], b: readonly Axis[]): boolean {
+  return a.length === b.length && a.every((axis, index) => sameFactors(axis, b[index] ?? []));
+}
+
+function padRank(value: Value, rank: number): Value {
+  const missing = Array.from({ length: rank - value.axes.length }, (): Axis => []);
+  return { ...value, axes: [...missing, ...value.axes] };
+}
+
+function recut(value: Value, axis: number, sizes: readonly Dim[]): Value {
+  let result = value;
+  const queue = [...sizes];
+  for (const factor of value.axes[axis] ?? []) {
+    const parts: Dim[] = [];
+    let left: Dim = factor.size;
+    while (left !== 1) {
+      const size = queue.shift();
+      if (size === undefined) break;
+      parts.push(typeof left === "string" ? left : size);
+      left = typeof left === "number" && typeof size === "number" ? left / size : 1;
+    }
+    if (parts.length > 1)
+      result = splitFactor(
+        result,
+        factor,
+        parts.map((size) => ({ size })),
+      );
+  }
+  return result;
+}
+
+/** Whether a stored dimension of `reference` has factors that `other` has beside some it lacks. */
+function isMixed(reference: Value, other: Value): boolean {
+  const own = new Set(other.axes.flat());
+  return reference.stored.some((dim) => dim.some((f) => own.has(f)) && dim.some((f) => !own.has(f)));
+}
+
+/** One dimension an axis, in the order the reference stores them. */
+function broadcastDims(axes: readonly Axis[], reference: Value | null): readonly Axis[] {
+  if (reference === null) return axes;
+  const flat = reference.stored.flat();
+  const place = (axis: Axis): number => (axis[0] === undefined ? -1 : flat.indexOf(axis[0]));
+  const contiguous = axes.every((axis) => {
+    const start = place(axis);
+    return axis.every((factor, index) => flat[start + index] === factor);
+  });
+  if (!contiguous) return axes;
+  return axes.filter((axis) => axis.length > 0).toSorted((a, b) => place(a) - place(b));
+}
+
+function trimLeadingOnes(dims: readonly Axis[]): readonly Axis[] {
+  const first = dims.findIndex((dim) => dim.length > 0);
+  return first === -1 ? [] : dims.slice(first);
+}
+
+function splitRuns(dim: Axis, varies: ReadonlySet<Factor>): Axis[] {
+  const runs: Factor[][] = [];
+  let previous: boolean | null = null;
+  for (const factor of dim) {
+    const now = varies.has(factor);
+    if (now === previous) runs.at(-1)?.push(factor);
+    else runs.push([factor]);
+    previous = now;
+  }
+  return runs.length === 0 ? [dim] : runs;
+}
+
+/** `perm` that takes dimensions `from` to `to` when they are the same dimensions in another order. */
+function permutation(from: readonly Axis[], to: readonly Axis[]): number[] | null {
+  if (from.length !== to.length) return null;
+  const used = new Set<number>();
+  const perm: number[] = [];
+  for (const axis of to) {
+    const index = from.findIndex((each, position) => !used.has(position) && sameFactors(each, axis));
+    if (index === -1) return null;
+    used.add(index);
+    perm.push(index);
+  }
+  return perm;
+}
+
+/** The stored dimensions cut only where the order `to` separates factors that are stored side by side. */
+function commonBlocks(stored: readonly Axis[], to: readonly Factor[]): Axis[] {
+  const follows = new Map<Factor, Factor | undefined>(to.map((factor, index) => [factor, to[index + 1]]));
+  const blocks: Factor[][] = [];
+  for (const dim of stored) {
+    let previous: Factor | null = null;
+    for (const factor of dim) {
+      if (previous !== null && follows.get(previous) === factor) blocks.at(-1)?.push(factor);
+      else blocks.push([factor]);
+      previous = factor;
+    }
+  }
+  return mergeWhenCut(stored, blocks, follows);
+}
+
+/** When a reshape is needed anyway, merge blocks that stay together, so that the Transpose has few dimensions. */
+function mergeWhenCut(
+  stored: readonly Axis[],
+  blocks: readonly Axis[],
+  follows: ReadonlyMap<Factor, Factor | undefined>,
+): Axis[] {
+  const cut = !sameAxes(
+    stored.filter((dim) => dim.length > 0),
+    blocks,
+  );
+  if (!cut && stored.length === blocks.length) return [...blocks];
+  const merged: Factor[][] = [];
+  for (const block of blocks) {
+    const last = merged.at(-1)?.at(-1);
+    if (last !== undefined && follows.get(last) === block[0]) merged.at(-1)?.push(...block);
+    else merged.push([...block]);
+  }
+  return merged;
+}
+
+/** The blocks in the order the factors have in `dims`. */
+function orderBlocks(blocks: readonly Axis[], dims: readonly Axis[]): Axis[] {
+  const flat = dims.flat();
+  const place = (block: Axis): number => (block[0] === undefined ? -1 : flat.indexOf(block[0]));
+  return blocks.toSorted((a, b) => place(a) - place(b));
+}
+
+/** Positions in `to` of the size 1 dimensions that make `to` out of `from`, or null. */
+function insertedOnes(from: readonly Axis[], to: readonly Axis[]): number[] | null {
+  const ones: number[] = [];
+  let next = 0;
+  for (const [index, axis] of to.entries()) {
+    const expected = from[next];
+    if (expected !== undefined && sameFactors(expected, axis)) next++;
+    else if (axis.length === 0) ones.push(index);
+    else return null;
+  }
+  return next === from.length ? ones : null;
+}
+
+function divide(size: Dim, by: Dim): Dim {
+  if (typeof size === "number" && typeof by === "number") return size / by;
+  return size === by ? 1 : `${size}/${by}`;
+}

@@ -1,0 +1,48 @@
+/** Size of one axis: fixed, or a symbolic name that stands for one size throughout a run ("batch", "2*time"). */
+export type Dim = number | string;
+
+/** Product of sizes; symbolic factors are kept in order: `4*batch`. */
+export function product(dims: readonly Dim[]): Dim {
+  let known = 1;
+  const free: string[] = [];
+  for (const dim of dims) {
+    if (typeof dim === "number") known *= dim;
+    else free.push(dim);
+  }
+  if (free.length === 0) return known;
+  if (known === 0) return 0;
+  return [...(known === 1 ? [] : [String(known)]), ...free.map(group)].join("*");
+}
+
+/** `dim + amount`. */
+export function plus(dim: Dim, amount: Dim): Dim {
+  if (typeof dim === "number" && typeof amount === "number") return dim + amount;
+  if (amount === 0) return dim;
+  if (dim === 0) return amount;
+  return typeof amount === "number" && amount < 0 ? `${dim}-${-amount}` : `${dim}+${group(amount)}`;
+}
+
+/** `floor(dim / divisor)`. */
+export function floorDivide(dim: Dim, divisor: number): Dim {
+  if (divisor === 1) return dim;
+  return typeof dim === "number" ? Math.floor(dim / divisor) : `floor(${dim}/${divisor})`;
+}
+
+/** `ceil(dim / divisor)`. */
+export function ceilDivide(dim: Dim, divisor: number): Dim {
+  if (divisor === 1) return dim;
+  return typeof dim === "number" ? Math.ceil(dim / divisor) : `ceil(${dim}/${divisor})`;
+}
+
+/** `dim * factor`. */
+export function times(dim: Dim, factor: number): Dim {
+  return product([factor, dim]);
+}
+
+function group(dim: Dim): string {
+  return typeof dim === "string" && /^\w+$|^\w+\([^()]*\)$/.test(dim)
+    ? dim
+    : typeof dim === "number"
+      ? String(dim)
+      : `(${dim})`;
+}

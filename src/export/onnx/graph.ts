@@ -1,0 +1,62 @@
+import type { DType, Tensor } from "../../tensor.ts";
+
+import type { Dim } from "./dims.ts";
+
+/** Attribute of a node, with the type ONNX gives it. */
+export type Attribute =
+  | { readonly type: "int"; readonly value: number }
+  | { readonly type: "float"; readonly value: number }
+  | { readonly type: "string"; readonly value: string }
+  | { readonly type: "ints"; readonly value: readonly number[] }
+  | { readonly type: "floats"; readonly value: readonly number[] }
+  | { readonly type: "strings"; readonly value: readonly string[] }
+  | { readonly type: "graph"; readonly value: OnnxGraph }
+  | { readonly type: "tensor"; readonly value: Tensor };
+
+export type Attributes = Readonly<Record<string, Attribute>>;
+
+export const int = (value: number): Attribute => ({ type: "int", value });
+export const float = (value: number): Attribute => ({ type: "float", value });
+export const string = (value: string): Attribute => ({ type: "string", value });
+export const ints = (value: readonly number[]): Attribute => ({ type: "ints", value });
+export const floats = (value: readonly number[]): Attribute => ({ type: "floats", value });
+export const strings = (value: readonly string[]): Attribute => ({ type: "strings", value });
+export const subgraph = (value: OnnxGraph): Attribute => ({ type: "graph", value });
+
+/** One operation. An absent optional input is the empty string. */
+export interface OnnxNode {
+  readonly opType: string;
+  /** Operator set; "" is ONNX's own. */
+  readonly domain: string;
+  readonly name: string;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly attributes: Attributes;
+}
+
+/** Name, type and shape of a graph's input or output. */
+export interface OnnxValueInfo {
+  readonly name: string;
+  readonly dtype: DType;
+  /** Null: a body's value whose shape is left open. */
+  readonly dims: readonly Dim[] | null;
+}
+
+export interface OnnxGraph {
+  readonly name: string;
+  /** In an order in which each node comes after those it reads. */
+  readonly nodes: readonly OnnxNode[];
+  readonly initializers: ReadonlyMap<string, Tensor>;
+  readonly inputs: readonly OnnxValueInfo[];
+  readonly outputs: readonly OnnxValueInfo[];
+}
+
+export interface OnnxModel {
+  readonly irVersion: number;
+  readonly opset: number;
+  readonly producerName: string;
+  readonly producerVersion: string;
+  readonly graph: OnnxGraph;
+  /** `metadata_props`. */
+  readonly metadata: ReadonlyMap<string, string>;
+}
