@@ -1,0 +1,46 @@
+import { UsageError } from "../errors.ts";
+
+/** `NAME=1,64,64,3`, once for each input. */
+export function parseShape(text: string, previous: Record<string, number[]> = {}): Record<string, number[]> {
+  const cut = text.lastIndexOf("=");
+  const dims = text.slice(cut + 1).split(",").map(Number);
+  if (cut < 1 || dims.some((dim) => !Number.isInteger(dim) || dim < 1)) {
+    throw new UsageError(`--input-shape takes NAME=1,64,64,3; got "${text}"`);
+  }
+  return { ...previous, [text.slice(0, cut)]: dims };
+}
+
+/** A whole number of at least `least`. */
+export function parseWhole(option: string, least: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() === "" || !Number.isSafeInteger(value) || value < least) {
+      throw new UsageError(`${option} takes a whole number of at least ${least}; got "${text}"`);
+    }
+    return value;
+  };
+}
+
+/** A finite number of at least 0. */
+export function parseTolerance(option: string): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() === "" || !Number.isFinite(value) || value < 0) {
+      throw new UsageError(`${option} takes a number of at least 0; got "${text}"`);
+    }
+    return value;
+  };
+}
+
+/** A comma-separated list whose entries are all among `choices`. */
+export function parseChoices<const Choice extends string>(
+  option: string,
+  choices: readonly Choice[],
+): (text: string) => Choice[] {
+  return (text) =>
+    text.split(",").map((entry) => {
+      const match = choices.find((choice) => choice === entry.trim());
+      if (match === undefined) throw new UsageError(`${option} takes ${choices.join(", ")}; got "${entry}"`);
+      return match;
+    });
+}

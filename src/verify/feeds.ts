@@ -1,0 +1,53 @@
+import type { Random } from "../data/random.ts";
+import { sizeOf, type DType, type Tensor } from "../tensor.ts";
+
+import type { InputDomain } from "./input-domains.ts";
+
+/** An input to make random values for; free dimensions are named. */
+export interface FeedSpec {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly dims: readonly (number | string | null)[];
+  readonly domain: InputDomain;
+}
+
+/** One choice of sizes for all free dimensions, by name. */
+export type Sizes = ReadonlyMap<string, number>;
+
+const SMALL_BOUND = 8;
+
+/** Random tensors for every input; the same for the same stream of random numbers. */
+export function randomFeeds(specs: readonly FeedSpec[], sizes: Sizes, random: Random): Record<string, Tensor> {
+  const feeds: [string, Tensor][] = specs.map((spec) => {
+    const dims = spec.dims.map((dim) => (typeof dim === "number" ? dim : (sizes.get(dim ?? "") ?? 1)));
+    return [spec.name, randomTensor(spec, dims, random)];
+  });
+  return Object.fromEntries(feeds);
+}
+
+function randomTensor({ dtype, domain }: FeedSpec, dims: readonly number[], random: Random): Tensor {
+  const size = sizeOf(dims);
+  const below = domain.kind === "integers" ? domain.below : SMALL_BOUND;
+  const integer = (): number => random.integer(below);
+  switch (dtype) {
+    case "int32":
+      return { dtype, dims, data: Int32Array.from({ length: size }, integer) };
+    case "int64":
+      return { dtype, dims, data: BigInt64Array.from({ length: size }, () => BigInt(integer())) };
+    case "uint8":
+      return { dtype, dims, data: Uint8Array.from({ length: size }, () => random.integer(256)) };
+    case "bool":
+      return { dtype, dims, data: Uint8Array.from({ length: size }, () => random.integer(2)) };
+    case "float32": {
+      const next = domain.kind === "integers" ? integer : (): number => random.normal();
+      return { dtype, dims, data: Float32Array.from({ length: size }, next) };
+    }
+    default:
+      throw new TypeError(`no random values for inputs of type ${dtype}`);
+  }
+}
+
+/** Names of the free dimensions of some inputs, each once, batch first. */
+export function freeDimensions(specs: readonly FeedSpec[]): string[] {
+  return [...new Set(specs.flatMap(({ dims }) => dims.filter((dim) => typeof dim === "string")))];
+}
