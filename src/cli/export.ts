@@ -1,7 +1,178 @@
-import type { Command } from "commander";
+import { basename, dirname, join, resolve } from "node:path";
 
-import { baseCommand } from "./base-command.ts";
+import { Option, type Command } from "commander";
+
+import { ToolError, UsageError } from "../errors.ts";
+import { exportSource, type ExportedModel, type ExportOptions } from "../export/export-model.ts";
+import { readLayersModel } from "../export/source/layers-model.ts";
+import type { LayersSource, RawModel } from "../export/source/model.ts";
+import { writeAside } from "../node/write-aside.ts";
+import type { Verification } from "../verify/verify.ts";
+
+import { baseCommand, type CommonOptions } from "./base-command.ts";
+import { parseShape, parseWhole } from "./option-parsers.ts";
+import { note, printJson, printLine } from "./output.ts";
+
+interface ExportCommandOptions extends CommonOptions {
+  readonly out?: string;
+  readonly opset: number;
+  readonly batch: number | "dynamic";
+  readonly logits?: true;
+  readonly inputShape?: Readonly<Record<string, readonly number[]>>;
+  readonly output?: readonly string[];
+  readonly recurrent: "native" | "portable";
+  readonly verify: boolean;
+}
 
 export function create(summary: string): Command {
-  return baseCommand("export", summary, ["export model.json --out model.onnx"]);
+  return baseCommand("export", summary, [
+    "export model.json --out model.onnx",
+    "export ./my-model --opset 21 --batch 1",
+    "export https://example.com/model.json --input-shape image=1,224,224,3",
+    "export ./my-model --output features --no-verify --json",
+  ])
+    .argument("[model]", "a model.json, the folder that holds it, or a URL; without it the last network trained here, else the shipped one")
+    .option("--out <file>", "the ONNX file to write (default: the model's name in its folder, or here for a URL)")
+    .option("--opset <n>", "ONNX operator set, 13 to 21", parseWhole("--opset", 1), 17)
+    .option("--batch <n|dynamic>", "size of the batch axis", parseBatch, "dynamic")
+    .option("--logits", "leave out a final softmax")
+    .option("--input-shape <name=dims>", "fix the free dimensions of an input, e.g. image=1,64,64,3; may be repeated", parseShape)
+    .option("--output <layer>", "give this layer's output instead of the model's own; may be repeated", collect)
+    .addOption(
+      new Option("--recurrent <form>", "how recurrent layers are written: portable runs on every execution provider")
+        .choices(["native", "portable"])
+        .default("native"),
+    )
+    .option("--no-verify", "do not run the export beside TF.js")
+    .action(run);
+}
+
+function parseBatch(text: string): number | "dynamic" {
+  return text === "dynamic" ? text : parseWhole("--batch", 1)(text);
+}
+
+function collect(value: string, previous: readonly string[] = []): string[] {
+  return [...previous, value];
+}
+
+async function run(given: string | undefined, options: ExportCommandOptions): Promise<void> {
+  const started = performance.now();
+  if (options.opset < 13 || options.opset > 21) {
+    throw new UsageError(`--opset takes 13 to 21; got ${options.opset}`);
+  }
+  const model = await findModel(given);
+  const { readModel } = await import("../node/read-model.ts");
+  const raw = await readModel(model);
+  const source = readLayersModel(raw);
+  const exportOptions = toExportOptions(options);
+  const exported = exportSource(source, exportOptions);
+  const out = options.out ?? defaultOut(model);
+  await writeAside(out, exported.bytes);
+  const { rememberExport } = await import("../node/last-run.ts");
+  await rememberExport(resolve(out));
+  const seconds = (performance.now() - started) / 1000;
+
+  const verified = options.verify ? await check(raw, source, exported, exportOptions) : null;
+  if (verified !== null && !verified.passed) process.exitCode = 1;
+  if (options.json === true) printJson(report(model, out, exported, seconds, verified));
+  else printSummary(out, exported, seconds, verified, options.verify);
+}
+
+function toExportOptions(options: ExportCommandOptions): ExportOptions {
+  return {
+    opset: options.opset,
+    batch: options.batch,
+    logits: options.logits === true,
+    recurrentForm: options.recurrent,
+    ...(options.inputShape === undefined ? {} : { inputShapes: options.inputShape }),
+    ...(options.output === undefined ? {} : { outputs: options.output }),
+  };
+}
+
+async function findModel(given: string | undefined): Promise<string> {
+  if (given !== undefined) return given;
+  const { lastTrainedModel } = await import("../node/last-run.ts");
+  const trained = await lastTrainedModel();
+  if (trained !== null) {
+    note(`exporting the last network trained here: ${trained}`);
+    return trained;
+  }
+  const { shippedModel } = await import("../node/shipped-models.ts");
+  const shipped = shippedModel("crnn-mnist", "model.json");
+  note(`no network has been trained here; exporting the shipped one: ${shipped}`);
+  return shipped;
+}
+
+/** `model.json` becomes `model.onnx` beside it; a folder's model goes into the folder; a URL's into the current one. */
+function defaultOut(model: string): string {
+  if (/^https?:\/\//.test(model)) return `${basename(new URL(model).pathname, ".json") || "model"}.onnx`;
+  const path = model.replace(/^file:\/\//, "");
+  return path.endsWith(".json") ? join(dirname(path), `${basename(path, ".json")}.onnx`) : join(path, "model.onnx");
+}
+
+/** The export beside TF.js, or null with a note when TF.js or a runtime is not installed. */
+async function check(
+  raw: RawModel,
+  source: LayersSource,
+  exported: ExportedModel,
+  options: ExportOptions,
+): Promise<Verification | null> {
+  const { verifyExport } = await import("./verify-export.ts");
+  try {
+    return await verifyExport(raw, source, exported.bytes, { exportOptions: options });
+  } catch (error) {
+    if (!(error instanceof ToolError) || error.name !== "SetupError") throw error;
+    note(`not verified: ${error.message}${error.hint === undefined ? "" : ` (${error.hint})`}`);
+    return null;
+  }
+}
+
+function report(
+  model: string,
+  out: string,
+  exported: ExportedModel,
+  seconds: number,
+  verified: Verification | null,
+): unknown {
+  const { kind, opset, nodes, parameters, bytes, inputs, outputs } = exported;
+  return { model, out, kind, opset, nodes, parameters, bytes: bytes.length, inputs, outputs, seconds, verified };
+}
+
+function printSummary(
+  out: string,
+  { nodes, parameters, bytes, opset, inputs, outputs }: ExportedModel,
+  seconds: number,
+  verified: Verification | null,
+  asked: boolean,
+): void {
+  printLine(`wrote ${out}: ${nodes} nodes, ${parameters.toLocaleString("en")} parameters, ${formatBytes(bytes.length)}, opset ${opset}, ${seconds.toFixed(2)} s`);
+  for (const { name, dtype, dims } of inputs) printLine(`  input  ${name}: ${dtype} [${dims.join(", ")}]`);
+  for (const { name, dtype, dims } of outputs) printLine(`  output ${name}: ${dtype} [${dims.join(", ")}]`);
+  if (verified === null) {
+    if (!asked) printLine("not verified (--no-verify)");
+    return;
+  }
+  printVerification(verified);
+}
+
+/** A table of every run, and the verdict. */
+export function printVerification(verified: Verification): void {
+  for (const { runtime, provider, batch, sizes, outputs } of verified.runs) {
+    const where = [`batch ${batch}`, ...Object.entries(sizes).map(([name, size]) => `${name} ${size}`)].join(", ");
+    for (const { name, maxAbsDiff, passed, reason } of outputs) {
+      const verdict = passed ? "ok" : `DIFFERS: ${reason ?? ""}`;
+      printLine(`  ${runtime}/${provider} ${where}: ${name} differs by at most ${maxAbsDiff.toExponential(1)}  ${verdict}`);
+    }
+  }
+  const verdict = verified.passed ? "same numbers as" : "NOT the same numbers as";
+  printLine(`${verdict} ${verified.reference} (atol ${verified.atol}, rtol ${verified.rtol})`);
+  if (verified.firstDifference !== undefined) {
+    const { layer, className } = verified.firstDifference;
+    printLine(`the first layer that differs: ${layer} (${className})`);
+  }
+}
+
+function formatBytes(bytes: number): string {
+  if (bytes < 1024) return `${bytes} B`;
+  return bytes < 1024 ** 2 ? `${(bytes / 1024).toFixed(1)} kB` : `${(bytes / 1024 ** 2).toFixed(2)} MB`;
 }

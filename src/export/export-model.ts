@@ -5,7 +5,7 @@ import { VERSION } from "../version.ts";
 
 import { convert, type Converted, type ConvertedCall, type NamedValue } from "./convert.ts";
 import type { RecurrentForm } from "./converter.ts";
-import type { Dim } from "./onnx/dims.ts";
+
 import type { OnnxGraph, OnnxModel, OnnxNode } from "./onnx/graph.ts";
 import { dropUnused, runPasses } from "./onnx/passes.ts";
 import { serialize } from "./onnx/serialize.ts";
