@@ -1,0 +1,34 @@
+// `npm test`: set up what a fresh clone lacks, then run every test. Ends with a line taken from the runner's own report:
+// `N passed, N failed, N skipped`. Arguments go to the runner: `npm test -- test/export`.
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { ensureBuild, ensureDependencies, root } from "./bootstrap.mjs";
+
+ensureDependencies();
+ensureBuild();
+
+const cli = join(root, "dist", "cli", "bin.js");
+const setup = spawnSync(process.execPath, [cli, "setup"], { cwd: root, stdio: ["ignore", 2, 2] });
+if (setup.status !== 0) {
+  process.stderr.write("native TensorFlow is not at hand (see above): the tests that train are skipped\n");
+}
+
+const folder = mkdtempSync(join(tmpdir(), "tfjs-to-onnx-test-"));
+const report = join(folder, "report.json");
+const vitest = join(root, "node_modules", "vitest", "vitest.mjs");
+const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
+const { status } = spawnSync(process.execPath, [vitest, "run", ...reporters, ...process.argv.slice(2)], {
+  cwd: root,
+  stdio: ["ignore", "inherit", "inherit"],
+  env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: process.env["TF_CPP_MIN_LOG_LEVEL"] ?? "2" },
+});
+
+/** @type {{ numPassedTests: number, numFailedTests: number, numPendingTests: number, numFailedTestSuites: number }} */
+const counts = JSON.parse(readFileSync(report, "utf8"));
+rmSync(folder, { recursive: true });
+const failed = Math.max(counts.numFailedTests, status === 0 ? 0 : 1);
+process.stdout.write(`\n${counts.numPassedTests} passed, ${failed} failed, ${counts.numPendingTests} skipped\n`);
+process.exit(status ?? 1);
