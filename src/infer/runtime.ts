@@ -10,10 +10,17 @@ export type RuntimeName = "node" | "web" | "tfjs";
 export type Provider = "cpu" | "wasm" | "webgpu" | "tensorflow";
 
 export interface SessionOptions {
-  /** Without it the runtime's own default: `cpu` for node, `wasm` for web, the fastest at hand for tfjs. */
-  readonly provider?: Provider;
+  /**
+   * Without it the runtime's own default: `cpu` for node, `wasm` for web, the fastest at hand for tfjs. `auto` is
+   * `webgpu` where it can be had (node, web), else the default, and `onNote` is told which and why.
+   */
+  readonly provider?: Provider | "auto";
   /** Threads of one operator; without it 1 on the web, the runtime's own choice elsewhere. */
   readonly threads?: number;
+  /** Told, in a sentence for people, of every fallback and of nodes that run elsewhere than asked. */
+  readonly onNote?: (note: string) => void;
+  /** Weight files beside an ONNX file, by the location the file gives them. */
+  readonly externalData?: ReadonlyMap<string, Uint8Array>;
 }
 
 /** One graph input or output. Free dimensions carry their symbolic name, or null when they have none. */
@@ -21,23 +28,40 @@ export interface ValueInfo {
   readonly name: string;
   readonly dtype: DType;
   readonly dims: readonly (number | string | null)[];
+  /** The model does not say its rank: `dims` is empty and any shape is taken. */
+  readonly anyRank?: true;
 }
+
+/** A TF.js model in memory: the parsed model.json, and its weight files one after the other. */
+export interface TfjsModel {
+  readonly json: unknown;
+  readonly weights: Uint8Array;
+}
+
+/** Bytes of an ONNX file, or a TF.js model; each runtime takes one of the two. */
+export type Model = Uint8Array | TfjsModel;
 
 /** Something that can load a model. Implementations import their package when `load` is called. */
 export interface Runtime {
   readonly name: RuntimeName;
   /** @throws {SetupError} when the package or provider is missing. @throws {InferenceError} when the model is refused. */
-  load(model: Uint8Array, options?: SessionOptions): Promise<Session>;
+  load(model: Model, options?: SessionOptions): Promise<Session>;
 }
+
+/** Inputs or outputs of a model, by name. */
+export type Tensors = Readonly<Record<string, Tensor>>;
 
 /** A loaded model. `run` may be called by several callers at once: calls queue. */
 export interface Session {
   readonly runtime: RuntimeName;
   /** Where the model really runs. */
   readonly provider: Provider;
+  /** Nodes that the provider left to another, as `name (Operator)`; empty when all run where `provider` says. */
+  readonly elsewhere: readonly string[];
   readonly inputs: readonly ValueInfo[];
   readonly outputs: readonly ValueInfo[];
   /** @throws {InferenceError} on a missing, unknown or ill-shaped input, and on any failure of the runtime. */
-  run(feeds: Readonly<Record<string, Tensor>>): Promise<Readonly<Record<string, Tensor>>>;
+  run(feeds: Tensors): Promise<Tensors>;
+  /** Free everything, after the runs under way. A second call does nothing; a later `run` throws. */
   dispose(): Promise<void>;
 }

@@ -1,0 +1,116 @@
+import { InferenceError } from "../errors.ts";
+import type { DType, Tensor } from "../tensor.ts";
+
+import type { Tensors, ValueInfo } from "./runtime.ts";
+
+/**
+ * Refuse feeds that do not fit a model's inputs, before a runtime sees them.
+ *
+ * @throws {InferenceError} naming the input, what was found and what was expected.
+ */
+export function checkFeeds(inputs: readonly ValueInfo[], feeds: Tensors): void {
+  let found = 0;
+  for (const input of inputs) {
+    if (!Object.hasOwn(feeds, input.name)) throw missing(input, inputs, feeds);
+    const tensor = feeds[input.name];
+    if (tensor === undefined) throw missing(input, inputs, feeds);
+    checkTensor(input, tensor);
+    found++;
+  }
+  if (Object.keys(feeds).length !== found) throw unknown(inputs, feeds);
+}
+
+/** `float32 [batch, 28, 28, 1]`; a free dimension without a name is `?`. */
+export function describeValue({ dtype, dims, anyRank }: Omit<ValueInfo, "name">): string {
+  if (anyRank === true) return `${dtype} of any shape`;
+  return `${dtype} [${dims.map((dim) => dim ?? "?").join(", ")}]`;
+}
+
+/** Whether `data` is the array that holds elements of `dtype` (see TensorData). */
+export function holds(dtype: DType, data: unknown): boolean {
+  switch (dtype) {
+    case "float32":
+      return data instanceof Float32Array;
+    case "float64":
+      return data instanceof Float64Array;
+    case "int8":
+      return data instanceof Int8Array;
+    case "uint8":
+    case "bool":
+      return data instanceof Uint8Array;
+    case "int16":
+      return data instanceof Int16Array;
+    case "uint16":
+    case "float16":
+      return data instanceof Uint16Array;
+    case "int32":
+      return data instanceof Int32Array;
+    case "uint32":
+      return data instanceof Uint32Array;
+    case "int64":
+      return data instanceof BigInt64Array;
+    case "uint64":
+      return data instanceof BigUint64Array;
+    case "string":
+      return Array.isArray(data) && data.every((item) => typeof item === "string");
+    default:
+      return false;
+  }
+}
+
+function checkTensor(input: ValueInfo, tensor: Tensor): void {
+  if (tensor.dtype !== input.dtype) throw misfit(input, tensor, `dtype ${input.dtype}`);
+  if (input.anyRank !== true && !fits(tensor.dims, input.dims)) {
+    throw misfit(input, tensor, `shape [${describeDims(input)}]`);
+  }
+  let size = 1;
+  for (const dim of tensor.dims) size *= dim;
+  if (tensor.data.length !== size || !holds(tensor.dtype, tensor.data)) {
+    throw new InferenceError(
+      `input "${input.name}": a tensor ${describeValue(tensor)} holds ${size} elements; ` +
+        `got ${tensor.data.length} in a ${tensor.data.constructor.name}`,
+    );
+  }
+}
+
+function fits(dims: readonly number[], expected: ValueInfo["dims"]): boolean {
+  if (dims.length !== expected.length) return false;
+  for (let axis = 0; axis < dims.length; axis++) {
+    const dim = dims[axis];
+    const want = expected[axis];
+    if (dim === undefined || !Number.isInteger(dim) || dim < 0) return false;
+    if (typeof want === "number" && want !== dim) return false;
+  }
+  return true;
+}
+
+function describeDims({ dims }: ValueInfo): string {
+  return dims.map((dim) => dim ?? "?").join(", ");
+}
+
+function misfit(input: ValueInfo, tensor: Tensor, expected: string): InferenceError {
+  return new InferenceError(`input "${input.name}": expected ${expected}; got ${describeValue(tensor)}`, {
+    hint: `the model takes ${input.name}: ${describeValue(input)}`,
+  });
+}
+
+function missing(input: ValueInfo, inputs: readonly ValueInfo[], feeds: Tensors): InferenceError {
+  const given = Object.keys(feeds);
+  return new InferenceError(
+    `input "${input.name}" is missing; got ${given.length === 0 ? "none" : given.map(quote).join(", ")}`,
+    { hint: takes(inputs) },
+  );
+}
+
+function unknown(inputs: readonly ValueInfo[], feeds: Tensors): InferenceError {
+  const strangers = Object.keys(feeds).filter((name) => inputs.every((input) => input.name !== name));
+  return new InferenceError(`the model has no input ${strangers.map(quote).join(", ")}`, { hint: takes(inputs) });
+}
+
+function takes(inputs: readonly ValueInfo[]): string {
+  return `the model takes ${inputs.map((input) => `${input.name}: ${describeValue(input)}`).join("; ")}`;
+}
+
+function quote(name: string): string {
+  return `"${name}"`;
+}

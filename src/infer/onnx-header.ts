@@ -1,0 +1,213 @@
+import { Reader } from "protobufjs/minimal.js";
+
+import { InferenceError } from "../errors.ts";
+import type { DType } from "../tensor.ts";
+
+import type { ValueInfo } from "./runtime.ts";
+
+/** What an ONNX file says of itself, without its nodes and weights. */
+export interface OnnxHeader {
+  readonly irVersion: number;
+  readonly producer: string;
+  /** Version of each operator set, by domain; the standard one is "". */
+  readonly opsets: ReadonlyMap<string, number>;
+  /** Inputs that a caller must feed: those with an initializer are left out. */
+  readonly inputs: readonly ValueInfo[];
+  readonly outputs: readonly ValueInfo[];
+  /** `metadata_props`. */
+  readonly metadata: ReadonlyMap<string, string>;
+  /** Locations of the weight files beside it, each once. */
+  readonly externalData: readonly string[];
+}
+
+const VARINT = 0;
+const LENGTH_DELIMITED = 2;
+/** Field numbers of onnx.proto (onnx 1.16): https://github.com/onnx/onnx/blob/main/onnx/onnx.proto */
+const MODEL = { irVersion: 1, producerName: 2, graph: 7, opsetImport: 8, metadataProps: 14 };
+const GRAPH = { initializer: 5, input: 11, output: 12, sparseInitializer: 15 };
+const TENSOR = { name: 8, externalData: 13 };
+const SPARSE_TENSOR = { values: 1 };
+const OPSET = { domain: 1, version: 2 };
+const ENTRY = { key: 1, value: 2 };
+const VALUE_INFO = { name: 1, type: 2 };
+const TYPE = { tensor: 1 };
+const TENSOR_TYPE = { elemType: 1, shape: 2 };
+const SHAPE = { dim: 1 };
+const DIMENSION = { value: 1, param: 2 };
+
+/** TensorProto.DataType by number. */
+const ELEMENT_TYPES: readonly (DType | undefined)[] = [
+  undefined,
+  "float32",
+  "uint8",
+  "int8",
+  "uint16",
+  "int16",
+  "int32",
+  "int64",
+  "string",
+  "bool",
+  "float16",
+  "float64",
+  "uint32",
+  "uint64",
+];
+
+/**
+ * Read an ONNX file's metadata, inputs and outputs. Weights are stepped over, so a large file costs no more than a small one.
+ *
+ * @throws {InferenceError} when the bytes are not an ONNX file, are cut short, or name an input that is not a tensor.
+ */
+export function readOnnxHeader(bytes: Uint8Array): OnnxHeader {
+  if (bytes.length === 0) throw notOnnx("0 bytes");
+  try {
+    return readModel(bytes);
+  } catch (error) {
+    if (error instanceof InferenceError) throw error;
+    throw notOnnx(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function readModel(bytes: Uint8Array): OnnxHeader {
+  let irVersion = 0;
+  let producer = "";
+  let graph: Uint8Array | undefined;
+  const opsets = new Map<string, number>();
+  const metadata = new Map<string, string>();
+  readFields(bytes, {
+    [MODEL.irVersion]: (reader) => (irVersion = readInteger(reader)),
+    [MODEL.producerName]: (reader) => (producer = reader.string()),
+    [MODEL.graph]: (reader) => (graph = reader.bytes()),
+    [MODEL.opsetImport]: (reader) => readOpset(reader.bytes(), opsets),
+    [MODEL.metadataProps]: (reader) => readEntry(reader.bytes(), metadata),
+  });
+  if (graph === undefined) throw notOnnx("no graph in it");
+  if (irVersion < 1) throw notOnnx("no IR version in it");
+  return { irVersion, producer, opsets, metadata, ...readGraph(graph) };
+}
+
+function readGraph(bytes: Uint8Array): Pick<OnnxHeader, "inputs" | "outputs" | "externalData"> {
+  const inputs: Uint8Array[] = [];
+  const outputs: Uint8Array[] = [];
+  const initialized = new Set<string>();
+  const locations = new Set<string>();
+  const readInitializer = (reader: Reader): void => readTensorName(reader.bytes(), initialized, locations);
+  readFields(bytes, {
+    [GRAPH.initializer]: readInitializer,
+    [GRAPH.sparseInitializer]: (reader) => readFields(reader.bytes(), { [SPARSE_TENSOR.values]: readInitializer }),
+    [GRAPH.input]: (reader) => inputs.push(reader.bytes()),
+    [GRAPH.output]: (reader) => outputs.push(reader.bytes()),
+  });
+  return {
+    inputs: inputs.filter((input) => !initialized.has(readName(input))).map((input) => readValueInfo(input, "input")),
+    outputs: outputs.map((output) => readValueInfo(output, "output")),
+    externalData: [...locations],
+  };
+}
+
+function readTensorName(bytes: Uint8Array, names: Set<string>, locations: Set<string>): void {
+  readFields(bytes, {
+    [TENSOR.name]: (reader) => names.add(reader.string()),
+    [TENSOR.externalData]: (reader) => {
+      const entry = new Map<string, string>();
+      readEntry(reader.bytes(), entry);
+      const location = entry.get("location");
+      if (location !== undefined) locations.add(location);
+    },
+  });
+}
+
+function readName(bytes: Uint8Array): string {
+  let name = "";
+  readFields(bytes, { [VALUE_INFO.name]: (reader) => (name = reader.string()) });
+  return name;
+}
+
+function readValueInfo(bytes: Uint8Array, role: "input" | "output"): ValueInfo {
+  const name = readName(bytes);
+  let elementType = -1;
+  let dims: ValueInfo["dims"] | undefined;
+  const readTensorType = (reader: Reader): void =>
+    readFields(reader.bytes(), {
+      [TENSOR_TYPE.elemType]: (inner) => (elementType = inner.uint32()),
+      [TENSOR_TYPE.shape]: (inner) => (dims = readShape(inner.bytes())),
+    });
+  readFields(bytes, {
+    [VALUE_INFO.type]: (reader) => readFields(reader.bytes(), { [TYPE.tensor]: readTensorType }),
+  });
+  const dtype = ELEMENT_TYPES[elementType];
+  if (dtype === undefined) {
+    const found = elementType < 0 ? "not a tensor" : `a tensor of ONNX element type ${elementType}`;
+    throw new InferenceError(`${role} "${name}" is ${found}; expected a tensor of numbers, booleans or strings`, {
+      hint: "cut the model before that value, or convert it to a tensor inside the model",
+    });
+  }
+  return dims === undefined ? { name, dtype, dims: [], anyRank: true } : { name, dtype, dims };
+}
+
+function readShape(bytes: Uint8Array): ValueInfo["dims"] {
+  const dims: (number | string | null)[] = [];
+  readFields(bytes, {
+    [SHAPE.dim]: (reader) => {
+      let dim: number | string | null = null;
+      readFields(reader.bytes(), {
+        [DIMENSION.value]: (inner) => (dim = readInteger(inner)),
+        [DIMENSION.param]: (inner) => (dim = inner.string()),
+      });
+      dims.push(dim === "" || (typeof dim === "number" && dim < 0) ? null : dim);
+    },
+  });
+  return dims;
+}
+
+function readOpset(bytes: Uint8Array, opsets: Map<string, number>): void {
+  let domain = "";
+  let version = 0;
+  readFields(bytes, {
+    [OPSET.domain]: (reader) => (domain = reader.string()),
+    [OPSET.version]: (reader) => (version = readInteger(reader)),
+  });
+  opsets.set(domain, version);
+}
+
+function readEntry(bytes: Uint8Array, entries: Map<string, string>): void {
+  let key = "";
+  let value = "";
+  readFields(bytes, {
+    [ENTRY.key]: (reader) => (key = reader.string()),
+    [ENTRY.value]: (reader) => (value = reader.string()),
+  });
+  entries.set(key, value);
+}
+
+type FieldReaders = Readonly<Record<number, (reader: Reader) => unknown>>;
+
+/** Hand each field that has a reader to it, step over the others. A field of an unexpected wire type is a fault. */
+function readFields(bytes: Uint8Array, readers: FieldReaders): void {
+  const reader = Reader.create(bytes);
+  while (reader.pos < reader.len) {
+    const tag = reader.uint32();
+    const wireType = tag & 7;
+    const read = readers[tag >>> 3];
+    if (read === undefined) {
+      reader.skipType(wireType, 0, tag >>> 3);
+    } else if (wireType === LENGTH_DELIMITED || wireType === VARINT) {
+      read(reader);
+    } else {
+      throw notOnnx(`field ${tag >>> 3} has wire type ${wireType}`);
+    }
+  }
+}
+
+/** An int64 that must be exact as a number. */
+function readInteger(reader: Reader): number {
+  const value = Number(String(reader.int64()));
+  if (!Number.isSafeInteger(value)) throw notOnnx(`a number out of range: ${value}`);
+  return value;
+}
+
+function notOnnx(reason: string): InferenceError {
+  return new InferenceError(`not an ONNX file, or one cut short: ${reason}`, {
+    hint: "give a whole .onnx file; `tfjs-to-onnx export` makes one from a TF.js model",
+  });
+}
