@@ -1,6 +1,9 @@
+import { ExportError } from "../errors.ts";
+
 import type { GraphBuilder } from "./onnx/builder.ts";
 import { float, int } from "./onnx/graph.ts";
 import type { Value } from "./onnx/value.ts";
+import type { ConfigReader } from "./source/config.ts";
 
 /** The activations of TF.js by their serialized names. */
 export const ACTIVATIONS = [
@@ -23,6 +26,25 @@ export const ACTIVATIONS = [
 ] as const;
 
 export type Activation = (typeof ACTIVATIONS)[number] | "hard_sigmoid_keras3";
+
+/**
+ * The activation a layer names under `key`; `otherwise` when it names none.
+ *
+ * @param keras3 the model is Keras 3's, whose `hard_sigmoid` is clip(x / 6 + 0.5, 0, 1)
+ * @throws {ExportError} when there is no such activation.
+ */
+export function readActivation(
+  config: ConfigReader,
+  key: string,
+  keras3: boolean,
+  otherwise: Activation = "linear",
+): Activation {
+  const { name } = config.activation(key, otherwise);
+  if (name === "hard_sigmoid" && keras3) return "hard_sigmoid_keras3";
+  const match = ACTIVATIONS.find((activation) => activation === name);
+  if (match !== undefined) return match;
+  throw new ExportError(`${key} must be one of ${ACTIVATIONS.join(", ")}; got "${name}"`);
+}
 
 /**
  * Append an activation over the last axis (softmax, log_softmax) or elementwise.

@@ -1,3 +1,4 @@
+import { isObject } from "../export/source/json.ts";
 import type { LayersSource, LayerSpec, ModelSpec, TensorRef } from "../export/source/model.ts";
 
 /** What random values an input should be fed with. */
@@ -63,13 +64,9 @@ function boundsThrough(model: ModelSpec, layer: LayerSpec, position: number, cal
 }
 
 function wrappedBounds(wrapped: unknown): number[] {
-  if (!isRecord(wrapped) || wrapped["class_name"] !== "Embedding" || !isRecord(wrapped["config"])) return [];
+  if (!isObject(wrapped) || wrapped["class_name"] !== "Embedding" || !isObject(wrapped["config"])) return [];
   const bound = wrapped["config"]["input_dim"];
   return typeof bound === "number" ? [bound] : [];
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function sameTensor(a: TensorRef, b: TensorRef): boolean {

@@ -1,4 +1,4 @@
-import { applyActivation } from "../activation.ts";
+import { applyActivation, readActivation } from "../activation.ts";
 import { defineConverter, only, type LayerConverter } from "../converter.ts";
 import { permuteFactors } from "../onnx/builder.ts";
 import { dimOf, newAxis, type Value } from "../onnx/value.ts";
@@ -8,9 +8,9 @@ export const dense: LayerConverter = defineConverter({
   className: "Dense",
   ops: ["Gemm", "MatMul", "Add"],
   parse: (config, context) => ({
-    units: config.positiveInteger("units"),
+    units: config.positive("units"),
     useBias: config.boolean("use_bias", true),
-    activation: config.activation("activation", context.keras3),
+    activation: readActivation(config, "activation", context.keras3),
   }),
   mask: "pass",
   emit({ graph, weights }, { units, useBias, activation }, inputs) {

@@ -1,166 +1,301 @@
-import { ExportError } from "../../errors.ts";
-import { ACTIVATIONS, type Activation } from "../activation.ts";
+import { ExportError, ModelFormatError } from "../../errors.ts";
+import { isObject, shown } from "./json.ts";
+
+/** An activation as a layer names it: in snake case (`hard_sigmoid`), with a configuration when it was written as an object. */
+export interface ActivationSpec {
+  readonly name: string;
+  readonly config: ConfigReader;
+}
+
+/** A layer inside a layer's configuration: the one a wrapper wraps, the cell of an RNN. */
+export interface NestedLayer {
+  readonly className: string;
+  readonly name: string;
+  readonly config: ConfigReader;
+}
+
+export type DataFormat = "channels_first" | "channels_last";
 
 /**
- * Typed view of one layer's serialized configuration (Keras 2's snake_case keys). Every read names the key it failed on;
- * keys that are not read are ignored. A read with a default takes it when the key is absent or null.
+ * Typed view of one layer's serialized `config`. Every read names the key it failed on; the caller adds the layer.
+ * Keys nobody reads are ignored. A key that is absent or null gives the fallback, where one is given.
+ *
+ * @throws {ModelFormatError} from every read, when the value has not the form that is asked for; `oneOf` throws an
+ *   ExportError for a name it does not know.
  */
 export class ConfigReader {
-  readonly #config: ReadonlyMap<string, unknown>;
+  readonly #config: Readonly<Record<string, unknown>>;
 
-  /** @throws {ExportError} when the configuration is not an object */
   constructor(config: unknown) {
-    if (!isRecord(config)) throw new ExportError(`its configuration must be an object, got ${show(config)}`);
-    this.#config = new Map(Object.entries(config));
+    if (!isObject(config)) throw new ModelFormatError(`config must be an object; got ${shown(config)}`);
+    this.#config = config;
   }
 
   /** Whether the key is there and not null. */
   has(key: string): boolean {
-    return (this.#config.get(key) ?? null) !== null;
+    return this.raw(key) !== undefined;
   }
 
-  /** The value as it is, for keys with a form of their own. */
+  /** The value as it was written; undefined when absent or null. Keys of Object.prototype do not shine through. */
   raw(key: string): unknown {
-    return this.#config.get(key);
+    return Object.hasOwn(this.#config, key) ? (this.#config[key] ?? undefined) : undefined;
   }
 
-  number(key: string, otherwise?: number): number {
-    const value = this.#read(key, otherwise);
-    if (typeof value !== "number" || !Number.isFinite(value)) throw wrong(key, "a finite number", value);
-    return value;
+  number(key: string): number;
+  number<Fallback extends number | null>(key: string, fallback: Fallback): number | Fallback;
+  number(key: string, fallback?: number | null): number | null {
+    return this.#read(key, fallback, "a finite number", finite);
   }
 
-  integer(key: string, otherwise?: number): number {
-    const value = this.number(key, otherwise);
-    if (!Number.isSafeInteger(value)) throw wrong(key, "a whole number", value);
-    return value;
+  /** A whole number; a list that holds just one counts as well (Keras writes `axis: [3]`). */
+  integer(key: string): number;
+  integer<Fallback extends number | null>(key: string, fallback: Fallback): number | Fallback;
+  integer(key: string, fallback?: number | null): number | null {
+    return this.#read(key, fallback, "a whole number", (value) => integer(onlyItem(value)));
   }
 
-  positiveInteger(key: string, otherwise?: number): number {
-    const value = this.integer(key, otherwise);
-    if (value < 1) throw wrong(key, "a whole number of at least 1", value);
-    return value;
+  /** A whole number of at least 1. */
+  positive(key: string): number;
+  positive<Fallback extends number | null>(key: string, fallback: Fallback): number | Fallback;
+  positive(key: string, fallback?: number | null): number | null {
+    return this.#read(key, fallback, "a positive whole number", (value) => positive(onlyItem(value)));
   }
 
-  boolean(key: string, otherwise?: boolean): boolean {
-    const value = this.#read(key, otherwise);
-    if (typeof value !== "boolean") throw wrong(key, "true or false", value);
-    return value;
+  boolean(key: string): boolean;
+  boolean<Fallback extends boolean | null>(key: string, fallback: Fallback): boolean | Fallback;
+  boolean(key: string, fallback?: boolean | null): boolean | null {
+    return this.#read(key, fallback, "true or false", (value) => (typeof value === "boolean" ? value : undefined));
   }
 
-  string(key: string, otherwise?: string): string {
-    const value = this.#read(key, otherwise);
-    if (typeof value !== "string") throw wrong(key, "a text", value);
-    return value;
+  string(key: string): string;
+  string<Fallback extends string | null>(key: string, fallback: Fallback): string | Fallback;
+  string(key: string, fallback?: string | null): string | null {
+    return this.#read(key, fallback, "a string", (value) => (typeof value === "string" ? value : undefined));
   }
 
-  oneOf<const Choice extends string>(key: string, choices: readonly Choice[], otherwise?: Choice): Choice {
-    const value = this.#read(key, otherwise);
-    const match = choices.find((choice) => choice === value);
-    if (match === undefined) throw wrong(key, `one of ${choices.join(", ")}`, value);
+  /** One of `choices`; snake case and camel case are the same. @throws {ExportError} for a string that is none of them. */
+  oneOf<const Choice extends string>(key: string, choices: readonly Choice[]): Choice;
+  oneOf<const Choice extends string, Fallback extends Choice | null>(
+    key: string,
+    choices: readonly Choice[],
+    fallback: Fallback,
+  ): Choice | Fallback;
+  oneOf<const Choice extends string>(key: string, choices: readonly Choice[], fallback?: Choice | null): Choice | null {
+    const expected = `one of ${choices.join(", ")}`;
+    const name = this.#read(key, fallback, expected, (value) => (typeof value === "string" ? value : undefined));
+    if (name === null) return null;
+    const match = choices.find((choice) => snakeCase(choice) === snakeCase(name));
+    if (match === undefined) throw new ExportError(`${key} must be ${expected}; got ${shown(name)}`);
     return match;
   }
 
-  /** A list of whole numbers of any length. */
-  integers(key: string, otherwise?: readonly number[]): number[] {
-    const value = this.#read(key, otherwise);
-    const isWhole = (item: unknown): item is number => Number.isSafeInteger(item);
-    if (!Array.isArray(value) || !value.every(isWhole)) throw wrong(key, "a list of whole numbers", value);
-    return value;
+  /** `length` whole numbers (any number of them when length is null); one number alone is repeated. */
+  integers(key: string, length: number | null): readonly number[];
+  integers<Fallback extends readonly number[] | null>(
+    key: string,
+    length: number | null,
+    fallback: Fallback,
+  ): readonly number[] | Fallback;
+  integers(key: string, length: number | null, fallback?: readonly number[] | null): readonly number[] | null {
+    return this.#read(key, fallback, listOf(length, "whole numbers"), (value) => repeated(value, length, integer));
   }
 
-  /** `count` whole numbers of at least 1; a single number stands for all of them. */
-  sizes(key: string, count: number, otherwise?: number | readonly number[]): number[] {
-    const value = this.#read(key, otherwise);
-    const list = typeof value === "number" ? Array.from({ length: count }, () => value) : value;
-    const isSize = (item: unknown): item is number => Number.isSafeInteger(item) && Number(item) >= 1;
-    if (!Array.isArray(list) || !list.every(isSize)) {
-      throw wrong(key, `${count} whole numbers of at least 1`, value);
-    }
-    if (list.length === count) return list;
-    if (list.length === 1) return Array.from({ length: count }, () => list[0] ?? 1);
-    throw wrong(key, `${count} whole numbers of at least 1`, value);
+  /** As `integers`, each at least 1: kernel sizes, strides, pool sizes. */
+  positives(key: string, length: number | null): readonly number[];
+  positives<Fallback extends readonly number[] | null>(
+    key: string,
+    length: number | null,
+    fallback: Fallback,
+  ): readonly number[] | Fallback;
+  positives(key: string, length: number | null, fallback?: readonly number[] | null): readonly number[] | null {
+    return this.#read(key, fallback, listOf(length, "positive whole numbers"), (value) =>
+      repeated(value, length, positive),
+    );
   }
 
-  /** A shape: whole numbers of at least 0, null where a dimension is free. */
-  shape(key: string, otherwise?: readonly (number | null)[]): (number | null)[] {
-    const value = this.#read(key, otherwise);
-    const isDim = (item: unknown): item is number | null =>
-      item === null || (Number.isSafeInteger(item) && Number(item) >= 0);
-    if (!Array.isArray(value) || !value.every(isDim)) throw wrong(key, "a list of sizes", value);
-    return value;
+  /** As `integers`, for any finite numbers. */
+  numbers(key: string, length: number | null): readonly number[];
+  numbers<Fallback extends readonly number[] | null>(
+    key: string,
+    length: number | null,
+    fallback: Fallback,
+  ): readonly number[] | Fallback;
+  numbers(key: string, length: number | null, fallback?: readonly number[] | null): readonly number[] | null {
+    return this.#read(key, fallback, listOf(length, "finite numbers"), (value) => repeated(value, length, finite));
   }
 
-  dataFormat(key = "data_format"): "channels_last" | "channels_first" {
+  /**
+   * Low and high amounts along `axes` axes, as padding and cropping are written: `1`, `[1, 2]` (the same on both sides
+   * of each axis), or `[[1, 2], [3, 4]]`.
+   */
+  pairs(
+    key: string,
+    axes: number,
+    fallback?: readonly (readonly [number, number])[],
+  ): readonly (readonly [number, number])[] {
+    return this.#read(key, fallback, `${axes} pairs of whole numbers, none negative`, (value) => pairs(value, axes));
+  }
+
+  /** A shape: sizes of at least 0, null where the size is free. */
+  shape(key: string): readonly (number | null)[];
+  shape<Fallback extends readonly (number | null)[] | null>(
+    key: string,
+    fallback: Fallback,
+  ): readonly (number | null)[] | Fallback;
+  shape(key: string, fallback?: readonly (number | null)[] | null): readonly (number | null)[] | null {
+    return this.#read(key, fallback, "a list of sizes, null where free", shape);
+  }
+
+  dataFormat(key = "data_format"): DataFormat {
     return this.oneOf(key, ["channels_last", "channels_first"], "channels_last");
   }
 
-  /** An activation by name, in snake or camel case, or as a serialized object; linear when absent. */
-  activation(key: string, keras3: boolean, otherwise: Activation = "linear"): Activation {
-    const value = this.#config.get(key) ?? null;
-    return value === null ? otherwise : readActivation(key, value, keras3);
+  /** The activation under `key`, whichever way it is written; `linear` when there is none. Keras' `silu` is `swish`. */
+  activation(key = "activation", fallback = "linear"): ActivationSpec {
+    const value = this.raw(key);
+    if (value === undefined) return { name: fallback, config: new ConfigReader({}) };
+    const spec = activation(value);
+    if (spec === undefined) throw mismatch(key, "an activation's name or object", value);
+    return spec;
   }
 
-  /** A wrapped layer or cell: `{class_name, config}`. */
-  layer(key: string): WrappedLayer {
-    return readLayer(key, this.#config.get(key));
+  /** A layer written inside this one: `layer` of a wrapper, `cell` of an RNN. */
+  layer(key: string): NestedLayer {
+    return this.#read<NestedLayer, NestedLayer>(key, undefined, "a layer (class_name, config)", nestedLayer);
   }
 
-  /** A list of wrapped layers or cells. */
-  layers(key: string): WrappedLayer[] {
-    const value = this.#config.get(key);
-    if (!Array.isArray(value)) throw wrong(key, "a list of layers", value);
-    return value.map((item: unknown, index) => readLayer(`${key}[${index}]`, item));
+  /** A list of layers, as StackedRNNCells keeps its cells. */
+  layers(key: string): readonly NestedLayer[] {
+    return this.#read<readonly NestedLayer[], readonly NestedLayer[]>(key, undefined, "a list of layers", (value) =>
+      Array.isArray(value) ? every(value, nestedLayer) : undefined,
+    );
   }
 
-  #read(key: string, otherwise: unknown): unknown {
-    return this.#config.get(key) ?? otherwise;
+  #read<Value, Fallback>(
+    key: string,
+    fallback: Fallback | undefined,
+    expected: string,
+    parse: (value: unknown) => Value | undefined,
+  ): Value | Fallback {
+    const value = this.raw(key);
+    if (value === undefined && fallback !== undefined) return fallback;
+    const parsed = value === undefined ? undefined : parse(value);
+    if (parsed === undefined) throw mismatch(key, expected, value);
+    return parsed;
   }
 }
 
-/** A layer inside another's configuration. */
-export interface WrappedLayer {
-  readonly className: string;
-  readonly name: string | null;
-  readonly config: ConfigReader;
-}
-
-function readLayer(key: string, value: unknown): WrappedLayer {
-  if (!isRecord(value)) throw wrong(key, "a layer", value);
-  const className = value["class_name"];
-  const config = value["config"];
-  if (typeof className !== "string" || !isRecord(config)) throw wrong(key, "a layer", value);
-  const name = config["name"];
-  return { className, name: typeof name === "string" ? name : null, config: new ConfigReader(config) };
-}
-
-function readActivation(key: string, value: unknown, keras3: boolean): Activation {
-  const name = isRecord(value) ? (isRecord(value["config"]) ? (value["config"]["name"] ?? value["class_name"]) : value["class_name"]) : value;
-  if (typeof name !== "string") throw wrong(key, "the name of an activation", value);
-  const snake = name
+/** `hardSigmoid`, `HardSigmoid` and `hard_sigmoid` to `hard_sigmoid`; `ReLU` to `relu`. */
+export function snakeCase(name: string): string {
+  return name
+    .replaceAll("ReLU", "Relu")
     .replaceAll(/([a-z0-9])([A-Z])/g, "$1_$2")
-    .toLowerCase()
-    .replace(/^silu$/, "swish");
-  if (snake === "hard_sigmoid" && keras3) return "hard_sigmoid_keras3";
-  const match = ACTIVATIONS.find((activation) => activation === snake);
-  if (match === undefined) throw wrong(key, `one of ${ACTIVATIONS.join(", ")}`, value);
-  return match;
+    .toLowerCase();
 }
 
-/** A plain object, whatever its prototype. */
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+function mismatch(key: string, expected: string, value: unknown): ModelFormatError {
+  return new ModelFormatError(`${key} must be ${expected}; got ${shown(value)}`);
 }
 
-function wrong(key: string, expected: string, value: unknown): ExportError {
-  return new ExportError(`${key} must be ${expected}; got ${show(value)}`);
+function finite(value: unknown): number | undefined {
+  return typeof value === "number" && Number.isFinite(value) ? value : undefined;
 }
 
-const LONGEST_SHOWN = 120;
+function integer(value: unknown): number | undefined {
+  return typeof value === "number" && Number.isSafeInteger(value) ? value : undefined;
+}
 
-function show(value: unknown): string {
-  if (value === undefined) return "nothing";
-  if (typeof value === "number") return String(value);
-  const text = JSON.stringify(value) ?? String(value);
-  return text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)}…` : text;
+function positive(value: unknown): number | undefined {
+  const whole = integer(value);
+  return whole !== undefined && whole >= 1 ? whole : undefined;
+}
+
+function natural(value: unknown): number | undefined {
+  const whole = integer(value);
+  return whole !== undefined && whole >= 0 ? whole : undefined;
+}
+
+function onlyItem(value: unknown): unknown {
+  return Array.isArray(value) && value.length === 1 ? value[0] : value;
+}
+
+function listOf(length: number | null, items: string): string {
+  return length === null ? `a list of ${items}` : `${length} ${items}, or one for all`;
+}
+
+/** Every item parsed, or undefined when one does not parse. */
+function every<Item>(values: readonly unknown[], parse: (value: unknown) => Item | undefined): Item[] | undefined {
+  const items: Item[] = [];
+  for (const value of values) {
+    const item = parse(value);
+    if (item === undefined) return undefined;
+    items.push(item);
+  }
+  return items;
+}
+
+function repeated(
+  value: unknown,
+  length: number | null,
+  parse: (value: unknown) => number | undefined,
+): readonly number[] | undefined {
+  if (!Array.isArray(value)) {
+    const item = parse(value);
+    return item === undefined ? undefined : Array.from({ length: length ?? 1 }, () => item);
+  }
+  const items = every(value, parse);
+  if (items === undefined || length === null || items.length === length) return items;
+  const [only] = items;
+  return items.length === 1 && only !== undefined ? Array.from({ length }, () => only) : undefined;
+}
+
+function pairs(value: unknown, axes: number): readonly (readonly [number, number])[] | undefined {
+  const all = natural(value);
+  if (all !== undefined) return Array.from({ length: axes }, () => [all, all]);
+  if (!Array.isArray(value)) return undefined;
+  if (axes === 1 && value.length === 2) {
+    const pair = amounts(value);
+    return pair === undefined ? undefined : [pair];
+  }
+  return value.length === axes ? every(value, amounts) : undefined;
+}
+
+function amounts(value: unknown): readonly [number, number] | undefined {
+  const both = natural(value);
+  if (both !== undefined) return [both, both];
+  if (!Array.isArray(value) || value.length !== 2) return undefined;
+  const [low, high] = value.map(natural);
+  return low === undefined || high === undefined ? undefined : [low, high];
+}
+
+function shape(value: unknown): readonly (number | null)[] | undefined {
+  if (!Array.isArray(value)) return undefined;
+  return every<number | null>(value, (size) => (size === null ? null : natural(size)));
+}
+
+function activation(value: unknown): ActivationSpec | undefined {
+  if (typeof value === "string") return { name: activationName(value), config: new ConfigReader({}) };
+  if (!isObject(value) || typeof value["class_name"] !== "string") return undefined;
+  const config = value["config"] ?? {};
+  // Keras 3 writes a plain function as {class_name: "function", config: its name}.
+  if (typeof config === "string") return { name: activationName(config), config: new ConfigReader({}) };
+  if (!isObject(config)) return undefined;
+  return { name: activationName(value["class_name"]), config: new ConfigReader(config) };
+}
+
+function activationName(name: string): string {
+  const snake = snakeCase(name);
+  return snake === "silu" ? "swish" : snake;
+}
+
+function nestedLayer(value: unknown): NestedLayer | undefined {
+  if (!isObject(value) || typeof value["class_name"] !== "string") return undefined;
+  const config = value["config"];
+  if (!isObject(config)) return undefined;
+  const name = config["name"];
+  return {
+    className: value["class_name"],
+    name: typeof name === "string" ? name : "",
+    config: new ConfigReader(config),
+  };
 }

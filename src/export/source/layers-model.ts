@@ -1,8 +1,10 @@
 import { ModelFormatError } from "../../errors.ts";
 import { sizeOf } from "../../tensor.ts";
 
-import { isRecord } from "./config.ts";
+import { isObject as isObj } from "./json.ts";
 import type { Call, LayersSource, LayerSpec, LayerWeights, ModelSpec, RawModel, TensorRef, Weight } from "./model.ts";
+
+const isRecord = (v: unknown): v is Record<string, unknown> => isObj(v);
 
 // PLACEHOLDER until the full reader lands: tfjs-layers' and Keras 2's plain files only.
 export function readLayersModel(raw: RawModel): LayersSource {
@@ -59,7 +61,9 @@ function readWeights(groups: unknown, bytes: Uint8Array): Map<string, Weight> {
       const dtype = spec["dtype"];
       found.set(
         String(spec["name"]),
-        dtype === "int32" ? { dtype, dims, data: new Int32Array(buffer) } : { dtype: "float32", dims, data: new Float32Array(buffer) },
+        dtype === "int32"
+          ? { dtype, dims, data: new Int32Array(buffer) }
+          : { dtype: "float32", dims, data: new Float32Array(buffer) },
       );
     }
   }
@@ -112,7 +116,13 @@ function sequential(name: string, layers: readonly Record<string, unknown>[]): M
       const inner = own.model?.layers[0];
       const shape = config["batch_input_shape"] ?? inner?.config["batch_input_shape"];
       previous = `${own.name}_input`;
-      specs.push({ name: previous, className: "InputLayer", calls: [], model: null, config: { name: previous, batch_input_shape: shape, dtype: config["dtype"] ?? "float32" } });
+      specs.push({
+        name: previous,
+        className: "InputLayer",
+        calls: [],
+        model: null,
+        config: { name: previous, batch_input_shape: shape, dtype: config["dtype"] ?? "float32" },
+      });
     }
     const calls = previous === null ? [] : [{ inputs: [{ layer: previous, call: 0, tensor: 0 }], kwargs: {} }];
     const made = spec(layer, calls);
