@@ -10,6 +10,7 @@ import { writeAside } from "../node/write-aside.ts";
 import type { Verification } from "../verify/verify.ts";
 
 import { baseCommand, type CommonOptions } from "./base-command.ts";
+import { formatBytes } from "./format.ts";
 import { parseShape, parseWhole } from "./option-parsers.ts";
 import { note, printJson, printLine } from "./output.ts";
 
@@ -170,9 +171,4 @@ export function printVerification(verified: Verification): void {
     const { layer, className } = verified.firstDifference;
     printLine(`the first layer that differs: ${layer} (${className})`);
   }
-}
-
-function formatBytes(bytes: number): string {
-  if (bytes < 1024) return `${bytes} B`;
-  return bytes < 1024 ** 2 ? `${(bytes / 1024).toFixed(1)} kB` : `${(bytes / 1024 ** 2).toFixed(2)} MB`;
 }

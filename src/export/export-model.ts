@@ -52,7 +52,13 @@ export interface ExportedModel {
   readonly inputs: readonly ExportedValue[];
   readonly outputs: readonly ExportedValue[];
   /** Layer calls in the order they are computed. */
-  readonly layers: readonly Pick<ConvertedCall, "path" | "className" | "call">[];
+  readonly layers: readonly ExportedLayer[];
+}
+
+/** One application of a layer. */
+export interface ExportedLayer extends Pick<ConvertedCall, "path" | "className" | "call"> {
+  /** Shapes of its output tensors, as TF.js orders the axes. */
+  readonly outputs: readonly (readonly (number | string)[])[];
 }
 
 /**
@@ -96,7 +102,12 @@ export function exportSource(source: LayersSource, options: ExportOptions = {}):
     parameters: source.parameters,
     inputs: graph.inputs.map(describe),
     outputs: graph.outputs.map(describe),
-    layers: converted.calls.map(({ path, className, call }) => ({ path, className, call })),
+    layers: converted.calls.map(({ path, className, call, values }) => ({
+      path,
+      className,
+      call,
+      outputs: values.map(dimsOf),
+    })),
   };
 }
 

@@ -1,0 +1,5 @@
+/** `512 B`, `1.5 kB`, `2.25 MB`, in powers of 1024. */
+export function formatBytes(bytes: number): string {
+  if (bytes < 1024) return `${bytes} B`;
+  return bytes < 1024 ** 2 ? `${(bytes / 1024).toFixed(1)} kB` : `${(bytes / 1024 ** 2).toFixed(2)} MB`;
+}
