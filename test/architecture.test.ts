@@ -1,0 +1,85 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { isBuiltin } from "node:module";
+import { dirname, join, relative, resolve } from "node:path";
+
+import { describe, expect, test } from "vitest";
+
+const root = resolve(import.meta.dirname, "..");
+const source = join(root, "src");
+
+/** Rooms that run in a browser: nothing of Node, and not the rooms named. */
+const rooms: Readonly<Record<string, readonly string[]>> = {
+  export: ["train", "data", "infer", "verify", "cli", "node"],
+  infer: ["train", "data", "export", "verify", "cli", "node"],
+  data: ["train", "export", "infer", "verify", "cli", "node"],
+  verify: ["train", "cli", "node"],
+};
+
+const importPattern = /(?:^|\n)\s*(?:import|export)\s[^;]*?from\s+"([^"]+)"|import\("([^"]+)"\)/g;
+
+interface Import {
+  readonly file: string;
+  readonly target: string;
+}
+
+function importsOf(file: string): Import[] {
+  const text = readFileSync(file, "utf8");
+  return Array.from(text.matchAll(importPattern), (match) => ({ file, target: match[1] ?? match[2] ?? "" }));
+}
+
+function filesOf(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith(".ts"))
+    .map((entry) => join(entry.parentPath, entry.name));
+}
+
+/** Everything a file reaches by static imports, itself included. */
+function reach(entry: string, seen = new Set<string>()): ReadonlySet<string> {
+  if (seen.has(entry)) return seen;
+  seen.add(entry);
+  for (const { target } of importsOf(entry)) {
+    if (target.startsWith(".") && target.endsWith(".ts")) reach(resolve(dirname(entry), target), seen);
+  }
+  return seen;
+}
+
+function show({ file, target }: Import): string {
+  return `${relative(root, file)} imports ${target}`;
+}
+
+describe("who may know whom", () => {
+  test.each(Object.entries(rooms))("src/%s imports no Node built-in and none of %j", (room, forbidden) => {
+    const wrong = filesOf(join(source, room))
+      .flatMap(importsOf)
+      .filter(({ file, target }) => {
+        if (isBuiltin(target)) return true;
+        if (!target.startsWith(".")) return false;
+        const [other = ""] = relative(source, resolve(dirname(file), target)).split("/");
+        return forbidden.includes(other);
+      });
+    expect(wrong.map(show)).toEqual([]);
+  });
+
+  test("nothing but the command line imports the command line", () => {
+    const wrong = filesOf(source)
+      .filter((file) => !file.startsWith(join(source, "cli")))
+      .flatMap(importsOf)
+      .filter(({ file, target }) => target.startsWith(".") && resolve(dirname(file), target).startsWith(join(source, "cli")));
+    expect(wrong.map(show)).toEqual([]);
+  });
+
+  test("the library's entry reaches no Node built-in, no runtime and no TensorFlow", () => {
+    const wrong = [...reach(join(source, "index.ts"))]
+      .flatMap(importsOf)
+      .filter(({ target }) => isBuiltin(target) || /^(@tensorflow|onnxruntime|sharp)/.test(target))
+      .filter(({ file, target }) => !readFileSync(file, "utf8").includes(`import type * as tfjs from "${target}"`));
+    expect(wrong.map(show)).toEqual([]);
+  });
+
+  test("library code prints nothing", () => {
+    const wrong = Object.keys(rooms)
+      .flatMap((room) => filesOf(join(source, room)))
+      .filter((file) => /\bconsole\./.test(readFileSync(file, "utf8")));
+    expect(wrong.map((file) => relative(root, file))).toEqual([]);
+  });
+});
