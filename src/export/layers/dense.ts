@@ -1,6 +1,6 @@
 import { applyActivation, readActivation } from "../activation.ts";
 import { defineConverter, only, type LayerConverter } from "../converter.ts";
-import { permuteFactors } from "../onnx/builder.ts";
+import { permuteFactors, type GraphBuilder } from "../onnx/builder.ts";
 import { dimOf, newAxis, type Value } from "../onnx/value.ts";
 
 /** Dense: `activation(x · kernel + bias)` over the last axis. The kernel's rows follow the order x is stored in. */
@@ -16,7 +16,9 @@ export const dense: LayerConverter = defineConverter({
   emit({ graph, weights }, { units, useBias, activation }, inputs) {
     const input = only(inputs);
     const features = dimOf(input, -1);
-    const { value, factors } = graph.contract(input, -1);
+    const contracted = graph.contract(input, -1);
+    const { factors } = contracted;
+    const value = asMatrix(graph, contracted.value);
     const stored = weights.get("kernel", [typeof features === "number" ? features : null, units]);
     const own = input.axes.at(-1) ?? [];
     const output = [{ size: units }];
@@ -33,3 +35,10 @@ export const dense: LayerConverter = defineConverter({
     return applyActivation(graph, activation, result(sum));
   },
 });
+
+/** The value stored [N, C] when a single axis is left beside the features, so that one Gemm does it all. */
+function asMatrix(graph: GraphBuilder, value: Value): Value {
+  const outer = value.stored.slice(0, -1).filter((dim) => dim.length > 0);
+  const inner = value.stored.at(-1) ?? [];
+  return value.axes.length === 2 && outer.length === 1 ? graph.storedAs(value, [...outer, inner]) : value;
+}

@@ -477,18 +477,20 @@ export function permuteFactors<T extends Tensor>(tensor: T, from: readonly Facto
 /** The data of a constant seen as [...sizes], transposed by `perm`; `dims` are left as they were. */
 export function permuteData<T extends Tensor>(tensor: T, sizes: readonly number[], perm: readonly number[]): T {
   const strides = sizes.map((_, index) => sizeOf(sizes.slice(index + 1)));
-  const index = permutedIndex(
-    perm.map((axis) => sizes[axis] ?? 1),
-    perm.map((axis) => strides[axis] ?? 0),
-  );
+  const outSizes = perm.map((axis) => sizes[axis] ?? 1);
+  const outStrides = perm.map((axis) => strides[axis] ?? 0);
   const { data: source } = tensor;
   if (source instanceof Float32Array) {
     const data = new Float32Array(source.length);
-    for (let position = 0; position < index.length; position++) data[position] = source[index[position] ?? 0] ?? 0;
+    eachRow(outSizes, outStrides, (from, to, length, stride) => {
+      for (let index = 0, at = from; index < length; index++, at += stride) data[to + index] = source[at] ?? 0;
+    });
     return { ...tensor, data };
   }
   const data = Array.isArray(source) ? [...source] : source.slice();
-  index.forEach((at, position) => Reflect.set(data, position, source[at]));
+  eachRow(outSizes, outStrides, (from, to, length, stride) => {
+    for (let index = 0; index < length; index++) Reflect.set(data, to + index, source[from + index * stride]);
+  });
   return { ...tensor, data };
 }
 
@@ -498,24 +500,30 @@ export function transposed<T extends Tensor>(tensor: T, perm: readonly number[])
   return { ...moved, dims: perm.map((axis) => tensor.dims[axis] ?? 1) };
 }
 
-function permutedIndex(sizes: readonly number[], strides: readonly number[]): Int32Array {
-  const out = new Int32Array(sizeOf(sizes));
+/** Visit the rows along the last axis of a strided tensor, in row-major order of `sizes`. */
+function eachRow(
+  sizes: readonly number[],
+  strides: readonly number[],
+  visit: (from: number, to: number, length: number, stride: number) => void,
+): void {
+  const length = sizes.at(-1) ?? 1;
+  const stride = strides.at(-1) ?? 1;
+  const total = sizeOf(sizes);
   const counter = sizes.map(() => 0);
-  let at = 0;
-  for (let position = 0; position < out.length; position++) {
-    out[position] = at;
-    for (let axis = sizes.length - 1; axis >= 0; axis--) {
+  let from = 0;
+  for (let to = 0; to < total; to += length) {
+    visit(from, to, length, stride);
+    for (let axis = sizes.length - 2; axis >= 0; axis--) {
       const count = (counter[axis] ?? 0) + 1;
-      at += strides[axis] ?? 0;
+      from += strides[axis] ?? 0;
       if (count < (sizes[axis] ?? 1)) {
         counter[axis] = count;
         break;
       }
       counter[axis] = 0;
-      at -= count * (strides[axis] ?? 0);
+      from -= count * (strides[axis] ?? 0);
     }
   }
-  return out;
 }
 
 function constantKey(tensor: Tensor): string {

@@ -1,0 +1,131 @@
+import { spawnSync } from "node:child_process";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+const root = resolve(import.meta.dirname, "..");
+const folder = mkdtempSync(join(tmpdir(), "tfjs-to-onnx-pack-"));
+const shipped = join(root, "models", "crnn-mnist");
+
+interface Outcome {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function run(command: string, args: readonly string[], cwd: string): Outcome {
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd, encoding: "utf8", timeout: 120_000 });
+  return { status, stdout, stderr };
+}
+
+/** The registry has to answer once for the few packages the command line needs. */
+function install(): string | null {
+  const packed = run("npm", ["pack", "--ignore-scripts", "--pack-destination", folder], root);
+  if (packed.status !== 0) throw new Error(packed.stderr);
+  const tarball = readdirSync(folder).find((name) => name.endsWith(".tgz"));
+  if (tarball === undefined) throw new Error("npm pack made no tarball");
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "user", type: "module", private: true }));
+  const installed = run(
+    "npm",
+    ["install", "--prefer-offline", "--ignore-scripts", "--omit=optional", "--no-audit", "--no-fund", `./${tarball}`],
+    folder,
+  );
+  if (installed.status === 0) return null;
+  return `npm install failed: ${installed.stderr.slice(-500)}`;
+}
+
+function link(name: string): void {
+  const target = join(folder, "node_modules", name);
+  if (existsSync(target)) return;
+  mkdirSync(resolve(target, ".."), { recursive: true });
+  symlinkSync(join(root, "node_modules", name), target);
+}
+
+let failure: string | null = null;
+
+beforeAll(() => {
+  failure = install();
+  if (failure !== null && /ENOTFOUND|ECONNREFUSED|ETIMEDOUT|ENOTCACHED|EAI_AGAIN/.test(failure)) {
+    process.stderr.write(`skipped: the package is not tried out, for the npm registry does not answer\n`);
+  }
+}, 180_000);
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const bin = join(folder, "node_modules", ".bin", "tfjs-to-onnx");
+const offline = (): boolean =>
+  failure !== null && /ENOTFOUND|ECONNREFUSED|ETIMEDOUT|ENOTCACHED|EAI_AGAIN/.test(failure);
+
+describe("the packed package, installed in an empty folder", () => {
+  test("installs", ({ skip }) => {
+    if (offline()) skip();
+    expect(failure).toBeNull();
+  });
+
+  test("holds no sources and no tests", ({ skip }) => {
+    if (offline()) skip();
+    const files = readdirSync(join(folder, "node_modules", "tfjs-to-onnx"));
+    expect(files.toSorted()).toEqual(["CHANGELOG.md", "LICENSE", "README.md", "dist", "models", "package.json"]);
+  });
+
+  test("imports as a library without onnxruntime and TensorFlow", ({ skip }) => {
+    if (offline()) skip();
+    const script =
+      'import { exportRaw, UnsupportedLayersError } from "tfjs-to-onnx"; console.log(typeof exportRaw, typeof UnsupportedLayersError);';
+    writeFileSync(join(folder, "import.js"), script);
+    expect(run(process.execPath, ["import.js"], folder)).toMatchObject({ status: 0, stdout: "function function\n" });
+  });
+
+  test("exports by its command line, and says that it could not verify without TF.js", ({ skip }) => {
+    if (offline()) skip();
+    const { status, stdout, stderr } = run(bin, ["export", shipped, "--out", "model.onnx", "--json"], folder);
+    expect(stderr).toContain("not verified");
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ out: "model.onnx", kind: "layers", verified: null });
+    expect(readFileSync(join(folder, "model.onnx")).length).toBeGreaterThan(1_000_000);
+  });
+
+  test("says what to install when a runtime is missing", ({ skip }) => {
+    if (offline()) skip();
+    const { status, stderr } = run(
+      bin,
+      ["infer", "--model", "model.onnx", "--dataset", "digits", "--limit", "5"],
+      folder,
+    );
+    expect(stderr).toContain("npm install onnxruntime-node");
+    expect(status).toBe(1);
+  });
+
+  test("infers once the runtimes are there", ({ skip }) => {
+    if (offline()) skip();
+    for (const name of ["onnxruntime-node", "onnxruntime-web", "onnxruntime-common"]) link(name);
+    for (const runtime of ["node", "web"]) {
+      const args = [
+        "infer",
+        "--model",
+        "model.onnx",
+        "--dataset",
+        "digits",
+        "--limit",
+        "50",
+        "--runtime",
+        runtime,
+        "--json",
+      ];
+      const { status, stdout } = run(bin, args, folder);
+      expect(status).toBe(0);
+      expect(JSON.parse(stdout)).toMatchObject({ dataset: "digits", images: 50, runtime });
+    }
+  });
+});
