@@ -2,6 +2,9 @@ import { expect } from "vitest";
 
 import type { Tensor } from "../../src/tensor.ts";
 
+/** `expect` with the matchers below. */
+export { expect };
+
 /** `|actual − expected| ≤ atol + rtol · |expected|` for every element. */
 export interface Tolerance {
   readonly atol: number;

@@ -1,0 +1,176 @@
+import * as tf from "@tensorflow/tfjs";
+import * as ortNode from "onnxruntime-node";
+import * as ortWeb from "onnxruntime-web";
+
+import { exportRaw, type ExportedModel, type ExportOptions } from "../../src/export/export-model.ts";
+import { onnx } from "../../src/export/onnx/proto.js";
+import type { RawModel } from "../../src/export/source/model.ts";
+import type { Ort } from "../../src/infer/ort-session.ts";
+import { fromOrt, toOrt } from "../../src/infer/ort-tensor.ts";
+import type { Tensor } from "../../src/tensor.ts";
+
+import { expect } from "./matchers.ts";
+
+tf.enableProdMode();
+ortWeb.env.wasm.numThreads = 1;
+ortWeb.env.logLevel = "error";
+
+type TestRuntime = "node" | "web";
+
+const RUNTIMES: Readonly<Record<TestRuntime, { readonly ort: Ort; readonly provider: string }>> = {
+  node: { ort: ortNode, provider: "cpu" },
+  web: { ort: ortWeb, provider: "wasm" },
+};
+
+export interface ParityOptions {
+  /** Where to run; both, without it. */
+  readonly runtimes?: readonly TestRuntime[];
+  /** Largest difference allowed; 1e-5 without it. */
+  readonly atol?: number;
+  readonly rtol?: number;
+  readonly exportOptions?: ExportOptions;
+  /** Run the first sample by itself as well; true unless the model fixes its batch size. */
+  readonly single?: boolean;
+  /** Change the saved model before it is exported, e.g. to write it in another dialect. */
+  readonly edit?: (raw: RawModel) => RawModel;
+  /** What is expected instead of TF.js's answer, which cannot load every dialect. */
+  readonly expected?: (inputs: readonly tf.Tensor[]) => tf.Tensor[];
+}
+
+/** What was exported, for assertions about the graph. */
+export interface ParityResult {
+  readonly exported: ExportedModel;
+  /** Operators of the graph in order, those in bodies of loops after the node that has them. */
+  readonly ops: readonly string[];
+  readonly graph: onnx.GraphProto;
+}
+
+/**
+ * Export a live model and check that ONNX Runtime gives TF.js's numbers (within `atol + rtol · |expected|`), for the given
+ * inputs and for their first sample alone.
+ */
+export async function expectParity(
+  model: tf.LayersModel,
+  inputs: tf.Tensor | readonly tf.Tensor[],
+  options: ParityOptions = {},
+): Promise<ParityResult> {
+  const saved = await rawModelOf(model);
+  const exported = exportRaw(options.edit?.(saved) ?? saved, options.exportOptions);
+  const batches = [isTensor(inputs) ? [inputs] : inputs];
+  const single = options.single ?? model.inputs.every(({ shape }) => shape[0] === null);
+  if (single) batches.push((batches[0] ?? []).map((input) => input.slice(0, 1)));
+  const cases = batches.map((batch) => ({ batch, expected: options.expected?.(batch) ?? predict(model, batch) }));
+  for (const runtime of options.runtimes ?? (["node", "web"] as const))
+    await compareOn(runtime, exported, cases, options);
+  const { graph } = onnx.ModelProto.decode(exported.bytes);
+  if (!(graph instanceof onnx.GraphProto)) throw new TypeError("the exported file has no graph");
+  return { exported, ops: opsOf(graph), graph };
+}
+
+interface Case {
+  readonly batch: readonly tf.Tensor[];
+  readonly expected: readonly tf.Tensor[];
+}
+
+async function compareOn(
+  runtime: TestRuntime,
+  exported: ExportedModel,
+  cases: readonly Case[],
+  options: ParityOptions,
+): Promise<void> {
+  const { ort, provider } = RUNTIMES[runtime];
+  const session = await ort.InferenceSession.create(exported.bytes, {
+    executionProviders: [provider],
+    logSeverityLevel: 3,
+    intraOpNumThreads: 1,
+    interOpNumThreads: 1,
+    extra: { session: { strict_shape_type_inference: "1" } },
+  });
+  try {
+    for (const { batch, expected } of cases) {
+      const feeds = Object.fromEntries(
+        exported.inputs.map(({ name }, index) => {
+          const input = batch[index];
+          if (input === undefined) throw new TypeError(`no input for ${name}`);
+          return [name, toOrt(ort.Tensor, tensorOf(input))];
+        }),
+      );
+      const results = await session.run(feeds);
+      expect(exported.outputs).toHaveLength(expected.length);
+      for (const [index, { name }] of exported.outputs.entries()) {
+        const result = results[name];
+        const want = expected[index];
+        if (result === undefined || want === undefined) throw new TypeError(`no output ${name}`);
+        const tolerance = { atol: options.atol ?? 1e-5, rtol: options.rtol ?? 0 };
+        expect(fromOrt(result, name), `${name} on ${runtime}`).toMatchTensor(tensorOf(want), tolerance);
+      }
+    }
+  } finally {
+    await session.release();
+  }
+}
+
+/** A live model as its files would have it. */
+export async function rawModelOf(model: tf.LayersModel): Promise<RawModel> {
+  let raw: RawModel | undefined;
+  await model.save(
+    tf.io.withSaveHandler(async (artifacts) => {
+      const weights = artifacts.weightData;
+      const parts = weights === undefined ? [] : Array.isArray(weights) ? weights : [weights];
+      raw = {
+        manifest: structuredClone({
+          format: "layers-model",
+          generatedBy: artifacts.generatedBy,
+          modelTopology: artifacts.modelTopology,
+          weightsManifest: [{ paths: ["weights.bin"], weights: artifacts.weightSpecs ?? [] }],
+        }),
+        weights: new Uint8Array(await new Blob(parts).arrayBuffer()),
+      };
+      return { modelArtifactsInfo: { dateSaved: new Date(0), modelTopologyType: "JSON" } };
+    }),
+  );
+  if (raw === undefined) throw new TypeError("TF.js saved nothing");
+  return raw;
+}
+
+/** Give every weight random values, biases and statistics included; variances stay positive. */
+export function randomizeWeights(model: tf.LayersModel, seed = 1): void {
+  for (const [index, weight] of model.weights.entries()) {
+    const positive = weight.name.includes("variance");
+    const fanIn = weight.shape.slice(0, -1).reduce<number>((size, dim) => size * (dim ?? 1), 1);
+    const spread = positive ? 0 : Math.max(0.2, Math.min(1, 1.5 / Math.sqrt(fanIn)));
+    const shape = weight.shape.map((dim) => dim ?? 1);
+    weight.write(
+      positive
+        ? tf.randomUniform(shape, 0.5, 1.5, "float32", seed + index)
+        : tf.randomUniform(shape, -spread, spread, "float32", seed + index),
+    );
+  }
+}
+
+/** A model applied as `predict` does, its outputs in a list. */
+export function predict(model: tf.LayersModel, inputs: readonly tf.Tensor[]): tf.Tensor[] {
+  const batch = inputs[0]?.shape[0] ?? 1;
+  const output = model.predict([...inputs], { batchSize: batch });
+  return output instanceof tf.Tensor ? [output] : output;
+}
+
+function isTensor(value: tf.Tensor | readonly tf.Tensor[]): value is tf.Tensor {
+  return value instanceof tf.Tensor;
+}
+
+/** A TF.js tensor as ours. */
+export function tensorOf(tensor: tf.Tensor): Tensor {
+  const data = tensor.dataSync<"float32" | "int32" | "bool">();
+  const dims = tensor.shape;
+  if (tensor.dtype === "int32") return { dtype: "int32", dims, data: Int32Array.from(data) };
+  if (tensor.dtype === "bool") return { dtype: "bool", dims, data: Uint8Array.from(data) };
+  return { dtype: "float32", dims, data: Float32Array.from(data) };
+}
+
+function opsOf(graph: onnx.GraphProto.$Properties): string[] {
+  return (graph.node ?? []).flatMap((node) => [
+    node.opType ?? "",
+    ...(node.attribute ?? []).flatMap(({ g }) => (g === null || g === undefined ? [] : opsOf(g))),
+  ]);
+}
