@@ -1,9 +1,22 @@
 import { TrainError } from "../../errors.ts";
 import { applyUpdates, gradientsOf, numbersOf, scalarsOf, splitScalars } from "./eager.ts";
 import { Ledger } from "./ledger.ts";
+import { nativeBackendOf } from "./native.ts";
 import { ruleOfConfig, ruleOfOptimizer, type UpdateRule } from "./optimizer.ts";
 import { listOf, type Problem, problemOf } from "./problem.ts";
+import { ProgramCache } from "./program-cache.ts";
+import type { Program } from "./program.ts";
 import { withSeededRandom } from "./random.ts";
+import { scoped } from "./scope.ts";
+import {
+  type Batch,
+  type Compiled,
+  compilePure,
+  compileTraining,
+  feedsOfBatch,
+  runTraining,
+  type Workshop,
+} from "./training.ts";
 import type {
   CompiledStep,
   CompileOptions,
@@ -26,15 +39,22 @@ export function compileStep(tf: TensorFlow, options: CompileOptions): CompiledSt
   return new Step(tf, options);
 }
 
+interface Evaluation {
+  readonly program: Program;
+  readonly metricNames: readonly string[];
+}
+
 class Step implements CompiledStep {
   readonly #tf: TensorFlow;
   readonly #problem: Problem;
   readonly #rule: UpdateRule;
   readonly #ledger: Ledger;
   readonly #clipNorm: number | undefined;
-  readonly #weightDecay: number;
-  readonly #averageDecay: number;
-  readonly #reason: string | undefined;
+  readonly #decays: { readonly weightDecay: number; readonly averageDecay: number };
+  readonly #workshop: Workshop | undefined;
+  readonly #training: ProgramCache<Compiled>;
+  readonly #evaluations: ProgramCache<Evaluation>;
+  readonly #predictions: ProgramCache<Evaluation>;
   #seed: number;
   #stepCount = 0;
   learningRate: number;
@@ -45,24 +65,45 @@ class Step implements CompiledStep {
     this.#rule =
       "name" in options.optimizer ? ruleOfConfig(tf, options.optimizer) : ruleOfOptimizer(tf, options.optimizer);
     this.#clipNorm = options.clipNorm;
-    this.#weightDecay = options.weightDecay ?? 0;
-    this.#averageDecay = options.averageDecay ?? 0;
+    const { weightDecay = 0, averageDecay = 0 } = options;
+    this.#decays = { weightDecay, averageDecay };
     this.#seed = options.seed ?? 0;
     this.learningRate = this.#rule.learningRate;
     const decays = options.decays ?? (({ rank }): boolean => rank > 1);
     this.#ledger = new Ledger(tf, this.#problem, this.#rule, {
       average: options.averageDecay !== undefined,
-      decays: (variable) => this.#weightDecay > 0 && decays(variable),
+      decays: (variable) => weightDecay > 0 && decays(variable),
     });
-    this.#reason = options.mode === "eager" ? "it was asked to" : "compiling is not built yet";
+
+    const backend = nativeBackendOf(tf);
+    const refusal = refusalOf(options, this.#problem, typeof backend === "string" ? backend : undefined);
+    this.#workshop =
+      typeof backend === "string" || refusal !== undefined
+        ? undefined
+        : {
+            tf,
+            backend,
+            problem: this.#problem,
+            rule: this.#rule,
+            ledger: this.#ledger,
+            clipNorm: this.#clipNorm,
+            tolerance: options.tolerance ?? 1e-3,
+          };
+    const cache = <T extends { readonly program: Program }>(what: string): ProgramCache<T> =>
+      new ProgramCache<T>(what, refusal, this.#ledger, options.onNote ?? ((): void => undefined));
+    this.#training = cache("training");
+    this.#evaluations = cache("evaluation");
+    this.#predictions = cache("prediction");
+    if (refusal !== undefined && options.mode !== "eager")
+      options.onNote?.(`everything runs op by op, because ${refusal}`);
   }
 
   get mode(): StepMode {
-    return "eager";
+    return this.#training.reason === undefined ? "graph" : "eager";
   }
 
   get reason(): string | undefined {
-    return this.#reason;
+    return this.#training.reason;
   }
 
   get stepCount(): number {
@@ -70,39 +111,96 @@ class Step implements CompiledStep {
   }
 
   step(xs: Tensors, ys: Tensors): StepResult {
-    this.#ledger.bringHome();
-    const result = this.#eagerStep(listOf(xs), listOf(ys));
-    this.#ledger.wroteAtHome(this.#ledger.all);
+    this.#ledger.noticeAssignments();
+    const batch = { xs: listOf(xs), ys: listOf(ys) };
+    const result = scoped(this.#tf, () => this.#trainOn(batch));
     this.#stepCount++;
     return result;
   }
 
-  #eagerStep(xs: readonly Tensor[], ys: readonly Tensor[]): StepResult {
+  #trainOn(batch: Batch): StepResult {
     const tf = this.#tf;
-    const scalars = scalarsOf(this.#rule, this.#stepCount + 1, this.learningRate, {
-      weightDecay: this.#weightDecay,
-      averageDecay: this.#averageDecay,
+    const scalars = tf.tensor1d(scalarsOf(this.#rule, this.#stepCount + 1, this.learningRate, this.#decays));
+    const random = { seed: this.#seed, step: this.#stepCount };
+    const workshop = this.#workshop;
+    if (workshop === undefined) return this.#trainEagerly(batch, scalars);
+    const compiled = this.#training.get(batch, () => compileTraining(workshop, batch, scalars, random));
+    if (compiled === undefined) return this.#trainEagerly(batch, scalars);
+    return runTraining(workshop, compiled, batch, scalars, random);
+  }
+
+  #trainEagerly({ xs, ys }: Batch, scalars: Tensor): StepResult {
+    this.#ledger.bringHome();
+    const result = withSeededRandom(this.#seed, this.#stepCount, () => {
+      const { loss, metrics, gradients } = gradientsOf(this.#tf, this.#problem, xs, ys, this.#clipNorm);
+      applyUpdates(this.#ledger, this.#rule, gradients, splitScalars(this.#tf, scalars));
+      return numbersOf(loss, metrics);
     });
-    return withSeededRandom(this.#seed, this.#stepCount, () =>
-      scoped(tf, () => {
-        const { loss, metrics, gradients } = gradientsOf(tf, this.#problem, xs, ys, this.#clipNorm);
-        applyUpdates(this.#ledger, this.#rule, gradients, splitScalars(tf, tf.tensor1d(scalars)));
-        return numbersOf(loss, metrics);
-      }),
-    );
+    this.#ledger.wroteAtHome(this.#ledger.all);
+    return result;
   }
 
   evaluate(xs: Tensors, ys: Tensors, use: UseWeights = {}): StepResult {
-    this.#show(use);
+    this.#ledger.noticeAssignments();
+    const batch = { xs: listOf(xs), ys: listOf(ys) };
     return scoped(this.#tf, () => {
-      const { loss, metrics = {} } = this.#problem.lossOf(listOf(xs), listOf(ys), false);
+      const metricNames: string[] = [];
+      const run = (): Record<string, Tensor> => {
+        const { loss, metrics = {} } = this.#problem.lossOf(batch.xs, batch.ys, false);
+        metricNames.splice(0, metricNames.length, ...Object.keys(metrics));
+        return {
+          loss,
+          ...Object.fromEntries(Object.values(metrics).map((metric, index) => [`metric/${index}`, metric])),
+        };
+      };
+      const outputs = this.#compute(this.#evaluations, batch, run, metricNames, use);
+      const names = outputs.names;
+      const metrics = Object.fromEntries(
+        names.flatMap((name, index) => {
+          const metric = outputs.tensors[`metric/${index}`];
+          return metric === undefined ? [] : [[name, metric]];
+        }),
+      );
+      const { loss } = outputs.tensors;
+      if (loss === undefined) throw new TrainError("the loss function returned no loss");
       return numbersOf(loss, metrics);
     });
   }
 
   predict(xs: Tensors, use: UseWeights = {}): Tensor[] {
-    this.#show(use);
-    return this.#tf.tidy(() => [...this.#problem.outputsOf(listOf(xs))]);
+    this.#ledger.noticeAssignments();
+    const batch = { xs: listOf(xs), ys: [] };
+    return this.#tf.tidy(() => {
+      const run = (): Record<string, Tensor> =>
+        Object.fromEntries(this.#problem.outputsOf(batch.xs).map((output, index) => [`output/${index}`, output]));
+      return Object.values(this.#compute(this.#predictions, batch, run, [], use).tensors);
+    });
+  }
+
+  #compute(
+    cache: ProgramCache<Evaluation>,
+    batch: Batch,
+    run: () => Record<string, Tensor>,
+    metricNames: string[],
+    { average = false }: UseWeights,
+  ): { tensors: Record<string, Tensor>; names: readonly string[] } {
+    const ledger = this.#ledger;
+    const source = average ? ledger.averageSource() : (entry: number): number => entry;
+    const workshop = this.#workshop;
+    const compiled =
+      workshop === undefined
+        ? undefined
+        : cache.get(batch, () => {
+            if (average) ledger.showAverages();
+            return { program: compilePure(workshop, batch, run, source), metricNames: [...metricNames] };
+          });
+    if (compiled !== undefined) {
+      ledger.hideAverages();
+      compiled.program.synchronise(ledger, source);
+      return { tensors: compiled.program.run(ledger, feedsOfBatch(batch)), names: compiled.metricNames };
+    }
+    this.#show({ average });
+    return { tensors: run(), names: metricNames };
   }
 
   #show({ average = false }: UseWeights): void {
@@ -142,16 +240,16 @@ class Step implements CompiledStep {
 
   dispose(): void {
     this.#ledger.bringHome();
+    for (const cache of [this.#training, this.#evaluations, this.#predictions]) cache.dispose();
     this.#ledger.dispose();
   }
 }
 
-/** tf.tidy for a function that returns plain data. */
-function scoped<T>(tf: TensorFlow, run: () => T): T {
-  tf.engine().startScope();
-  try {
-    return run();
-  } finally {
-    tf.engine().endScope();
-  }
+/** Why nothing at all is compiled, if so. */
+function refusalOf(options: CompileOptions, problem: Problem, backendFault: string | undefined): string | undefined {
+  if (options.mode === "eager") return "it was asked to";
+  if (backendFault !== undefined) return backendFault;
+  if ("model" in options && options.model.stateful) return "the model's recurrent layers keep state between batches";
+  if (problem.trainable.length === 0) return "there is no trainable variable";
+  return undefined;
 }

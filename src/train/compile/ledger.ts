@@ -5,8 +5,8 @@ import type { Tensor, TensorFlow, Variable, VariableState } from "./types.ts";
 
 /** A place beside the tf.Variables that can hold values of variables: the session of one compiled function. */
 export interface Holder {
-  /** A new tensor with the value that `entry` has here. */
-  read(entry: number): Tensor;
+  /** New tensors with the values that the entries have here. */
+  read(entries: readonly number[]): Tensor[];
 }
 
 /** A variable of training: a weight, a slot of the optimizer, or a moving average. */
@@ -90,10 +90,15 @@ export class Ledger {
     return at(this.#versions, entry);
   }
 
-  /** The newest value, at home or in a session. The caller disposes of it. */
-  newest(entry: number): Tensor {
-    const holder = this.#newest[entry];
-    return holder === undefined ? this.variable(entry).clone() : holder.read(entry);
+  /** The newest values, at home or in a session. The caller disposes of them. */
+  newest(entries: readonly number[]): Tensor[] {
+    const values = new Map<number, Tensor>();
+    for (const holder of new Set(entries.map((entry) => this.#newest[entry]))) {
+      const held = entries.filter((entry) => this.#newest[entry] === holder);
+      const read = holder?.read(held) ?? held.map((entry) => this.variable(entry).clone());
+      held.forEach((entry, index) => values.set(entry, at(read, index)));
+    }
+    return entries.flatMap((entry) => values.get(entry) ?? []);
   }
 
   /** @param holder whose session has just written the entries */
@@ -128,13 +133,20 @@ export class Ledger {
   /** Brings the newest values into the tf.Variables. */
   bringHome(entries: readonly number[] = this.all): void {
     this.noticeAssignments();
-    for (const entry of entries) {
-      if (this.#homeVersions[entry] === this.#versions[entry]) continue;
-      const value = this.newest(entry);
-      assign(this.variable(entry), value);
+    const stale = entries.filter((entry) => this.#homeVersions[entry] !== this.#versions[entry]);
+    const values = this.newest(stale);
+    stale.forEach((entry, index) => {
+      assign(this.variable(entry), at(values, index));
       this.#homeVersions[entry] = at(this.#versions, entry);
       this.#homeData[entry] = this.variable(entry).dataId;
-    }
+    });
+  }
+
+  /** For each entry the one to take values from so that trainable weights are their averages. */
+  averageSource(): (entry: number) => number {
+    const sources = new Map(this.trained.map(({ weight, average }) => [weight, average]));
+    if (this.trained.some(({ average }) => average === undefined)) throw noAverage();
+    return (entry) => sources.get(entry) ?? entry;
   }
 
   /** Puts the moving averages into the trainable tf.Variables until `hideAverages`. */
@@ -142,9 +154,7 @@ export class Ledger {
     this.bringHome();
     const kept = new Map<number, Tensor>();
     for (const { weight, average } of this.trained) {
-      if (average === undefined) {
-        throw new TrainError("there is no moving average of the weights", { hint: "set averageDecay" });
-      }
+      if (average === undefined) throw noAverage();
       kept.set(weight, this.#tf.keep(this.variable(weight).clone()));
       assign(this.variable(weight), this.variable(average).clone());
     }
@@ -217,6 +227,10 @@ function checkState(state: VariableState, name: string, variable: Variable): voi
   if (state.values.length !== variable.size) {
     throw otherNetwork(`variable ${name} has ${variable.size} values, the state has ${state.values.length}`);
   }
+}
+
+function noAverage(): TrainError {
+  return new TrainError("there is no moving average of the weights", { hint: "set averageDecay" });
 }
 
 function otherNetwork(difference: string): TrainError {

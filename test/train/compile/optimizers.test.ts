@@ -48,6 +48,9 @@ function bothLosses(make: () => tf.Optimizer, mode: "auto" | "eager"): [number[]
     lossFunction: ([x = tf.scalar(0)], [y = tf.scalar(0)]) => ({ loss: ours.lossOf(x, y) }),
     optimizer: make(),
     mode,
+    onNote: (note) => {
+      throw new Error(note);
+    },
   });
   const actual = Array.from({ length: STEPS }, (_, index) => {
     const [x, y] = batch(index);
@@ -72,6 +75,11 @@ const OPTIMIZERS: Record<string, () => tf.Optimizer> = {
 };
 
 describe.each(Object.entries(OPTIMIZERS))("%s", (_, make) => {
+  test("the compiled step makes the losses of TF.js, too", () => {
+    const [expected, actual] = bothLosses(make, "auto");
+    actual.forEach((loss, index) => expect(Math.abs(loss - (expected[index] ?? Number.NaN))).toBeLessThan(1e-5));
+  });
+
   test("the eager rule makes the losses of TF.js's own", () => {
     const [expected, actual] = bothLosses(make, "eager");
     actual.forEach((loss, index) => expect(Math.abs(loss - (expected[index] ?? Number.NaN))).toBeLessThan(1e-5));

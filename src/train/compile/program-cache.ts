@@ -1,0 +1,76 @@
+import type { Ledger } from "./ledger.ts";
+import type { Program } from "./program.ts";
+import type { Batch } from "./training.ts";
+
+/** Sessions are kept for this many shapes of batches; the one not used for longest goes first. */
+const LIMIT = 24;
+
+/** Compiled forms of one function, by the shapes of the batch. */
+export class ProgramCache<T extends { readonly program: Program }> {
+  readonly #what: string;
+  readonly #ledger: Ledger;
+  readonly #onNote: (note: string) => void;
+  readonly #byShape = new Map<string, T>();
+  #reason: string | undefined;
+  #warned = false;
+
+  /** @param reason why nothing is to be compiled, if so */
+  constructor(what: string, reason: string | undefined, ledger: Ledger, onNote: (note: string) => void) {
+    this.#what = what;
+    this.#reason = reason;
+    this.#ledger = ledger;
+    this.#onNote = onNote;
+  }
+
+  /** Why the function runs eagerly, if it does. */
+  get reason(): string | undefined {
+    return this.#reason;
+  }
+
+  /** @returns undefined if the function must run eagerly */
+  get(batch: Batch, compile: () => T): T | undefined {
+    if (this.#reason !== undefined) return undefined;
+    const key = keyOfBatch(batch);
+    const known = this.#byShape.get(key);
+    this.#byShape.delete(key);
+    const compiled = known ?? this.#tryTo(compile);
+    if (compiled !== undefined) this.#byShape.set(key, compiled);
+    return compiled;
+  }
+
+  #tryTo(compile: () => T): T | undefined {
+    this.#ledger.bringHome();
+    this.#makeRoom();
+    try {
+      return compile();
+    } catch (error) {
+      this.#reason = error instanceof Error ? error.message : String(error);
+      this.#onNote(`${this.#what} runs op by op, because ${this.#reason}`);
+      return undefined;
+    }
+  }
+
+  #makeRoom(): void {
+    const [oldest] = this.#byShape;
+    if (oldest === undefined || this.#byShape.size < LIMIT) return;
+    if (!this.#warned) {
+      this.#warned = true;
+      this.#onNote(
+        `${this.#what} is compiled anew for every shape of batch, and there are more than ${LIMIT}: pad to fewer`,
+      );
+    }
+    this.#byShape.delete(oldest[0]);
+    oldest[1].program.dispose();
+  }
+
+  dispose(): void {
+    for (const { program } of this.#byShape.values()) program.dispose();
+    this.#byShape.clear();
+  }
+}
+
+function keyOfBatch({ xs, ys }: Batch): string {
+  const keyOf = (tensors: Batch["xs"]): string =>
+    tensors.map(({ dtype, shape }) => `${dtype}[${shape.join(",")}]`).join(" ");
+  return `${keyOf(xs)} -> ${keyOf(ys)}`;
+}
