@@ -1,0 +1,44 @@
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+
+import { expectParity, predict, randomizeWeights } from "../helpers/layer-parity.ts";
+
+import { buildSample, recipe, type Recipe } from "./random-model.ts";
+
+const DEFAULT_RUNS = 300;
+const runs = Number(process.env["FUZZ_RUNS"] ?? DEFAULT_RUNS);
+const seed = Number(process.env["FUZZ_SEED"] ?? 20_261_123);
+/** Beyond this a float32 has few digits after the point left to compare. */
+const LARGEST = 1e3;
+
+async function check(given: Recipe): Promise<void> {
+  const { model, inputs, description } = buildSample(given);
+  try {
+    randomizeWeights(model, given.seed + 1);
+    const largest = Math.max(...predict(model, inputs).map((output) => output.abs().max().dataSync()[0] ?? Number.NaN));
+    fc.pre(largest < LARGEST);
+    await expectParity(model, inputs, { atol: 1e-5 * Math.max(1, largest), rtol: 1e-4, runtimes: ["node"] });
+  } catch (error) {
+    if (error instanceof fc.PreconditionFailure) throw error;
+    throw new Error(`${description}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  } finally {
+    model.dispose();
+    for (const input of inputs) input.dispose();
+  }
+}
+
+describe("random models give TF.js's numbers", () => {
+  test(
+    `${runs} models from seed ${seed}`,
+    async () => {
+      const property = fc.asyncProperty(recipe, check);
+      const details = await fc.check(property, { numRuns: runs, seed, endOnFailure: false });
+      if (details.failed) {
+        const report = await fc.asyncDefaultReportMessage(details);
+        throw new Error(`${String(details.errorInstance)}\n${report ?? ""}`, { cause: details.errorInstance });
+      }
+      expect(details.numRuns).toBe(runs);
+    },
+    runs * 2_000 + 60_000,
+  );
+});

@@ -1,0 +1,304 @@
+import * as tf from "@tensorflow/tfjs";
+import * as fc from "fast-check";
+
+/**
+ * A random model is a list of steps that are read one after the other: each takes the tensor made last and adds a layer,
+ * if one of its kind fits there, so that a list stays a model when steps are dropped or made simpler (shrinking).
+ */
+export interface Step {
+  /** Which of the layers that fit. */
+  readonly choice: number;
+  readonly a: number;
+  readonly b: number;
+  readonly c: number;
+  readonly p: boolean;
+  readonly q: boolean;
+  readonly r: boolean;
+  readonly activation: number;
+}
+
+export interface Recipe {
+  readonly input: "image" | "sequence" | "tokens" | "vector";
+  readonly sizes: readonly [number, number, number];
+  readonly steps: readonly Step[];
+  readonly outputs: number;
+  readonly seed: number;
+}
+
+const step: fc.Arbitrary<Step> = fc.record({
+  choice: fc.nat({ max: 10_000 }),
+  a: fc.integer({ min: 1, max: 4 }),
+  b: fc.integer({ min: 1, max: 3 }),
+  c: fc.integer({ min: 1, max: 3 }),
+  p: fc.boolean(),
+  q: fc.boolean(),
+  r: fc.boolean(),
+  activation: fc.nat({ max: 1000 }),
+});
+
+export const recipe: fc.Arbitrary<Recipe> = fc.record({
+  input: fc.constantFrom("image" as const, "sequence" as const, "tokens" as const, "vector" as const),
+  sizes: fc.tuple(fc.integer({ min: 4, max: 9 }), fc.integer({ min: 4, max: 9 }), fc.integer({ min: 1, max: 4 })),
+  steps: fc.array(step, { minLength: 1, maxLength: 7 }),
+  outputs: fc.integer({ min: 1, max: 2 }),
+  seed: fc.nat({ max: 1_000_000 }),
+});
+
+const ACTIVATIONS = [
+  "linear",
+  "relu",
+  "relu6",
+  "elu",
+  "selu",
+  "sigmoid",
+  "hardSigmoid",
+  "softplus",
+  "softsign",
+  "tanh",
+  "softmax",
+  "swish",
+  "mish",
+] as const;
+
+type Tensor = tf.SymbolicTensor;
+type Maker = (x: Tensor, step: Step, context: Context) => Tensor | null;
+
+interface Context {
+  /** Every tensor made so far. */
+  readonly made: readonly Tensor[];
+}
+
+/** A built model, inputs to feed it with, and a name for messages. */
+export interface Sample {
+  readonly model: tf.LayersModel;
+  readonly inputs: readonly tf.Tensor[];
+  readonly description: string;
+}
+
+const TOKENS = 11;
+const BATCH = 3;
+
+export function buildSample({ input, sizes, steps, outputs, seed }: Recipe): Sample {
+  const [height, width, channels] = sizes;
+  const shape = { image: [height, width, channels], sequence: [height, channels + 1], tokens: [height], vector: [width] }[input];
+  const start = tf.input({ shape, dtype: input === "tokens" ? "int32" : "float32" });
+  const made: Tensor[] = [start];
+  const names: string[] = [];
+  for (const each of steps) {
+    const current = made.at(-1) ?? start;
+    const fitting = makersFor(current);
+    const [name, make] = fitting[each.choice % fitting.length] ?? ["", (): null => null];
+    const next = make(current, each, { made });
+    if (next === null || next.shape.slice(1).some((dim) => dim !== null && dim < 1)) continue;
+    names.push(name);
+    made.push(next);
+  }
+  if (made.length === 1) made.push(apply(tf.layers.activation({ activation: "linear" }), start));
+  const given = made.slice(1).slice(-outputs);
+  const model = tf.model({ inputs: start, outputs: given });
+  const dims = [BATCH, ...shape];
+  const fed =
+    input === "tokens"
+      ? tf.randomUniform(dims, 0, TOKENS, "int32", seed)
+      : tf.randomNormal(dims, 0, 1, "float32", seed);
+  return { model, inputs: [fed], description: `${input} [${shape.join()}]: ${names.join(", ")}` };
+}
+
+function apply(layer: tf.layers.Layer, x: Tensor | Tensor[]): Tensor {
+  const result = layer.apply(x);
+  if (Array.isArray(result) || result instanceof tf.Tensor) throw new TypeError("one symbolic tensor was expected");
+  return result;
+}
+
+function activationOf({ activation }: Step): (typeof ACTIVATIONS)[number] {
+  return ACTIVATIONS[activation % ACTIVATIONS.length] ?? "linear";
+}
+
+/** Activations that keep values of order 1 within a recurrence. */
+function bounded({ activation }: Step): "sigmoid" | "hardSigmoid" | "tanh" | "softsign" {
+  return (["tanh", "sigmoid", "hardSigmoid", "softsign"] as const)[activation % 4] ?? "tanh";
+}
+
+const anywhere: Readonly<Record<string, Maker>> = {
+  activation: (x, s) => apply(tf.layers.activation({ activation: activationOf(s) }), x),
+  dense: (x, s) => apply(tf.layers.dense({ units: s.a, activation: activationOf(s), useBias: s.p }), x),
+  batchNormalization: (x, s) => {
+    const axis = s.p ? -1 : 1 + (s.a % (x.shape.length - 1));
+    return apply(tf.layers.batchNormalization({ axis, center: s.q, scale: s.r, epsilon: 0.01 }), x);
+  },
+  layerNormalization: (x, s) => apply(tf.layers.layerNormalization({ axis: -1, center: s.p, scale: s.q, epsilon: 0.01 }), x),
+  reLU: (x, s) => apply(tf.layers.reLU(s.p ? { maxValue: s.a } : {}), x),
+  leakyReLU: (x, s) => apply(tf.layers.leakyReLU({ alpha: s.a / 8 }), x),
+  prelu: (x, s) => apply(tf.layers.prelu(s.p ? { sharedAxes: [1] } : {}), x),
+  thresholdedReLU: (x, s) => apply(tf.layers.thresholdedReLU({ theta: s.a / 4 }), x),
+  softmax: (x, s) => apply(tf.layers.softmax({ axis: s.p ? -1 : 1 }), x),
+  dropout: (x) => apply(tf.layers.dropout({ rate: 0.5 }), x),
+  gaussianNoise: (x) => apply(tf.layers.gaussianNoise({ stddev: 1 }), x),
+  flatten: (x) => apply(tf.layers.flatten(), x),
+  reshapeToSteps: (x, s) => {
+    const size = x.shape.slice(1).reduce<number>((product, dim) => product * (dim ?? 1), 1);
+    const divisor = [2, 3, 4, 1].find((each) => size % (each + s.a) === 0) ?? 0;
+    return apply(tf.layers.reshape({ targetShape: [divisor + s.a > 0 && size % (divisor + s.a) === 0 ? divisor + s.a : 1, -1] }), x);
+  },
+  permute: (x, s) => {
+    const axes = x.shape.slice(1).map((_, index) => index + 1);
+    if (axes.length < 2) return null;
+    const turned = s.p ? axes.toReversed() : [...axes.slice(1), axes[0] ?? 1];
+    return apply(tf.layers.permute({ dims: turned }), x);
+  },
+  merge: (x, s, { made }) => {
+    const other = made.toReversed().find((each) => each !== x && each.dtype === x.dtype && each.shape.join() === x.shape.join());
+    if (other === undefined) return null;
+    const layers = [tf.layers.add(), tf.layers.multiply(), tf.layers.average(), tf.layers.maximum(), tf.layers.minimum()];
+    return apply(layers[s.activation % layers.length] ?? tf.layers.add(), [x, other]);
+  },
+  concatenate: (x, s, { made }) => {
+    const rank = x.shape.length;
+    const axis = 1 + (s.a % (rank - 1));
+    const other = made
+      .toReversed()
+      .find((each) => each !== x && each.shape.length === rank && each.shape.every((dim, at) => at === axis || dim === x.shape[at]));
+    return other === undefined ? null : apply(tf.layers.concatenate({ axis }), [x, other]);
+  },
+  branch: (x, s) => {
+    const left = apply(tf.layers.dense({ units: s.a, activation: "tanh" }), x);
+    const right = apply(tf.layers.dense({ units: s.a, activation: activationOf(s) }), x);
+    return apply(s.p ? tf.layers.add() : tf.layers.concatenate(), [left, right]);
+  },
+  shared: (x, s) => {
+    const width = x.shape.at(-1) ?? null;
+    if (width === null) return null;
+    const layer = tf.layers.dense({ units: width, activation: "tanh", useBias: s.p });
+    return apply(layer, apply(layer, x));
+  },
+  nested: (x, s) => {
+    const inner = tf.sequential({
+      layers: [
+        tf.layers.dense({ units: s.a + 1, inputShape: x.shape.slice(1), activation: activationOf(s) }),
+        tf.layers.dense({ units: s.b, useBias: s.p }),
+      ],
+    });
+    return apply(inner, x);
+  },
+};
+
+const onVectors: Readonly<Record<string, Maker>> = {
+  repeatVector: (x, s) => apply(tf.layers.repeatVector({ n: s.a + 1 }), x),
+};
+
+const onSequences: Readonly<Record<string, Maker>> = {
+  conv1d: (x, s) =>
+    apply(
+      tf.layers.conv1d({
+        filters: s.a,
+        kernelSize: s.b,
+        strides: s.p ? 1 : s.c,
+        padding: s.q ? "same" : s.r ? "causal" : "valid",
+        dilationRate: s.p && s.r ? 2 : 1,
+        activation: activationOf(s),
+      }),
+      x,
+    ),
+  maxPooling1d: (x, s) => apply(tf.layers.maxPooling1d({ poolSize: s.a, strides: s.b, padding: s.p ? "same" : "valid" }), x),
+  averagePooling1d: (x, s) =>
+    apply(tf.layers.averagePooling1d({ poolSize: s.a, strides: s.b, padding: s.p ? "same" : "valid" }), x),
+  globalAveragePooling1d: (x) => apply(tf.layers.globalAveragePooling1d({}), x),
+  globalMaxPooling1d: (x) => apply(tf.layers.globalMaxPooling1d({}), x),
+  simpleRNN: (x, s) =>
+    apply(tf.layers.simpleRNN({ units: s.a, returnSequences: s.p, goBackwards: s.q, activation: bounded(s), useBias: s.r }), x),
+  lstm: (x, s) =>
+    apply(
+      tf.layers.lstm({
+        units: s.a,
+        returnSequences: s.p,
+        goBackwards: s.q,
+        recurrentActivation: s.r ? "sigmoid" : "hardSigmoid",
+        activation: bounded(s),
+      }),
+      x,
+    ),
+  gru: (x, s) =>
+    apply(
+      tf.layers.gru({
+        units: s.a,
+        returnSequences: s.p,
+        goBackwards: s.q,
+        recurrentActivation: s.r ? "sigmoid" : "hardSigmoid",
+        activation: bounded(s),
+      }),
+      x,
+    ),
+  bidirectional: (x, s) => {
+    const options = { units: s.a, returnSequences: s.p, activation: bounded(s) };
+    const layer = s.q ? tf.layers.lstm(options) : tf.layers.gru(options);
+    const mode = (["concat", "sum", "mul", "ave"] as const)[s.b] ?? "concat";
+    return apply(tf.layers.bidirectional({ layer, mergeMode: mode }), x);
+  },
+  stackedCells: (x, s) =>
+    apply(
+      tf.layers.rnn({
+        cell: [tf.layers.lstmCell({ units: s.a }), tf.layers.gruCell({ units: s.b, activation: bounded(s) })],
+        returnSequences: s.p,
+      }),
+      x,
+    ),
+  timeDistributed: (x, s) =>
+    apply(tf.layers.timeDistributed({ layer: tf.layers.dense({ units: s.a, activation: activationOf(s) }) }), x),
+  maskedLSTM: (x, s) => apply(tf.layers.lstm({ units: s.a, returnSequences: s.p }), apply(tf.layers.masking({ maskValue: 0 }), x)),
+};
+
+const onImages: Readonly<Record<string, Maker>> = {
+  conv2d: (x, s) =>
+    apply(
+      tf.layers.conv2d({
+        filters: s.a,
+        kernelSize: [s.b, s.c],
+        strides: s.p ? 1 : [s.c, s.b],
+        padding: s.q ? "same" : "valid",
+        dilationRate: s.p && s.r ? 2 : 1,
+        activation: activationOf(s),
+        useBias: s.r,
+      }),
+      x,
+    ),
+  depthwiseConv2d: (x, s) =>
+    apply(
+      tf.layers.depthwiseConv2d({ kernelSize: s.b, depthMultiplier: s.c, padding: s.q ? "same" : "valid", useBias: s.r }),
+      x,
+    ),
+  separableConv2d: (x, s) =>
+    apply(
+      tf.layers.separableConv2d({ filters: s.a, kernelSize: s.b, depthMultiplier: s.c, padding: s.q ? "same" : "valid" }),
+      x,
+    ),
+  conv2dTranspose: (x, s) =>
+    apply(
+      tf.layers.conv2dTranspose({ filters: s.a, kernelSize: s.b + 1, strides: s.c, padding: s.q ? "same" : "valid" }),
+      x,
+    ),
+  maxPooling2d: (x, s) => apply(tf.layers.maxPooling2d({ poolSize: [s.b, s.c], strides: [s.c, s.b], padding: s.p ? "same" : "valid" }), x),
+  averagePooling2d: (x, s) =>
+    apply(tf.layers.averagePooling2d({ poolSize: [s.b, s.c], strides: [s.c, s.b], padding: s.p ? "same" : "valid" }), x),
+  globalAveragePooling2d: (x) => apply(tf.layers.globalAveragePooling2d({}), x),
+  globalMaxPooling2d: (x) => apply(tf.layers.globalMaxPooling2d({}), x),
+  zeroPadding2d: (x, s) => apply(tf.layers.zeroPadding2d({ padding: [[s.a, s.b], [s.c, 0]] }), x),
+  paddedConv: (x, s) =>
+    apply(tf.layers.conv2d({ filters: s.a, kernelSize: 3, strides: s.b }), apply(tf.layers.zeroPadding2d({ padding: s.c }), x)),
+  cropping2D: (x, s) =>
+    (x.shape[1] ?? 0) > 3 && (x.shape[2] ?? 0) > 3 ? apply(tf.layers.cropping2D({ cropping: [[1, s.p ? 1 : 0], [0, 1]] }), x) : null,
+  upSampling2d: (x, s) => apply(tf.layers.upSampling2d({ size: [s.b, s.c], interpolation: s.p ? "bilinear" : "nearest" }), x),
+  timeDistributedConv: (x, s) =>
+    apply(tf.layers.timeDistributed({ layer: tf.layers.conv1d({ filters: s.a, kernelSize: 2, padding: "same" }) }), x),
+};
+
+const onTokens: Readonly<Record<string, Maker>> = {
+  embedding: (x, s) => apply(tf.layers.embedding({ inputDim: TOKENS, outputDim: s.a, maskZero: s.p }), x),
+};
+
+function makersFor(x: Tensor): readonly (readonly [string, Maker])[] {
+  if (x.dtype === "int32") return Object.entries(onTokens);
+  const size = x.shape.slice(1).reduce<number>((product, dim) => product * (dim ?? 1), 1);
+  const special = { 2: onVectors, 3: onSequences, 4: onImages }[x.shape.length] ?? {};
+  const fitting = Object.entries({ ...anywhere, ...special, ...special });
+  return size > 5000 ? fitting.filter(([name]) => /pooling|flatten|dense/i.test(name)) : [...fitting, ...Object.entries(special)];
+}
