@@ -14,4 +14,14 @@ export const commands: readonly CommandEntry[] = [
     summary: "turn a TF.js model into an ONNX file and check it against TF.js",
     load: () => import("./export.ts"),
   },
+  {
+    name: "setup",
+    summary: "set up native TensorFlow, which training needs, in this user's cache",
+    load: () => import("./setup.ts"),
+  },
+  {
+    name: "doctor",
+    summary: "say what is there and what is not, with the command that mends it",
+    load: () => import("./doctor.ts"),
+  },
 ];

@@ -1,0 +1,133 @@
+import { randomUUID } from "node:crypto";
+import { open, readFile, rename, rm, stat, utimes } from "node:fs/promises";
+import { hostname } from "node:os";
+import { setInterval as ticks } from "node:timers/promises";
+
+import { errorCode } from "./faults.ts";
+
+export interface LockOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Called once when another process holds the lock. */
+  readonly onWait?: () => void;
+  /** How often the owner shows that it lives, in milliseconds. */
+  readonly beatMs?: number;
+  /** After how many milliseconds without a beat the owner counts as dead. */
+  readonly staleMs?: number;
+}
+
+interface LockState {
+  readonly text: string;
+  readonly mtimeMs: number;
+}
+
+const POLL_MS = 100;
+const BEAT_MS = 1000;
+const STALE_MS = 15_000;
+
+/**
+ * Run an action while no other process runs one under the same lock file.
+ *
+ * The owner touches the file every `beatMs`. A waiting process takes the lock over when its owner is a dead process of
+ * this host, or when it saw no beat for `staleMs` by its own clock (another host, another process namespace, a pid that
+ * was given out again). An owner that was merely suspended may then run beside the new one: the lock saves double work,
+ * it is not what keeps the guarded folder whole.
+ */
+export async function withLock<T>(path: string, options: LockOptions, action: () => Promise<T>): Promise<T> {
+  const mine = JSON.stringify({ pid: process.pid, host: hostname(), token: randomUUID() });
+  await acquire(path, mine, options);
+  const beat = setInterval(() => void touch(path, mine), options.beatMs ?? BEAT_MS);
+  beat.unref();
+  try {
+    return await action();
+  } finally {
+    clearInterval(beat);
+    if ((await lockState(path))?.text === mine) await rm(path, { force: true });
+  }
+}
+
+async function acquire(path: string, mine: string, options: LockOptions): Promise<void> {
+  if (await tryCreate(path, mine)) return;
+  options.onWait?.();
+  let seen: LockState | undefined;
+  let seenAt = performance.now();
+  const poll = options.signal === undefined ? {} : { signal: options.signal };
+  for await (const _ of ticks(POLL_MS, undefined, poll)) {
+    const state = await lockState(path);
+    if (state === undefined) {
+      if (await tryCreate(path, mine)) return;
+      continue;
+    }
+    if (state.text !== seen?.text || state.mtimeMs !== seen.mtimeMs) {
+      seen = state;
+      seenAt = performance.now();
+    }
+    const silent = performance.now() - seenAt > (options.staleMs ?? STALE_MS);
+    if (silent || isOwnedByDeadProcess(state.text)) await takeAway(path, state.text);
+  }
+}
+
+async function tryCreate(path: string, mine: string): Promise<boolean> {
+  try {
+    const file = await open(path, "wx");
+    await file.writeFile(mine);
+    await file.close();
+    return true;
+  } catch (error) {
+    if (errorCode(error) === "EEXIST") return false;
+    throw error;
+  }
+}
+
+async function lockState(path: string): Promise<LockState | undefined> {
+  try {
+    const [text, { mtimeMs }] = await Promise.all([readFile(path, "utf8"), stat(path)]);
+    return { text, mtimeMs };
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+async function touch(path: string, mine: string): Promise<void> {
+  try {
+    if ((await lockState(path))?.text === mine) await utimes(path, new Date(), new Date());
+  } catch {
+    // A missed beat is made good by the next one.
+  }
+}
+
+/** Remove a dead owner's lock; of several processes that try, one can rename it. */
+async function takeAway(path: string, text: string): Promise<void> {
+  if ((await lockState(path))?.text !== text) return;
+  const aside = `${path}.${randomUUID()}`;
+  try {
+    await rename(path, aside);
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return;
+    throw error;
+  }
+  await rm(aside, { force: true });
+}
+
+function isOwnedByDeadProcess(text: string): boolean {
+  const owner = parseOwner(text);
+  if (owner === undefined || owner.host !== hostname()) return false;
+  try {
+    process.kill(owner.pid, 0);
+    return false;
+  } catch (error) {
+    return errorCode(error) === "ESRCH";
+  }
+}
+
+function parseOwner(text: string): { readonly pid: number; readonly host: string } | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value !== "object" || value === null || !("pid" in value) || !("host" in value)) return undefined;
+    return typeof value.pid === "number" && typeof value.host === "string"
+      ? { pid: value.pid, host: value.host }
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
