@@ -15,6 +15,16 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./export.ts"),
   },
   {
+    name: "verify",
+    summary: "compare an ONNX file with the TF.js model it was made of",
+    load: () => import("./verify.ts"),
+  },
+  {
+    name: "inspect",
+    summary: "show what is in an ONNX file or a TF.js model",
+    load: () => import("./inspect.ts"),
+  },
+  {
     name: "setup",
     summary: "set up native TensorFlow, which training needs, in this user's cache",
     load: () => import("./setup.ts"),

@@ -7,12 +7,14 @@ import { exportSource, type ExportedModel, type ExportOptions } from "../export/
 import { readLayersModel } from "../export/source/layers-model.ts";
 import type { LayersSource, RawModel } from "../export/source/model.ts";
 import { writeAside } from "../node/write-aside.ts";
-import type { Verification } from "../verify/verify.ts";
+import type { ModelVerification } from "../verify/verify-model.ts";
 
 import { baseCommand, type CommonOptions } from "./base-command.ts";
 import { formatBytes } from "./format.ts";
 import { parseShape, parseWhole } from "./option-parsers.ts";
 import { note, printJson, printLine } from "./output.ts";
+import { DEFAULT_BATCHES } from "./verify-options.ts";
+import { printVerification } from "./verify.ts";
 
 interface ExportCommandOptions extends CommonOptions {
   readonly out?: string;
@@ -32,12 +34,19 @@ export function create(summary: string): Command {
     "export https://example.com/model.json --input-shape image=1,224,224,3",
     "export ./my-model --output features --no-verify --json",
   ])
-    .argument("[model]", "a model.json, the folder that holds it, or a URL; without it the last network trained here, else the shipped one")
+    .argument(
+      "[model]",
+      "a model.json, the folder that holds it, or a URL; without it the last network trained here, else the shipped one",
+    )
     .option("--out <file>", "the ONNX file to write (default: the model's name in its folder, or here for a URL)")
     .option("--opset <n>", "ONNX operator set, 13 to 21", parseWhole("--opset", 1), 17)
     .option("--batch <n|dynamic>", "size of the batch axis", parseBatch, "dynamic")
     .option("--logits", "leave out a final softmax")
-    .option("--input-shape <name=dims>", "fix the free dimensions of an input, e.g. image=1,64,64,3; may be repeated", parseShape)
+    .option(
+      "--input-shape <name=dims>",
+      "fix the free dimensions of an input, e.g. image=1,64,64,3; may be repeated",
+      parseShape,
+    )
     .option("--output <layer>", "give this layer's output instead of the model's own; may be repeated", collect)
     .addOption(
       new Option("--recurrent <form>", "how recurrent layers are written: portable runs on every execution provider")
@@ -75,8 +84,13 @@ async function run(given: string | undefined, options: ExportCommandOptions): Pr
 
   const verified = options.verify ? await check(raw, source, exported, exportOptions) : null;
   if (verified !== null && !verified.passed) process.exitCode = 1;
-  if (options.json === true) printJson(report(model, out, exported, seconds, verified));
-  else printSummary(out, exported, seconds, verified, options.verify);
+  if (options.json === true) {
+    printJson(report(model, out, exported, seconds, verified));
+    return;
+  }
+  printSummary(out, exported, seconds);
+  if (verified !== null) printVerification(verified);
+  else if (!options.verify) printLine("not verified (--no-verify)");
 }
 
 function toExportOptions(options: ExportCommandOptions): ExportOptions {
@@ -117,10 +131,19 @@ async function check(
   source: LayersSource,
   exported: ExportedModel,
   options: ExportOptions,
-): Promise<Verification | null> {
-  const { verifyExport } = await import("./verify-export.ts");
+): Promise<ModelVerification | null> {
+  const [{ verifyModel }, { DEFAULT_TOLERANCE }] = await Promise.all([
+    import("../verify/verify-model.ts"),
+    import("../verify/compare.ts"),
+  ]);
   try {
-    return await verifyExport(raw, source, exported.bytes, { exportOptions: options });
+    return await verifyModel(raw, source, exported.bytes, {
+      targets: [{ runtime: "node" }],
+      tolerance: DEFAULT_TOLERANCE,
+      batches: DEFAULT_BATCHES,
+      seed: 1,
+      exportOptions: options,
+    });
   } catch (error) {
     if (!(error instanceof ToolError) || error.name !== "SetupError") throw error;
     note(`not verified: ${error.message}${error.hint === undefined ? "" : ` (${error.hint})`}`);
@@ -133,7 +156,7 @@ function report(
   out: string,
   exported: ExportedModel,
   seconds: number,
-  verified: Verification | null,
+  verified: ModelVerification | null,
 ): unknown {
   const { kind, opset, nodes, parameters, bytes, inputs, outputs } = exported;
   return { model, out, kind, opset, nodes, parameters, bytes: bytes.length, inputs, outputs, seconds, verified };
@@ -143,32 +166,9 @@ function printSummary(
   out: string,
   { nodes, parameters, bytes, opset, inputs, outputs }: ExportedModel,
   seconds: number,
-  verified: Verification | null,
-  asked: boolean,
 ): void {
-  printLine(`wrote ${out}: ${nodes} nodes, ${parameters.toLocaleString("en")} parameters, ${formatBytes(bytes.length)}, opset ${opset}, ${seconds.toFixed(2)} s`);
+  const size = `${parameters.toLocaleString("en")} parameters, ${formatBytes(bytes.length)}`;
+  printLine(`wrote ${out}: ${nodes} nodes, ${size}, opset ${opset}, ${seconds.toFixed(2)} s`);
   for (const { name, dtype, dims } of inputs) printLine(`  input  ${name}: ${dtype} [${dims.join(", ")}]`);
   for (const { name, dtype, dims } of outputs) printLine(`  output ${name}: ${dtype} [${dims.join(", ")}]`);
-  if (verified === null) {
-    if (!asked) printLine("not verified (--no-verify)");
-    return;
-  }
-  printVerification(verified);
-}
-
-/** A table of every run, and the verdict. */
-export function printVerification(verified: Verification): void {
-  for (const { runtime, provider, batch, sizes, outputs } of verified.runs) {
-    const where = [`batch ${batch}`, ...Object.entries(sizes).map(([name, size]) => `${name} ${size}`)].join(", ");
-    for (const { name, maxAbsDiff, passed, reason } of outputs) {
-      const verdict = passed ? "ok" : `DIFFERS: ${reason ?? ""}`;
-      printLine(`  ${runtime}/${provider} ${where}: ${name} differs by at most ${maxAbsDiff.toExponential(1)}  ${verdict}`);
-    }
-  }
-  const verdict = verified.passed ? "same numbers as" : "NOT the same numbers as";
-  printLine(`${verdict} ${verified.reference} (atol ${verified.atol}, rtol ${verified.rtol})`);
-  if (verified.firstDifference !== undefined) {
-    const { layer, className } = verified.firstDifference;
-    printLine(`the first layer that differs: ${layer} (${className})`);
-  }
 }

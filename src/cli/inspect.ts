@@ -66,7 +66,9 @@ function summarise(file: string, bytes: Uint8Array): OnnxSummary {
     kind: "onnx",
     producer: `${model.producerName ?? ""} ${model.producerVersion ?? ""}`.trim(),
     irVersion: model.irVersion ?? 0,
-    opsets: Object.fromEntries((model.opsetImport ?? []).map(({ domain, version }) => [domain || "ai.onnx", version ?? 0])),
+    opsets: Object.fromEntries(
+      (model.opsetImport ?? []).map(({ domain, version }) => [domain || "ai.onnx", version ?? 0]),
+    ),
     bytes: bytes.length,
     parameters: countParameters(model.graph ?? {}),
     nodes: nodes.length,
@@ -99,7 +101,13 @@ function allNodes(graph: Graph): onnx.NodeProto.$Properties[] {
 
 /** Elements of the floating-point constants; shapes and indices are not parameters. */
 function countParameters(graph: Graph): number {
-  const floating = new Set([ELEMENT_TYPE.float32, ELEMENT_TYPE.float16, ELEMENT_TYPE.float64, ELEMENT_TYPE.int8, ELEMENT_TYPE.uint8]);
+  const floating = new Set([
+    ELEMENT_TYPE.float32,
+    ELEMENT_TYPE.float16,
+    ELEMENT_TYPE.float64,
+    ELEMENT_TYPE.int8,
+    ELEMENT_TYPE.uint8,
+  ]);
   return (graph.initializer ?? [])
     .filter(({ dataType }) => floating.has(dataType ?? 0))
     .reduce((sum, { dims }) => sum + (dims ?? []).reduce((size, dim) => size * dim, 1), 0);
@@ -130,11 +138,18 @@ const DTYPES = [
 
 function printOnnx(summary: OnnxSummary): void {
   const opsets = Object.entries(summary.opsets).map(([domain, version]) => `${domain} ${version}`);
-  printLine(`${summary.file}: ONNX, IR ${summary.irVersion}, ${opsets.join(", ")}, by ${summary.producer || "unknown"}`);
-  printLine(`${formatBytes(summary.bytes)}, ${summary.parameters.toLocaleString("en")} parameters, ${summary.nodes} nodes`);
+  printLine(
+    `${summary.file}: ONNX, IR ${summary.irVersion}, ${opsets.join(", ")}, by ${summary.producer || "unknown"}`,
+  );
+  printLine(
+    `${formatBytes(summary.bytes)}, ${summary.parameters.toLocaleString("en")} parameters, ${summary.nodes} nodes`,
+  );
   printValues("input ", summary.inputs);
   printValues("output", summary.outputs);
-  printTable(["operator", "nodes"], Object.entries(summary.operators).map(([op, count]) => [op, String(count)]));
+  printTable(
+    ["operator", "nodes"],
+    Object.entries(summary.operators).map(([op, count]) => [op, String(count)]),
+  );
   const entries = Object.entries(summary.metadata);
   if (entries.length > 0) printLine("\nmetadata");
   for (const [key, value] of entries) printLine(`  ${key}: ${value}`);
@@ -182,7 +197,10 @@ function printValues(label: string, values: readonly ExportedValue[]): void {
 function printTable(head: readonly string[], rows: readonly (readonly string[])[]): void {
   const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => (row[column] ?? "").length)));
   const line = (cells: readonly string[]): string =>
-    cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd();
+    cells
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join("  ")
+      .trimEnd();
   printLine("");
   printLine(line(head));
   printLine(widths.map((width) => "-".repeat(width)).join("  "));

@@ -20,6 +20,8 @@ export interface VerifyOptions {
   /** Sizes of the batch axis to try where it is free. */
   readonly batches: readonly number[];
   readonly seed: number;
+  /** The file was exported without its final softmax: put it back before comparing. */
+  readonly softmaxMissing?: boolean;
 }
 
 /** The comparison of one output in one run. */
@@ -97,7 +99,7 @@ export async function verify(
         provider: session.provider,
         batch: batchOf(feeds),
         sizes: Object.fromEntries([...sizes].filter(([name]) => name !== "batch")),
-        outputs: compareOutputs(session, actual, expected[index] ?? [], options.tolerance),
+        outputs: compareOutputs(session, actual, expected[index] ?? [], options),
       });
     }
   }
@@ -149,7 +151,7 @@ function compareOutputs(
   session: Session,
   actual: Readonly<Record<string, Tensor>>,
   expected: readonly Tensor[],
-  tolerance: Tolerance,
+  { tolerance, softmaxMissing = false }: VerifyOptions,
 ): OutputComparison[] {
   return expected.map((want, index) => {
     const name = session.outputs[index]?.name ?? `output ${index}`;
@@ -157,7 +159,26 @@ function compareOutputs(
     if (got === undefined) {
       return { name, maxAbsDiff: Number.NaN, maxRelDiff: Number.NaN, passed: false, reason: "there is no such output" };
     }
-    const { maxAbsDiff, maxRelDiff, passed, reason } = compareTensors(got, want, tolerance);
+    const { maxAbsDiff, maxRelDiff, passed, reason } = compareTensors(
+      softmaxMissing ? softmax(got) : got,
+      want,
+      tolerance,
+    );
     return { name, maxAbsDiff, maxRelDiff, passed, ...(reason === null ? {} : { reason }) };
   });
+}
+
+/** Softmax over the last axis. */
+function softmax(tensor: Tensor): Tensor {
+  if (tensor.dtype !== "float32") return tensor;
+  const width = tensor.dims.at(-1) ?? 1;
+  const data = new Float32Array(tensor.data.length);
+  for (let start = 0; start < data.length; start += width) {
+    const row = tensor.data.subarray(start, start + width);
+    const most = row.reduce((a, b) => Math.max(a, b), -Infinity);
+    const powers = Array.from(row, (logit) => Math.exp(logit - most));
+    const sum = powers.reduce((a, b) => a + b, 0);
+    powers.forEach((power, index) => (data[start + index] = power / sum));
+  }
+  return { dtype: "float32", dims: tensor.dims, data };
 }

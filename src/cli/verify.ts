@@ -1,0 +1,100 @@
+import { readFile } from "node:fs/promises";
+
+import type { Command } from "commander";
+
+import { ModelFormatError } from "../errors.ts";
+import { readLayersModel } from "../export/source/layers-model.ts";
+import type { Provider, RuntimeName } from "../infer/runtime.ts";
+import { DEFAULT_TOLERANCE } from "../verify/compare.ts";
+import { verifyModel, type ModelVerification } from "../verify/verify-model.ts";
+
+import { baseCommand, type CommonOptions } from "./base-command.ts";
+import { parseChoices, parseTolerance, parseWhole } from "./option-parsers.ts";
+import { printJson, printLine } from "./output.ts";
+import { DEFAULT_BATCHES, targetsOf } from "./verify-options.ts";
+
+interface VerifyCommandOptions extends CommonOptions {
+  readonly runtime: readonly RuntimeName[];
+  readonly provider?: readonly Provider[];
+  readonly batch?: number;
+  readonly atol: number;
+  readonly rtol: number;
+  readonly seed: number;
+  readonly output?: readonly string[];
+  readonly logits?: true;
+}
+
+export function create(summary: string): Command {
+  return baseCommand("verify", summary, [
+    "verify model.json model.onnx",
+    "verify ./my-model model.onnx --runtime node,web --batch 8",
+    "verify ./my-model model.onnx --runtime web --provider wasm --atol 1e-6 --json",
+  ])
+    .argument("<model>", "the TF.js model: a model.json, its folder, or a URL")
+    .argument("<file>", "the ONNX file made of it")
+    .option("--runtime <names>", "node, web or both: node,web", parseChoices("--runtime", ["node", "web"]), ["node"])
+    .option("--provider <names>", "cpu, wasm, webgpu", parseChoices("--provider", ["cpu", "wasm", "webgpu"]))
+    .option("--batch <n>", `batch size (default: ${DEFAULT_BATCHES.join(" and ")})`, parseWhole("--batch", 1))
+    .option(
+      "--atol <x>",
+      "absolute tolerance, times the output's largest value if above 1",
+      parseTolerance("--atol"),
+      DEFAULT_TOLERANCE.atol,
+    )
+    .option("--rtol <x>", "relative tolerance", parseTolerance("--rtol"), DEFAULT_TOLERANCE.rtol)
+    .option("--seed <n>", "seed of the random inputs", parseWhole("--seed", 0), 1)
+    .option(
+      "--output <layer>",
+      "the file gives this layer's output; may be repeated",
+      (layer: string, all: readonly string[] = []) => [...all, layer],
+    )
+    .option("--logits", "the file was exported with --logits")
+    .action(run);
+}
+
+async function run(model: string, file: string, options: VerifyCommandOptions): Promise<void> {
+  const targets = targetsOf(options.runtime, options.provider);
+  const { readModel } = await import("../node/read-model.ts");
+  const [raw, onnx] = await Promise.all([readModel(model), readOnnx(file)]);
+  const result = await verifyModel(raw, readLayersModel(raw), onnx, {
+    targets,
+    tolerance: { atol: options.atol, rtol: options.rtol },
+    batches: options.batch === undefined ? DEFAULT_BATCHES : [options.batch],
+    seed: options.seed,
+    exportOptions: {
+      ...(options.output === undefined ? {} : { outputs: options.output }),
+      logits: options.logits === true,
+    },
+  });
+  if (!result.passed) process.exitCode = 1;
+  if (options.json === true) printJson(result);
+  else printVerification(result);
+}
+
+async function readOnnx(file: string): Promise<Uint8Array> {
+  try {
+    return await readFile(file);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new ModelFormatError(`cannot read ${file}: ${reason}`, { cause });
+  }
+}
+
+/** A line for every run, and the verdict. */
+export function printVerification(verified: ModelVerification): void {
+  for (const { runtime, provider, batch, sizes, outputs } of verified.runs) {
+    const where = [`batch ${batch}`, ...Object.entries(sizes).map(([name, size]) => `${name} ${size}`)].join(", ");
+    for (const { name, maxAbsDiff, passed, reason } of outputs) {
+      const verdict = passed ? "ok" : `DIFFERS: ${reason ?? ""}`;
+      printLine(
+        `  ${runtime}/${provider}, ${where}: ${name} differs by at most ${maxAbsDiff.toExponential(1)}  ${verdict}`,
+      );
+    }
+  }
+  const verdict = verified.passed ? "the same numbers as" : "NOT the same numbers as";
+  printLine(`${verdict} ${verified.reference} (atol ${verified.atol}, rtol ${verified.rtol})`);
+  if (verified.firstDifference !== undefined) {
+    const { layer, className } = verified.firstDifference;
+    printLine(`the first layer that differs: ${layer} (${className})`);
+  }
+}
