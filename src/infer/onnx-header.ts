@@ -201,7 +201,8 @@ function readFields(bytes: Uint8Array, readers: FieldReaders): void {
 
 /** An int64 that must be exact as a number. */
 function readInteger(reader: Reader): number {
-  const value = Number(String(reader.int64()));
+  const read = reader.int64();
+  const value = typeof read === "number" ? read : read.high * 2 ** 32 + (read.low >>> 0);
   if (!Number.isSafeInteger(value)) throw notOnnx(`a number out of range: ${value}`);
   return value;
 }

@@ -32,10 +32,12 @@ export interface ValueInfo {
   readonly anyRank?: true;
 }
 
-/** A TF.js model in memory: the parsed model.json, and its weight files one after the other. */
+/** A TF.js model in memory; whatever came from outside is untrusted. */
 export interface TfjsModel {
-  readonly json: unknown;
-  readonly weights: Uint8Array;
+  /** The parsed model.json (or an equal object made from `tf.io.ModelArtifacts`). */
+  readonly manifest: unknown;
+  /** All weight bytes in the manifest's order, or null when the model has none. */
+  readonly weights: Uint8Array | null;
 }
 
 /** Bytes of an ONNX file, or a TF.js model; each runtime takes one of the two. */

@@ -1,0 +1,32 @@
+import type { InferenceSession } from "onnxruntime-common";
+
+import { InferenceError } from "../errors.ts";
+
+import { readOnnxHeader, type OnnxHeader } from "./onnx-header.ts";
+import type { Model, RuntimeName, SessionOptions } from "./runtime.ts";
+
+/** @throws {InferenceError} when the model is not ONNX bytes but a TF.js one. */
+export function onnxBytes(model: Model, runtime: RuntimeName): Uint8Array {
+  if (model instanceof Uint8Array) return model;
+  throw new InferenceError(`the runtime ${runtime} runs ONNX files; got a TF.js model`, {
+    hint: "export it first, or use the runtime tfjs",
+  });
+}
+
+/** @throws {InferenceError} when the bytes are not an ONNX file, or weight files beside it were not given. */
+export function readOnnxModel(bytes: Uint8Array, options: SessionOptions): OnnxHeader {
+  const header = readOnnxHeader(bytes);
+  const missing = header.externalData.filter((location) => options.externalData?.has(location) !== true);
+  if (missing.length > 0) {
+    throw new InferenceError(`the model keeps weights in files beside it that were not given: ${missing.join(", ")}`, {
+      hint: "keep those files in the model's folder, or give them as `externalData`",
+    });
+  }
+  return header;
+}
+
+/** Options that onnxruntime-node and onnxruntime-web share: faults are thrown, so nothing is logged as well. */
+export function ortOptions(options: SessionOptions): InferenceSession.SessionOptions {
+  const files = [...(options.externalData ?? [])].map(([path, data]) => ({ path, data }));
+  return { logSeverityLevel: 4, ...(files.length === 0 ? {} : { externalData: files }) };
+}

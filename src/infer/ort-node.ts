@@ -1,0 +1,74 @@
+import type { InferenceSession } from "onnxruntime-common";
+
+import { InferenceError, SetupError } from "../errors.ts";
+
+import { importPackage } from "./import-package.ts";
+import { onnxBytes, ortOptions, readOnnxModel } from "./onnx-model.ts";
+import type { OnnxHeader } from "./onnx-header.ts";
+import { autoProvider, createWebGpuSession, noteElsewhere } from "./ort-placement.ts";
+import { createOrtSession, wrapOrtSession, type Ort } from "./ort-session.ts";
+import type { Runtime, Session, SessionOptions } from "./runtime.ts";
+
+/** onnxruntime-node: native code, on the CPU or on a GPU through WebGPU. */
+export const ortNode: Runtime = {
+  name: "node",
+  async load(model, options = {}) {
+    const bytes = onnxBytes(model, "node");
+    const header = readOnnxModel(bytes, options);
+    const ort = await importPackage("onnxruntime-node", () => import("onnxruntime-node"));
+    const base: InferenceSession.SessionOptions = {
+      ...ortOptions(options),
+      ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
+    };
+    const cpu = (): Promise<Session> => loadCpu(ort, bytes, header, base);
+    const webgpu = (): Promise<Session> => {
+      assertWebGpu(ort.listSupportedBackends());
+      return loadWebGpu(ort, bytes, header, base, options);
+    };
+    switch (options.provider) {
+      case "auto":
+        return autoProvider(async () => webgpu(), cpu, "cpu", options);
+      case "webgpu":
+        return webgpu();
+      case undefined:
+      case "cpu":
+        return cpu();
+      case "wasm":
+      case "tensorflow":
+        throw new InferenceError(`onnxruntime-node has the providers cpu and webgpu; got ${options.provider}`, {
+          hint: options.provider === "wasm" ? "wasm is of the runtime web" : "tensorflow is of the runtime tfjs",
+        });
+      default:
+        return options.provider satisfies never;
+    }
+  },
+};
+
+async function loadCpu(
+  ort: Ort,
+  bytes: Uint8Array,
+  header: OnnxHeader,
+  base: InferenceSession.SessionOptions,
+): Promise<Session> {
+  const session = await createOrtSession(ort, bytes, { ...base, executionProviders: ["cpu"] });
+  return wrapOrtSession(ort, session, header, { runtime: "node", provider: "cpu", elsewhere: [] });
+}
+
+async function loadWebGpu(
+  ort: Ort,
+  bytes: Uint8Array,
+  header: OnnxHeader,
+  base: InferenceSession.SessionOptions,
+  options: SessionOptions,
+): Promise<Session> {
+  const { session, elsewhere } = await createWebGpuSession(ort, bytes, base, async () => ["some nodes"]);
+  noteElsewhere(elsewhere, options);
+  return wrapOrtSession(ort, session, header, { runtime: "node", provider: "webgpu", elsewhere });
+}
+
+function assertWebGpu(backends: readonly { readonly name: string }[]): void {
+  if (backends.some(({ name }) => name === "webgpu")) return;
+  throw new SetupError("this build of onnxruntime-node has no WebGPU", {
+    hint: "it has it on Linux x64, macOS and Windows; use --provider cpu",
+  });
+}

@@ -1,0 +1,70 @@
+import type { InferenceSession } from "onnxruntime-common";
+
+import { InferenceError, SetupError } from "../errors.ts";
+
+import { createOrtSession, reasonOf, type Ort } from "./ort-session.ts";
+import type { SessionOptions } from "./runtime.ts";
+
+/** A session on WebGPU, and what is known of the nodes that run elsewhere. */
+export interface WebGpuSession {
+  readonly session: InferenceSession;
+  readonly elsewhere: readonly string[];
+}
+
+/** ONNX Runtime's words when `disable_cpu_ep_fallback` finds a node that would run on the CPU. */
+const FALLBACK_REFUSED = /fallback to CPU EP has been explicitly disabled/u;
+/** What ONNX Runtime says when there is no GPU, or no driver for it. */
+const NO_DEVICE = /adapter|dawn|vulkan|requestdevice|webgpu is not (?:available|supported)|no available backend/iu;
+
+/**
+ * Create a session on WebGPU that is proved to run there wholly; when some nodes cannot, create it with those on the
+ * CPU and say so.
+ *
+ * @throws {SetupError} when there is no GPU or driver. @throws {InferenceError} when the model is refused.
+ */
+export async function createWebGpuSession(
+  ort: Ort,
+  model: Uint8Array,
+  base: InferenceSession.SessionOptions,
+  listElsewhere: () => Promise<readonly string[]>,
+): Promise<WebGpuSession> {
+  const options = { ...base, executionProviders: ["webgpu"] };
+  try {
+    const strict = { ...options, extra: { session: { disable_cpu_ep_fallback: "1" } } };
+    return { session: await createOrtSession(ort, model, strict), elsewhere: [] };
+  } catch (error) {
+    const reason = reasonOf(error);
+    if (!FALLBACK_REFUSED.test(reason)) throw NO_DEVICE.test(reason) ? noDevice(reason, error) : error;
+  }
+  const session = await createOrtSession(ort, model, options);
+  return { session, elsewhere: await listElsewhere() };
+}
+
+/** Tell of nodes that WebGPU left to the CPU. */
+export function noteElsewhere(elsewhere: readonly string[], options: SessionOptions): void {
+  if (elsewhere.length === 0) return;
+  options.onNote?.(`not on webgpu but on the CPU: ${elsewhere.join(", ")}`);
+}
+
+/** Turn `auto` into a WebGPU session where that works, else into the fallback with a note of why. */
+export async function autoProvider<Result>(
+  webgpu: () => Promise<Result>,
+  fallback: () => Promise<Result>,
+  fallbackName: string,
+  options: SessionOptions,
+): Promise<Result> {
+  try {
+    return await webgpu();
+  } catch (error) {
+    if (!(error instanceof SetupError) && !(error instanceof InferenceError)) throw error;
+    options.onNote?.(`running on ${fallbackName}: ${error.message}`);
+    return fallback();
+  }
+}
+
+function noDevice(reason: string, cause: unknown): SetupError {
+  return new SetupError(`WebGPU cannot be had here: ${reason}`, {
+    hint: "it needs a graphics driver (on Linux a Vulkan one, e.g. Mesa 23 or later); without it use --provider cpu or wasm",
+    cause,
+  });
+}

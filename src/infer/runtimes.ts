@@ -1,0 +1,29 @@
+import type { Provider, Runtime, RuntimeName } from "./runtime.ts";
+import type { LoadNative } from "./tfjs-backend.ts";
+
+/** Every runtime and the providers each may have. Nothing of a runtime is imported before it is asked for. */
+export const providersOf: Readonly<Record<RuntimeName, readonly Provider[]>> = {
+  node: ["cpu", "webgpu"],
+  web: ["wasm", "webgpu"],
+  tfjs: ["tensorflow", "wasm", "cpu"],
+};
+
+/** What only the surroundings know. */
+export interface RuntimeHooks {
+  /** Native TensorFlow for TF.js; see src/train/native. */
+  readonly loadNative?: LoadNative;
+}
+
+/** A runtime by its name. Its package is imported when it loads its first model. */
+export async function getRuntime(name: RuntimeName, hooks: RuntimeHooks = {}): Promise<Runtime> {
+  switch (name) {
+    case "node":
+      return (await import("./ort-node.ts")).ortNode;
+    case "web":
+      return (await import("./ort-web.ts")).ortWeb;
+    case "tfjs":
+      return (await import("./tfjs-session.ts")).createTfjsRuntime(hooks.loadNative);
+    default:
+      return name satisfies never;
+  }
+}

@@ -1,0 +1,120 @@
+import type * as tfjs from "@tensorflow/tfjs";
+
+import { InferenceError, SetupError, ToolError } from "../errors.ts";
+
+import { importPackage, inNode } from "./import-package.ts";
+import type { Provider, SessionOptions } from "./runtime.ts";
+
+/** The package `@tensorflow/tfjs`, or one that has all of it. */
+export type Tfjs = typeof tfjs;
+
+/** How to come by native TensorFlow; only Node code knows. Throws a SetupError when it is not set up. */
+export type LoadNative = (options: { readonly threads?: number }) => Promise<Tfjs>;
+
+/** TF.js with one of its backends ready. */
+export interface TfjsBackend {
+  readonly tf: Tfjs;
+  /** TF.js's own name of the backend. */
+  readonly name: string;
+  readonly provider: Provider;
+}
+
+/**
+ * Make the backend ready that was asked for; without a wish the fastest at hand: native TensorFlow, then WebAssembly,
+ * then plain JavaScript. A step down is told to `onNote`.
+ *
+ * @throws {SetupError} when what was asked for is not there.
+ */
+export async function openTfjsBackend(
+  options: SessionOptions,
+  loadNative: LoadNative | undefined,
+): Promise<TfjsBackend> {
+  switch (options.provider) {
+    case undefined:
+    case "auto":
+      return openFastest(options, loadNative);
+    case "tensorflow":
+      return openNative(options, loadNative);
+    case "wasm":
+      return openWasm(options);
+    case "cpu":
+      return openCpu(options);
+    case "webgpu":
+      throw new SetupError("this program has no WebGPU backend of TF.js", {
+        hint: "use the runtime web for WebGPU, or --provider tensorflow, wasm or cpu",
+      });
+    default:
+      return options.provider satisfies never;
+  }
+}
+
+async function openFastest(options: SessionOptions, loadNative: LoadNative | undefined): Promise<TfjsBackend> {
+  for (const open of [() => openNative(options, loadNative), () => openWasm(options)]) {
+    try {
+      // oxlint-disable-next-line no-await-in-loop -- the next is tried only when this one fails
+      return await open();
+    } catch (error) {
+      if (!(error instanceof ToolError)) throw error;
+      options.onNote?.(`TF.js takes a slower backend: ${error.message}`);
+    }
+  }
+  return openCpu(options);
+}
+
+async function openNative(options: SessionOptions, loadNative: LoadNative | undefined): Promise<TfjsBackend> {
+  if (loadNative === undefined) {
+    throw new SetupError("native TensorFlow cannot be had here", { hint: "use the provider wasm or cpu" });
+  }
+  const tf = await loadNative(options.threads === undefined ? {} : { threads: options.threads });
+  return ready(tf, "tensorflow", "tensorflow");
+}
+
+async function openWasm(options: SessionOptions): Promise<TfjsBackend> {
+  const tf = await importTfjs();
+  const wasm = await importPackage("@tensorflow/tfjs-backend-wasm", () => import("@tensorflow/tfjs-backend-wasm"));
+  if (options.threads !== undefined && options.threads > 1) {
+    if (inNode()) {
+      throw new InferenceError(`TF.js's WebAssembly backend runs on 1 thread in Node; got ${options.threads}`, {
+        hint: "leave --threads out, or use --provider tensorflow",
+      });
+    }
+    wasm.setThreadsCount(options.threads);
+  }
+  return ready(tf, "wasm", "wasm");
+}
+
+async function openCpu(options: SessionOptions): Promise<TfjsBackend> {
+  if (options.threads !== undefined && options.threads > 1) {
+    throw new InferenceError(`TF.js's plain backend runs on 1 thread; got ${options.threads}`, {
+      hint: "leave --threads out, or use --provider tensorflow",
+    });
+  }
+  const tf = await importTfjs();
+  // Production mode: otherwise the first operation prints an advertisement for tfjs-node.
+  tf.env().set("PROD", true);
+  return ready(tf, "cpu", "cpu");
+}
+
+function importTfjs(): Promise<Tfjs> {
+  return importPackage("@tensorflow/tfjs", () => import("@tensorflow/tfjs"));
+}
+
+/** Start a backend and put the one that was current back; sessions switch to theirs for each run. */
+async function ready(tf: Tfjs, name: string, provider: Provider): Promise<TfjsBackend> {
+  const backend = { tf, name, provider };
+  await onBackend(backend, () => Promise.resolve());
+  return backend;
+}
+
+/** Run a task while this backend is TF.js's current one. The caller sees to it that no two tasks overlap. */
+export async function onBackend<Result>({ tf, name }: TfjsBackend, task: () => Promise<Result>): Promise<Result> {
+  const before = tf.engine().backendName;
+  if (before !== name && !(await tf.setBackend(name))) {
+    throw new SetupError(`TF.js's backend ${name} does not start here`, { hint: "use another --provider" });
+  }
+  try {
+    return await task();
+  } finally {
+    if (before !== undefined && before !== name) await tf.setBackend(before);
+  }
+}

@@ -1,0 +1,105 @@
+import { onnx } from "../../src/export/onnx/proto.js";
+import type { DType, Tensor } from "../../src/tensor.ts";
+
+/** ONNX's numbers of the element types (TensorProto.DataType). */
+const ELEMENT_TYPES: Readonly<Record<DType, number>> = {
+  float32: 1,
+  uint8: 2,
+  int8: 3,
+  uint16: 4,
+  int16: 5,
+  int32: 6,
+  int64: 7,
+  string: 8,
+  bool: 9,
+  float16: 10,
+  float64: 11,
+  uint32: 12,
+  uint64: 13,
+};
+
+export interface TinyValue {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly dims?: readonly (number | string)[];
+}
+
+export interface TinyNode {
+  readonly op: string;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly ints?: Readonly<Record<string, readonly number[]>>;
+}
+
+export interface TinyModel {
+  readonly inputs: readonly TinyValue[];
+  readonly outputs: readonly TinyValue[];
+  readonly nodes: readonly TinyNode[];
+  readonly weights?: Readonly<Record<string, Extract<Tensor, { dtype: "float32" }>>>;
+  readonly metadata?: Readonly<Record<string, string>>;
+  /** Location of a weight file that the weights are said to be in. */
+  readonly external?: string;
+}
+
+const ATTRIBUTE_INTS = 7;
+const EXTERNAL = 1;
+
+/** The bytes of a small ONNX model, opset 17, IR version 8. */
+export function tinyOnnx(model: TinyModel): Uint8Array {
+  return onnx.ModelProto.encode({
+    irVersion: 8,
+    producerName: "tiny",
+    opsetImport: [{ domain: "", version: 17 }],
+    metadataProps: Object.entries(model.metadata ?? {}).map(([key, value]) => ({ key, value })),
+    graph: {
+      name: "tiny",
+      input: model.inputs.map(toValueInfo),
+      output: model.outputs.map(toValueInfo),
+      node: model.nodes.map(({ op, inputs, outputs, ints = {} }) => ({
+        opType: op,
+        name: `${op}_${outputs.join()}`,
+        input: [...inputs],
+        output: [...outputs],
+        attribute: Object.entries(ints).map(([name, values]) => ({ name, type: ATTRIBUTE_INTS, ints: [...values] })),
+      })),
+      initializer: Object.entries(model.weights ?? {}).map(([name, { data, dims }]) => ({
+        name,
+        dims: [...dims],
+        dataType: ELEMENT_TYPES.float32,
+        ...(model.external === undefined
+          ? { rawData: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) }
+          : { dataLocation: EXTERNAL, externalData: [{ key: "location", value: model.external }] }),
+      })),
+    },
+  }).finish();
+}
+
+function toValueInfo({ name, dtype, dims }: TinyValue): onnx.IValueInfoProto {
+  const shape =
+    dims === undefined
+      ? {}
+      : { shape: { dim: dims.map((dim) => (typeof dim === "number" ? { dimValue: dim } : { dimParam: dim })) } };
+  return { name, type: { tensorType: { elemType: ELEMENT_TYPES[dtype], ...shape } } };
+}
+
+/** A model of one Identity node on `x`, giving `y`. */
+export function identity(dtype: DType, dims: readonly (number | string)[] = ["n"]): Uint8Array {
+  return tinyOnnx({
+    inputs: [{ name: "x", dtype, dims }],
+    outputs: [{ name: "y", dtype, dims }],
+    nodes: [{ op: "Identity", inputs: ["x"], outputs: ["y"] }],
+  });
+}
+
+/** `y = relu(x W)`, x: [batch, 4], W: [4, 3]. */
+export function smallDense(): Uint8Array {
+  return tinyOnnx({
+    inputs: [{ name: "x", dtype: "float32", dims: ["batch", 4] }],
+    outputs: [{ name: "y", dtype: "float32", dims: ["batch", 3] }],
+    nodes: [
+      { op: "MatMul", inputs: ["x", "W"], outputs: ["xW"] },
+      { op: "Relu", inputs: ["xW"], outputs: ["y"] },
+    ],
+    weights: { W: { dtype: "float32", dims: [4, 3], data: Float32Array.from({ length: 12 }, (_, i) => i / 4 - 1) } },
+  });
+}
