@@ -20,6 +20,7 @@ import {
 import type {
   CompiledStep,
   CompileOptions,
+  ProgramReport,
   StepMode,
   StepResult,
   StepState,
@@ -89,7 +90,7 @@ class Step implements CompiledStep {
             clipNorm: this.#clipNorm,
             tolerance: options.tolerance ?? 1e-3,
           };
-    const cache = <T extends { readonly program: Program }>(what: string): ProgramCache<T> =>
+    const cache = <T extends { readonly program: Program }>(what: ProgramReport["what"]): ProgramCache<T> =>
       new ProgramCache<T>(what, refusal, this.#ledger, options.onNote ?? ((): void => undefined));
     this.#training = cache("training");
     this.#evaluations = cache("evaluation");
@@ -104,6 +105,10 @@ class Step implements CompiledStep {
 
   get reason(): string | undefined {
     return this.#training.reason;
+  }
+
+  get programs(): ProgramReport[] {
+    return [this.#training, this.#evaluations, this.#predictions].flatMap(({ reports }) => reports);
   }
 
   get stepCount(): number {

@@ -96,7 +96,7 @@ function parseDefinition(text: string): OpDefinition {
 
 function parseInput(text: string): OpDefinition["inputs"][number] {
   const [count, type] = text.includes("*") ? text.split("*") : [undefined, text];
-  return { type: type === "-" || type?.startsWith("list:") === true ? undefined : type, count };
+  return { type: type === undefined || type === "-" || type.startsWith("list:") ? undefined : type, count };
 }
 
 function parseAttribute(text: string): [string, { type: string; hasDefault: boolean }] {

@@ -11,6 +11,7 @@ export type {
   LossValues,
   ModelStepOptions,
   OptimizerConfig,
+  ProgramReport,
   StepMode,
   StepOptions,
   StepResult,

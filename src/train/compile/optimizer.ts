@@ -283,6 +283,7 @@ export function ruleOfConfig(tf: TensorFlow, config: OptimizerConfig): UpdateRul
     case "adam":
       return adam(config.learningRate ?? 0.001, config.beta1 ?? 0.9, config.beta2 ?? 0.999, config.epsilon ?? tiny);
     case "adamax":
+    default:
       return adamax(
         config.learningRate ?? 0.002,
         config.beta1 ?? 0.9,

@@ -1,13 +1,14 @@
 import type { Ledger } from "./ledger.ts";
 import type { Program } from "./program.ts";
 import type { Batch } from "./training.ts";
+import type { ProgramReport } from "./types.ts";
 
 /** Sessions are kept for this many shapes of batches; the one not used for longest goes first. */
 const LIMIT = 24;
 
 /** Compiled forms of one function, by the shapes of the batch. */
 export class ProgramCache<T extends { readonly program: Program }> {
-  readonly #what: string;
+  readonly #what: ProgramReport["what"];
   readonly #ledger: Ledger;
   readonly #onNote: (note: string) => void;
   readonly #byShape = new Map<string, T>();
@@ -15,7 +16,7 @@ export class ProgramCache<T extends { readonly program: Program }> {
   #warned = false;
 
   /** @param reason why nothing is to be compiled, if so */
-  constructor(what: string, reason: string | undefined, ledger: Ledger, onNote: (note: string) => void) {
+  constructor(what: ProgramReport["what"], reason: string | undefined, ledger: Ledger, onNote: (note: string) => void) {
     this.#what = what;
     this.#reason = reason;
     this.#ledger = ledger;
@@ -25,6 +26,15 @@ export class ProgramCache<T extends { readonly program: Program }> {
   /** Why the function runs eagerly, if it does. */
   get reason(): string | undefined {
     return this.#reason;
+  }
+
+  get reports(): ProgramReport[] {
+    return [...this.#byShape].map(([batch, { program }]) => ({
+      what: this.#what,
+      batch,
+      nodes: program.nodeCount,
+      passes: program.passCounts,
+    }));
   }
 
   /** @returns undefined if the function must run eagerly */
@@ -70,7 +80,9 @@ export class ProgramCache<T extends { readonly program: Program }> {
 }
 
 function keyOfBatch({ xs, ys }: Batch): string {
-  const keyOf = (tensors: Batch["xs"]): string =>
-    tensors.map(({ dtype, shape }) => `${dtype}[${shape.join(",")}]`).join(" ");
-  return `${keyOf(xs)} -> ${keyOf(ys)}`;
+  return `${keyOfTensors(xs)} -> ${keyOfTensors(ys)}`;
+}
+
+function keyOfTensors(tensors: Batch["xs"]): string {
+  return tensors.map(({ dtype, shape }) => `${dtype}[${shape.join(",")}]`).join(" ");
 }

@@ -12,7 +12,7 @@ import {
 } from "./graph.ts";
 import type { Holder, Ledger } from "./ledger.ts";
 import type { NativeBackend } from "./native.ts";
-import { optimise, type PassCounts } from "./passes.ts";
+import { optimise, type PassCounts } from "./passes/index.ts";
 import { loadGraph } from "./saved-model.ts";
 import { makeHandle, type Trace } from "./tracer.ts";
 import type { Tensor } from "./types.ts";

@@ -75,6 +75,7 @@ function encodeAttribute(attribute: Attribute): object {
     case "tensor":
       return { tensor: { ...encodeType(attribute.type), tensor_content: attribute.bytes } };
     case "strings":
+    default:
       return { tensor: { ...encodeType(attribute.type), string_val: attribute.values } };
   }
 }

@@ -138,12 +138,13 @@ class Tracer {
   }
 
   #recorded<T>(run: () => T): T {
-    const { getInputTensorIds, readSync } = this.#backend;
     const backend = this.#backend;
+    const getIds = backend.getInputTensorIds.bind(backend);
+    const read = backend.readSync.bind(backend);
     backend.binding = this.#recordingBinding();
     Object.assign(backend, {
-      getInputTensorIds: (tensors: readonly TensorLike[]) => this.#idsOf(tensors, getInputTensorIds),
-      readSync: (dataId: object) => this.#read(dataId, readSync),
+      getInputTensorIds: (tensors: readonly TensorLike[]) => this.#idsOf(tensors, getIds),
+      readSync: (dataId: object) => this.#read(dataId, read),
     });
     try {
       return this.#draws.while(() =>
@@ -300,7 +301,7 @@ class Tracer {
 
   /** Called with what a kernel is about to use; tensors from outside become constants. */
   #idsOf(tensors: readonly TensorLike[], original: NativeBackend["getInputTensorIds"]): number[] {
-    const ids = original.call(this.#backend, tensors);
+    const ids = original(tensors);
     ids.forEach((id, position) => {
       const tensor = tensors[position];
       if (tensor !== undefined) this.#lookAt(id, tensor);
@@ -332,7 +333,7 @@ class Tracer {
     if (values instanceof Float32Array && this.#draws.recognise(values) !== undefined) {
       return this.#refuse("it reads random numbers in JavaScript");
     }
-    return original.call(this.#backend, dataId);
+    return original(dataId);
   }
 
   #readId(id: number): ReturnType<Binding["tensorDataSync"]> {

@@ -1,4 +1,5 @@
 import {
+  type Attribute,
   type Attributes,
   boolAttribute,
   NodeMaker,
@@ -93,8 +94,9 @@ class UpdateWriter {
   }
 
   #attributes(): Attributes {
-    const flags = Object.entries(this.#fused.attributes).map(([name, value]) => [name, boolAttribute(value)]);
-    return { T: typeAttribute(FLOAT), use_locking: boolAttribute(false), ...Object.fromEntries(flags) };
+    const attributes: Record<string, Attribute> = { T: typeAttribute(FLOAT), use_locking: boolAttribute(false) };
+    for (const [name, value] of Object.entries(this.#fused.attributes)) attributes[name] = boolAttribute(value);
+    return attributes;
   }
 
   #operand(operand: Operand, weight: TrainedWeight, gradient: Ref): Ref {
@@ -108,6 +110,7 @@ class UpdateWriter {
       case "constant":
         return this.#maker.constant(Float32Array.of(operand.value), SCALAR);
       case "gradient":
+      default:
         return gradient;
     }
   }

@@ -1,5 +1,5 @@
 import { applyUpdates, gradientsOf, type StepScalars, splitScalars } from "./eager.ts";
-import type { TensorType } from "./graph.ts";
+import type { Ref, TensorType } from "./graph.ts";
 import type { Ledger } from "./ledger.ts";
 import type { NativeBackend } from "./native.ts";
 import type { UpdateRule } from "./optimizer.ts";
@@ -93,9 +93,9 @@ function stepOutputs(workshop: Workshop, batch: Batch, scalars: Tensor, metricNa
   gradients.forEach((gradient, index) => {
     if (gradient !== undefined) outputs[gradientLabel(index)] = gradient;
   });
-  const split_ = splitScalars(tf, scalars);
-  if (rule.fused === undefined) applyUpdates(ledger, rule, gradients, split_);
-  else Object.assign(outputs, labelScalars(split_));
+  const parts = splitScalars(tf, scalars);
+  if (rule.fused === undefined) applyUpdates(ledger, rule, gradients, parts);
+  else Object.assign(outputs, labelScalars(parts));
   return outputs;
 }
 
@@ -116,9 +116,9 @@ function trainingPlan({ backend, ledger, rule }: Workshop, recorded: Trace): Pla
       ? planOf({ ...recorded, outputs: results }, types)
       : fusedPlan(recorded, types, { fused: rule.fused, trained: ledger.trained });
   const gradients = Object.entries(internal).filter(([label]) => label.startsWith("gradient/"));
-  const assigned = [...recorded.assigned].map(([entry, ref]) => [`assigned/${entry}`, ref]);
-  const randoms = recorded.randoms.map(({ ref }, index) => [`random/${index}`, ref]);
-  return { ...plan, probes: { ...results, ...Object.fromEntries([...gradients, ...assigned, ...randoms]) } };
+  const assigned = [...recorded.assigned].map(([entry, ref]): [string, Ref] => [`assigned/${entry}`, ref]);
+  const randoms = recorded.randoms.map(({ ref }, index): [string, Ref] => [`random/${index}`, ref]);
+  return { ...plan, probes: { ...results, ...Object.fromEntries<Ref>([...gradients, ...assigned, ...randoms]) } };
 }
 
 /** Runs a step eagerly and takes its assignments back. @returns what it returned and assigned, the caller's to dispose of */
@@ -220,7 +220,7 @@ export function runTraining(
 }
 
 function resultOf(outputs: Readonly<Record<string, Tensor>>, metricNames: readonly string[]): StepResult {
-  const first = (label: string): number => Number(numbersIn(outputs[label])[0] ?? Number.NaN);
+  const first = (label: string): number => numbersIn(outputs[label])[0] ?? Number.NaN;
   const metrics = Object.fromEntries(metricNames.map((name, index) => [name, first(`metric/${index}`)]));
   return { loss: first("loss"), metrics };
 }

@@ -133,6 +133,16 @@ export interface StepState {
   readonly variables: readonly VariableState[];
 }
 
+/** A function compiled for one shape of batch. */
+export interface ProgramReport {
+  readonly what: "training" | "evaluation" | "prediction";
+  /** Types and shapes of the batch, in words. */
+  readonly batch: string;
+  readonly nodes: number;
+  /** How often each rewrite of the graph was of use. */
+  readonly passes: Readonly<Record<string, number>>;
+}
+
 /** How training runs: as one TensorFlow graph a step, or op by op. */
 export type StepMode = "graph" | "eager";
 
@@ -144,6 +154,8 @@ export interface CompiledStep {
   readonly reason: string | undefined;
   /** Steps done. */
   readonly stepCount: number;
+  /** What has been compiled so far. */
+  readonly programs: readonly ProgramReport[];
   /** Takes effect at the next step. */
   learningRate: number;
   /** One update of the weights. xs and ys stay the caller's. */
