@@ -136,7 +136,7 @@ export class ConfigReader {
     return this.#read(key, fallback, `${axes} pairs of whole numbers, none negative`, (value) => pairs(value, axes));
   }
 
-  /** A shape: sizes of at least 0, null where the size is free. */
+  /** A shape: sizes of at least 0, null where the size is free (which may be written as any negative number). */
   shape(key: string): readonly (number | null)[];
   shape<Fallback extends readonly (number | null)[] | null>(
     key: string,
@@ -270,7 +270,11 @@ function amounts(value: unknown): readonly [number, number] | undefined {
 
 function shape(value: unknown): readonly (number | null)[] | undefined {
   if (!Array.isArray(value)) return undefined;
-  return every<number | null>(value, (size) => (size === null ? null : natural(size)));
+  return every<number | null>(value, (size) => (size === null || isNegative(size) ? null : natural(size)));
+}
+
+function isNegative(value: unknown): boolean {
+  return (integer(value) ?? 0) < 0;
 }
 
 function activation(value: unknown): ActivationSpec | undefined {

@@ -1,138 +1,168 @@
-import { ModelFormatError } from "../../errors.ts";
+import { ExportError, ModelFormatError } from "../../errors.ts";
 import { sizeOf } from "../../tensor.ts";
 
-import { isObject as isObj } from "./json.ts";
-import type { Call, LayersSource, LayerSpec, LayerWeights, ModelSpec, RawModel, TensorRef, Weight } from "./model.ts";
+import { dialectOf } from "./dialect.ts";
+import { isJsonObject, isObject, listed, plainJson, quoted, shown, type JsonObject } from "./json.ts";
+import { OwnWeights } from "./layer-weights.ts";
+import type { LayersSource, LayerWeights, ModelSpec, RawModel } from "./model.ts";
+import { readTopology, type LayerAt } from "./topology.ts";
+import { expectedWeights } from "./weight-names.ts";
+import { findOwners, pathKey, type WeightOwners } from "./weight-owners.ts";
+import { readWeights, readWeightsManifest, type StoredWeight } from "./weights.ts";
 
-const isRecord = (v: unknown): v is Record<string, unknown> => isObj(v);
-
-// PLACEHOLDER until the full reader lands: tfjs-layers' and Keras 2's plain files only.
+/**
+ * Read a TF.js LayersModel, in any dialect: TF.js' own, that of the converter for Keras 2 files, Keras 3's.
+ *
+ * @throws {ModelFormatError} when the model is incomplete, contradicts itself, or is none.
+ * @throws {ExportError} when it is a graph model.
+ */
 export function readLayersModel(raw: RawModel): LayersSource {
-  const manifest = raw.manifest;
-  if (!isRecord(manifest)) throw new ModelFormatError("not a model.json");
-  let topology: unknown = manifest["modelTopology"];
-  if (isRecord(topology) && isRecord(topology["model_config"])) topology = topology["model_config"];
-  if (!isRecord(topology)) throw new ModelFormatError("no modelTopology");
-  const weights = readWeights(manifest["weightsManifest"], raw.weights ?? new Uint8Array());
-  const meta = manifest["userDefinedMetadata"];
+  const { manifest } = raw;
+  if (!isObject(manifest)) {
+    throw new ModelFormatError(`a model.json must hold an object; got ${shown(manifest)}`);
+  }
+  refuseGraphModel(manifest);
+  const topology = topologyOf(manifest);
+  const entry = plainJson(modelOf(topology), "modelTopology");
+  if (!isJsonObject(entry)) throw notAModel("modelTopology", entry);
+  const dialect = dialectOf(versionOf(topology), entry);
+  const read = readTopology(entry, dialect);
+  const stored = storedWeights(manifest, raw.weights);
+  const owners = findOwners(read, stored, dialect);
+  refuseMissing(read.model, read.layers, owners, stored.length);
+  const metadata = plainJson(ownValue(manifest, "userDefinedMetadata") ?? {}, "userDefinedMetadata");
+  if (!isJsonObject(metadata)) {
+    throw new ModelFormatError(`userDefinedMetadata must be an object; got ${shown(metadata)}`);
+  }
   return {
     kind: "layers",
-    model: readModel(topology),
-    weightsOf: (path) => lookup(weights, [path.at(-1) ?? ""]),
-    keras3: false,
-    generatedBy: null,
-    convertedBy: null,
-    metadata: isRecord(meta) ? meta : {},
-    parameters: [...weights.values()].reduce((sum, w) => sum + w.data.length, 0),
+    model: read.model,
+    weightsOf: (path) => weightsOf(owners, path),
+    keras3: dialect.keras3,
+    generatedBy: text(ownValue(manifest, "generatedBy")),
+    convertedBy: text(ownValue(manifest, "convertedBy")),
+    metadata,
+    parameters: stored.reduce((sum, weight) => sum + sizeOf(weight.dims), 0),
   };
 }
 
-function lookup(weights: ReadonlyMap<string, Weight>, path: readonly string[]): LayerWeights {
-  const find = (name: string): Weight | undefined => {
-    for (const [key, weight] of weights) {
-      const parts = key.replace(/:0$/, "").split("/");
-      if (parts.at(-1) !== name) continue;
-      if (path.every((each) => parts.includes(each))) return weight;
-    }
-    return undefined;
-  };
-  return {
-    get(name) {
-      const weight = find(name);
-      if (weight === undefined) throw new ModelFormatError(`weight ${name} is missing`);
-      return weight;
-    },
-    has: (name) => find(name) !== undefined,
-    within: (child) => lookup(weights, [child]),
-  };
-}
-
-function readWeights(groups: unknown, bytes: Uint8Array): Map<string, Weight> {
-  const found = new Map<string, Weight>();
-  let offset = 0;
-  for (const group of Array.isArray(groups) ? groups : []) {
-    if (!isRecord(group) || !Array.isArray(group["weights"])) continue;
-    for (const spec of group["weights"] as unknown[]) {
-      if (!isRecord(spec)) continue;
-      const dims = spec["shape"] as number[];
-      const length = sizeOf(dims);
-      const buffer = bytes.slice(offset, offset + length * 4).buffer;
-      offset += length * 4;
-      const dtype = spec["dtype"];
-      found.set(
-        String(spec["name"]),
-        dtype === "int32"
-          ? { dtype, dims, data: new Int32Array(buffer) }
-          : { dtype: "float32", dims, data: new Float32Array(buffer) },
-      );
-    }
-  }
-  return found;
-}
-
-function readModel(topology: Record<string, unknown>): ModelSpec {
-  const config = topology["config"];
-  const list = Array.isArray(config) ? config : isRecord(config) ? config["layers"] : [];
-  const layers = (list as unknown[]).filter(isRecord);
-  const name = isRecord(config) ? String(config["name"]) : "sequential";
-  if (topology["class_name"] === "Sequential") return sequential(name, layers);
-  const cfg = config as Record<string, unknown>;
-  return {
-    name,
-    layers: layers.map((layer) => spec(layer, ((layer["inbound_nodes"] as unknown[]) ?? []).map(readCall))),
-    inputs: refs(cfg["input_layers"]),
-    outputs: refs(cfg["output_layers"]),
-  };
-}
-
-function refs(value: unknown): TensorRef[] {
-  const list = value as unknown[];
-  const many = Array.isArray(list[0]) ? list : [list];
-  return many.map((each) => {
-    const [layer, call, tensor] = each as [string, number, number];
-    return { layer, call, tensor };
+/** @throws {ExportError} when this is the model.json of a graph model (a converted SavedModel). */
+function refuseGraphModel(manifest: Readonly<Record<string, unknown>>): void {
+  const topology = ownValue(manifest, "modelTopology");
+  const hasNodes = isObject(topology) && Array.isArray(ownValue(topology, "node"));
+  if (!hasNodes && ownValue(manifest, "format") !== "graph-model") return;
+  throw new ExportError("this is a TF.js graph model, not a layers model, and graph models are not supported yet", {
+    hint: "if it came from Keras, convert the Keras file again with tensorflowjs_converter --output_format=tfjs_layers_model",
   });
 }
 
-function readCall(node: unknown): Call {
-  return { inputs: refs(node), kwargs: {} };
+function ownValue(object: Readonly<Record<string, unknown>>, key: string): unknown {
+  return Object.hasOwn(object, key) ? object[key] : undefined;
 }
 
-function spec(layer: Record<string, unknown>, calls: readonly Call[]): LayerSpec {
-  const config = layer["config"] as Record<string, unknown>;
-  const className = String(layer["class_name"]);
-  const nested = ["Sequential", "Model", "Functional"].includes(className);
-  const name = String(config["name"] ?? layer["name"]);
-  return { name, className, config, calls, model: nested ? readModel(layer) : null };
-}
-
-function sequential(name: string, layers: readonly Record<string, unknown>[]): ModelSpec {
-  const specs: LayerSpec[] = [];
-  let previous: string | null = null;
-  for (const layer of layers) {
-    const config = layer["config"] as Record<string, unknown>;
-    if (previous === null && layer["class_name"] !== "InputLayer") {
-      const own = spec(layer, []);
-      const inner = own.model?.layers[0];
-      const shape = config["batch_input_shape"] ?? inner?.config["batch_input_shape"];
-      previous = `${own.name}_input`;
-      specs.push({
-        name: previous,
-        className: "InputLayer",
-        calls: [],
-        model: null,
-        config: { name: previous, batch_input_shape: shape, dtype: config["dtype"] ?? "float32" },
-      });
-    }
-    const calls = previous === null ? [] : [{ inputs: [{ layer: previous, call: 0, tensor: 0 }], kwargs: {} }];
-    const made = spec(layer, calls);
-    specs.push(made);
-    previous = made.name;
+/** `modelTopology` of a model.json; the whole of a topology that was saved alone, by `model.toJSON()`. */
+function topologyOf(manifest: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const alone = ownValue(manifest, "class_name") !== undefined || ownValue(manifest, "model_config") !== undefined;
+  const given = ownValue(manifest, "modelTopology") ?? (alone ? manifest : undefined);
+  if (given === undefined) {
+    throw new ModelFormatError("not a TF.js model: model.json has no modelTopology", {
+      hint: "give the model.json that tf.LayersModel.save or tensorflowjs_converter wrote",
+    });
   }
-  return {
-    name,
-    layers: specs,
-    inputs: [{ layer: specs[0]?.name ?? "", call: 0, tensor: 0 }],
-    outputs: [{ layer: previous ?? "", call: 0, tensor: 0 }],
-  };
+  const topology = parsed(given, "modelTopology");
+  if (!isObject(topology)) throw notAModel("modelTopology", topology);
+  return topology;
+}
+
+/** The model within a topology: Keras' files keep it beside their training configuration. */
+function modelOf(topology: Readonly<Record<string, unknown>>): unknown {
+  return parsed(ownValue(topology, "model_config") ?? topology, "model_config");
+}
+
+function versionOf(topology: Readonly<Record<string, unknown>>): JsonObject {
+  const version = ownValue(topology, "keras_version");
+  return typeof version === "string" ? { keras_version: version } : {};
+}
+
+/** Topologies are also kept as text, as `model.toJSON()` gives it. */
+function parsed(value: unknown, where: string): unknown {
+  if (typeof value !== "string") return value;
+  try {
+    return JSON.parse(value);
+  } catch (cause) {
+    throw new ModelFormatError(`${where} is text that is not JSON`, { cause });
+  }
+}
+
+function notAModel(where: string, value: unknown): ModelFormatError {
+  return new ModelFormatError(`${where} must be an object that describes a model; got ${shown(value)}`);
+}
+
+function text(value: unknown): string | null {
+  return typeof value === "string" ? value : null;
+}
+
+function storedWeights(manifest: Readonly<Record<string, unknown>>, bytes: Uint8Array | null): readonly StoredWeight[] {
+  const groups = readWeightsManifest(plainJson(ownValue(manifest, "weightsManifest") ?? [], "weightsManifest"));
+  const hasAny = groups.some(({ specs }) => specs.length > 0);
+  if (bytes !== null) return readWeights(groups, bytes);
+  if (hasAny)
+    throw new ModelFormatError(
+      "the model's weight data is missing: weightsManifest lists weights, but no data was given",
+    );
+  return [];
+}
+
+function weightsOf(owners: WeightOwners, path: readonly string[]): LayerWeights {
+  const own = owners.get(pathKey(path));
+  if (own !== undefined) return new OwnWeights(own);
+  // A wrapped layer's weights are its wrapper's.
+  const wrapper = owners.get(pathKey(path.slice(0, -1)));
+  return wrapper === undefined ? new OwnWeights([]) : new OwnWeights(wrapper).within(path.at(-1) ?? "");
+}
+
+/** @throws {ModelFormatError} naming weights that layers on the way to the outputs lack. */
+function refuseMissing(model: ModelSpec, layers: readonly LayerAt[], owners: WeightOwners, stored: number): void {
+  const used = pathsOf(model);
+  const missing = layers
+    .filter(({ path }) => used.has(pathKey(path)))
+    .flatMap((layer) => {
+      const weights = weightsOf(owners, layer.path);
+      const expected = expectedWeights(layer) ?? [];
+      return expected
+        .filter(({ scope, name }) => !scope.reduce((inner, child) => inner.within(child), weights).has(name))
+        .map(({ scope, name }) => [...layer.path, ...scope, name].join("/"));
+    });
+  if (missing.length === 0) return;
+  const count = missing.length === 1 ? "a weight is" : `${missing.length} weights are`;
+  throw new ModelFormatError(
+    stored === 0
+      ? `the model has no weights, and its layers need ${missing.length}: ${listed(missing.map(quoted))}`
+      : `${count} missing: ${listed(missing.map(quoted))}`,
+    {
+      hint:
+        stored === 0
+          ? "save the whole model (model.save), not only its topology (model.toJSON)"
+          : "the model.json and its weights must come from the same export",
+    },
+  );
+}
+
+/** Paths of all layers that take part, through models within models. */
+function pathsOf(model: ModelSpec): ReadonlySet<string> {
+  const paths = new Set<string>();
+  const stack: { readonly model: ModelSpec; readonly path: readonly string[] }[] = [{ model, path: [] }];
+  for (let top = stack.pop(); top !== undefined; top = stack.pop()) {
+    for (const layer of top.model.layers) {
+      let path = [...top.path, layer.name];
+      paths.add(pathKey(path));
+      let at = layer;
+      while (at.wrapped !== null) {
+        at = at.wrapped;
+        path = [...path, at.name];
+      }
+      if (at.model !== null) stack.push({ model: at.model, path });
+    }
+  }
+  return paths;
 }

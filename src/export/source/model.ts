@@ -29,18 +29,27 @@ export type CallArgument =
 
 export interface LayerSpec {
   readonly name: string;
+  /** As serialized; an operation on tensors that Keras 3 wrote among the layers is `keras.ops.NAME`. */
   readonly className: string;
   readonly config: Config;
-  /** Where the layer is applied; none for an InputLayer, and for layers that nothing calls. */
+  /** Where the layer is applied; none for an InputLayer. */
   readonly calls: readonly Call[];
   /** Set when the layer is itself a model (Sequential, Functional, Model): its own graph. */
   readonly model: ModelSpec | null;
+  /**
+   * What a wrapper (TimeDistributed, Bidirectional) wraps, without calls. Where that is a model, the weights of its
+   * layers are at the wrapper's path, its own name and theirs: `["distributed", "encoder", "dense"]`.
+   */
+  readonly wrapped: LayerSpec | null;
 }
 
 /** A model as a graph of layers, whichever way it was written: a Sequential is a chain of calls. */
 export interface ModelSpec {
   readonly name: string;
-  /** In an order in which every layer comes after those whose calls it uses (checked: no cycle). */
+  /**
+   * The inputs, and every layer the outputs need; others take no part, as in TF.js. A layer comes after those that its
+   * first computed call uses. Calls never form a cycle (checked), but layers that are called several times may.
+   */
   readonly layers: readonly LayerSpec[];
   readonly inputs: readonly TensorRef[];
   readonly outputs: readonly TensorRef[];

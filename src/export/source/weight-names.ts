@@ -1,0 +1,149 @@
+import { isObject } from "./json.ts";
+import type { Config } from "./model.ts";
+
+/** A weight a layer must have: its name, and the names of the layers or cells within the layer that it is in. */
+export interface ExpectedWeight {
+  readonly scope: readonly string[];
+  readonly name: string;
+}
+
+type Names = (config: Config) => readonly string[];
+
+const kernel: Names = (config) => withBias(config, "kernel");
+const recurrent: Names = (config) => withBias(config, "kernel", "recurrent_kernel");
+const none: Names = () => [];
+
+/** Weights of each class of layer, trainable ones first, in the order TF.js and Keras make them. */
+const NAMES: ReadonlyMap<string, Names> = new Map([
+  ["Dense", kernel],
+  ["Conv1D", kernel],
+  ["Conv2D", kernel],
+  ["Conv3D", kernel],
+  ["Conv2DTranspose", kernel],
+  ["Conv3DTranspose", kernel],
+  ["DepthwiseConv2D", (config) => withBias(config, "depthwise_kernel")],
+  ["SeparableConv2D", (config) => withBias(config, "depthwise_kernel", "pointwise_kernel")],
+  ["Embedding", () => ["embeddings"]],
+  ["PReLU", () => ["alpha"]],
+  ["BatchNormalization", (config) => [...scaleAndCenter(config), "moving_mean", "moving_variance"]],
+  ["LayerNormalization", scaleAndCenter],
+  ["SimpleRNN", recurrent],
+  ["GRU", recurrent],
+  ["LSTM", recurrent],
+  ["ConvLSTM2D", recurrent],
+  ["SimpleRNNCell", recurrent],
+  ["GRUCell", recurrent],
+  ["LSTMCell", recurrent],
+  ["ConvLSTM2DCell", recurrent],
+  ...[
+    "InputLayer",
+    "ReLU",
+    "LeakyReLU",
+    "ELU",
+    "ThresholdedReLU",
+    "Softmax",
+    "Cropping2D",
+    "UpSampling2D",
+    "Dropout",
+    "SpatialDropout1D",
+    "Flatten",
+    "Activation",
+    "RepeatVector",
+    "Reshape",
+    "Permute",
+    "Masking",
+    "Add",
+    "Multiply",
+    "Average",
+    "Maximum",
+    "Minimum",
+    "Concatenate",
+    "Dot",
+    "GaussianNoise",
+    "GaussianDropout",
+    "AlphaDropout",
+    "ZeroPadding2D",
+    "MaxPooling1D",
+    "AveragePooling1D",
+    "MaxPooling2D",
+    "AveragePooling2D",
+    "MaxPooling3D",
+    "AveragePooling3D",
+    "GlobalAveragePooling1D",
+    "GlobalMaxPooling1D",
+    "GlobalAveragePooling2D",
+    "GlobalMaxPooling2D",
+    "CategoryEncoding",
+    "CenterCrop",
+    "Rescaling",
+    "Resizing",
+    "RandomHeight",
+    "RandomWidth",
+  ].map((className): [string, Names] => [className, none]),
+]);
+
+function withBias(config: Config, ...names: readonly string[]): readonly string[] {
+  return config["use_bias"] === false ? names : [...names, "bias"];
+}
+
+function scaleAndCenter(config: Config): readonly string[] {
+  return [...(config["scale"] === false ? [] : ["gamma"]), ...(config["center"] === false ? [] : ["beta"])];
+}
+
+/** A layer or cell as a configuration holds it. */
+export interface InnerLayer {
+  readonly className: string;
+  readonly config: Config;
+}
+
+/**
+ * The weights a layer of this class and configuration has; null when the class is not one of TF.js's own. Those of the
+ * two directions are within `forward` and `backward`, those of stacked cells within `cell_0`, `cell_1` and so on.
+ */
+export function expectedWeights({ className, config }: InnerLayer): readonly ExpectedWeight[] | null {
+  switch (className) {
+    case "TimeDistributed": {
+      // The layers of a wrapped model have their weights themselves.
+      const inner = innerLayer(config["layer"]);
+      return inner === null || isModel(inner) ? [] : expectedWeights(inner);
+    }
+    case "Bidirectional":
+      return expectedIn([
+        ["forward", innerLayer(config["layer"])],
+        ["backward", innerLayer(config["backward_layer"] ?? config["layer"])],
+      ]);
+    case "RNN": {
+      const cell = innerLayer(config["cell"]);
+      return cell === null ? null : expectedWeights(cell);
+    }
+    case "StackedRNNCells":
+      return expectedIn(stackedCells(config).map((cell, index) => [`cell_${index}`, cell]));
+    default:
+      return NAMES.get(className)?.(config).map((name) => ({ scope: [], name })) ?? null;
+  }
+}
+
+function expectedIn(parts: readonly (readonly [string, InnerLayer | null])[]): readonly ExpectedWeight[] | null {
+  const all: ExpectedWeight[] = [];
+  for (const [scope, inner] of parts) {
+    const expected = inner === null ? null : expectedWeights(inner);
+    if (expected === null) return null;
+    all.push(...expected.map((weight) => ({ scope: [scope, ...weight.scope], name: weight.name })));
+  }
+  return all;
+}
+
+export function innerLayer(value: unknown): InnerLayer | null {
+  if (!isObject(value)) return null;
+  const { class_name: className, config } = value;
+  return typeof className === "string" && isObject(config) ? { className, config } : null;
+}
+
+export function stackedCells(config: Config): readonly (InnerLayer | null)[] {
+  const cells = config["cells"];
+  return Array.isArray(cells) ? cells.map(innerLayer) : [];
+}
+
+function isModel({ className, config }: InnerLayer): boolean {
+  return className === "Sequential" || config["layers"] !== undefined;
+}

@@ -1,0 +1,443 @@
+import { ModelFormatError } from "../../errors.ts";
+
+import { kerasStem, type Dialect } from "./dialect.ts";
+import { listed, quoted } from "./json.ts";
+import { canonicalScope, type OwnWeight } from "./layer-weights.ts";
+import type { ChildAt, LayerAt, ModelAt, ReadTopology } from "./topology.ts";
+import { expectedWeights, innerLayer, stackedCells, type InnerLayer } from "./weight-names.ts";
+import type { StoredWeight } from "./weights.ts";
+
+/** Which layer has which weight of the file. */
+export type WeightOwners = ReadonlyMap<string, readonly OwnWeight[]>;
+
+/** A layer's path as a key that no names can forge. */
+export function pathKey(path: readonly string[]): string {
+  return JSON.stringify(path);
+}
+
+/**
+ * Give each weight of the file to the layer it belongs to, by its name. TF.js names a weight after its layer (`dense/kernel`),
+ * whatever models are around it; Keras adds models around, cells within (`encoder/lstm/lstm_cell/kernel`), and in its own
+ * file format has numbers for names and classes for layers (`layers/lstm_1/cell/vars/0`).
+ *
+ * Source: tfjs-layers 4.22.0, engine/container.ts, loadWeights; Keras 3.15, saving/saving_lib.py.
+ *
+ * @throws {ModelFormatError} when a weight is there twice, belongs to no layer, or could belong to several.
+ */
+export function findOwners(topology: ReadTopology, stored: readonly StoredWeight[], dialect: Dialect): WeightOwners {
+  const owners = new OwnerFinder(topology, dialect);
+  owners.addNumbered(stored.filter(({ name }) => NUMBERED.test(name)));
+  owners.addNamed(stored.filter(({ name }) => !NUMBERED.test(name)));
+  return owners.result();
+}
+
+/** Layers of the same name in different models; the limit bounds the time to tell them apart. */
+const MAX_NAMESAKES = 1000;
+
+const NUMBERED = /\/\d+$/;
+
+/** Where the name of a weight leads: layers of that name, and the rest of the name within them. */
+interface Match {
+  readonly layers: readonly LayerAt[];
+  readonly inner: readonly string[];
+}
+
+interface Matched extends Match {
+  readonly weight: StoredWeight;
+  readonly name: string;
+}
+
+class OwnerFinder {
+  readonly #dialect: Dialect;
+  readonly #names: NameIndex;
+  readonly #owned = new Map<string, Map<string, OwnWeight>>();
+  readonly #strays: string[] = [];
+
+  constructor(topology: ReadTopology, dialect: Dialect) {
+    this.#dialect = dialect;
+    this.#names = new NameIndex(topology);
+  }
+
+  result(): WeightOwners {
+    if (this.#strays.length > 0) {
+      const several = this.#strays.length > 1;
+      throw new ModelFormatError(
+        `${this.#strays.length} ${several ? "weights belong" : "weight belongs"} to no layer of the model: ` +
+          listed(this.#strays.map(quoted)),
+        { hint: "the model.json and its weights must come from the same export" },
+      );
+    }
+    return new Map([...this.#owned].map(([key, weights]) => [key, withCellsCounted([...weights.values()])]));
+  }
+
+  /** Weights whose names end in a name: first those that only one layer can have, then what is left. */
+  addNamed(weights: readonly StoredWeight[]): void {
+    const shared = new Map<string, Matched[]>();
+    for (const weight of weights) {
+      const matched = this.#match(weight);
+      if (matched === null) continue;
+      const [only] = matched.layers;
+      if (matched.layers.length === 1 && only !== undefined) this.#give(only, matched);
+      else push(shared, weight.name, matched);
+    }
+    for (const [name, group] of shared) this.#share(name, group);
+  }
+
+  #match(weight: StoredWeight): Matched | null {
+    const tokens = weight.name.split("/");
+    const name = tokens.pop() ?? "";
+    const match = this.#names.find(tokens);
+    if (match === null) {
+      this.#stray(weight);
+      return null;
+    }
+    if (match.layers.length > MAX_NAMESAKES) {
+      throw new ModelFormatError(`weight ${quoted(weight.name)} may belong to any of ${match.layers.length} layers`);
+    }
+    const layers = match.layers.filter((layer) => mayHave(layer, name));
+    if (layers.length === 0) this.#stray(weight);
+    return layers.length === 0 ? null : { weight, name, layers, inner: match.inner };
+  }
+
+  /** Keras 3 keeps states of random generators with the weights, for layers that have none in TF.js. */
+  #stray(weight: StoredWeight): void {
+    const isSeed = this.#dialect.keras3 && /seed_generator/.test(weight.name);
+    if (!isSeed) this.#strays.push(weight.name);
+  }
+
+  /** Weights of one name that several layers of one name, in different models, may have. */
+  #share(name: string, group: readonly Matched[]): void {
+    const [first] = group;
+    if (first === undefined) return;
+    const layers = inWritingOrder(first.layers.filter((layer) => !this.#has(layer, first)));
+    // Only TF.js is known to write weights in the order of the layers.
+    if (group.length === layers.length && (group.length === 1 || this.#dialect.tfjs)) {
+      layers.forEach((layer, index) => this.#give(layer, group[index] ?? first));
+      return;
+    }
+    const where = first.layers.map(({ path }) => path.join("/"));
+    throw new ModelFormatError(
+      `${group.length === 1 ? "weight" : `${group.length} weights called`} ${quoted(name)} may belong to any of the ` +
+        `layers ${listed(where)}, which have the same name`,
+      { hint: "give layers of nested models names of their own, and save the model again" },
+    );
+  }
+
+  #has(layer: LayerAt, { inner, name }: Matched): boolean {
+    return this.#owned.get(pathKey(layer.path))?.has(weightKey(innerScope(layer, inner).scope, name)) ?? false;
+  }
+
+  #give(layer: LayerAt, { weight, name, inner }: Matched): void {
+    const { scope } = innerScope(layer, inner);
+    this.#add(layer.path, { scope, name: ownName(layer, name), stored: weight });
+  }
+
+  #add(path: readonly string[], weight: OwnWeight): void {
+    const key = pathKey(path);
+    const weights = this.#owned.get(key) ?? new Map<string, OwnWeight>();
+    const own = weightKey(weight.scope, weight.name);
+    if (weights.has(own)) throw new ModelFormatError(`weight ${quoted(weight.stored.name)} is there more than once`);
+    weights.set(own, weight);
+    this.#owned.set(key, weights);
+  }
+
+  /** Weights whose names end in a number, their place among the layer's weights. */
+  addNumbered(weights: readonly StoredWeight[]): void {
+    const root = new Folder();
+    for (const weight of weights) {
+      const tokens = weight.name.split("/");
+      const index = Number(tokens.pop());
+      if (tokens.at(-1) === "vars") tokens.pop();
+      const [first] = tokens;
+      if (first !== undefined && CONTAINERS.has(first)) folderAt(root, tokens).add(index, weight);
+      else this.#addNumberedByName(tokens, index, weight);
+    }
+    this.#addFolder(root, []);
+  }
+
+  #addNumberedByName(tokens: readonly string[], index: number, weight: StoredWeight): void {
+    const match = this.#names.find(tokens);
+    const [layer] = match?.layers ?? [];
+    if (match === null || layer === undefined || match.layers.length > 1) this.#stray(weight);
+    else this.#addAt(layer, match.inner, index, weight);
+  }
+
+  #addAt(layer: LayerAt, inner: readonly string[], index: number, weight: StoredWeight): void {
+    const part = innerScope(layer, inner);
+    const expected = part.layer === null ? null : expectedWeights(part.layer);
+    const name = expected === null ? String(index) : expected[index]?.name;
+    if (name === undefined) this.#stray(weight);
+    else this.#add(layer.path, { scope: part.scope, name, stored: weight });
+  }
+
+  /** The weights of a model in Keras' own file format, where layers are counted by class. */
+  #addFolder(folder: Folder, path: readonly string[]): void {
+    const model = this.#names.model(path);
+    for (const [token, container] of folder.folders) {
+      if (model === undefined || !CONTAINERS.has(token)) container.all().forEach(({ weight }) => this.#stray(weight));
+      else this.#addChildren(container, model);
+    }
+  }
+
+  #addChildren(container: Folder, model: ModelAt): void {
+    const names = childNames(container, model);
+    for (const [token, folder] of container.folders) {
+      const child = names.get(token);
+      const layer = child === undefined ? undefined : this.#names.layer([...model.path, child.name]);
+      if (child?.inner != null) this.#addFolder(folder.folders.get("layer") ?? folder, child.inner);
+      else if (layer === undefined) folder.all().forEach(({ weight }) => this.#stray(weight));
+      else folder.all().forEach(({ inner, index, weight }) => this.#addAt(layer, inner, index, weight));
+    }
+  }
+}
+
+/** Folders of Keras' own file format that hold a model's layers. */
+const CONTAINERS: ReadonlySet<string> = new Set(["layers", "_layers", "_layer_checkpoint_dependencies"]);
+
+/** Numbered weights as folders within folders. */
+class Folder {
+  readonly folders = new Map<string, Folder>();
+  readonly #weights: { readonly index: number; readonly weight: StoredWeight }[] = [];
+
+  /** The folder within this one, made if need be. */
+  folder(token: string): Folder {
+    const folder = this.folders.get(token) ?? new Folder();
+    this.folders.set(token, folder);
+    return folder;
+  }
+
+  add(index: number, weight: StoredWeight): void {
+    this.#weights.push({ index, weight });
+  }
+
+  /** Every weight in this folder and those within it. */
+  all(): readonly { readonly inner: readonly string[]; readonly index: number; readonly weight: StoredWeight }[] {
+    const found: { inner: readonly string[]; index: number; weight: StoredWeight }[] = [];
+    const stack: { folder: Folder; inner: readonly string[] }[] = [{ folder: this, inner: [] }];
+    for (let top = stack.pop(); top !== undefined; top = stack.pop()) {
+      const { folder, inner } = top;
+      for (const each of folder.#weights) found.push({ inner, index: each.index, weight: each.weight });
+      for (const [token, next] of folder.folders) stack.push({ folder: next, inner: [...inner, token] });
+    }
+    return found;
+  }
+}
+
+/** Deeper than layers can be nested; folders are walked by recursion. */
+const MAX_FOLDERS = 400;
+
+function folderAt(root: Folder, tokens: readonly string[]): Folder {
+  if (tokens.length > MAX_FOLDERS)
+    throw new ModelFormatError(`weight ${quoted(tokens.join("/"))} is in too many folders`);
+  return tokens.reduce((folder, token) => folder.folder(token), root);
+}
+
+/**
+ * Which child each of a model's folders is: `dense_2` is the third layer of class Dense. Keras 2.13 to 2.15 skip
+ * numbers; then the folders of a class follow its layers that have weights.
+ */
+function childNames(container: Folder, model: ModelAt): ReadonlyMap<string, ChildAt> {
+  const byStem = new Map<string, { token: string; count: number }[]>();
+  const children = new Map<string, ChildAt[]>();
+  for (const child of model.children) push(children, kerasStem(child.className), child);
+  for (const token of container.folders.keys()) {
+    const numbered = /^(.+)_(\d+)$/.exec(token);
+    const stem = children.has(token) ? token : (numbered?.[1] ?? token);
+    const count = children.has(token) ? 0 : Number(numbered?.[2] ?? 0);
+    push(byStem, stem, { token, count });
+  }
+  const names = new Map<string, ChildAt>();
+  for (const [stem, folders] of byStem) {
+    const layers = children.get(stem) ?? [];
+    const sorted = folders.toSorted((a, b) => a.count - b.count);
+    const counted = sorted.every(({ count }) => count < layers.length);
+    if (!counted && sorted.length !== layers.length) continue;
+    sorted.forEach(({ token, count }, rank) => {
+      const child = layers[counted ? count : rank];
+      if (child !== undefined) names.set(token, child);
+    });
+  }
+  return names;
+}
+
+/** Layers by name, for names that may have slashes in them and models' names before them. */
+class NameIndex {
+  readonly #layers = new Map<string, LayerAt>();
+  readonly #byName = new Map<string, LayerAt[]>();
+  readonly #byModel = new Map<string, Set<LayerAt>>();
+  readonly #models: ReadonlyMap<string, ModelAt>;
+
+  constructor({ model, models, layers }: ReadTopology) {
+    this.#models = new Map(models.map((each) => [pathKey(each.path), each]));
+    const around = new Set(
+      layers.flatMap(({ path }) => path.slice(0, -1).map((_, end) => pathKey(path.slice(0, end + 1)))),
+    );
+    this.#byModel.set(model.name, new Set(layers));
+    for (const layer of layers) {
+      const name = layer.path.at(-1) ?? "";
+      this.#layers.set(pathKey(layer.path), layer);
+      if (!around.has(pathKey(layer.path))) push(this.#byName, name, layer);
+      for (const outer of layer.path.slice(0, -1)) {
+        const inside = this.#byModel.get(outer) ?? new Set();
+        this.#byModel.set(outer, inside.add(layer));
+      }
+    }
+  }
+
+  layer(path: readonly string[]): LayerAt | undefined {
+    return this.#layers.get(pathKey(path));
+  }
+
+  model(path: readonly string[]): ModelAt | undefined {
+    return this.#models.get(pathKey(path));
+  }
+
+  /** The layers that the tokens of a weight's name lead to; null when there are none. */
+  find(tokens: readonly string[]): Match | null {
+    let scope: ReadonlySet<LayerAt> | null = null;
+    let rest = tokens;
+    while (rest.length > 0) {
+      const layer = this.#longestLayer(rest, scope);
+      if (layer !== null) return layer;
+      const model = this.#longestModel(rest, scope);
+      if (model === null) return null;
+      scope = model.inside;
+      rest = model.rest;
+    }
+    return null;
+  }
+
+  #longestLayer(tokens: readonly string[], scope: ReadonlySet<LayerAt> | null): Match | null {
+    for (const length of lengths(tokens)) {
+      const named = this.#byName.get(tokens.slice(0, length).join("/")) ?? [];
+      const layers = scope === null ? named : named.filter((layer) => scope.has(layer));
+      if (layers.length > 0) return { layers, inner: tokens.slice(length) };
+    }
+    return null;
+  }
+
+  #longestModel(
+    tokens: readonly string[],
+    scope: ReadonlySet<LayerAt> | null,
+  ): { readonly inside: ReadonlySet<LayerAt>; readonly rest: readonly string[] } | null {
+    for (const length of lengths(tokens)) {
+      const all = this.#byModel.get(tokens.slice(0, length).join("/"));
+      if (all === undefined) continue;
+      const inside = scope === null ? all : new Set([...all].filter((layer) => scope.has(layer)));
+      if (inside.size > 0) return { inside, rest: tokens.slice(length) };
+    }
+    return null;
+  }
+}
+
+function push<Value>(map: Map<string, Value[]>, key: string, value: Value): void {
+  const list = map.get(key);
+  if (list === undefined) map.set(key, [value]);
+  else list.push(value);
+}
+
+/** Names with more slashes have never been seen in a file; the limit bounds the search. */
+const MAX_NAME_TOKENS = 32;
+
+/** How many of the tokens may be one name, most first. */
+function lengths(tokens: readonly string[]): readonly number[] {
+  const most = Math.min(tokens.length, MAX_NAME_TOKENS);
+  return Array.from({ length: most }, (_, index) => most - index);
+}
+
+function weightKey(scope: readonly string[], name: string): string {
+  return pathKey([...scope, name]);
+}
+
+/** Keras 3 calls the kernel of a depthwise convolution just that. */
+function ownName({ className }: LayerAt, name: string): string {
+  return className === "DepthwiseConv2D" && name === "kernel" ? "depthwise_kernel" : name;
+}
+
+/** Whether the layer's class has a weight of this name; anything for classes that are not TF.js's own. */
+function mayHave(layer: LayerAt, name: string): boolean {
+  const expected = expectedWeights(layer);
+  const own = ownName(layer, name);
+  return expected === null || expected.some((weight) => weight.name === own);
+}
+
+/** TF.js writes the weights of all layers that can be trained before those of layers that cannot. */
+function inWritingOrder(layers: readonly LayerAt[]): readonly LayerAt[] {
+  return [...layers.filter((layer) => !isFrozen(layer)), ...layers.filter(isFrozen)];
+}
+
+function isFrozen({ config }: LayerAt): boolean {
+  return config["trainable"] === false;
+}
+
+/** A part of a layer: a direction or a cell, and what is there. */
+interface Part {
+  readonly scope: readonly string[];
+  /** Null when the layer is of a class not known. */
+  readonly layer: InnerLayer | null;
+}
+
+/** The part of a layer that the rest of a weight's name leads to. Names of cells that are alone say nothing. */
+function innerScope({ className, config }: LayerAt, tokens: readonly string[]): Part {
+  let layer: InnerLayer | null = { className, config };
+  const scope: string[] = [];
+  for (const [position, token] of tokens.entries()) {
+    layer = unwrapped(layer);
+    if (layer === null) break;
+    const canonical = canonicalScope(token);
+    if (layer.className === "Bidirectional") {
+      if (canonical !== "forward" && canonical !== "backward") continue;
+      scope.push(canonical);
+      layer = innerLayer(layer.config[canonical === "backward" ? "backward_layer" : "layer"] ?? layer.config["layer"]);
+    } else if (layer.className === "StackedRNNCells") {
+      const cells = stackedCells(layer.config);
+      const counted = tokens[position - 1] === "cells";
+      const index = counted ? countedCell(cells, token) : namedCell(cells, token);
+      if (index === null && /^(stacked_rnn_cells(_\d+)?|cells?)$/.test(token)) continue;
+      scope.push(index === null ? `${UNCOUNTED}${token}` : `cell_${index}`);
+      layer = index === null ? null : (cells[index] ?? null);
+    } else if (expectedWeights(layer) === null) {
+      scope.push(token);
+    }
+  }
+  return { scope, layer: unwrapped(layer) };
+}
+
+/** Through TimeDistributed and RNN, which add no name of their own. */
+function unwrapped(layer: InnerLayer | null): InnerLayer | null {
+  let inner = layer;
+  while (inner !== null && (inner.className === "TimeDistributed" || inner.className === "RNN")) {
+    const next: InnerLayer | null = innerLayer(inner.config[inner.className === "RNN" ? "cell" : "layer"]);
+    inner = next;
+  }
+  return inner;
+}
+
+/** Which of stacked cells a name means: TF.js numbers them, Keras has their names. */
+function namedCell(cells: readonly (InnerLayer | null)[], token: string): number | null {
+  const number = /^cell_(\d+)$/.exec(canonicalScope(token))?.[1];
+  const index = number === undefined ? cells.findIndex((cell) => cell?.config["name"] === token) : Number(number);
+  return index >= 0 && index < cells.length ? index : null;
+}
+
+/** Keras' own format counts cells by class: `lstm_cell`, `lstm_cell_1`. */
+function countedCell(cells: readonly (InnerLayer | null)[], token: string): number | null {
+  const stem = token.replace(/_\d+$/, "");
+  const count = stem === token ? 0 : Number(token.slice(stem.length + 1));
+  const ofClass = cells.flatMap((cell, index) => (cell !== null && kerasStem(cell.className) === stem ? [index] : []));
+  return ofClass[count] ?? null;
+}
+
+/** Marks names of cells that say nothing but which weights are of the same cell. */
+const UNCOUNTED = "?";
+
+/** Number the cells whose names the configuration does not have, in the order they come. */
+function withCellsCounted(weights: readonly OwnWeight[]): readonly OwnWeight[] {
+  const cells = [...new Set(weights.flatMap(({ scope }) => scope.filter((name) => name.startsWith(UNCOUNTED))))];
+  if (cells.length === 0) return weights;
+  return weights.map(({ scope, name, stored }) => ({
+    scope: scope.map((each) => (each.startsWith(UNCOUNTED) ? `cell_${cells.indexOf(each)}` : each)),
+    name,
+    stored,
+  }));
+}

@@ -1,0 +1,205 @@
+import { ModelFormatError } from "../../errors.ts";
+import { sizeOf } from "../../tensor.ts";
+
+import { isJsonList, isJsonObject, quoted, shown, type Json, type JsonObject } from "./json.ts";
+import type { Weight } from "./model.ts";
+
+/** One weight of the file. */
+export interface StoredWeight {
+  /** As the file has it, without TensorFlow's `:0`. */
+  readonly name: string;
+  readonly dims: readonly number[];
+  /** The values, dequantised on the first call. */
+  read(): Weight;
+}
+
+/** Weights of one group of shards. */
+export interface WeightGroup {
+  readonly paths: readonly string[];
+  readonly specs: readonly WeightSpec[];
+  /** What the shards of the group hold together. */
+  readonly byteLength: number;
+}
+
+interface WeightSpec {
+  readonly name: string;
+  readonly dims: readonly number[];
+  readonly dtype: Weight["dtype"];
+  readonly quantization: Quantization | null;
+  readonly byteLength: number;
+  /** A state of the optimizer, which is no part of the model. */
+  readonly optimizer: boolean;
+}
+
+/** `value = stored * scale + min`; float16 has neither. */
+type Quantization =
+  | { readonly dtype: "float16" }
+  | { readonly dtype: "uint8" | "uint16"; readonly scale: number; readonly min: number };
+
+const DTYPE_BYTES = { float32: 4, int32: 4, bool: 1 } as const;
+const QUANTIZED_BYTES = { uint8: 1, uint16: 2, float16: 2 } as const;
+/** More than any runtime takes for one model; keeps sums of sizes exact. */
+const MAX_BYTES = 2 ** 40;
+
+/**
+ * The `weightsManifest` of a model.json, checked; none for a model without one.
+ *
+ * @throws {ModelFormatError} for specifications that cannot be honoured.
+ */
+export function readWeightsManifest(manifest: Json | undefined): readonly WeightGroup[] {
+  if (manifest === undefined || manifest === null) return [];
+  if (!isJsonList(manifest)) throw new ModelFormatError(`weightsManifest must be a list; got ${shown(manifest)}`);
+  return manifest.map((group, index) => readGroup(group, `weightsManifest[${index}]`));
+}
+
+function readGroup(group: Json, where: string): WeightGroup {
+  if (!isJsonObject(group)) throw new ModelFormatError(`${where} must be an object; got ${shown(group)}`);
+  const weights = group["weights"];
+  if (!isJsonList(weights)) throw new ModelFormatError(`${where}.weights must be a list; got ${shown(weights)}`);
+  const specs = weights.map((spec, index) => readSpec(spec, `${where}.weights[${index}]`));
+  const byteLength = specs.reduce((sum, spec) => sum + spec.byteLength, 0);
+  if (byteLength > MAX_BYTES) throw new ModelFormatError(`${where} claims to hold ${byteLength} bytes of weights`);
+  return { paths: readPaths(group["paths"], where), specs, byteLength };
+}
+
+function readPaths(paths: Json | undefined, where: string): readonly string[] {
+  const list = paths ?? [];
+  if (!isJsonList(list) || !list.every(isPath)) {
+    throw new ModelFormatError(`${where}.paths must be a list of file names; got ${shown(paths)}`);
+  }
+  return list;
+}
+
+function isPath(path: Json): path is string {
+  return typeof path === "string" && path !== "";
+}
+
+function readSpec(spec: Json, where: string): WeightSpec {
+  if (!isJsonObject(spec)) throw new ModelFormatError(`${where} must be an object; got ${shown(spec)}`);
+  const given = spec["name"];
+  if (typeof given !== "string" || given === "") {
+    throw new ModelFormatError(`${where}.name must be a name; got ${shown(given)}`);
+  }
+  const name = given.replace(/:0$/, "");
+  const dims = readDims(spec["shape"], name);
+  const dtype = readDType(spec["dtype"], name);
+  const quantization = readQuantization(spec["quantization"], dtype, name);
+  const width = quantization === null ? DTYPE_BYTES[dtype] : QUANTIZED_BYTES[quantization.dtype];
+  const byteLength = sizeOf(dims) * width;
+  if (byteLength > MAX_BYTES) throw new ModelFormatError(`weight ${quoted(name)} claims ${byteLength} bytes`);
+  return { name, dims, dtype, quantization, byteLength, optimizer: spec["group"] === "optimizer" };
+}
+
+function readDims(shape: Json | undefined, name: string): readonly number[] {
+  if (isJsonList(shape) && shape.length <= 32 && shape.every(isDim)) return shape;
+  throw new ModelFormatError(`weight ${quoted(name)}: shape must be a list of sizes; got ${shown(shape)}`);
+}
+
+function isDim(dim: Json): dim is number {
+  return typeof dim === "number" && Number.isSafeInteger(dim) && dim >= 0;
+}
+
+function readDType(dtype: Json | undefined, name: string): Weight["dtype"] {
+  if (dtype === "float32" || dtype === "int32" || dtype === "bool") return dtype;
+  throw new ModelFormatError(
+    `weight ${quoted(name)}: dtype must be float32, int32 or bool, which TF.js layers have; got ${shown(dtype)}`,
+  );
+}
+
+function readQuantization(value: Json | undefined, dtype: Weight["dtype"], name: string): Quantization | null {
+  if (value === undefined || value === null) return null;
+  const fail = (what: string): ModelFormatError => new ModelFormatError(`weight ${quoted(name)}: ${what}`);
+  if (!isJsonObject(value)) throw fail(`quantization must be an object; got ${shown(value)}`);
+  const { dtype: stored, scale, min } = readFields(value);
+  if (stored === "float16" && dtype === "float32") return { dtype: stored };
+  if ((stored !== "uint8" && stored !== "uint16") || dtype === "bool") {
+    throw fail(
+      `quantization of ${dtype} must be to uint8, uint16${dtype === "float32" ? " or float16" : ""}; got ${shown(stored)}`,
+    );
+  }
+  if (typeof scale !== "number" || typeof min !== "number") {
+    throw fail(`quantization needs a scale and a min; got ${shown(scale)} and ${shown(min)}`);
+  }
+  return { dtype: stored, scale, min };
+}
+
+function readFields(value: JsonObject): { dtype: Json | undefined; scale: Json | undefined; min: Json | undefined } {
+  return { dtype: value["dtype"], scale: value["scale"], min: value["min"] };
+}
+
+/**
+ * The weights of the model (not of its optimizer), as views into `bytes`.
+ *
+ * @throws {ModelFormatError} when there are more or fewer bytes than the specifications add up to.
+ */
+export function readWeights(groups: readonly WeightGroup[], bytes: Uint8Array): readonly StoredWeight[] {
+  const expected = groups.reduce((sum, group) => sum + group.byteLength, 0);
+  if (bytes.byteLength !== expected) {
+    const fault = bytes.byteLength < expected ? "too short" : "too long";
+    throw new ModelFormatError(
+      `the weight data is ${fault}: ${bytes.byteLength} bytes, where weightsManifest adds up to ${expected}`,
+      {
+        hint: "the model.json and its weight files must come from the same export; copy or download all of them again",
+      },
+    );
+  }
+  const weights: StoredWeight[] = [];
+  let offset = 0;
+  for (const spec of groups.flatMap((group) => group.specs)) {
+    const stored = bytes.subarray(offset, offset + spec.byteLength);
+    offset += spec.byteLength;
+    if (!spec.optimizer) weights.push(lazyWeight(spec, stored));
+  }
+  return weights;
+}
+
+function lazyWeight(spec: WeightSpec, bytes: Uint8Array): StoredWeight {
+  let weight: Weight | null = null;
+  return {
+    name: spec.name,
+    dims: spec.dims,
+    read: () => (weight ??= decode(spec, bytes)),
+  };
+}
+
+function decode({ dims, dtype, quantization }: WeightSpec, bytes: Uint8Array): Weight {
+  if (quantization !== null) {
+    const data = dequantised(quantization, bytes);
+    return dtype === "int32"
+      ? { dtype, dims, data: Int32Array.from(data, Math.round) }
+      : { dtype: "float32", dims, data: Float32Array.from(data) };
+  }
+  if (dtype === "bool") return { dtype, dims, data: bytes };
+  const { buffer, byteOffset } = aligned(bytes, 4);
+  const length = bytes.byteLength / 4;
+  return dtype === "int32"
+    ? { dtype, dims, data: new Int32Array(buffer, byteOffset, length) }
+    : { dtype, dims, data: new Float32Array(buffer, byteOffset, length) };
+}
+
+/** Quantised weights leave those after them at any offset. */
+function aligned(bytes: Uint8Array, width: number): Uint8Array {
+  return bytes.byteOffset % width === 0 ? bytes : bytes.slice();
+}
+
+/** In float64, as TF.js computes them. */
+function dequantised(quantization: Quantization, bytes: Uint8Array): Float64Array {
+  const { buffer, byteOffset } = aligned(bytes, QUANTIZED_BYTES[quantization.dtype]);
+  if (quantization.dtype === "uint8") return affine(bytes, quantization);
+  const stored = new Uint16Array(buffer, byteOffset, bytes.byteLength / 2);
+  return quantization.dtype === "uint16" ? affine(stored, quantization) : Float64Array.from(stored, halfToNumber);
+}
+
+function affine(stored: Uint8Array | Uint16Array, { scale, min }: { scale: number; min: number }): Float64Array {
+  return Float64Array.from(stored, (value) => value * scale + min);
+}
+
+/** IEEE 754 binary16: 1 sign bit, 5 of exponent (bias 15), 10 of fraction. */
+function halfToNumber(bits: number): number {
+  const sign = (bits & 0x8000) === 0 ? 1 : -1;
+  const exponent = (bits >> 10) & 0x1f;
+  const fraction = bits & 0x3ff;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  if (exponent === 0x1f) return fraction === 0 ? sign * Infinity : NaN;
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+}
