@@ -25,6 +25,16 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./inspect.ts"),
   },
   {
+    name: "compare",
+    summary: "score a digit recogniser on TF.js and both ONNX runtimes, and see that they agree",
+    load: () => import("./compare.ts"),
+  },
+  {
+    name: "pipeline",
+    summary: "train, export, infer and compare, one after the other (npm start)",
+    load: () => import("./pipeline.ts"),
+  },
+  {
     name: "setup",
     summary: "set up native TensorFlow, which training needs, in this user's cache",
     load: () => import("./setup.ts"),

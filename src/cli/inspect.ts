@@ -10,7 +10,7 @@ import { readLayersModel } from "../export/source/layers-model.ts";
 
 import { baseCommand, type CommonOptions } from "./base-command.ts";
 import { formatBytes } from "./format.ts";
-import { note, printJson, printLine } from "./output.ts";
+import { note, printJson, printLine, printTable } from "./output.ts";
 
 /** What an ONNX file says of itself. */
 interface OnnxSummary {
@@ -146,6 +146,7 @@ function printOnnx(summary: OnnxSummary): void {
   );
   printValues("input ", summary.inputs);
   printValues("output", summary.outputs);
+  printLine("");
   printTable(
     ["operator", "nodes"],
     Object.entries(summary.operators).map(([op, count]) => [op, String(count)]),
@@ -181,6 +182,7 @@ async function inspectLayers(model: string, options: CommonOptions): Promise<voi
   printLine(`${formatBytes(summary.bytes)} of weights, ${summary.parameters.toLocaleString("en")} parameters`);
   printValues("input ", exported.inputs);
   printValues("output", exported.outputs);
+  printLine("");
   printTable(["layer", "class", "output"], exported.layers.map(layerRow));
   note(`exported it would have ${exported.nodes} nodes and ${formatBytes(exported.bytes.length)}`);
 }
@@ -192,17 +194,4 @@ function layerRow({ path, className, call, outputs }: ExportedLayer): string[] {
 
 function printValues(label: string, values: readonly ExportedValue[]): void {
   for (const { name, dtype, dims } of values) printLine(`  ${label} ${name}: ${dtype} [${dims.join(", ")}]`);
-}
-
-function printTable(head: readonly string[], rows: readonly (readonly string[])[]): void {
-  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => (row[column] ?? "").length)));
-  const line = (cells: readonly string[]): string =>
-    cells
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join("  ")
-      .trimEnd();
-  printLine("");
-  printLine(line(head));
-  printLine(widths.map((width) => "-".repeat(width)).join("  "));
-  for (const row of rows) printLine(line(row));
 }

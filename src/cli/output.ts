@@ -10,6 +10,19 @@ export function printLine(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
+/** A table for people on stdout. */
+export function printTable(head: readonly string[], rows: readonly (readonly string[])[]): void {
+  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => (row[column] ?? "").length)));
+  const line = (cells: readonly string[]): string =>
+    cells
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join("  ")
+      .trimEnd();
+  printLine(line(head));
+  printLine(widths.map((width) => "-".repeat(width)).join("  "));
+  for (const row of rows) printLine(line(row));
+}
+
 /** A note on stderr: warnings, where something ran, what was skipped. */
 export function note(line: string): void {
   process.stderr.write(`${line}\n`);

@@ -6,7 +6,7 @@ import { importPackage, inNode } from "./import-package.ts";
 import type { Provider, SessionOptions } from "./runtime.ts";
 
 /** The package `@tensorflow/tfjs`, or one that has all of it. */
-export type Tfjs = typeof tfjs;
+export type Tfjs = Omit<typeof tfjs, "default">;
 
 /** How to come by native TensorFlow; only Node code knows. Throws a SetupError when it is not set up. */
 export type LoadNative = (options: { readonly threads?: number }) => Promise<Tfjs>;

@@ -1,0 +1,134 @@
+import { readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+
+import type { Command } from "commander";
+
+import type { ImageSet } from "../data/dataset.ts";
+import { ModelFormatError } from "../errors.ts";
+import type { RawModel } from "../export/source/model.ts";
+import { getRuntime } from "../infer/runtimes.ts";
+import type { Session } from "../infer/runtime.ts";
+import { agreement, type Agreement, type LabelledBatches } from "../verify/agreement.ts";
+import { float32 } from "../tensor.ts";
+
+import { baseCommand, type CommonOptions } from "./base-command.ts";
+import { parseWhole } from "./option-parsers.ts";
+import { note, printJson, printLine, printTable, startProgress } from "./output.ts";
+
+interface CompareOptions extends CommonOptions {
+  readonly dataset: "auto" | "mnist" | "digits";
+  readonly data?: string;
+  readonly limit?: number;
+  readonly batchSize: number;
+}
+
+/** Probabilities further apart than this are a fault: float32 kernels differ by about 2e-6 on the shipped network. */
+const LARGEST_DIFFERENCE = 1e-5;
+
+export function create(summary: string): Command {
+  return baseCommand("compare", summary, [
+    "compare",
+    "compare runs/crnn/model.json runs/crnn/model.onnx --dataset digits --limit 1000",
+  ])
+    .argument(
+      "[model]",
+      "a model.json of a digit recogniser (default: the last one trained here, else the shipped one)",
+    )
+    .argument("[file]", "the ONNX file made of it (default: model.onnx beside it)")
+    .option("--dataset <name>", "auto, mnist or digits", "auto")
+    .option("--data <dir>", "folder of MNIST's files")
+    .option("--limit <n>", "take the first images only", parseWhole("--limit", 1))
+    .option("--batch-size <n>", "images in one run", parseWhole("--batch-size", 1), 250)
+    .action(run);
+}
+
+async function run(model: string | undefined, file: string | undefined, options: CompareOptions): Promise<void> {
+  const json = model ?? (await defaultModel());
+  const onnxPath = file ?? join(dirname(json), "model.onnx");
+  const { openDataset } = await import("../node/datasets/open-dataset.ts");
+  const opened = await openDataset({
+    dataset: options.dataset,
+    split: "test",
+    data: options.data,
+    limit: options.limit,
+  });
+  note(opened.note);
+  const { set } = opened;
+  const sessions = await openSessions(json, onnxPath);
+  const progress = startProgress("comparing", set.images * sessions.length);
+  const rows = await agreement(sessions, batches(set), options.batchSize, (done) => progress.update(done));
+  progress.stop();
+  await Promise.all(sessions.map((session) => session.dispose()));
+
+  const agreed = rows.every(({ otherAnswers, maxAbsDiff }) => otherAnswers === 0 && maxAbsDiff <= LARGEST_DIFFERENCE);
+  if (!agreed) process.exitCode = 1;
+  if (options.json === true) printJson({ agreed, dataset: set.name, split: set.split, images: set.images, runs: rows });
+  else printRows(rows, set.images, agreed);
+}
+
+async function defaultModel(): Promise<string> {
+  const { lastTrainedModel } = await import("../node/last-run.ts");
+  const trained = await lastTrainedModel();
+  if (trained !== null) return trained;
+  const { shippedModel } = await import("../node/shipped-models.ts");
+  return shippedModel("crnn-mnist", "model.json");
+}
+
+async function openSessions(json: string, onnxPath: string): Promise<Session[]> {
+  const [{ readModel }, { loadNative }] = await Promise.all([
+    import("../node/read-model.ts"),
+    import("./native-tensorflow.ts"),
+  ]);
+  const [raw, onnx] = await Promise.all([readModel(json), readOnnx(onnxPath)]);
+  const tfjs = await getRuntime("tfjs", { loadNative });
+  const node = await getRuntime("node");
+  const web = await getRuntime("web");
+  return [await loadTfjs(tfjs, raw), await node.load(onnx), await web.load(onnx)];
+}
+
+function loadTfjs(runtime: Awaited<ReturnType<typeof getRuntime>>, raw: RawModel): Promise<Session> {
+  return runtime.load(raw, { onNote: note });
+}
+
+async function readOnnx(file: string): Promise<Uint8Array> {
+  try {
+    return await readFile(file);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new ModelFormatError(`cannot read ${file}: ${reason}`, {
+      hint: "export it first: npm run export:onnx",
+      cause,
+    });
+  }
+}
+
+/** Pixels as the network was trained on them: 0 to 1, ink light. */
+function batches(set: ImageSet): LabelledBatches {
+  const size = set.height * set.width;
+  return {
+    images: set.images,
+    labels: set.labels,
+    batch(start, count) {
+      const data = new Float32Array(count * size);
+      for (let row = 0; row < count; row++) {
+        set.pixels(start + row).forEach((value, index) => (data[row * size + index] = value / 255));
+      }
+      return float32(data, [count, set.height, set.width, 1]);
+    },
+  };
+}
+
+function printRows(rows: readonly Agreement[], images: number, agreed: boolean): void {
+  printTable(
+    ["runtime", "provider", "accuracy", "other answers", "largest difference", "images/s"],
+    rows.map(({ runtime, provider, accuracy, otherAnswers, maxAbsDiff, seconds }, index) => [
+      runtime,
+      provider,
+      `${(accuracy * 100).toFixed(2)} %`,
+      index === 0 ? "-" : String(otherAnswers),
+      index === 0 ? "-" : maxAbsDiff.toExponential(1),
+      Math.round(images / seconds).toLocaleString("en"),
+    ]),
+  );
+  printLine(agreed ? `all of them agree on ${images.toLocaleString("en")} images` : "they do NOT agree");
+}
