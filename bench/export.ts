@@ -32,14 +32,23 @@ interface LibraryRun {
 }
 
 function libraryRun(): LibraryRun {
-  const { stdout, stderr, status } = spawnSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" });
+  const { stdout, stderr, status } = spawnSync(process.execPath, ["--input-type=module", "-e", script], {
+    encoding: "utf8",
+  });
   if (status !== 0) throw new Error(stderr);
   const parsed: LibraryRun = JSON.parse(stdout);
   return parsed;
 }
 
 function wholeProcess(): number {
-  const args = [join(root, "dist", "cli", "bin.js"), "export", model, "--no-verify", "--out", join(folder, "model.onnx")];
+  const args = [
+    join(root, "dist", "cli", "bin.js"),
+    "export",
+    model,
+    "--no-verify",
+    "--out",
+    join(folder, "model.onnx"),
+  ];
   const started = performance.now();
   const { status, stderr } = spawnSync(process.execPath, args, { encoding: "utf8", cwd: folder });
   if (status !== 0) throw new Error(stderr);
@@ -56,6 +65,15 @@ const [{ nodes, bytes } = { nodes: 0, bytes: 0 }] = runs;
 process.stdout.write(
   `${table(
     ["export of the seed's network", "whole process", "first library call", "later library calls", "nodes", "bytes"],
-    [["tfjs-to-onnx", milliseconds(median(processes)), milliseconds(first), milliseconds(later), String(nodes), String(bytes)]],
+    [
+      [
+        "tfjs-to-onnx",
+        milliseconds(median(processes)),
+        milliseconds(first),
+        milliseconds(later),
+        String(nodes),
+        String(bytes),
+      ],
+    ],
   )}\n\n${machine()}\n`,
 );

@@ -64,7 +64,9 @@ describe("who may know whom", () => {
     const wrong = filesOf(source)
       .filter((file) => !file.startsWith(join(source, "cli")))
       .flatMap(importsOf)
-      .filter(({ file, target }) => target.startsWith(".") && resolve(dirname(file), target).startsWith(join(source, "cli")));
+      .filter(
+        ({ file, target }) => target.startsWith(".") && resolve(dirname(file), target).startsWith(join(source, "cli")),
+      );
     expect(wrong.map(show)).toEqual([]);
   });
 

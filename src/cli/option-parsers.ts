@@ -3,7 +3,10 @@ import { UsageError } from "../errors.ts";
 /** `NAME=1,64,64,3`, once for each input. */
 export function parseShape(text: string, previous: Record<string, number[]> = {}): Record<string, number[]> {
   const cut = text.lastIndexOf("=");
-  const dims = text.slice(cut + 1).split(",").map(Number);
+  const dims = text
+    .slice(cut + 1)
+    .split(",")
+    .map(Number);
   if (cut < 1 || dims.some((dim) => !Number.isInteger(dim) || dim < 1)) {
     throw new UsageError(`--input-shape takes NAME=1,64,64,3; got "${text}"`);
   }

@@ -80,7 +80,12 @@ const BATCH = 3;
 
 export function buildSample({ input, sizes, steps, outputs, seed }: Recipe): Sample {
   const [height, width, channels] = sizes;
-  const shape = { image: [height, width, channels], sequence: [height, channels + 1], tokens: [height], vector: [width] }[input];
+  const shape = {
+    image: [height, width, channels],
+    sequence: [height, channels + 1],
+    tokens: [height],
+    vector: [width],
+  }[input];
   const start = tf.input({ shape, dtype: input === "tokens" ? "int32" : "float32" });
   const made: Tensor[] = [start];
   const names: string[] = [];
@@ -126,7 +131,8 @@ const anywhere: Readonly<Record<string, Maker>> = {
     const axis = s.p ? -1 : 1 + (s.a % (x.shape.length - 1));
     return apply(tf.layers.batchNormalization({ axis, center: s.q, scale: s.r, epsilon: 0.01 }), x);
   },
-  layerNormalization: (x, s) => apply(tf.layers.layerNormalization({ axis: -1, center: s.p, scale: s.q, epsilon: 0.01 }), x),
+  layerNormalization: (x, s) =>
+    apply(tf.layers.layerNormalization({ axis: -1, center: s.p, scale: s.q, epsilon: 0.01 }), x),
   reLU: (x, s) => apply(tf.layers.reLU(s.p ? { maxValue: s.a } : {}), x),
   leakyReLU: (x, s) => apply(tf.layers.leakyReLU({ alpha: s.a / 8 }), x),
   prelu: (x, s) => apply(tf.layers.prelu(s.p ? { sharedAxes: [1] } : {}), x),
@@ -138,7 +144,10 @@ const anywhere: Readonly<Record<string, Maker>> = {
   reshapeToSteps: (x, s) => {
     const size = x.shape.slice(1).reduce<number>((product, dim) => product * (dim ?? 1), 1);
     const divisor = [2, 3, 4, 1].find((each) => size % (each + s.a) === 0) ?? 0;
-    return apply(tf.layers.reshape({ targetShape: [divisor + s.a > 0 && size % (divisor + s.a) === 0 ? divisor + s.a : 1, -1] }), x);
+    return apply(
+      tf.layers.reshape({ targetShape: [divisor + s.a > 0 && size % (divisor + s.a) === 0 ? divisor + s.a : 1, -1] }),
+      x,
+    );
   },
   permute: (x, s) => {
     const axes = x.shape.slice(1).map((_, index) => index + 1);
@@ -147,9 +156,17 @@ const anywhere: Readonly<Record<string, Maker>> = {
     return apply(tf.layers.permute({ dims: turned }), x);
   },
   merge: (x, s, { made }) => {
-    const other = made.toReversed().find((each) => each !== x && each.dtype === x.dtype && each.shape.join() === x.shape.join());
+    const other = made
+      .toReversed()
+      .find((each) => each !== x && each.dtype === x.dtype && each.shape.join() === x.shape.join());
     if (other === undefined) return null;
-    const layers = [tf.layers.add(), tf.layers.multiply(), tf.layers.average(), tf.layers.maximum(), tf.layers.minimum()];
+    const layers = [
+      tf.layers.add(),
+      tf.layers.multiply(),
+      tf.layers.average(),
+      tf.layers.maximum(),
+      tf.layers.minimum(),
+    ];
     return apply(layers[s.activation % layers.length] ?? tf.layers.add(), [x, other]);
   },
   concatenate: (x, s, { made }) => {
@@ -157,7 +174,10 @@ const anywhere: Readonly<Record<string, Maker>> = {
     const axis = 1 + (s.a % (rank - 1));
     const other = made
       .toReversed()
-      .find((each) => each !== x && each.shape.length === rank && each.shape.every((dim, at) => at === axis || dim === x.shape[at]));
+      .find(
+        (each) =>
+          each !== x && each.shape.length === rank && each.shape.every((dim, at) => at === axis || dim === x.shape[at]),
+      );
     return other === undefined ? null : apply(tf.layers.concatenate({ axis }), [x, other]);
   },
   branch: (x, s) => {
@@ -199,13 +219,17 @@ const onSequences: Readonly<Record<string, Maker>> = {
       }),
       x,
     ),
-  maxPooling1d: (x, s) => apply(tf.layers.maxPooling1d({ poolSize: s.a, strides: s.b, padding: s.p ? "same" : "valid" }), x),
+  maxPooling1d: (x, s) =>
+    apply(tf.layers.maxPooling1d({ poolSize: s.a, strides: s.b, padding: s.p ? "same" : "valid" }), x),
   averagePooling1d: (x, s) =>
     apply(tf.layers.averagePooling1d({ poolSize: s.a, strides: s.b, padding: s.p ? "same" : "valid" }), x),
   globalAveragePooling1d: (x) => apply(tf.layers.globalAveragePooling1d({}), x),
   globalMaxPooling1d: (x) => apply(tf.layers.globalMaxPooling1d({}), x),
   simpleRNN: (x, s) =>
-    apply(tf.layers.simpleRNN({ units: s.a, returnSequences: s.p, goBackwards: s.q, activation: bounded(s), useBias: s.r }), x),
+    apply(
+      tf.layers.simpleRNN({ units: s.a, returnSequences: s.p, goBackwards: s.q, activation: bounded(s), useBias: s.r }),
+      x,
+    ),
   lstm: (x, s) =>
     apply(
       tf.layers.lstm({
@@ -244,7 +268,8 @@ const onSequences: Readonly<Record<string, Maker>> = {
     ),
   timeDistributed: (x, s) =>
     apply(tf.layers.timeDistributed({ layer: tf.layers.dense({ units: s.a, activation: activationOf(s) }) }), x),
-  maskedLSTM: (x, s) => apply(tf.layers.lstm({ units: s.a, returnSequences: s.p }), apply(tf.layers.masking({ maskValue: 0 }), x)),
+  maskedLSTM: (x, s) =>
+    apply(tf.layers.lstm({ units: s.a, returnSequences: s.p }), apply(tf.layers.masking({ maskValue: 0 }), x)),
 };
 
 const onImages: Readonly<Record<string, Maker>> = {
@@ -263,12 +288,22 @@ const onImages: Readonly<Record<string, Maker>> = {
     ),
   depthwiseConv2d: (x, s) =>
     apply(
-      tf.layers.depthwiseConv2d({ kernelSize: s.b, depthMultiplier: s.c, padding: s.q ? "same" : "valid", useBias: s.r }),
+      tf.layers.depthwiseConv2d({
+        kernelSize: s.b,
+        depthMultiplier: s.c,
+        padding: s.q ? "same" : "valid",
+        useBias: s.r,
+      }),
       x,
     ),
   separableConv2d: (x, s) =>
     apply(
-      tf.layers.separableConv2d({ filters: s.a, kernelSize: s.b, depthMultiplier: s.c, padding: s.q ? "same" : "valid" }),
+      tf.layers.separableConv2d({
+        filters: s.a,
+        kernelSize: s.b,
+        depthMultiplier: s.c,
+        padding: s.q ? "same" : "valid",
+      }),
       x,
     ),
   conv2dTranspose: (x, s) =>
@@ -276,17 +311,44 @@ const onImages: Readonly<Record<string, Maker>> = {
       tf.layers.conv2dTranspose({ filters: s.a, kernelSize: s.b + 1, strides: s.c, padding: s.q ? "same" : "valid" }),
       x,
     ),
-  maxPooling2d: (x, s) => apply(tf.layers.maxPooling2d({ poolSize: [s.b, s.c], strides: [s.c, s.b], padding: s.p ? "same" : "valid" }), x),
+  maxPooling2d: (x, s) =>
+    apply(tf.layers.maxPooling2d({ poolSize: [s.b, s.c], strides: [s.c, s.b], padding: s.p ? "same" : "valid" }), x),
   averagePooling2d: (x, s) =>
-    apply(tf.layers.averagePooling2d({ poolSize: [s.b, s.c], strides: [s.c, s.b], padding: s.p ? "same" : "valid" }), x),
+    apply(
+      tf.layers.averagePooling2d({ poolSize: [s.b, s.c], strides: [s.c, s.b], padding: s.p ? "same" : "valid" }),
+      x,
+    ),
   globalAveragePooling2d: (x) => apply(tf.layers.globalAveragePooling2d({}), x),
   globalMaxPooling2d: (x) => apply(tf.layers.globalMaxPooling2d({}), x),
-  zeroPadding2d: (x, s) => apply(tf.layers.zeroPadding2d({ padding: [[s.a, s.b], [s.c, 0]] }), x),
+  zeroPadding2d: (x, s) =>
+    apply(
+      tf.layers.zeroPadding2d({
+        padding: [
+          [s.a, s.b],
+          [s.c, 0],
+        ],
+      }),
+      x,
+    ),
   paddedConv: (x, s) =>
-    apply(tf.layers.conv2d({ filters: s.a, kernelSize: 3, strides: s.b }), apply(tf.layers.zeroPadding2d({ padding: s.c }), x)),
+    apply(
+      tf.layers.conv2d({ filters: s.a, kernelSize: 3, strides: s.b }),
+      apply(tf.layers.zeroPadding2d({ padding: s.c }), x),
+    ),
   cropping2D: (x, s) =>
-    (x.shape[1] ?? 0) > 3 && (x.shape[2] ?? 0) > 3 ? apply(tf.layers.cropping2D({ cropping: [[1, s.p ? 1 : 0], [0, 1]] }), x) : null,
-  upSampling2d: (x, s) => apply(tf.layers.upSampling2d({ size: [s.b, s.c], interpolation: s.p ? "bilinear" : "nearest" }), x),
+    (x.shape[1] ?? 0) > 3 && (x.shape[2] ?? 0) > 3
+      ? apply(
+          tf.layers.cropping2D({
+            cropping: [
+              [1, s.p ? 1 : 0],
+              [0, 1],
+            ],
+          }),
+          x,
+        )
+      : null,
+  upSampling2d: (x, s) =>
+    apply(tf.layers.upSampling2d({ size: [s.b, s.c], interpolation: s.p ? "bilinear" : "nearest" }), x),
   timeDistributedConv: (x, s) =>
     apply(tf.layers.timeDistributed({ layer: tf.layers.conv1d({ filters: s.a, kernelSize: 2, padding: "same" }) }), x),
 };
@@ -300,5 +362,7 @@ function makersFor(x: Tensor): readonly (readonly [string, Maker])[] {
   const size = x.shape.slice(1).reduce<number>((product, dim) => product * (dim ?? 1), 1);
   const special = { 2: onVectors, 3: onSequences, 4: onImages }[x.shape.length] ?? {};
   const fitting = Object.entries({ ...anywhere, ...special, ...special });
-  return size > 5000 ? fitting.filter(([name]) => /pooling|flatten|dense/i.test(name)) : [...fitting, ...Object.entries(special)];
+  return size > 5000
+    ? fitting.filter(([name]) => /pooling|flatten|dense/i.test(name))
+    : [...fitting, ...Object.entries(special)];
 }

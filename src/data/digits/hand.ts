@@ -12,6 +12,8 @@ export interface Hand {
   readonly width: number;
   /** Standard deviation of the points of a stroke. */
   readonly shake: number;
+  /** Radius of the pen, in pixels where a digit is 20 high. */
+  readonly pen: number;
   /** Coefficients of the terms of second and third degree by which the sheet is bent. */
   readonly bends: readonly [number, number, number, number, number, number];
 }
@@ -19,10 +21,11 @@ export interface Hand {
 /** A hand at random; the spread is chosen for MNIST's looks. */
 export function randomHand(random: Random): Hand {
   return {
-    slant: 0.12 + 0.2 * random.normal(),
+    slant: 0.12 + 0.24 * random.normal(),
     halfTurn: 0.05 * random.normal(),
-    width: random.between(0.7, 1.35),
-    shake: random.between(0.004, 0.03),
+    width: random.between(0.75, 1.25) * random.between(0.8, 1.4),
+    shake: random.between(0.003, 0.02),
+    pen: penRadius(random),
     bends: [
       0.2 * random.normal(),
       0.25 * random.normal(),
@@ -32,6 +35,12 @@ export function randomHand(random: Random): Hand {
       0.3 * random.normal(),
     ],
   };
+}
+
+/** Mostly near 1.1; one pen in twelve is broad. */
+function penRadius(random: Random): number {
+  const radius = 0.85 + 1.3 * random.unit() * random.unit() + 0.12 * random.normal();
+  return random.chance(1 / 12) ? radius * random.between(1.2, 1.9) : radius;
 }
 
 /** Lean, turn, stretch and bend what a pen wrote. Polynomials stand for the elastic bends: they are exact everywhere. */

@@ -6,6 +6,8 @@ export type Point = readonly [number, number];
 /** Pieces of the polyline between two points of a stroke. */
 const PIECES = 5;
 const CAPACITY = 1024;
+/** How much of its drift a hand keeps from one point of a stroke to the next. */
+const DRIFT = 0.85;
 
 /**
  * Strokes as polylines. Written in a box about 1 high, x to the right and y down; `shake` moves every point that a stroke
@@ -20,6 +22,8 @@ export class Pen {
   length = 0;
   readonly #random: Random;
   #shake = 0;
+  #driftX = 0;
+  #driftY = 0;
 
   constructor(random: Random) {
     this.#random = random;
@@ -29,12 +33,15 @@ export class Pen {
   clear(shake: number): void {
     this.length = 0;
     this.#shake = shake;
+    this.#driftX = 0;
+    this.#driftY = 0;
   }
 
   /** A new stroke through some points. */
-  stroke([x, y]: Point, ...points: readonly Point[]): void {
+  stroke(first: Point, ...points: readonly Point[]): void {
+    const [x, y] = this.#shaken(first);
     this.starts[this.length] = 1;
-    this.#push(this.#shaken(x), this.#shaken(y));
+    this.#push(x, y);
     this.#spline(points);
   }
 
@@ -51,12 +58,10 @@ export class Pen {
     let y0 = y1;
     const [first] = points;
     if (first === undefined) return;
-    let x2 = this.#shaken(first[0]);
-    let y2 = this.#shaken(first[1]);
+    let [x2, y2] = this.#shaken(first);
     for (let next = 1; next <= points.length; next++) {
       const point = points[next];
-      const x3 = point === undefined ? x2 : this.#shaken(point[0]);
-      const y3 = point === undefined ? y2 : this.#shaken(point[1]);
+      const [x3, y3] = point === undefined ? [x2, y2] : this.#shaken(point);
       for (let piece = 1; piece <= PIECES; piece++) {
         const t = piece / PIECES;
         this.#push(catmullRom(x0, x1, x2, x3, t), catmullRom(y0, y1, y2, y3, t));
@@ -66,8 +71,11 @@ export class Pen {
     }
   }
 
-  #shaken(coordinate: number): number {
-    return coordinate + this.#shake * this.#random.normal();
+  /** A point with the hand's drift, which follows a random walk that is drawn back to 0. */
+  #shaken([x, y]: Point): Point {
+    this.#driftX = DRIFT * this.#driftX + this.#shake * this.#random.normal();
+    this.#driftY = DRIFT * this.#driftY + this.#shake * this.#random.normal();
+    return [x + this.#driftX, y + this.#driftY];
   }
 
   #push(x: number, y: number): void {
@@ -87,7 +95,7 @@ export function arc(
   to: number,
   growth = 0,
 ): readonly [Point, ...Point[]] {
-  const pieces = Math.max(2, Math.ceil(Math.abs(to - from) * 9));
+  const pieces = Math.max(2, Math.ceil(Math.abs(to - from) * 8));
   const at = (along: number): Point => {
     const turn = from + (to - from) * along;
     const scale = 1 + growth * along;

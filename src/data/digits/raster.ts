@@ -1,7 +1,8 @@
-/** Grey levels 0 (paper) to 1 (ink) of a sheet of `height` x `width` pixels. */
+/** A sheet of `height` x `width` pixels. */
 export class Sheet {
   readonly width: number;
   readonly height: number;
+  /** How dark each pixel is: 0 paper, 1 ink, more the farther within a line, in pixels. */
   readonly ink: Float32Array;
 
   constructor(height: number, width: number) {
@@ -15,8 +16,8 @@ export class Sheet {
   }
 
   /**
-   * Draw a round-ended line whose radius goes from r0 to r1, in pixels; pixel (0, 0) reaches from 0 to 1. A pixel is as
-   * dark as the line comes near to its centre, within half a pixel of the line's edge.
+   * Draw a round-ended line whose radius goes from r0 to r1, in pixels; pixel (0, 0) reaches from 0 to 1. A pixel's
+   * darkness goes from 0 to 1 within half a pixel of the line's edge.
    */
   line(x0: number, y0: number, r0: number, x1: number, y1: number, r1: number): void {
     const { width, height, ink } = this;
@@ -39,7 +40,7 @@ export class Sheet {
         const edge = r0 + along * (r1 - r0) + 0.5;
         const distance = offX * offX + offY * offY;
         if (distance >= edge * edge) continue;
-        const darkness = Math.min(1, edge - Math.sqrt(distance));
+        const darkness = edge - Math.sqrt(distance);
         const index = row * width + column;
         if (darkness > (ink[index] ?? 0)) ink[index] = darkness;
       }

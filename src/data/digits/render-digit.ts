@@ -24,7 +24,8 @@ export class DigitRenderer {
     pen.clear(hand.shake);
     writeGlyph(digit, pen, random);
     applyHand(pen, hand);
-    this.#ink(0.72 + 0.95 * random.unit() * random.unit() + 0.12 * random.normal());
+    this.#ink(hand.pen);
+    soak(this.#sheet, random.between(0, 0.7), random);
     centre(this.#sheet, pixels);
   }
 
@@ -39,12 +40,13 @@ export class DigitRenderer {
     const offsetX = (DIGIT_SIDE - width * scale) / 2 - left * scale;
     const offsetY = (DIGIT_SIDE - height * scale) / 2 - top * scale;
     const press = 0.18 * random.normal();
+    const roughness = random.between(0.02, 0.1);
     let pressure = 1 + 0.1 * random.normal();
     let radius0 = base * pressure;
     sheet.clear();
     for (let point = 0; point < pen.length; point++) {
       const y = pen.y[point] ?? 0;
-      pressure += 0.12 * (1 - pressure) + 0.035 * random.normal();
+      pressure += 0.25 * (1 - pressure) + roughness * random.normal();
       const radius1 = Math.max(0.35, base * (pressure + press * ((y - top) / height - 0.5)));
       if (pen.starts[point] === 0) {
         sheet.line(
@@ -58,6 +60,14 @@ export class DigitRenderer {
       }
       radius0 = radius1;
     }
+  }
+}
+
+/** Fray the edges of the ink, by up to half of `fraying` pixels outwards and inwards, and leave 0 (paper) to 1 (ink). */
+function soak({ ink }: Sheet, fraying: number, random: Random): void {
+  for (let index = 0; index < ink.length; index++) {
+    const darkness = ink[index] ?? 0;
+    if (darkness > 0) ink[index] = Math.min(1, Math.max(0, darkness + fraying * (random.unit() - 0.5)));
   }
 }
 
@@ -88,7 +98,7 @@ function boundsOf(pen: Pen): Bounds {
   return { left, top, width, height, size: Math.max(width, height) };
 }
 
-/** Copy a sheet, moved by whole pixels so that its centre of mass comes to the middle. */
+/** Copy a sheet, moved by whole pixels so that its centre of mass comes to pixel (14, 14), where MNIST has it. */
 function centre({ ink, width, height }: Sheet, pixels: Uint8Array): void {
   let mass = 0;
   let momentX = 0;
@@ -101,8 +111,8 @@ function centre({ ink, width, height }: Sheet, pixels: Uint8Array): void {
       momentY += darkness * row;
     }
   }
-  const shiftX = Math.round((width - 1) / 2 - momentX / mass);
-  const shiftY = Math.round((height - 1) / 2 - momentY / mass);
+  const shiftX = Math.round(width / 2 - momentX / mass);
+  const shiftY = Math.round(height / 2 - momentY / mass);
   pixels.fill(0);
   for (let row = Math.max(0, shiftY); row < Math.min(height, height + shiftY); row++) {
     for (let column = Math.max(0, shiftX); column < Math.min(width, width + shiftX); column++) {

@@ -223,11 +223,15 @@ export class GraphBuilder {
   }
 
   /**
-   * The value with its factors of the axes `axes` (last in TF.js's order of contraction) stored as the last dimension, in
-   * whichever order they are stored in already, and the order of those factors, so that a kernel's rows can follow.
+   * The value with the factors of one axis of TF.js's (or of several) stored as the last dimension, in whichever order they
+   * are stored in already, and the order of those factors, so that a kernel's rows can follow.
    */
-  contract(value: Value, axis: number): { readonly value: Value; readonly factors: readonly Factor[] } {
-    const wanted = new Set(value.axes.at(axis));
+  contract(
+    value: Value,
+    axis: number | readonly number[],
+  ): { readonly value: Value; readonly factors: readonly Factor[] } {
+    const axes = typeof axis === "number" ? [axis] : axis;
+    const wanted = new Set(axes.flatMap((each) => value.axes.at(each) ?? []));
     const flat = value.stored.flat();
     const inner = flat.filter((factor) => wanted.has(factor));
     const outer = value.stored.map((dim) => dim.filter((factor) => !wanted.has(factor)));
@@ -243,8 +247,20 @@ export class GraphBuilder {
     const factors = value.axes.at(axis) ?? [];
     const found = value.stored.findIndex((dim) => sameFactors(dim, factors));
     if (found !== -1 && factors.length > 0) return { value, dim: found };
+    const cut = cutOut(value.stored, factors);
+    if (cut !== null) return { value: this.storedAs(value, cut.dims), dim: cut.at };
     const at = axis < 0 ? value.axes.length + axis : axis;
     return { value: this.storedAs(value, value.axes), dim: at };
+  }
+
+  /** The value stored so that no dimension has factors of `apart` beside others. */
+  separate(value: Value, apart: ReadonlySet<Factor>): Value {
+    const mixed = value.stored.some((dim) => dim.some((f) => apart.has(f)) && dim.some((f) => !apart.has(f)));
+    if (!mixed) return value;
+    return this.storedAs(
+      value,
+      value.stored.flatMap((dim) => splitRuns(dim, apart)),
+    );
   }
 
   /** A body for Loop, Scan or If: sees the names made so far, and adds its nodes to itself. */
@@ -439,13 +455,7 @@ export class GraphBuilder {
       if (dim === 1) return;
       for (const factor of value.axes[axis] ?? []) varies.add(factor);
     });
-    const mixed = value.stored.some((dim) => dim.some((f) => varies.has(f)) && dim.some((f) => !varies.has(f)));
-    const laidOut = mixed
-      ? this.storedAs(
-          value,
-          value.stored.flatMap((dim) => splitRuns(dim, varies)),
-        )
-      : value;
+    const laidOut = this.separate(value, varies);
     const flat = laidOut.stored.flat().filter((factor) => varies.has(factor));
     const own = value.axes.flat().filter((factor) => varies.has(factor));
     const data = permuteFactors(constant, own, flat);
@@ -597,6 +607,23 @@ function splitRuns(dim: Axis, varies: ReadonlySet<Factor>): Axis[] {
     previous = now;
   }
   return runs.length === 0 ? [dim] : runs;
+}
+
+/** The dimensions with the one that holds `factors` side by side cut around them; null when none does. */
+function cutOut(
+  stored: readonly Axis[],
+  factors: readonly Factor[],
+): { readonly dims: readonly Axis[]; readonly at: number } | null {
+  const [first] = factors;
+  if (first === undefined) return null;
+  const index = stored.findIndex((dim) => dim.includes(first));
+  const dim = stored[index] ?? [];
+  const start = dim.indexOf(first);
+  const end = start + factors.length;
+  if (!sameFactors(dim.slice(start, end), factors)) return null;
+  const before = start > 0 ? [dim.slice(0, start)] : [];
+  const after = end < dim.length ? [dim.slice(end)] : [];
+  return { dims: stored.toSpliced(index, 1, ...before, factors, ...after), at: index + before.length };
 }
 
 /** `perm` that takes dimensions `from` to `to` when they are the same dimensions in another order. */

@@ -14,24 +14,27 @@ export function product(dims: readonly Dim[]): Dim {
   return [...(known === 1 ? [] : [String(known)]), ...free.map(group)].join("*");
 }
 
-/** `dim + amount`. */
+/** `dim + amount`; a sum's constants are added up, so that what is padded and cropped again has its old name. */
 export function plus(dim: Dim, amount: Dim): Dim {
   if (typeof dim === "number" && typeof amount === "number") return dim + amount;
-  if (amount === 0) return dim;
-  if (dim === 0) return amount;
-  return typeof amount === "number" && amount < 0 ? `${dim}-${-amount}` : `${dim}+${group(amount)}`;
+  if (typeof dim === "number") return plus(amount, dim);
+  if (typeof amount === "string") return `${dim}+${group(amount)}`;
+  const [, head = dim, constant = "0"] = /^(.+?)([+-]\d+)$/.exec(dim) ?? [];
+  const sum = Number(constant) + amount;
+  if (sum === 0) return head;
+  return sum < 0 ? `${head}${sum}` : `${head}+${sum}`;
 }
 
 /** `floor(dim / divisor)`. */
 export function floorDivide(dim: Dim, divisor: number): Dim {
   if (divisor === 1) return dim;
-  return typeof dim === "number" ? Math.floor(dim / divisor) : `floor(${dim}/${divisor})`;
+  return typeof dim === "number" ? Math.floor(dim / divisor) : `floor(${group(dim)}/${divisor})`;
 }
 
 /** `ceil(dim / divisor)`. */
 export function ceilDivide(dim: Dim, divisor: number): Dim {
   if (divisor === 1) return dim;
-  return typeof dim === "number" ? Math.ceil(dim / divisor) : `ceil(${dim}/${divisor})`;
+  return typeof dim === "number" ? Math.ceil(dim / divisor) : `ceil(${group(dim)}/${divisor})`;
 }
 
 /** `dim * factor`. */

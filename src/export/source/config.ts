@@ -36,6 +36,11 @@ export class ConfigReader {
     return this.raw(key) !== undefined;
   }
 
+  /** Whether the key is there and null, where that means something else than its absence. */
+  isNull(key: string): boolean {
+    return Object.hasOwn(this.#config, key) && this.#config[key] === null;
+  }
+
   /** The value as it was written; undefined when absent or null. Keys of Object.prototype do not shine through. */
   raw(key: string): unknown {
     return Object.hasOwn(this.#config, key) ? (this.#config[key] ?? undefined) : undefined;

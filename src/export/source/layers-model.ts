@@ -47,7 +47,7 @@ export function readLayersModel(raw: RawModel): LayersSource {
 }
 
 /** @throws {ExportError} when this is the model.json of a graph model (a converted SavedModel). */
-function refuseGraphModel(manifest: Readonly<Record<string, unknown>>): void {
+export function refuseGraphModel(manifest: Readonly<Record<string, unknown>>): void {
   const topology = ownValue(manifest, "modelTopology");
   const hasNodes = isObject(topology) && Array.isArray(ownValue(topology, "node"));
   if (!hasNodes && ownValue(manifest, "format") !== "graph-model") return;

@@ -58,30 +58,41 @@ export function nameNeed(need: Need): string {
   return needNames[need];
 }
 
-/** The command that installs what is missing on this machine. */
-export function mendCommand(needs: readonly Need[], env: NodeJS.ProcessEnv = process.env): string {
-  return process.platform === "darwin" ? mendOnMac(needs, env) : mendOnLinux(needs, env);
+/** What decides how programs are installed on a machine. */
+export interface Machine {
+  readonly platform: string;
+  /** Whether this user may install programs as he is. */
+  readonly root: boolean;
+  /** Whether a package manager is there. */
+  has(program: string): boolean;
 }
 
-function mendOnMac(needs: readonly Need[], env: NodeJS.ProcessEnv): string {
+export function thisMachine(env: NodeJS.ProcessEnv = process.env): Machine {
+  return {
+    platform: process.platform,
+    root: process.getuid?.() === 0,
+    has: (program) => findProgram(program, { PATH: `${env["PATH"] ?? ""}:${systemFolders}` }) !== undefined,
+  };
+}
+
+/** The command that installs what is missing. */
+export function mendCommand(needs: readonly Need[], machine: Machine = thisMachine()): string {
+  return machine.platform === "darwin" ? mendOnMac(needs, machine) : mendOnLinux(needs, machine);
+}
+
+function mendOnMac(needs: readonly Need[], machine: Machine): string {
+  // Apple's command line tools bring Python with pip too.
   if (needs.includes("compiler")) return "xcode-select --install";
   if (needs.includes("chromium")) return "brew install --cask google-chrome";
-  return hasProgram("brew", env) ? "brew install uv" : "xcode-select --install";
+  return machine.has("brew") ? "brew install uv" : "xcode-select --install";
 }
 
-function mendOnLinux(needs: readonly Need[], env: NodeJS.ProcessEnv): string {
-  const manager = packageManagers.find(({ program }) => hasProgram(program, env));
+function mendOnLinux(needs: readonly Need[], machine: Machine): string {
+  const manager = packageManagers.find(({ program }) => machine.has(program));
   if (manager === undefined) {
-    const packages = needs.map((need) => plainNames[need]);
-    return `install ${packages.join(" and ")} with this system's package manager`;
+    return `install ${needs.map((need) => plainNames[need]).join(" and ")} with this system's package manager`;
   }
+  const sudo = machine.root ? "" : "sudo ";
   const packages = needs.map((need) => manager.packages[need]).join(" ");
-  const sudo = process.getuid?.() === 0 ? "" : "sudo ";
-  return manager.install
-    .map((step, index) => `${sudo}${step}${index === manager.install.length - 1 ? ` ${packages}` : ""}`)
-    .join(" && ");
-}
-
-function hasProgram(program: string, env: NodeJS.ProcessEnv): boolean {
-  return findProgram(program, { PATH: `${env["PATH"] ?? ""}:${systemFolders}` }) !== undefined;
+  return `${manager.install.map((step) => `${sudo}${step}`).join(" && ")} ${packages}`;
 }

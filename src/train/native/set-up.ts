@@ -11,7 +11,7 @@ import type { SetupListener } from "./events.ts";
 import { explainCacheFault, megabytes } from "./faults.ts";
 import { withLock } from "./lock.ts";
 import { checkFolder, checkFolderDeeply, digestFile, writeManifest } from "./manifest.ts";
-import { mendCommand, nameNeed, type Need } from "./mend.ts";
+import { mendCommand, nameNeed, type Need, thisMachine } from "./mend.ts";
 import { findPackage, installPackages, type NativePlan } from "./plan.ts";
 import { lastLines, runProgram } from "./programs.ts";
 
@@ -105,7 +105,7 @@ async function assertPrograms(plan: NativePlan, missing: Missing): Promise<void>
   const own = plan.env["CXX"]?.trim() ?? "";
   if (missing.addon && compiler === undefined && own !== "") {
     throw new SetupError(`the compiler named in CXX does not run: ${own}`, {
-      hint: `unset CXX, or set it to a C++ compiler; to install one: ${mendCommand(["compiler"], plan.env)}`,
+      hint: `unset CXX, or set it to a C++ compiler; to install one: ${mendCommand(["compiler"], thisMachine(plan.env))}`,
     });
   }
   const needs: Need[] = [];
@@ -113,7 +113,7 @@ async function assertPrograms(plan: NativePlan, missing: Missing): Promise<void>
   if (missing.addon && compiler === undefined) needs.push("compiler");
   if (needs.length > 0) {
     throw new SetupError(`native TensorFlow needs ${needs.map(nameNeed).join(", and ")}: not found`, {
-      hint: `run: ${mendCommand(needs, plan.env)}`,
+      hint: `run: ${mendCommand(needs, thisMachine(plan.env))}`,
     });
   }
   const packages = [missing.library ? "yauzl" : undefined, missing.addon ? "node-api-headers" : undefined];

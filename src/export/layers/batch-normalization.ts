@@ -1,0 +1,76 @@
+import { ExportError } from "../../errors.ts";
+import { float32 } from "../../tensor.ts";
+import { defineConverter, only, type EmitContext, type LayerConverter } from "../converter.ts";
+import { float } from "../onnx/graph.ts";
+import { sameFactors, type Value } from "../onnx/value.ts";
+
+import { fixedSize } from "./windows.ts";
+
+interface Statistics {
+  readonly gamma: Float32Array;
+  readonly beta: Float32Array;
+  readonly mean: Float32Array;
+  readonly variance: Float32Array;
+}
+
+/** `gamma · (x − moving_mean) / sqrt(moving_variance + epsilon) + beta` along one axis. */
+export const batchNormalization: LayerConverter = defineConverter({
+  className: "BatchNormalization",
+  ops: ["BatchNormalization", "Mul", "Add"],
+  notes:
+    "on axes other than the last as Keras, TF.js with WebGL and with tfjs-node compute it; TF.js's own cpu and wasm kernels " +
+    "take the statistics along the last axis there",
+  parse: (config) => ({
+    axis: config.integer("axis", -1),
+    epsilon: config.number("epsilon", 1e-3),
+    center: config.boolean("center", true),
+    scale: config.boolean("scale", true),
+  }),
+  mask: "pass",
+  emit(context, { axis, epsilon, center, scale }, inputs) {
+    const { graph } = context;
+    const input = graph.cast(only(inputs), "float32");
+    const rank = input.axes.length;
+    const place = axis < 0 ? rank + axis : axis;
+    if (place < 1 || place >= rank) throw new ExportError(`axis ${axis} is not one of an input with ${rank} axes`);
+    const size = fixedSize(input, place);
+    const statistics = readStatistics(context, size, center, scale);
+    const inPlace = input.stored.length >= 2 && sameFactors(input.stored[1] ?? [], input.axes[place] ?? []);
+    if (inPlace && size > 1) return normalize(context, input, statistics, epsilon);
+    const factor = statistics.gamma.map(
+      (gamma, index) => gamma / Math.sqrt((statistics.variance[index] ?? 0) + epsilon),
+    );
+    const shift = statistics.beta.map((beta, index) => beta - (statistics.mean[index] ?? 0) * (factor[index] ?? 0));
+    const dims = [size, ...Array.from({ length: rank - 1 - place }, () => 1)];
+    const scaled = graph.withConstant("Mul", input, "scale", float32(factor, dims));
+    return graph.withConstant("Add", scaled, "shift", float32(shift, dims));
+  },
+});
+
+function readStatistics({ weights }: EmitContext, size: number, center: boolean, scale: boolean): Statistics {
+  const read = (name: string): Float32Array => Float32Array.from(weights.get(name, [size]).data);
+  return {
+    gamma: scale ? read("gamma") : new Float32Array(size).fill(1),
+    beta: center ? read("beta") : new Float32Array(size),
+    mean: read("moving_mean"),
+    variance: read("moving_variance"),
+  };
+}
+
+/** The axis is stored as the second dimension, where ONNX's BatchNormalization wants it. */
+function normalize({ graph }: EmitContext, input: Value, statistics: Statistics, epsilon: number): Value {
+  const { gamma, beta, mean, variance } = statistics;
+  const constant = (label: string, data: Float32Array): string => graph.constant(label, float32(data, [data.length]));
+  const name = graph.op(
+    "BatchNormalization",
+    [
+      input.name,
+      constant("gamma", gamma),
+      constant("beta", beta),
+      constant("moving_mean", mean),
+      constant("moving_variance", variance),
+    ],
+    { epsilon: float(epsilon) },
+  );
+  return { ...input, name };
+}

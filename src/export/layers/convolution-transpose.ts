@@ -1,0 +1,87 @@
+import { ExportError } from "../../errors.ts";
+import { applyActivation, readActivation } from "../activation.ts";
+import { defineConverter, only, type LayerConverter } from "../converter.ts";
+import { transposed } from "../onnx/builder.ts";
+import { plus, times, type Dim } from "../onnx/dims.ts";
+import { ints } from "../onnx/graph.ts";
+import { dimOf } from "../onnx/value.ts";
+
+import { ones } from "./convolution.ts";
+import { channelsFirst, expectRank, fixedSize, spatialAxes, windowNode } from "./windows.ts";
+
+/**
+ * One axis of a transposed convolution. TensorFlow's output has stride · size elements (`same`), or those and what the
+ * kernel reaches beyond (`valid`); ONNX's has stride · (size − 1) + kernel + output_padding − pads. So the padding is that
+ * of the forward convolution, at the end where it is odd, and a kernel shorter than the stride leaves zeros at the end.
+ * Source: tfjs-layers/src/utils/conv_utils.ts, `deconvLength`.
+ */
+function fitTransposed(
+  size: Dim,
+  kernel: number,
+  stride: number,
+  same: boolean,
+): { readonly out: Dim; readonly low: number; readonly high: number; readonly extra: number } {
+  const reach = Math.max(kernel - stride, 0);
+  const total = same ? reach : 0;
+  const low = Math.floor(total / 2);
+  const out = same ? times(size, stride) : plus(times(size, stride), reach);
+  return { out, low, high: total - low, extra: Math.max(stride - kernel, 0) };
+}
+
+function convolutionTranspose(className: string, rank: number): LayerConverter {
+  return defineConverter({
+    className,
+    ops: ["ConvTranspose"],
+    notes: "TF.js ignores dilation_rate and output_padding here",
+    parse(config, { keras3 }) {
+      const dilated = config.positives("dilation_rate", rank, ones(rank)).some((dilation) => dilation !== 1);
+      if (keras3 && (dilated || config.has("output_padding"))) {
+        throw new ExportError("dilation_rate and output_padding are not supported");
+      }
+      return {
+        filters: config.positive("filters"),
+        kernel: config.positives("kernel_size", rank),
+        strides: config.positives("strides", rank, ones(rank)),
+        same: config.oneOf("padding", ["valid", "same"], "valid") === "same",
+        format: config.dataFormat(),
+        useBias: config.boolean("use_bias", true),
+        activation: readActivation(config, "activation", keras3),
+      };
+    },
+    emit({ graph, weights }, { filters, kernel, strides, same, format, useBias, activation }, inputs) {
+      const input = only(inputs);
+      expectRank(input, rank + 2);
+      const axes = spatialAxes(format, rank);
+      const fits = axes.spatial.map((axis, index) =>
+        fitTransposed(dimOf(input, axis), kernel[index] ?? 1, strides[index] ?? 1, same),
+      );
+      const stored = weights.get("kernel", [...kernel, filters, fixedSize(input, axes.channels)]);
+      const order = [rank + 1, rank, ...kernel.map((_, axis) => axis)];
+      const pads = [...fits.map(({ low }) => low), ...fits.map(({ high }) => high)];
+      const extra = fits.map((fit) => fit.extra);
+      const output = windowNode(
+        graph,
+        "ConvTranspose",
+        [
+          channelsFirst(graph, input, axes),
+          graph.constant("kernel", transposed(stored, order)),
+          useBias ? graph.constant("bias", weights.get("bias", [filters])) : null,
+        ],
+        {
+          kernel_shape: ints(kernel),
+          strides: ints(strides),
+          ...(pads.some((pad) => pad !== 0) ? { pads: ints(pads) } : {}),
+          ...(extra.some((each) => each !== 0) ? { output_padding: ints(extra) } : {}),
+        },
+        axes,
+        { batch: dimOf(input, 0), channels: filters, spatial: fits.map(({ out }) => out) },
+      );
+      return applyActivation(graph, activation, output);
+    },
+  });
+}
+
+export const transposedConvolutions: readonly LayerConverter[] = [
+  convolutionTranspose("Conv2DTranspose", 2),
+  convolutionTranspose("Conv3DTranspose", 3),
+];

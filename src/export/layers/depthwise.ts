@@ -1,0 +1,102 @@
+import { applyActivation, readActivation } from "../activation.ts";
+import { defineConverter, only, type EmitContext, type LayerConverter } from "../converter.ts";
+import { transposed } from "../onnx/builder.ts";
+import { int, ints } from "../onnx/graph.ts";
+import { dimOf, permuteAxes, type Value } from "../onnx/value.ts";
+
+import { ones, readWindow } from "./convolution.ts";
+import { channelsFirst, expectRank, fitWindow, fixedSize, spatialAxes, windowNode, type Window } from "./windows.ts";
+
+const NHWC = spatialAxes("channels_last", 2);
+
+/** ONNX Conv with a group for each channel: kernel [H, W, C, M] to [C · M, 1, H, W]. */
+function depthwise(
+  { graph, weights }: EmitContext,
+  input: Value,
+  window: Window,
+  multiplier: number,
+  bias: string | null,
+): Value {
+  expectRank(input, 4);
+  const channels = fixedSize(input, NHWC.channels);
+  const stored = transposed(weights.get("depthwise_kernel", [...window.kernel, channels, multiplier]), [2, 3, 0, 1]);
+  const kernel = graph.constant("depthwise_kernel", { ...stored, dims: [channels * multiplier, 1, ...window.kernel] });
+  const fit = fitWindow(
+    window,
+    NHWC.spatial.map((axis) => dimOf(input, axis)),
+  );
+  const attributes = { ...fit.attributes, group: int(channels) };
+  return windowNode(graph, "Conv", [channelsFirst(graph, input, NHWC), kernel, bias], attributes, NHWC, {
+    batch: dimOf(input, 0),
+    channels: channels * multiplier,
+    spatial: fit.dims,
+  });
+}
+
+const TO_NHWC = [0, 2, 3, 1];
+const TO_NCHW = [0, 3, 1, 2];
+
+const depthwiseConv2d: LayerConverter = defineConverter({
+  className: "DepthwiseConv2D",
+  ops: ["Conv"],
+  notes: "TF.js ignores dilation_rate here",
+  parse(config, { keras3 }) {
+    const window = readWindow(config, 2, ["valid", "same"]);
+    return {
+      window: keras3 ? window : { ...window, dilations: ones(2) },
+      multiplier: config.positive("depth_multiplier", 1),
+      format: config.dataFormat(),
+      useBias: config.boolean("use_bias", true),
+      activation: readActivation(config, "activation", keras3),
+    };
+  },
+  emit(context, { window, multiplier, format, useBias, activation }, inputs) {
+    const { graph, weights } = context;
+    const first = format === "channels_first";
+    const input = first ? permuteAxes(only(inputs), TO_NHWC) : only(inputs);
+    const bias = useBias ? graph.constant("bias", weights.get("bias")) : null;
+    const output = depthwise(context, input, window, multiplier, bias);
+    return applyActivation(graph, activation, first ? permuteAxes(output, TO_NCHW) : output);
+  },
+});
+
+const separableConv2d: LayerConverter = defineConverter({
+  className: "SeparableConv2D",
+  ops: ["Conv"],
+  parse: (config, { keras3 }) => ({
+    keras3,
+    filters: config.positive("filters"),
+    window: readWindow(config, 2, ["valid", "same"]),
+    multiplier: config.positive("depth_multiplier", 1),
+    format: config.dataFormat(),
+    useBias: config.boolean("use_bias", true),
+    activation: readActivation(config, "activation", keras3),
+  }),
+  emit(context, { keras3, filters, window, multiplier, format, useBias, activation }, inputs) {
+    const { graph, weights } = context;
+    const first = format === "channels_first";
+    const input = first ? permuteAxes(only(inputs), TO_NHWC) : only(inputs);
+    const spread = depthwise(context, input, window, multiplier, null);
+    const channels = fixedSize(spread, NHWC.channels);
+    const stored = weights.get("pointwise_kernel", [1, 1, channels, filters]);
+    const kernel = graph.constant("pointwise_kernel", transposed(stored, [3, 2, 0, 1]));
+    const bias = useBias ? weights.get("bias", [filters]) : null;
+    // With channels first, TF.js adds the bias along the rows of N H W C where there are as many as filters.
+    const alongRows = first && !keras3 && filters !== 1 && dimOf(spread, 1) === filters;
+    const operands = [channelsFirst(graph, spread, NHWC), kernel];
+    if (bias !== null && !alongRows) operands.push(graph.constant("bias", bias));
+    const mixed = windowNode(graph, "Conv", operands, { kernel_shape: ints([1, 1]) }, NHWC, {
+      batch: dimOf(spread, 0),
+      channels: filters,
+      spatial: NHWC.spatial.map((axis) => dimOf(spread, axis)),
+    });
+    const rows = bias !== null && alongRows ? { ...bias, dims: [filters, 1, 1] } : null;
+    const sum = rows === null ? mixed : graph.withConstant("Add", mixed, "bias", rows);
+    // TF.js applies the activation before it transposes back, Keras after.
+    if (!first) return applyActivation(graph, activation, sum);
+    if (keras3) return applyActivation(graph, activation, permuteAxes(sum, TO_NCHW));
+    return permuteAxes(applyActivation(graph, activation, sum), TO_NCHW);
+  },
+});
+
+export const depthwiseConvolutions: readonly LayerConverter[] = [depthwiseConv2d, separableConv2d];

@@ -1,0 +1,76 @@
+import { ExportError } from "../../errors.ts";
+import type { Tensor } from "../../tensor.ts";
+import { withScalar } from "../activation.ts";
+import { defineConverter, only, type EmitContext, type LayerConverter } from "../converter.ts";
+import { permuteFactors } from "../onnx/builder.ts";
+import { float, int } from "../onnx/graph.ts";
+import { reduce } from "../onnx/reduce.ts";
+import { sizeOfAxis, type Value } from "../onnx/value.ts";
+
+import { fixedSize } from "./windows.ts";
+
+interface Normalization {
+  /** Axes of TF.js's, ascending. */
+  readonly axes: readonly number[];
+  readonly epsilon: number;
+  readonly gamma: Tensor | null;
+  readonly beta: Tensor | null;
+}
+
+/** `gamma · (x − mean) / sqrt(variance + epsilon) + beta`, mean and variance over some axes of each sample. */
+export const layerNormalization: LayerConverter = defineConverter({
+  className: "LayerNormalization",
+  ops: ["LayerNormalization", "ReduceMean", "Sub", "Mul", "Add", "Sqrt", "Div"],
+  parse: (config) => ({
+    axes: config.integers("axis", null, [-1]),
+    epsilon: config.number("epsilon", 1e-3),
+    center: config.boolean("center", true),
+    scale: config.boolean("scale", true),
+  }),
+  mask: "pass",
+  emit({ graph, weights }, config, inputs) {
+    const input = graph.cast(only(inputs), "float32");
+    const places = config.axes.map((axis) => (axis < 0 ? input.axes.length + axis : axis));
+    const wrong = places.some((place) => place < 1 || place >= input.axes.length);
+    if (wrong || new Set(places).size !== places.length) {
+      throw new ExportError(`axis [${config.axes.join(", ")}] does not fit an input with ${input.axes.length} axes`);
+    }
+    // TF.js reshapes parameters for axes in descending order to ascending order without moving elements.
+    const shape = places.map((place) => fixedSize(input, place));
+    const normalization = {
+      axes: places.toSorted((a, b) => a - b),
+      epsilon: config.epsilon,
+      gamma: config.scale ? weights.get("gamma", shape) : null,
+      beta: config.center ? weights.get("beta", shape) : null,
+    };
+    return graph.opset >= 17 ? native(graph, input, normalization) : decomposed(graph, input, normalization);
+  },
+});
+
+type Graph = EmitContext["graph"];
+
+/** ONNX LayerNormalization goes over the last dimensions, so the axes are stored last. */
+function native(graph: Graph, input: Value, { axes, epsilon, gamma, beta }: Normalization): Value {
+  const { value, factors } = graph.contract(input, axes);
+  const own = axes.flatMap((axis) => input.axes[axis] ?? []);
+  const size = Number(sizeOfAxis(factors));
+  const constant = (label: string, tensor: Tensor): string =>
+    graph.constant(label, { ...permuteFactors(tensor, own, factors), dims: [size] });
+  const ones = (): Tensor => ({ dtype: "float32", dims: [size], data: new Float32Array(size).fill(1) });
+  const operands = [value.name, constant("gamma", gamma ?? ones()), beta === null ? null : constant("beta", beta)];
+  const attributes = { axis: int(-1), epsilon: float(epsilon) };
+  return { ...value, name: graph.op("LayerNormalization", operands, attributes) };
+}
+
+function decomposed(graph: Graph, input: Value, { axes, epsilon, gamma, beta }: Normalization): Value {
+  const centered = graph.binary("Sub", input, reduce(graph, "ReduceMean", input, axes, true));
+  const variance = reduce(graph, "ReduceMean", graph.binary("Mul", centered, centered), axes, true);
+  const deviation = graph.unary("Sqrt", withScalar(graph, "Add", variance, epsilon));
+  const normal = graph.binary("Div", centered, deviation);
+  const parameter = (opType: string, value: Value, label: string, tensor: Tensor | null): Value => {
+    if (tensor === null) return value;
+    const dims = input.axes.map((axis, place) => (axes.includes(place) ? Number(sizeOfAxis(axis)) : 1));
+    return graph.withConstant(opType, value, label, { ...tensor, dims });
+  };
+  return parameter("Add", parameter("Mul", normal, "gamma", gamma), "beta", beta);
+}

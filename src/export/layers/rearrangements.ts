@@ -1,0 +1,112 @@
+import { ExportError } from "../../errors.ts";
+import { applyActivation, readActivation } from "../activation.ts";
+import { defineConverter, only, type LayerConverter } from "../converter.ts";
+import { product, type Dim } from "../onnx/dims.ts";
+import { dimOf, dimsOf, newAxis, permuteAxes } from "../onnx/value.ts";
+
+import { expectRank } from "./windows.ts";
+
+const activation: LayerConverter = defineConverter({
+  className: "Activation",
+  ops: [],
+  parse: (config, { keras3 }) => readActivation(config, "activation", keras3),
+  mask: "pass",
+  emit: ({ graph }, name, inputs) => applyActivation(graph, name, only(inputs)),
+});
+
+/** N and everything else. With channels_first the channels are moved last before. */
+const flatten: LayerConverter = defineConverter({
+  className: "Flatten",
+  ops: ["Reshape", "Transpose"],
+  parse: (config) => config.dataFormat(),
+  emit({ graph }, format, inputs) {
+    const input = only(inputs);
+    const rank = input.axes.length;
+    const [batch = 0, channels = 1, ...others] = input.axes.map((_, axis) => axis);
+    const moved = format === "channels_first" && rank > 1 ? permuteAxes(input, [batch, ...others, channels]) : input;
+    return graph.reshape(moved, [dimOf(input, 0), null]);
+  },
+});
+
+const reshape: LayerConverter = defineConverter({
+  className: "Reshape",
+  ops: ["Reshape", "Transpose"],
+  parse(config) {
+    const target = config.shape("target_shape");
+    if (target.filter((size) => size === null).length > 1) {
+      throw new ExportError(`target_shape may leave one size open; got [${target.join(", ")}]`);
+    }
+    return target;
+  },
+  emit({ graph }, target, inputs) {
+    const input = only(inputs);
+    const [batch = 1, ...sizes] = dimsOf(input);
+    expectSameSize(sizes, target);
+    return graph.reshape(input, [batch, ...target]);
+  },
+});
+
+function expectSameSize(sizes: readonly Dim[], target: readonly (number | null)[]): void {
+  const size = product(sizes);
+  if (typeof size === "string") return;
+  const known = target.reduce<number>((result, each) => result * (each ?? 1), 1);
+  const fits = target.includes(null) ? known > 0 && size % known === 0 : size === known;
+  if (fits) return;
+  const shown = target.map((each) => each ?? "any").join(", ");
+  throw new ExportError(`target_shape [${shown}] does not fit an input of shape [${sizes.join(", ")}]`);
+}
+
+/** Axes in another order; counted from 1, the first stays. */
+const permute: LayerConverter = defineConverter({
+  className: "Permute",
+  ops: ["Transpose"],
+  parse(config) {
+    const dims = config.integers("dims", null);
+    const sorted = dims.toSorted((a, b) => a - b);
+    if (sorted.every((dim, index) => dim === index + 1)) return dims;
+    throw new ExportError(`dims must be 1 to ${dims.length} in some order; got [${dims.join(", ")}]`);
+  },
+  emit(_, dims, inputs) {
+    const input = only(inputs);
+    expectRank(input, dims.length + 1);
+    return permuteAxes(input, [0, ...dims]);
+  },
+});
+
+/** [N, C] to [N, n, C]. Stored with the repetitions first, as recurrent layers take it. */
+const repeatVector: LayerConverter = defineConverter({
+  className: "RepeatVector",
+  ops: ["Tile"],
+  parse: (config) => config.positive("n"),
+  emit({ graph }, count, inputs) {
+    const input = only(inputs);
+    expectRank(input, 2);
+    const [batch = [], features = []] = input.axes;
+    const repeats = newAxis(count);
+    if (count === 1) return { ...input, axes: [batch, repeats, features] };
+    const [first = [], ...rest] = input.stored.length === 0 ? [[]] : input.stored;
+    const name = graph.op("Tile", [input.name, graph.int64s([count, ...rest.map(() => 1)])]);
+    return { ...input, name, axes: [batch, repeats, features], stored: [[...repeats, ...first], ...rest] };
+  },
+});
+
+/** Layers that do something in training only, or to a loss only. */
+function nothing(className: string, notes?: string): LayerConverter {
+  return defineConverter({
+    className,
+    ops: [],
+    ...(notes === undefined ? {} : { notes }),
+    parse: () => null,
+    mask: "pass",
+    emit: (_, __, inputs) => only(inputs),
+  });
+}
+
+export const rearrangements: readonly LayerConverter[] = [
+  activation,
+  flatten,
+  reshape,
+  permute,
+  repeatVector,
+  ...["Dropout", "SpatialDropout1D", "GaussianNoise", "GaussianDropout", "AlphaDropout"].map((name) => nothing(name)),
+];

@@ -1,0 +1,86 @@
+import { ExportError } from "../../errors.ts";
+import { applyActivation, clip, withScalar } from "../activation.ts";
+import { defineConverter, only, type EmitContext, type LayerConverter } from "../converter.ts";
+import { float } from "../onnx/graph.ts";
+import { dimsOf, type Value } from "../onnx/value.ts";
+
+/** `min(max(x, 0), max_value)`. Keras 3 has a slope below a threshold as well, which TF.js ignores. */
+const relu: LayerConverter = defineConverter({
+  className: "ReLU",
+  ops: ["Relu", "Clip"],
+  notes: "TF.js ignores negative_slope and threshold; they count in files of Keras 3",
+  parse(config, { keras3 }) {
+    const limit = config.number("max_value", null);
+    if (limit !== null && limit < 0) throw new ExportError(`max_value must not be negative; got ${limit}`);
+    return {
+      limit,
+      slope: keras3 ? config.number("negative_slope", 0) : 0,
+      threshold: keras3 ? config.number("threshold", 0) : 0,
+    };
+  },
+  mask: "pass",
+  emit({ graph }, { limit, slope, threshold }, inputs) {
+    const input = only(inputs);
+    if (slope === 0 && threshold === 0) {
+      return limit === null ? graph.unary("Relu", input) : clip(graph, input, 0, limit);
+    }
+    const bent = bend(graph, input, slope, threshold);
+    return limit === null ? bent : clip(graph, bent, null, limit);
+  },
+});
+
+/** `x` from the threshold on, `slope · (x − threshold)` below. */
+function bend(graph: EmitContext["graph"], input: Value, slope: number, threshold: number): Value {
+  if (threshold === 0) return graph.unary("LeakyRelu", input, { alpha: float(slope) });
+  const below = withScalar(graph, "Mul", withScalar(graph, "Sub", input, threshold), slope);
+  const above = { ...withScalar(graph, "GreaterOrEqual", input, threshold) };
+  return { ...input, name: graph.op("Where", [above.name, input.name, below.name]) };
+}
+
+const leakyRelu: LayerConverter = defineConverter({
+  className: "LeakyReLU",
+  ops: ["LeakyRelu"],
+  parse: (config) => config.number("alpha", 0.3),
+  emit: ({ graph }, alpha, inputs) => graph.unary("LeakyRelu", only(inputs), { alpha: float(alpha) }),
+});
+
+const NONE: readonly number[] = [];
+
+/** `x` where positive, `alpha · x` elsewhere; alpha has a value for each element, shared along `shared_axes`. */
+const prelu: LayerConverter = defineConverter({
+  className: "PReLU",
+  ops: ["PRelu"],
+  parse: (config) => config.integers("shared_axes", null, NONE),
+  mask: "pass",
+  emit({ graph, weights }, shared, inputs) {
+    const input = only(inputs);
+    const dims = dimsOf(input)
+      .slice(1)
+      .map((dim, index) => (shared.includes(index + 1) ? 1 : dim));
+    const fixed = dims.filter((dim) => typeof dim === "number");
+    if (fixed.length !== dims.length) {
+      throw new ExportError("the input must have fixed sizes on all axes but the first and the shared ones");
+    }
+    return graph.withConstant("PRelu", input, "alpha", weights.get("alpha", fixed));
+  },
+});
+
+const elu: LayerConverter = defineConverter({
+  className: "ELU",
+  ops: ["Elu"],
+  parse: (config) => config.number("alpha", 1),
+  emit({ graph }, alpha, inputs) {
+    if (alpha === 1) return applyActivation(graph, "elu", only(inputs));
+    return graph.unary("Elu", only(inputs), { alpha: float(alpha) });
+  },
+});
+
+/** `x` where it is above theta, 0 elsewhere. */
+const thresholdedRelu: LayerConverter = defineConverter({
+  className: "ThresholdedReLU",
+  ops: ["ThresholdedRelu"],
+  parse: (config) => config.number("theta", 1),
+  emit: ({ graph }, theta, inputs) => graph.unary("ThresholdedRelu", only(inputs), { alpha: float(theta) }),
+});
+
+export const rectifiers: readonly LayerConverter[] = [relu, leakyRelu, prelu, elu, thresholdedRelu];

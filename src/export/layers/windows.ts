@@ -1,0 +1,121 @@
+import { ExportError } from "../../errors.ts";
+import type { GraphBuilder } from "../onnx/builder.ts";
+import { ceilDivide, floorDivide, plus, type Dim } from "../onnx/dims.ts";
+import { ints, string, type Attributes } from "../onnx/graph.ts";
+import { dimOf, type Value } from "../onnx/value.ts";
+import type { DataFormat } from "../source/config.ts";
+
+export type Padding = "valid" | "same" | "causal";
+
+/** A window that slides over spatial axes: that of a convolution or of a pooling. */
+export interface Window {
+  readonly kernel: readonly number[];
+  readonly strides: readonly number[];
+  readonly dilations: readonly number[];
+  readonly padding: Padding;
+}
+
+/** Where the channels and the spatial axes of a tensor are. */
+export interface SpatialAxes {
+  readonly channels: number;
+  readonly spatial: readonly number[];
+}
+
+export function spatialAxes(format: DataFormat, rank: number): SpatialAxes {
+  const first = format === "channels_first" ? 2 : 1;
+  const spatial = Array.from({ length: rank }, (_, index) => first + index);
+  return { channels: format === "channels_first" ? 1 : rank + 1, spatial };
+}
+
+/** How ONNX says where a window goes, and the sizes that come out. */
+export interface WindowFit {
+  readonly attributes: Attributes;
+  readonly dims: readonly Dim[];
+}
+
+/**
+ * Fit a window over axes of the given sizes as TensorFlow does: `same` gives ceil(size / stride) and puts the odd element
+ * of padding at the end. Source: tfjs-core/src/ops/conv_util.ts, `getPadAndOutInfo`.
+ *
+ * @throws {ExportError} when the window does not fit once.
+ */
+export function fitWindow(window: Window, sizes: readonly Dim[]): WindowFit {
+  const { kernel, strides, dilations } = window;
+  const sides = sizes.map((size, axis) => {
+    const extent = ((kernel[axis] ?? 1) - 1) * (dilations[axis] ?? 1) + 1;
+    return fitAxis(window.padding, size, extent, strides[axis] ?? 1);
+  });
+  const pads = sides.flatMap(({ pad }) => (pad === null ? [] : [pad]));
+  const places = [...pads.map(([low]) => low), ...pads.map(([, high]) => high)];
+  return {
+    dims: sides.map(({ out }) => out),
+    attributes: {
+      kernel_shape: ints(kernel),
+      ...(strides.some((stride) => stride !== 1) ? { strides: ints(strides) } : {}),
+      ...(dilations.some((dilation) => dilation !== 1) ? { dilations: ints(dilations) } : {}),
+      ...(pads.length < sides.length ? { auto_pad: string("SAME_UPPER") } : {}),
+      ...(pads.length === sides.length && places.some((place) => place !== 0) ? { pads: ints(places) } : {}),
+    },
+  };
+}
+
+interface AxisFit {
+  readonly out: Dim;
+  /** Null: it depends on a size that is only known at run time. */
+  readonly pad: readonly [number, number] | null;
+}
+
+function fitAxis(padding: Padding, size: Dim, extent: number, stride: number): AxisFit {
+  if (padding === "same") {
+    const out = ceilDivide(size, stride);
+    if (stride === 1) return { out, pad: halves(extent - 1) };
+    if (typeof size === "string" || typeof out === "string") return { out, pad: null };
+    return { out, pad: halves(Math.max((out - 1) * stride + extent - size, 0)) };
+  }
+  const before = padding === "causal" ? extent - 1 : 0;
+  const out = floorDivide(plus(size, before + stride - extent), stride);
+  if (typeof out === "number" && out < 1) {
+    throw new ExportError(`a window of ${extent} does not fit into ${size} elements`);
+  }
+  return { out, pad: [before, 0] };
+}
+
+function halves(total: number): readonly [number, number] {
+  const low = Math.floor(total / 2);
+  return [low, total - low];
+}
+
+/** The tensor stored N C and then the spatial axes, as ONNX's convolutions and poolings take it. @returns its name */
+export function channelsFirst(graph: GraphBuilder, value: Value, { channels, spatial }: SpatialAxes): string {
+  return graph.inOrder(graph.cast(value, "float32"), [0, channels, ...spatial]);
+}
+
+/** A node that takes tensors stored N C and the spatial axes, and whose output is stored alike. */
+export function windowNode(
+  graph: GraphBuilder,
+  opType: string,
+  inputs: readonly (string | null)[],
+  attributes: Attributes,
+  axes: SpatialAxes,
+  dims: { readonly batch: Dim; readonly channels: Dim; readonly spatial: readonly Dim[] },
+): Value {
+  const seen: Dim[] = [];
+  seen[0] = dims.batch;
+  seen[axes.channels] = dims.channels;
+  axes.spatial.forEach((axis, index) => (seen[axis] = dims.spatial[index] ?? 1));
+  const result = { dtype: "float32", dims: seen, order: [0, axes.channels, ...axes.spatial] } as const;
+  return graph.make(opType, inputs, result, attributes);
+}
+
+/** @throws {ExportError} when the input has not `rank` axes. */
+export function expectRank(value: Value, rank: number): void {
+  if (value.axes.length === rank) return;
+  throw new ExportError(`the input must have ${rank} axes; it has ${value.axes.length}`);
+}
+
+/** The size of an axis that weights depend on. @throws {ExportError} when it is free */
+export function fixedSize(value: Value, axis: number): number {
+  const size = dimOf(value, axis);
+  if (typeof size === "number") return size;
+  throw new ExportError(`axis ${axis} of the input must have a fixed size; it is ${size}`);
+}

@@ -1,0 +1,107 @@
+import { ExportError } from "../../errors.ts";
+import {
+  defineConverter,
+  type BindContext,
+  type EmitContext,
+  type Flow,
+  type LayerConverter,
+  type RecurrentForm,
+} from "../converter.ts";
+import type { Value } from "../onnx/value.ts";
+import type { ConfigReader } from "../source/config.ts";
+
+import { readCell, type Cell } from "./cell.ts";
+import { runPass } from "./run.ts";
+import { reverseTime } from "./time.ts";
+
+/** Configuration of a recurrent layer. */
+export interface RecurrentConfig {
+  readonly cell: Cell;
+  readonly returnSequences: boolean;
+  readonly returnState: boolean;
+  readonly goBackwards: boolean;
+  readonly form: RecurrentForm;
+}
+
+/** Read the configuration of any recurrent layer. @throws {ExportError} for values that cannot be honoured */
+export function readRecurrent(className: string, config: ConfigReader, context: BindContext): RecurrentConfig {
+  return {
+    cell: readLayerCell(className, config, context),
+    returnSequences: config.boolean("return_sequences", false),
+    returnState: config.boolean("return_state", false),
+    goBackwards: config.boolean("go_backwards", false),
+    form: context.recurrentForm,
+  };
+}
+
+function readLayerCell(className: string, config: ConfigReader, context: BindContext): Cell {
+  if (className !== "RNN") return readCell(className, config, context);
+  if (Array.isArray(config.raw("cell"))) {
+    const cells = config.layers("cell").map((cell) => readCell(cell.className, cell.config, context));
+    return { kind: "stacked", cells };
+  }
+  const cell = config.layer("cell");
+  return readCell(cell.className, cell.config, context);
+}
+
+/** The converter of a recurrent layer class. */
+export function recurrentConverter(
+  className: string,
+  ops: readonly string[],
+  notes = "a stateful layer starts each run from zero states",
+): LayerConverter {
+  return defineConverter({
+    className,
+    ops,
+    notes,
+    parse: (config, context) => readRecurrent(className, config, context),
+    mask: (_, { returnSequences }, inputs) => (returnSequences ? (inputs[0]?.mask ?? null) : null),
+    emit: emitRecurrent,
+  });
+}
+
+function emitRecurrent(context: EmitContext, config: RecurrentConfig, inputs: readonly Flow[]): readonly Value[] {
+  const { input, mask, initial } = readInputs(context, inputs);
+  const { sequence, states } = runPass(
+    context.graph,
+    {
+      cell: config.cell,
+      weights: context.weights,
+      reverse: config.goBackwards,
+      initial,
+      mask,
+      form: config.form,
+      everyStep: config.returnSequences,
+    },
+    input,
+  );
+  const output = config.returnSequences ? sequence : states[0];
+  if (output === null || output === undefined) throw new RangeError("the pass gave no output");
+  const ordered = config.returnSequences && config.goBackwards ? reverseTime(context.graph, output) : output;
+  return config.returnState ? [ordered, ...states] : [ordered];
+}
+
+export interface RecurrentInputs {
+  readonly input: Value;
+  readonly mask: Value | null;
+  readonly initial: readonly Value[] | null;
+}
+
+/**
+ * The sequence, and the initial states, which TF.js saves as inputs after it and Keras 3 gives by keyword.
+ *
+ * @throws {ExportError} for constants, which TF.js refuses
+ */
+export function readInputs({ keywords }: EmitContext, inputs: readonly Flow[]): RecurrentInputs {
+  const [first, ...others] = inputs;
+  if (first === undefined) throw new ExportError("it has no input");
+  if ((keywords["constants"] ?? []).length > 0) {
+    throw new ExportError("constants are given to its cell, which TF.js does not support");
+  }
+  const given = [...others, ...(keywords["initial_state"] ?? [])];
+  return {
+    input: first.value,
+    mask: first.mask,
+    initial: given.length === 0 ? null : given.map(({ value }) => value),
+  };
+}

@@ -1,0 +1,200 @@
+import type { Activation } from "../activation.ts";
+import { permuteFactors, type GraphBuilder } from "../onnx/builder.ts";
+import { floats, int, string, strings, type Attributes } from "../onnx/graph.ts";
+import { dimOf, newAxis, type Axis, type Factor, type Value } from "../onnx/value.ts";
+import type { LayerWeights } from "../source/model.ts";
+
+import { GATES, readGatedWeights, type GatedCell, type GatedWeights } from "./cell.ts";
+
+/** An activation as ONNX's recurrent operators name it. */
+interface NativeActivation {
+  readonly name: string;
+  readonly alpha?: number;
+  readonly beta?: number;
+}
+
+/** Activations of ONNX's LSTM, GRU and RNN that ONNX Runtime has: https://onnx.ai/onnx/operators/onnx__LSTM.html */
+const NATIVE: Readonly<Partial<Record<Activation, NativeActivation>>> = {
+  linear: { name: "Affine", alpha: 1, beta: 0 },
+  relu: { name: "Relu" },
+  elu: { name: "Elu", alpha: 1 },
+  sigmoid: { name: "Sigmoid" },
+  hard_sigmoid: { name: "HardSigmoid", alpha: 0.2, beta: 0.5 },
+  hard_sigmoid_keras3: { name: "HardSigmoid", alpha: 1 / 6, beta: 0.5 },
+  softplus: { name: "Softplus" },
+  softsign: { name: "Softsign" },
+  tanh: { name: "Tanh" },
+};
+
+/** Activations that every execution provider's recurrent kernels have, WebGPU's included. */
+const PORTABLE: ReadonlySet<Activation> = new Set<Activation>(["relu", "sigmoid", "tanh"]);
+
+/** Whether one ONNX node computes the cell; with `portable`, on every execution provider. */
+export function isNative(cell: GatedCell, portable: boolean): boolean {
+  return [cell.activation, cell.recurrentActivation].every(
+    (activation) => NATIVE[activation] !== undefined && (!portable || PORTABLE.has(activation)),
+  );
+}
+
+/** ONNX's order of gates, as positions in TF.js's: i f c o is i o f c there; z r h is the same. */
+const GATE_ORDER: Readonly<Record<GatedCell["kind"], readonly number[]>> = {
+  RNN: [0],
+  GRU: [0, 1, 2],
+  LSTM: [0, 3, 1, 2],
+};
+
+const DEFAULT_ACTIVATIONS: Readonly<Record<GatedCell["kind"], string>> = {
+  RNN: "Tanh",
+  GRU: "Sigmoid,Tanh",
+  LSTM: "Sigmoid,Tanh,Tanh",
+};
+
+export type Direction = "forward" | "reverse" | "bidirectional";
+
+export interface NativeRun {
+  readonly cell: GatedCell;
+  readonly direction: Direction;
+  /** Of each direction. */
+  readonly weights: readonly LayerWeights[];
+  /** States [N, H] of each direction to start from; null for zeros. */
+  readonly initial: readonly (readonly Value[])[] | null;
+  /** int32 [N]: how many steps of each sequence to run; null for all. */
+  readonly lengths: string | null;
+}
+
+/** What one ONNX node gives, with D directions, as ONNX stores it. */
+export interface NativeOutputs {
+  /** Stored [T, D, N, H], by the time of the input; axes N T D H. */
+  readonly sequence: Value;
+  /** Final states, each stored [D, N, H]; axes N D H. */
+  readonly states: readonly Value[];
+}
+
+/** One LSTM, GRU or RNN node over an input of axes N T C. */
+export function emitNative(graph: GraphBuilder, run: NativeRun, input: Value): NativeOutputs {
+  const { cell, direction, weights } = run;
+  const features = dimOf(input, 2);
+  const known = typeof features === "number" ? features : null;
+  const [batch = [], time = [], feature = []] = input.axes;
+  const order = storedOrder(input, feature);
+  const parts = weights.map((each) => {
+    const read = readGatedWeights(cell, each, known);
+    return { ...read, kernel: inFactorOrder(read, feature, order) };
+  });
+  const x = graph.store(input, [time, batch, order]);
+  const [w, r, b] = packWeights(graph, cell, parts);
+  const initial = (run.initial?.[0] ?? []).map((_, state) =>
+    packStates(
+      graph,
+      run.initial?.map((states) => states[state]),
+    ),
+  );
+  const operands = [x, w, r, b, run.lengths, ...initial];
+  const outputs = cell.kind === "LSTM" ? 3 : 2;
+  const [y = "", ...finals] = graph.node(cell.kind, operands, attributesOf(cell, direction), outputs);
+  const directions = newAxis(weights.length);
+  const units = newAxis(cell.units);
+  const sequence: Value = {
+    name: y,
+    dtype: "float32",
+    axes: [batch, time, directions, units],
+    stored: [time, directions, batch, units],
+  };
+  graph.learnSymbols(sequence);
+  const states = finals.map((name): Value => {
+    const state: Value = {
+      name,
+      dtype: "float32",
+      axes: [batch, directions, units],
+      stored: [directions, batch, units],
+    };
+    graph.learnSymbols(state);
+    return state;
+  });
+  return { sequence, states };
+}
+
+/** The factors of an axis in the order they are stored in. */
+function storedOrder(value: Value, axis: Axis): Axis {
+  const own = new Set<Factor>(axis);
+  return value.stored.flat().filter((factor) => own.has(factor));
+}
+
+function inFactorOrder({ kernel, features }: GatedWeights, from: Axis, to: Axis): Float32Array {
+  const columns: Factor = { size: kernel.length / features };
+  const tensor = { dtype: "float32" as const, dims: [features, kernel.length / features], data: kernel };
+  return permuteFactors(tensor, [...from, columns], [...to, columns]).data;
+}
+
+/** W [D, G·H, C], R [D, G·H, H] and B [D, 2·G·H] of ONNX's recurrent operators. */
+function packWeights(
+  graph: GraphBuilder,
+  cell: GatedCell,
+  parts: readonly GatedWeights[],
+): [string, string, string | null] {
+  const rows = GATES[cell.kind] * cell.units;
+  const features = parts[0]?.features ?? 0;
+  const pack = (label: string, columns: number, of: (part: GatedWeights) => Float32Array): string => {
+    const data = new Float32Array(parts.length * rows * columns);
+    parts.forEach((part, index) => packGates(cell, of(part), columns, data.subarray(index * rows * columns)));
+    return graph.constant(label, { dtype: "float32", dims: [parts.length, rows, columns], data });
+  };
+  const w = pack("W", features, (part) => part.kernel);
+  const r = pack("R", cell.units, (part) => part.recurrent);
+  if (parts.every(({ bias }) => bias === null)) return [w, r, null];
+  const data = new Float32Array(parts.length * 2 * rows);
+  parts.forEach(({ bias, recurrentBias }, index) => {
+    const at = data.subarray(index * 2 * rows);
+    if (bias !== null) packGates(cell, bias, 1, at);
+    if (recurrentBias !== null) packGates(cell, recurrentBias, 1, at.subarray(rows));
+  });
+  return [w, r, graph.constant("B", { dtype: "float32", dims: [parts.length, 2 * rows], data })];
+}
+
+/** `source` [rows, G·H] transposed into `target` [G·H, rows], gates in ONNX's order. */
+function packGates(cell: GatedCell, source: Float32Array, rows: number, target: Float32Array): void {
+  const { units } = cell;
+  const columns = GATES[cell.kind] * units;
+  GATE_ORDER[cell.kind].forEach((gate, position) => {
+    for (let unit = 0; unit < units; unit++) {
+      const at = (position * units + unit) * rows;
+      const from = gate * units + unit;
+      for (let row = 0; row < rows; row++) target[at + row] = source[row * columns + from] ?? 0;
+    }
+  });
+}
+
+/** States [N, H] of each direction as one [D, N, H]. */
+function packStates(graph: GraphBuilder, states: readonly (Value | undefined)[] = []): string {
+  const stored = states.map((state) => {
+    if (state === undefined) throw new RangeError("each direction needs its initial states");
+    const [batch = [], units = []] = state.axes;
+    return graph.store(state, [[], batch, units]);
+  });
+  const [first = ""] = stored;
+  return stored.length === 1 ? first : graph.op("Concat", stored, { axis: int(0) });
+}
+
+function attributesOf(cell: GatedCell, direction: Direction): Attributes {
+  const state = nativeActivation(cell.activation);
+  const gate = nativeActivation(cell.recurrentActivation);
+  const one = { RNN: [state], GRU: [gate, state], LSTM: [gate, state, state] }[cell.kind];
+  const all = direction === "bidirectional" ? [...one, ...one] : one;
+  const alphas = all.flatMap(({ alpha }) => alpha ?? []);
+  const betas = all.flatMap(({ beta }) => beta ?? []);
+  const isDefault = one.map(({ name }) => name).join() === DEFAULT_ACTIVATIONS[cell.kind];
+  return {
+    hidden_size: int(cell.units),
+    ...(direction === "forward" ? {} : { direction: string(direction) }),
+    ...(isDefault ? {} : { activations: strings(all.map(({ name }) => name)) }),
+    ...(alphas.length === 0 ? {} : { activation_alpha: floats(alphas) }),
+    ...(betas.length === 0 ? {} : { activation_beta: floats(betas) }),
+    ...(cell.resetAfter ? { linear_before_reset: int(1) } : {}),
+  };
+}
+
+function nativeActivation(activation: Activation): NativeActivation {
+  const native = NATIVE[activation];
+  if (native === undefined) throw new RangeError(`ONNX's recurrent operators have no activation ${activation}`);
+  return native;
+}

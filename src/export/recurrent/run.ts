@@ -1,0 +1,94 @@
+import { ExportError } from "../../errors.ts";
+import type { RecurrentForm } from "../converter.ts";
+import type { GraphBuilder } from "../onnx/builder.ts";
+import { dimOf, removeAxis, type Value } from "../onnx/value.ts";
+import type { LayerWeights } from "../source/model.ts";
+
+import { stateCount, type Cell, type GatedCell, type StackedCells } from "./cell.ts";
+import { emitScan, emitUnrolled, MAX_UNROLLED, type LoopOutputs } from "./loop.ts";
+import { emitNative, isNative } from "./native.ts";
+import { gatedStepper } from "./step.ts";
+
+/** One pass of a cell over a sequence. */
+export interface Pass {
+  readonly cell: Cell;
+  readonly weights: LayerWeights;
+  /** From the last step to the first. */
+  readonly reverse: boolean;
+  /** States to start from; null for zeros. */
+  readonly initial: readonly Value[] | null;
+  /** bool [N, T]: where false, states stay as they are. */
+  readonly mask: Value | null;
+  readonly form: RecurrentForm;
+  readonly everyStep: boolean;
+}
+
+/** What a pass gives: outputs by the time of the input (null when not asked for), and final states, the output's first. */
+export type PassOutputs = LoopOutputs;
+
+/** Run a cell over an input of axes N T C (N T H W C for images). */
+export function runPass(graph: GraphBuilder, pass: Pass, input: Value): PassOutputs {
+  const { cell, initial } = pass;
+  const expected = stateCount(cell);
+  if (initial !== null && initial.length !== expected) {
+    throw new ExportError(
+      `it keeps ${expected} ${expected === 1 ? "state" : "states"}, but ${initial.length} initial ones are given`,
+    );
+  }
+  if (cell.kind === "stacked") return runStack(graph, cell, pass, input);
+  if (cell.kind === "ConvLSTM") throw new ExportError("ConvLSTM2D is not supported yet");
+  return runGated(graph, cell, pass, input);
+}
+
+/** The cells one after the other, each over the whole sequence; states are listed from the last cell to the first. */
+function runStack(graph: GraphBuilder, { cells }: StackedCells, pass: Pass, input: Value): PassOutputs {
+  const initial = [...(pass.initial ?? [])];
+  let sequence = input;
+  let outputs: PassOutputs = { sequence: null, states: [] };
+  const states: (readonly Value[])[] = [];
+  for (const [index, cell] of cells.entries()) {
+    const last = index === cells.length - 1;
+    const own = initial.splice(initial.length - stateCount(cell));
+    outputs = graph.within(`cell_${index}`, () =>
+      runPass(
+        graph,
+        {
+          ...pass,
+          cell,
+          weights: pass.weights.within(`cell_${index}`),
+          initial: pass.initial === null ? null : own,
+          everyStep: last ? pass.everyStep : true,
+        },
+        sequence,
+      ),
+    );
+    sequence = outputs.sequence ?? sequence;
+    states.unshift(outputs.states);
+  }
+  return { sequence: outputs.sequence, states: states.flat() };
+}
+
+function runGated(graph: GraphBuilder, cell: GatedCell, pass: Pass, input: Value): PassOutputs {
+  const portable = pass.form === "portable";
+  if (pass.mask === null && isNative(cell, portable)) return runNative(graph, cell, pass, input);
+  const run = { ...pass, stepper: gatedStepper(graph, cell, pass.weights, input) };
+  const steps = dimOf(input, 1);
+  return portable && typeof steps === "number" && steps <= MAX_UNROLLED
+    ? emitUnrolled(graph, run, steps)
+    : emitScan(graph, run);
+}
+
+function runNative(graph: GraphBuilder, cell: GatedCell, pass: Pass, input: Value): PassOutputs {
+  const { sequence, states } = emitNative(
+    graph,
+    {
+      cell,
+      direction: pass.reverse ? "reverse" : "forward",
+      weights: [pass.weights],
+      initial: pass.initial === null ? null : [pass.initial],
+      lengths: null,
+    },
+    input,
+  );
+  return { sequence: removeAxis(sequence, 2), states: states.map((state) => removeAxis(state, 1)) };
+}

@@ -1,0 +1,206 @@
+import { ModelFormatError, ToolError } from "../../errors.ts";
+
+import type { RawModel } from "./model.ts";
+import {
+  allocated,
+  checkGroupSize,
+  checkShardPath,
+  inParallel,
+  joined,
+  MAX_JSON_BYTES,
+  parseManifest,
+} from "./shards.ts";
+import type { WeightGroup } from "./weights.ts";
+
+const FETCHES_AT_ONCE = 6;
+const STALL_MS = 30_000;
+
+export interface FetchOptions {
+  readonly signal?: AbortSignal;
+  /** What each request is made with: headers, credentials. */
+  readonly request?: RequestInit;
+  /** Time to wait for an answer, or for its next piece, in milliseconds. */
+  readonly stallMs?: number;
+}
+
+/**
+ * A TF.js model from a server: the model.json at `url`, and the weight files beside it. A query in the address (a
+ * signature, a version) is used for all of them.
+ *
+ * @throws {ToolError} when a request fails, stalls, or is aborted.
+ * @throws {ModelFormatError} when what comes is not a model.json, or the weight files do not fit it.
+ * @throws {ExportError} when it is a graph model.
+ */
+export async function fromFetch(url: string | URL, options: FetchOptions = {}): Promise<RawModel> {
+  const address = modelAddress(url);
+  const text = new TextDecoder().decode(await fetchBytes(address, MAX_JSON_BYTES, options));
+  const { manifest, groups } = parseManifest(text, shownAddress(address));
+  const shards = groups.flatMap((group) =>
+    group.paths.map((path, index) => ({ group, index, address: shardAddress(address, path) })),
+  );
+  const parts = new Map(groups.map((group) => [group, Array<Uint8Array>(group.paths.length)]));
+  await inParallel(shards, FETCHES_AT_ONCE, async (shard) => {
+    const bytes = await fetchShard(shard.group, shard.address, options);
+    parts.get(shard.group)?.splice(shard.index, 1, bytes);
+  });
+  for (const [group, list] of parts)
+    checkGroupSize(
+      group,
+      list.reduce((sum, part) => sum + part.byteLength, 0),
+    );
+  const all = [...parts.values()].flat();
+  return { manifest, weights: all.length === 0 ? null : joined(all) };
+}
+
+function modelAddress(url: string | URL): URL {
+  let address: URL;
+  try {
+    address = typeof url === "string" ? new URL(url, globalThis.location?.href) : new URL(url.href);
+  } catch (cause) {
+    throw new ToolError(`${String(url)} is not an address`, { cause });
+  }
+  if (address.protocol !== "http:" && address.protocol !== "https:") {
+    throw new ToolError(`cannot fetch a model over ${address.protocol} (${address.href})`, {
+      hint: "give an http or https address",
+    });
+  }
+  if (address.pathname.endsWith("/")) address.pathname += "model.json";
+  address.hash = "";
+  return address;
+}
+
+/** Without a query, which may hold a signature. */
+function shownAddress(address: URL): string {
+  return `${address.origin}${address.pathname}`;
+}
+
+function shardAddress(model: URL, path: string): URL {
+  checkShardPath(path);
+  const folder = model.pathname.slice(0, model.pathname.lastIndexOf("/") + 1);
+  const address = new URL(model.href);
+  address.pathname = folder + path.replaceAll("?", "%3F").replaceAll("#", "%23");
+  // The parser resolves dots in spellings that checkShardPath may not know.
+  if (address.origin === model.origin && address.pathname.startsWith(folder)) return address;
+  throw new ModelFormatError(`the weight file ${JSON.stringify(path)} is not within the folder of the model.json`);
+}
+
+async function fetchShard(group: WeightGroup, address: URL, options: FetchOptions): Promise<Uint8Array> {
+  const bytes = await fetchBytes(address, group.byteLength, options, () => checkGroupSize(group, group.byteLength + 1));
+  return bytes;
+}
+
+/** The body of an answer, of at most `limit` bytes. @param tooLong Throws what to say of more, if it knows better. */
+async function fetchBytes(
+  address: URL,
+  limit: number,
+  options: FetchOptions,
+  tooLong?: () => void,
+): Promise<Uint8Array> {
+  const watch = new StallWatch(address, options);
+  try {
+    const response = await watch.within(fetch(address, { ...options.request, signal: watch.signal }));
+    if (!response.ok) throw refused(address, response);
+    return await readBody(response, limit, watch, () => {
+      tooLong?.();
+      throw new ModelFormatError(`${shownAddress(address)} gives more than ${limit} bytes`);
+    });
+  } catch (error) {
+    if (error instanceof ToolError) throw error;
+    throw watch.fault(error);
+  } finally {
+    watch.end();
+  }
+}
+
+async function readBody(
+  response: Response,
+  limit: number,
+  watch: StallWatch,
+  tooLong: () => void,
+): Promise<Uint8Array> {
+  if (response.body === null) return new Uint8Array();
+  const reader = response.body.getReader();
+  const pieces: Uint8Array[] = [];
+  let received = 0;
+  for (;;) {
+    const { done, value } = await watch.within(reader.read());
+    if (done) break;
+    received += value.byteLength;
+    if (received > limit) tooLong();
+    pieces.push(value);
+  }
+  return joined(pieces.length === 0 ? [allocated(0)] : pieces);
+}
+
+function refused(address: URL, { status, statusText }: Response): ToolError {
+  const hints: Readonly<Record<number, string>> = {
+    401: "the server wants you to sign in; give an address that needs none, or download the model yourself",
+    403: "the server does not let you; the address may have expired, or need signing in",
+    404: "check the address; it must be that of the model.json, with its weight files beside it",
+  };
+  const hint = hints[status];
+  const answer = `${status} ${statusText}`.trim();
+  return new ToolError(`${shownAddress(address)} answered ${answer}`, hint === undefined ? {} : { hint });
+}
+
+/** Aborts a request that its caller aborts, or that nothing comes from for a while. */
+class StallWatch {
+  readonly #controller = new AbortController();
+  readonly #address: URL;
+  readonly #outer: AbortSignal | undefined;
+  readonly #stallMs: number;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #stalled = false;
+
+  constructor(address: URL, { signal, stallMs = STALL_MS }: FetchOptions) {
+    this.#address = address;
+    this.#outer = signal;
+    this.#stallMs = stallMs;
+    if (signal?.aborted === true) this.#abort();
+    signal?.addEventListener("abort", this.#abort);
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  async within<T>(step: Promise<T>): Promise<T> {
+    this.#timer = setTimeout(() => {
+      this.#stalled = true;
+      this.#abort();
+    }, this.#stallMs);
+    try {
+      return await step;
+    } finally {
+      clearTimeout(this.#timer);
+    }
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
+    this.#outer?.removeEventListener("abort", this.#abort);
+    // Frees the connection when the body was not read to its end.
+    this.#abort();
+  }
+
+  fault(cause: unknown): ToolError {
+    const address = shownAddress(this.#address);
+    if (this.#outer?.aborted === true) return new ToolError(`interrupted while reading ${address}`, { cause });
+    if (this.#stalled) {
+      return new ToolError(`${address}: nothing came for ${this.#stallMs / 1000} s`, {
+        hint: "try again later",
+        cause,
+      });
+    }
+    const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
+    const reason = inner instanceof Error ? inner.message : String(inner);
+    return new ToolError(`cannot reach ${address}: ${reason}`, {
+      hint: "check the address and the network; in a browser, the server must allow other pages to read it (CORS)",
+      cause,
+    });
+  }
+
+  readonly #abort = (): void => {
+    this.#controller.abort();
+  };
+}

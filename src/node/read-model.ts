@@ -1,0 +1,196 @@
+import { open, readdir, readFile, stat } from "node:fs/promises";
+import { basename, dirname, extname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { ModelFormatError, ToolError } from "../errors.ts";
+import { fromFetch } from "../export/source/fetch.ts";
+import type { RawModel } from "../export/source/model.ts";
+import {
+  allocated,
+  checkGroupSize,
+  checkShardPath,
+  inParallel,
+  MAX_JSON_BYTES,
+  parseManifest,
+} from "../export/source/shards.ts";
+
+const READS_AT_ONCE = 8;
+
+export interface ReadModelOptions {
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * A TF.js model as it lies on disk or on a server.
+ *
+ * @param source A model.json, the folder that holds it, or an address (`file://` ones too).
+ * @throws {ToolError} when something is missing or cannot be read.
+ * @throws {ModelFormatError} when the model.json is none, or its weight files do not fit it.
+ * @throws {ExportError} when it is a graph model.
+ */
+export async function readModel(source: string, options: ReadModelOptions = {}): Promise<RawModel> {
+  if (/^https?:\/\//i.test(source)) return await fromFetch(source, options);
+  const path = await modelJsonPath(localPath(source));
+  const text = await readJson(path);
+  const { manifest, groups } = parseManifest(text, path);
+  const folder = dirname(path);
+  for (const shard of groups.flatMap(({ paths }) => paths)) checkShardPath(shard);
+  const shards: Shard[] = [];
+  for (const group of groups) {
+    const sized = await Promise.all(group.paths.map((name) => sizedShard(folder, name)));
+    checkGroupSize(
+      group,
+      sized.reduce((sum, { byteLength }) => sum + byteLength, 0),
+    );
+    shards.push(...sized);
+  }
+  return { manifest, weights: groups.length === 0 ? null : await readShards(shards, options.signal) };
+}
+
+function localPath(source: string): string {
+  if (!/^file:/i.test(source)) {
+    const scheme = /^([a-z][a-z0-9+.-]+):\/\//i.exec(source)?.[1];
+    if (scheme === undefined) return source;
+    throw new ToolError(`cannot read a model over ${scheme}: ${source}`, {
+      hint: "give a path, a folder, or an http, https or file address",
+    });
+  }
+  try {
+    return fileURLToPath(source);
+  } catch (cause) {
+    throw new ToolError(`${source} is not the address of a file on this machine`, {
+      hint: "write file:///path/to/model.json",
+      cause,
+    });
+  }
+}
+
+/** What people have instead of a model.json, and how they get one. */
+const OTHER_KINDS: Readonly<Record<string, readonly [kind: string, hint: string]>> = {
+  ".h5": ["a Keras file", "convert it first: tensorflowjs_converter --input_format=keras FILE.h5 FOLDER"],
+  ".hdf5": ["a Keras file", "convert it first: tensorflowjs_converter --input_format=keras FILE.hdf5 FOLDER"],
+  ".keras": ["a Keras file", "convert it first: tensorflowjs_converter --input_format=keras_keras FILE.keras FOLDER"],
+  ".pb": [
+    "a TensorFlow SavedModel",
+    "this tool reads TF.js models; for a SavedModel use tf2onnx (python -m tf2onnx.convert --saved-model FOLDER)",
+  ],
+  ".tflite": [
+    "a TensorFlow Lite model",
+    "this tool reads TF.js models; for TensorFlow Lite use tf2onnx (python -m tf2onnx.convert --tflite FILE)",
+  ],
+  ".onnx": ["an ONNX model already", "give the TF.js model it should be made from"],
+  ".bin": ["a file of weights", "give the model.json beside it"],
+  ".zip": ["an archive", "unpack it and give the model.json in it"],
+  ".tgz": ["an archive", "unpack it and give the model.json in it"],
+  ".gz": ["an archive", "unpack it and give the model.json in it"],
+};
+
+async function modelJsonPath(path: string): Promise<string> {
+  const found = await stat(path).catch((cause: unknown) => {
+    throw unreadable(path, cause, "give a model.json, or the folder that holds it");
+  });
+  if (found.isDirectory()) return await inFolder(path);
+  const kind = OTHER_KINDS[extname(path).toLowerCase()];
+  if (kind !== undefined)
+    throw new ModelFormatError(`${path} is ${kind[0]}, not a TF.js model.json`, { hint: kind[1] });
+  if (!found.isFile()) throw new ModelFormatError(`${path} is not a file`);
+  return path;
+}
+
+async function inFolder(folder: string): Promise<string> {
+  const path = join(folder, "model.json");
+  const names = await readdir(folder).catch((cause: unknown) => {
+    throw unreadable(folder, cause);
+  });
+  if (names.includes("model.json")) return path;
+  const others = names.filter((name) => name.endsWith(".json"));
+  const isSavedModel = names.includes("saved_model.pb");
+  throw new ModelFormatError(
+    `the folder ${folder} has no model.json${isSavedModel ? "; it is a TensorFlow SavedModel" : ""}`,
+    {
+      hint:
+        OTHER_KINDS[".pb"] !== undefined && isSavedModel
+          ? OTHER_KINDS[".pb"][1]
+          : others.length === 0
+            ? "give a model.json, or the folder that holds it"
+            : `is it ${join(folder, others[0] ?? "")}? Then give that file`,
+    },
+  );
+}
+
+async function readJson(path: string): Promise<string> {
+  const { size } = await stat(path);
+  if (size > MAX_JSON_BYTES) throw new ModelFormatError(`${path} has ${size} bytes, which no model.json has`);
+  return await readFile(path, "utf8").catch((cause: unknown) => {
+    throw unreadable(path, cause);
+  });
+}
+
+interface Shard {
+  readonly name: string;
+  readonly path: string;
+  readonly byteLength: number;
+}
+
+async function sizedShard(folder: string, name: string): Promise<Shard> {
+  const path = join(folder, name);
+  const found = await stat(path).catch((cause: unknown) => {
+    if (codeOf(cause) !== "ENOENT") throw unreadable(path, cause);
+    throw new ModelFormatError(`the weight file ${basename(path)}, which the model.json lists, is missing: ${path}`, {
+      hint: "copy all files of the model into one folder",
+      cause,
+    });
+  });
+  if (!found.isFile())
+    throw new ModelFormatError(`${path}, which the model.json lists as a weight file, is not a file`);
+  return { name, path, byteLength: found.size };
+}
+
+async function readShards(shards: readonly Shard[], signal: AbortSignal | undefined): Promise<Uint8Array> {
+  const whole = allocated(shards.reduce((sum, { byteLength }) => sum + byteLength, 0));
+  let offset = 0;
+  const places = shards.map((shard) => {
+    const target = whole.subarray(offset, offset + shard.byteLength);
+    offset += shard.byteLength;
+    return { shard, target };
+  });
+  await inParallel(places, READS_AT_ONCE, async ({ shard, target }) => {
+    if (signal?.aborted === true) throw new ToolError("interrupted while reading the model");
+    await readInto(shard.path, target);
+  });
+  return whole;
+}
+
+async function readInto(path: string, target: Uint8Array): Promise<void> {
+  const file = await open(path).catch((cause: unknown) => {
+    throw unreadable(path, cause);
+  });
+  try {
+    let filled = 0;
+    while (filled < target.byteLength) {
+      const { bytesRead } = await file.read(target, filled, target.byteLength - filled);
+      if (bytesRead === 0) throw new ModelFormatError(`${path} changed while it was read`);
+      filled += bytesRead;
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such file or folder",
+  ENOTDIR: "there is no such file or folder",
+  EACCES: "you may not read it",
+  EPERM: "you may not read it",
+  ELOOP: "its links lead back to themselves",
+  ENAMETOOLONG: "its name is too long",
+};
+
+function unreadable(path: string, cause: unknown, hint?: string): ToolError {
+  const reason = REASONS[codeOf(cause) ?? ""] ?? (cause instanceof Error ? cause.message : String(cause));
+  return new ToolError(`cannot read ${path}: ${reason}`, { cause, ...(hint === undefined ? {} : { hint }) });
+}

@@ -1,0 +1,180 @@
+import type * as tfjs from "@tensorflow/tfjs";
+
+import { Random } from "../data/random.ts";
+import { TrainError } from "../errors.ts";
+import type { Recognizer } from "../metadata.ts";
+
+/** TF.js, whichever package it came from. */
+export type Tf = Omit<typeof tfjs, "default">;
+
+/** A network that can be trained by name. */
+export interface Network {
+  readonly name: string;
+  readonly summary: string;
+  build(tf: Tf): tfjs.LayersModel;
+}
+
+export const DIGITS: readonly string[] = Array.from({ length: 10 }, (_, digit) => String(digit));
+
+/** What the exported file says of its use. */
+export const digitRecognizer: Recognizer = {
+  version: 1,
+  input: { kind: "image", height: 28, width: 28, channels: 1, range: [0, 1], fit: "mnist" },
+  output: { kind: "classes", labels: DIGITS, activation: "softmax" },
+};
+
+/** Building draws every weight anew (see {@link initialise}): zeros cost nothing, TF.js's orthogonal matrices seconds. */
+const recurrent = {
+  units: 128,
+  activation: "tanh",
+  recurrentActivation: "sigmoid",
+  recurrentInitializer: "zeros",
+} as const;
+
+/**
+ * The seed's network: four convolutions [N, 28, 28, 1] to [N, 3, 7, 256], read as 21 steps of 256 by two LSTMs.
+ */
+const crnn: Network = {
+  name: "crnn",
+  summary: "four convolutions, two LSTMs: the seed's network",
+  build(tf) {
+    const { layers } = tf;
+    const conv = (name: string, filters: number): tfjs.layers.Layer =>
+      layers.conv2d({ name, filters, kernelSize: 3, padding: "same", activation: "relu" });
+    const image = tf.input({ shape: [28, 28, 1], name: "image" });
+    const chain = [
+      conv("conv1", 32),
+      layers.maxPooling2d({ name: "pool1", poolSize: [2, 2], strides: [2, 2] }),
+      conv("conv2", 64),
+      layers.maxPooling2d({ name: "pool2", poolSize: [2, 2], strides: [2, 2] }),
+      conv("conv3", 128),
+      layers.maxPooling2d({ name: "pool3", poolSize: [2, 1], strides: [2, 1] }),
+      conv("conv4", 256),
+      layers.reshape({ name: "reshape", targetShape: [-1, 256] }),
+      layers.lstm({ ...recurrent, name: "lstm1", returnSequences: true }),
+      layers.lstm({ ...recurrent, name: "lstm2" }),
+      layers.dense({ name: "dense", units: DIGITS.length }),
+      layers.softmax({ name: "softmax" }),
+    ];
+    return tf.model({ inputs: image, outputs: applyAll(tf, chain, image), name: "crnn" });
+  },
+};
+
+/**
+ * Convolutions with batch normalisation, [N, 28, 28, 1] to 7 columns of 128 features, read in both directions by an LSTM.
+ */
+const crnnBest: Network = {
+  name: "crnn-best",
+  summary: "six normalised convolutions and a bidirectional LSTM, under 1 M parameters",
+  build(tf) {
+    const { layers } = tf;
+    const block = (name: string, filters: number, strides = 1): tfjs.layers.Layer[] => [
+      layers.conv2d({
+        name,
+        filters,
+        kernelSize: 3,
+        strides,
+        padding: "same",
+        useBias: false,
+        kernelInitializer: "heNormal",
+      }),
+      layers.batchNormalization({ name: `${name}_norm`, momentum: 0.9 }),
+      layers.reLU({ name: `${name}_relu` }),
+    ];
+    const image = tf.input({ shape: [28, 28, 1], name: "image" });
+    const chain = [
+      ...block("conv1", 32),
+      ...block("conv2", 32),
+      layers.maxPooling2d({ name: "pool1", poolSize: 2 }),
+      ...block("conv3", 64),
+      ...block("conv4", 64),
+      layers.maxPooling2d({ name: "pool2", poolSize: 2 }),
+      ...block("conv5", 96),
+      ...block("conv6", 96),
+      layers.permute({ name: "columns", dims: [2, 1, 3] }),
+      layers.reshape({ name: "steps", targetShape: [7, 7 * 96] }),
+      layers.dropout({ name: "drop1", rate: 0.3 }),
+      layers.bidirectional({
+        name: "both",
+        layer: layers.lstm({ ...recurrent, units: 64 }),
+        mergeMode: "concat",
+      }),
+      layers.dropout({ name: "drop2", rate: 0.3 }),
+      layers.dense({ name: "dense", units: DIGITS.length }),
+      layers.softmax({ name: "softmax" }),
+    ];
+    return tf.model({ inputs: image, outputs: applyAll(tf, chain, image), name: "crnn-best" });
+  },
+};
+
+export const networks: readonly Network[] = [crnn, crnnBest];
+
+/** @throws {TrainError} when there is no network of that name */
+export function networkNamed(name: string): Network {
+  const found = networks.find((network) => network.name === name);
+  if (found !== undefined) return found;
+  throw new TrainError(`there is no network ${name}; there are ${networks.map((network) => network.name).join(", ")}`);
+}
+
+function applyAll(tf: Tf, chain: readonly tfjs.layers.Layer[], input: tfjs.SymbolicTensor): tfjs.SymbolicTensor {
+  return chain.reduce((tensor, layer) => {
+    const output = layer.apply(tensor);
+    if (Array.isArray(output) || output instanceof tf.Tensor) throw new TypeError("a layer gave no symbolic tensor");
+    return output;
+  }, input);
+}
+
+/**
+ * Draw every weight from a seed, as Keras does by default: kernels Glorot uniform, recurrent kernels orthogonal, biases 0
+ * (LSTM forget gates 1), scales and variances 1. The same on every platform and backend.
+ */
+export function initialise(tf: Tf, model: tfjs.LayersModel, seed: number): void {
+  for (const [index, weight] of model.weights.entries()) {
+    const shape = weight.shape.map((dim) => dim ?? 1);
+    const values = initialValues(weight.originalName.split("/").at(-1) ?? "", shape, new Random(seed, index));
+    const tensor = tf.tensor(values, shape);
+    weight.write(tensor);
+    tensor.dispose();
+  }
+}
+
+function initialValues(name: string, shape: readonly number[], random: Random): Float32Array {
+  const size = shape.reduce((product, dim) => product * dim, 1);
+  if (name.includes("recurrent_kernel")) return orthogonal(shape[0] ?? 1, shape[1] ?? 1, random);
+  if (/^(gamma|moving_variance)/.test(name)) return new Float32Array(size).fill(1);
+  if (/^bias/.test(name)) return initialBias(shape);
+  if (/^(beta|moving_mean)/.test(name)) return new Float32Array(size);
+  const receptive = shape.slice(0, -2).reduce((product, dim) => product * dim, 1);
+  const fans = receptive * ((shape.at(-2) ?? 1) + (shape.at(-1) ?? 1));
+  const limit = Math.sqrt(6 / fans);
+  return Float32Array.from({ length: size }, () => random.between(-limit, limit));
+}
+
+const LSTM_UNITS: ReadonlySet<number> = new Set([4 * 128, 4 * 64]);
+
+/** Zeros, and ones for the forget gates of an LSTM: the second of its four groups (i f c o). */
+function initialBias(shape: readonly number[]): Float32Array {
+  const [size = 1] = shape;
+  const bias = new Float32Array(size);
+  if (LSTM_UNITS.has(size)) bias.fill(1, size / 4, size / 2);
+  return bias;
+}
+
+/** [rows, columns] with orthonormal rows (rows <= columns): Gram-Schmidt, twice for accuracy, on normal numbers. */
+function orthogonal(rows: number, columns: number, random: Random): Float32Array {
+  const matrix = Array.from({ length: rows }, () => Float64Array.from({ length: columns }, () => random.normal()));
+  for (const [index, row] of matrix.entries()) {
+    for (let pass = 0; pass < 2; pass++) {
+      for (const earlier of matrix.slice(0, index)) {
+        const overlap = row.reduce((sum, value, column) => sum + value * (earlier[column] ?? 0), 0);
+        earlier.forEach((value, column) => (row[column] = (row[column] ?? 0) - overlap * value));
+      }
+    }
+    const length = Math.sqrt(row.reduce((sum, value) => sum + value * value, 0));
+    row.forEach((value, column) => (row[column] = value / length));
+  }
+  return Float32Array.from(
+    { length: rows * columns },
+    (_, at) => matrix[Math.floor(at / columns)]?.[at % columns] ?? 0,
+  );
+}

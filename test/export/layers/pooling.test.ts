@@ -1,0 +1,83 @@
+import * as tf from "@tensorflow/tfjs";
+import { describe, expect, test } from "vitest";
+
+import { expectLayer } from "./single-layer.ts";
+
+const PADDINGS = ["valid", "same"] as const;
+const FORMATS = ["channelsLast", "channelsFirst"] as const;
+
+describe("1D", () => {
+  for (const padding of PADDINGS) {
+    for (const [name, layer] of [
+      ["MaxPooling1D", tf.layers.maxPooling1d],
+      ["AveragePooling1D", tf.layers.averagePooling1d],
+    ] as const) {
+      test(`${name}, ${padding}`, async () => {
+        await expectLayer(layer({ poolSize: 3, strides: 2, padding }), [11, 4]);
+        await expectLayer(layer({ padding }), [7, 4]);
+        await expectLayer(layer({ poolSize: 3, strides: 2, padding }), [null, 4], { free: [12] });
+      });
+    }
+  }
+});
+
+describe("2D", () => {
+  for (const padding of PADDINGS) {
+    for (const dataFormat of FORMATS) {
+      for (const [name, layer] of [
+        ["MaxPooling2D", tf.layers.maxPooling2d],
+        ["AveragePooling2D", tf.layers.averagePooling2d],
+      ] as const) {
+        test(`${name}, ${padding}, ${dataFormat}`, async () => {
+          await expectLayer(layer({ poolSize: [3, 2], strides: [2, 3], padding, dataFormat }), [7, 8, 9]);
+          await expectLayer(layer({ poolSize: [2, 4], padding, dataFormat }), [9, 10, 11]);
+          const shape = dataFormat === "channelsLast" ? [null, null, 3] : [3, null, null];
+          await expectLayer(layer({ poolSize: 3, strides: 2, padding, dataFormat }), shape, { free: [8, 9] });
+        });
+      }
+    }
+  }
+});
+
+describe("3D", () => {
+  for (const padding of PADDINGS) {
+    for (const dataFormat of FORMATS) {
+      for (const [name, layer] of [
+        ["MaxPooling3D", tf.layers.maxPooling3d],
+        ["AveragePooling3D", tf.layers.averagePooling3d],
+      ] as const) {
+        test(`${name}, ${padding}, ${dataFormat}`, async () => {
+          await expectLayer(layer({ poolSize: [3, 2, 2], strides: [2, 3, 1], padding, dataFormat }), [5, 6, 7, 4]);
+        });
+      }
+    }
+  }
+});
+
+describe("global", () => {
+  test("GlobalAveragePooling1D", async () => {
+    const { ops } = await expectLayer(tf.layers.globalAveragePooling1d({}), [7, 4]);
+    expect(ops).toEqual(["ReduceMean"]);
+    await expectLayer(tf.layers.globalAveragePooling1d({}), [null, 4]);
+  });
+
+  test("GlobalMaxPooling1D", async () => {
+    await expectLayer(tf.layers.globalMaxPooling1d(), [7, 4]);
+    await expectLayer(tf.layers.globalMaxPooling1d(), [1, 4]);
+  });
+
+  for (const dataFormat of FORMATS) {
+    test(`2D, ${dataFormat}`, async () => {
+      await expectLayer(tf.layers.globalAveragePooling2d({ dataFormat }), [5, 6, 4]);
+      await expectLayer(tf.layers.globalMaxPooling2d({ dataFormat }), [5, 6, 4]);
+    });
+  }
+
+  for (const opset of [13, 18]) {
+    test(`2D in opset ${opset}`, async () => {
+      const options = { exportOptions: { opset } };
+      await expectLayer(tf.layers.globalAveragePooling2d({}), [5, 6, 4], options);
+      await expectLayer(tf.layers.globalMaxPooling2d({}), [5, 6, 4], options);
+    });
+  }
+});
