@@ -36,8 +36,13 @@ function libraryRun(): LibraryRun {
     encoding: "utf8",
   });
   if (status !== 0) throw new Error(stderr);
-  const parsed: LibraryRun = JSON.parse(stdout);
+  const parsed: unknown = JSON.parse(stdout);
+  if (!isLibraryRun(parsed)) throw new Error(`not the figures of a run: ${stdout}`);
   return parsed;
+}
+
+function isLibraryRun(value: unknown): value is LibraryRun {
+  return typeof value === "object" && value !== null && "times" in value && "nodes" in value && "bytes" in value;
 }
 
 function wholeProcess(): number {

@@ -7,30 +7,46 @@ import { compileStep } from "../dist/train/compile/index.js";
 
 const BATCH = 128;
 const kind = process.argv[2];
-const loaded = await loadTensorFlow();
-const tf = "tf" in loaded ? loaded.tf : loaded;
+const tf = await loadTensorFlow();
 const { layers } = tf;
 
-/** Only for this bench: TF.js's own initialiser takes seconds. */
+/**
+ * Only for this bench: TF.js's own initialiser takes seconds.
+ *
+ * @type {{ kernelInitializer: "glorotUniform", recurrentInitializer: "glorotUniform" }}
+ */
 const K = { kernelInitializer: "glorotUniform", recurrentInitializer: "glorotUniform" };
 
+/**
+ * @param {import("@tensorflow/tfjs").layers.Layer} layer
+ * @param {import("@tensorflow/tfjs").SymbolicTensor} value
+ */
+function apply(layer, value) {
+  const output = layer.apply(value);
+  if (Array.isArray(output) || output instanceof tf.Tensor) throw new TypeError("a layer gave no symbolic tensor");
+  return output;
+}
+
+/** @type {Record<string, () => import("@tensorflow/tfjs").LayersModel>} */
 const networks = {
   crnn() {
     const input = tf.input({ shape: [28, 28, 1] });
     let value = input;
-    for (const [filters, pool] of [
+    /** @type {[number, [number, number] | null][]} */
+    const blocks = [
       [32, [2, 2]],
       [64, [2, 2]],
       [128, [2, 1]],
       [256, null],
-    ]) {
-      value = layers.conv2d({ filters, kernelSize: 3, padding: "same", activation: "relu" }).apply(value);
-      if (pool) value = layers.maxPooling2d({ poolSize: pool, strides: pool }).apply(value);
+    ];
+    for (const [filters, pool] of blocks) {
+      value = apply(layers.conv2d({ filters, kernelSize: 3, padding: "same", activation: "relu" }), value);
+      if (pool !== null) value = apply(layers.maxPooling2d({ poolSize: pool, strides: pool }), value);
     }
-    value = layers.reshape({ targetShape: [-1, 256] }).apply(value);
-    value = layers.lstm({ units: 128, recurrentActivation: "sigmoid", returnSequences: true, ...K }).apply(value);
-    value = layers.lstm({ units: 128, recurrentActivation: "sigmoid", ...K }).apply(value);
-    value = layers.softmax().apply(layers.dense({ units: 10 }).apply(value));
+    value = apply(layers.reshape({ targetShape: [-1, 256] }), value);
+    value = apply(layers.lstm({ units: 128, recurrentActivation: "sigmoid", returnSequences: true, ...K }), value);
+    value = apply(layers.lstm({ units: 128, recurrentActivation: "sigmoid", ...K }), value);
+    value = apply(layers.softmax(), apply(layers.dense({ units: 10 }), value));
     return tf.model({ inputs: input, outputs: value });
   },
   classifier() {
@@ -51,28 +67,34 @@ const networks = {
   },
   bidirectional() {
     const model = tf.sequential();
-    const lstm = (options) => layers.lstm({ units: 64, recurrentActivation: "sigmoid", ...K, ...options });
-    model.add(
-      layers.bidirectional({ layer: lstm({ returnSequences: true }), inputShape: [28, 28], mergeMode: "concat" }),
-    );
-    model.add(layers.bidirectional({ layer: lstm({}), mergeMode: "concat" }));
+    /** @param {boolean} returnSequences */
+    const lstm = (returnSequences) => layers.lstm({ units: 64, recurrentActivation: "sigmoid", returnSequences, ...K });
+    model.add(layers.bidirectional({ layer: lstm(true), inputShape: [28, 28], mergeMode: "concat" }));
+    model.add(layers.bidirectional({ layer: lstm(false), mergeMode: "concat" }));
     model.add(layers.dense({ units: 10, activation: "softmax" }));
     return model;
   },
 };
 
+/** @typedef {import("@tensorflow/tfjs").Tensor} Tensor */
+
+/** @type {Map<string, (index: number) => Promise<void>>} */
 const steppers = new Map();
 
+/** @param {string} name */
 function stepperOf(name) {
-  if (steppers.has(name)) return steppers.get(name);
-  const model = networks[name]();
+  const known = steppers.get(name);
+  if (known !== undefined) return known;
+  const model = networks[name]?.();
+  if (model === undefined) throw new Error(`no network ${name}; there are ${Object.keys(networks).join(", ")}`);
   const settings = { loss: "categoricalCrossentropy", metrics: ["accuracy"], optimizer: tf.train.adam(1e-3) };
-  const shape = [BATCH, ...model.inputs[0].shape.slice(1)];
+  const shape = [BATCH, ...(model.inputs[0]?.shape.slice(1) ?? [])].map((dim) => dim ?? 1);
   const size = shape.reduce((a, b) => a * b);
   const batches = Array.from({ length: 8 }, () => ({
     images: Float32Array.from({ length: size }, Math.random),
     labels: Float32Array.from({ length: BATCH * 10 }, (_, index) => (index % 10 === 3 ? 1 : 0)),
   }));
+  /** @type {(xs: Tensor, ys: Tensor) => unknown} */
   let train;
   if (kind === "plain") {
     model.compile(settings);
@@ -81,9 +103,11 @@ function stepperOf(name) {
     const step = compileStep(tf, { model, ...settings, onNote: (note) => process.stderr.write(`${note}\n`) });
     train = (xs, ys) => step.step(xs, ys);
   }
+  /** @param {number} index */
   const stepper = async (index) => {
-    const { images, labels } = batches[index % batches.length];
-    const [xs, ys] = [tf.tensor(images, shape), tf.tensor(labels, [BATCH, 10])];
+    const batch = batches[index % batches.length];
+    if (batch === undefined) return;
+    const [xs, ys] = [tf.tensor(batch.images, shape), tf.tensor(batch.labels, [BATCH, 10])];
     await train(xs, ys);
     tf.dispose([xs, ys]);
     await new Promise((resolve) => setImmediate(resolve));
@@ -93,7 +117,7 @@ function stepperOf(name) {
 }
 
 for await (const line of createInterface({ input: process.stdin })) {
-  const [name, steps] = line.split(" ");
+  const [name = "", steps] = line.split(" ");
   const stepper = stepperOf(name);
   const times = [];
   for (let index = 0; index < Number(steps); index++) {
@@ -101,5 +125,5 @@ for await (const line of createInterface({ input: process.stdin })) {
     await stepper(index);
     times.push(performance.now() - started);
   }
-  process.stdout.write(`${JSON.stringify({ times: times.slice(1) })}\n`);
+  process.stdout.write(`${JSON.stringify(times.slice(1))}\n`);
 }

@@ -36,11 +36,13 @@ function setUpKeras() {
   const ready = path.join(folder, "ready");
   if (existsSync(ready)) return python;
   process.stderr.write(`setting Keras up in ${folder} ...\n`);
-  for (const [command, ...args] of [
-    ["python3", "-m", "venv", folder],
-    [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", ...PACKAGES],
-    ["touch", ready],
-  ]) {
+  /** @type {[string, string[]][]} */
+  const commands = [
+    ["python3", ["-m", "venv", folder]],
+    [python, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", ...PACKAGES]],
+    ["touch", [ready]],
+  ];
+  for (const [command, args] of commands) {
     const { status, error } = spawnSync(command, args, { stdio: ["ignore", 2, 2] });
     if (status !== 0) throw new Error(`${command} ${args.join(" ")} failed ${error?.message ?? ""}`);
   }
@@ -66,9 +68,12 @@ function contestant(name, command, args) {
     /** @param {string} network @param {number} steps @returns {Promise<number[]>} */
     async run(network, steps) {
       child.stdin.write(`${network} ${steps}\n`);
-      const { value, done } = await lines.next();
-      if (done) throw new Error(`${name} ended early`);
-      return JSON.parse(value).times;
+      const next = await lines.next();
+      if (next.done === true) throw new Error(`${name} ended early`);
+      /** @type {unknown} */
+      const answer = JSON.parse(next.value);
+      if (!Array.isArray(answer)) throw new Error(`${name} gave no times`);
+      return answer.map(Number);
     },
     stop: () => child.stdin.end(),
   };
@@ -88,13 +93,16 @@ if (!values["skip-plain"]) contestants.unshift(contestant("plain TF.js", process
 if (values.keras)
   contestants.push(contestant("Keras 3.15", setUpKeras(), [path.join(import.meta.dirname, "train_keras.py")]));
 
+/** @type {string[][]} */
 const rows = [];
 for (const network of values.networks.split(",")) {
   /** @type {Map<string, number[]>} */
   const times = new Map(contestants.map(({ name }) => [name, []]));
-  for (const { run } of contestants) await run(network, 6);
+  for (const contender of contestants) await contender.run(network, 6);
   for (let round = 0; round < Number(values.rounds); round++) {
-    for (const { name, run } of contestants) times.get(name)?.push(...(await run(network, Number(values.steps))));
+    for (const contender of contestants) {
+      times.get(contender.name)?.push(...(await contender.run(network, Number(values.steps))));
+    }
   }
   const ours = times.get("compiled") ?? [];
   for (const { name } of contestants) {
@@ -104,9 +112,10 @@ for (const network of values.networks.split(",")) {
     rows.push([network, name, ...cells, ...(name === "compiled" ? ["", ""] : ratios)]);
   }
 }
-for (const { stop } of contestants) stop();
+for (const contender of contestants) contender.stop();
 
 const head = ["network, batch 128", "", "min ms", "median ms", "compiled / it, min", "compiled / it, median"];
+/** @param {string[]} cells */
 const line = (cells) => `| ${cells.join(" | ")} |`;
 process.stdout.write(
   `${[line(head), line(["---", "---", "---:", "---:", "---:", "---:"]), ...rows.map(line)].join("\n")}\n\n`,

@@ -2,15 +2,17 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 
-import { ensureDependencies, root } from "./bootstrap.mjs";
+import { ensureBuild, ensureDependencies, root } from "./bootstrap.mjs";
 
 ensureDependencies();
+ensureBuild();
 
 const bin = join(root, "node_modules", ".bin");
 /** @type {(readonly [string, readonly string[]])[]} */
 const checks = [
   [join(bin, "tsc"), []],
   [join(bin, "tsc"), ["-p", "scripts"]],
+  [join(bin, "tsc"), ["-p", "bench"]],
   [join(bin, "oxlint"), ["--type-aware", "--deny-warnings"]],
   [join(bin, "oxfmt"), ["--check"]],
   [process.execPath, [join(root, "scripts", "test.mjs")]],

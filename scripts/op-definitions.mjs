@@ -50,6 +50,7 @@ sys.stdout.flush()
 os._exit(0)
 `;
 
+/** @param {string} folder */
 function dumpOpList(folder) {
   const { status, stdout, stderr, error } = spawnSync("python3", ["-c", DUMP, folder], { maxBuffer: 64 * 1024 * 1024 });
   if (error !== undefined || status !== 0) throw new Error(`python3 failed: ${error?.message ?? stderr.toString()}`);
@@ -59,17 +60,29 @@ function dumpOpList(folder) {
 /** All capitalised words in tfjs-node's sources: its op names are among them. */
 function wordsOfKernels() {
   const folder = path.join(path.dirname(createRequire(import.meta.url).resolve("@tensorflow/tfjs-node")));
-  const files = readdirSync(folder, { recursive: true }).filter(
+  const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter(
     (name) => name.endsWith(".js") && !name.includes("_test"),
   );
   return new Set(files.flatMap((name) => readFileSync(path.join(folder, name), "utf8").match(/\b[A-Z]\w+/g) ?? []));
 }
 
-/** `T,N*T,list:Tin` for the inputs, `name:type` for the attributes, `?` after one with a default; `!` if stateful. */
+/**
+ * @typedef {object} Op
+ * @property {string} name
+ * @property {{ typeAttr: string, numberAttr: string, typeListAttr: string }[]} inputArg
+ * @property {{ name: string, type: string, defaultValue: Uint8Array }[]} attr
+ * @property {boolean} isStateful
+ */
+
+/**
+ * `T,N*T,list:Tin` for the inputs, `name:type` for the attributes, `?` after one with a default; `!` if stateful.
+ *
+ * @param {Op} op
+ */
 function encode(op) {
   const inputs = op.inputArg.map(({ typeAttr, numberAttr, typeListAttr }) => {
     if (typeListAttr !== "") return `list:${typeListAttr}`;
-    return numberAttr === "" ? typeAttr || "-" : `${numberAttr}*${typeAttr || "-"}`;
+    return numberAttr === "" ? typeOr(typeAttr) : `${numberAttr}*${typeOr(typeAttr)}`;
   });
   const attributes = op.attr.map(
     ({ name, type, defaultValue }) => `${name}:${type}${defaultValue.length > 0 ? "?" : ""}`,
@@ -77,13 +90,30 @@ function encode(op) {
   return `${inputs.join(",")};${attributes.join(",")}${op.isStateful ? ";!" : ""}`;
 }
 
+/**
+ * @param {unknown} value
+ * @returns {value is Op[]}
+ */
+function isOps(value) {
+  return Array.isArray(value) && value.length > 0;
+}
+
+/** @param {string} type */
+function typeOr(type) {
+  return type === "" ? "-" : type;
+}
+
 const folder = process.argv[2];
 if (folder === undefined) throw new Error("usage: node scripts/op-definitions.mjs FOLDER_WITH_LIBTENSORFLOW");
 const { bytes, version } = dumpOpList(folder);
 const type = protobuf.parse(SCHEMA).root.lookupType("OpList");
-const all = type.toObject(type.decode(bytes), { defaults: true, arrays: true }).op;
+const decoded = type.toObject(type.decode(bytes), { defaults: true, arrays: true });
+/** @type {unknown} */
+const found = decoded["op"];
+if (!isOps(found)) throw new Error("the library names no operations");
+const all = found;
 const wanted = new Set([...wordsOfKernels(), ...ADDED.split(/\s+/)]);
-const kept = all.filter(({ name }) => wanted.has(name)).sort((a, b) => (a.name < b.name ? -1 : 1));
+const kept = all.filter(({ name }) => wanted.has(name)).toSorted((a, b) => (a.name < b.name ? -1 : 1));
 const lines = kept.map((op) => `  ${op.name}: ${JSON.stringify(encode(op))},`);
 writeFileSync(
   path.join(import.meta.dirname, "../src/train/compile/op-definitions.ts"),

@@ -10,6 +10,11 @@ export interface CommandEntry {
 /** Every command, in the order `--help` lists them. */
 export const commands: readonly CommandEntry[] = [
   {
+    name: "train",
+    summary: "train a small recogniser in tfjs-node",
+    load: () => import("./train.ts"),
+  },
+  {
     name: "export",
     summary: "turn a TF.js model into an ONNX file and check it against TF.js",
     load: () => import("./export.ts"),

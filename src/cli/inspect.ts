@@ -67,7 +67,7 @@ function summarise(file: string, bytes: Uint8Array): OnnxSummary {
     producer: `${model.producerName ?? ""} ${model.producerVersion ?? ""}`.trim(),
     irVersion: model.irVersion ?? 0,
     opsets: Object.fromEntries(
-      (model.opsetImport ?? []).map(({ domain, version }) => [domain || "ai.onnx", version ?? 0]),
+      (model.opsetImport ?? []).map(({ domain, version }) => [nonEmpty(domain) ?? "ai.onnx", version ?? 0]),
     ),
     bytes: bytes.length,
     parameters: countParameters(model.graph ?? {}),
@@ -113,10 +113,17 @@ function countParameters(graph: Graph): number {
     .reduce((sum, { dims }) => sum + (dims ?? []).reduce((size, dim) => size * dim, 1), 0);
 }
 
+/** In protobuf an empty string means that there is none. */
+function nonEmpty(text: string | null | undefined): string | undefined {
+  return text === null || text === "" ? undefined : text;
+}
+
 function describe({ name, type }: onnx.ValueInfoProto.$Properties): ExportedValue {
   const code = type?.tensorType?.elemType ?? 0;
   const dtype = DTYPES.find((each) => ELEMENT_TYPE[each] === code) ?? "float32";
-  const dims = (type?.tensorType?.shape?.dim ?? []).map(({ dimParam, dimValue }) => dimParam || (dimValue ?? "?"));
+  const dims = (type?.tensorType?.shape?.dim ?? []).map(
+    ({ dimParam, dimValue }) => nonEmpty(dimParam) ?? dimValue ?? "?",
+  );
   return { name: name ?? "", dtype, dims };
 }
 

@@ -21,7 +21,6 @@ export async function main(args: readonly string[]): Promise<number> {
   const asked = commands.find(({ name }) => name === args.find((arg) => !arg.startsWith("-")));
   for (const entry of commands) {
     if (entry === asked || asked === undefined) {
-      // oxlint-disable-next-line no-await-in-loop -- help lists the commands in this order
       program.addCommand((await entry.load()).create(entry.summary));
     }
   }

@@ -47,3 +47,14 @@ export function parseChoices<const Choice extends string>(
       return match;
     });
 }
+
+/** A finite number above 0. */
+export function parsePositive(option: string): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() === "" || !Number.isFinite(value) || value <= 0) {
+      throw new UsageError(`${option} takes a number above 0; got "${text}"`);
+    }
+    return value;
+  };
+}

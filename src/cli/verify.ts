@@ -43,13 +43,14 @@ export function create(summary: string): Command {
     )
     .option("--rtol <x>", "relative tolerance", parseTolerance("--rtol"), DEFAULT_TOLERANCE.rtol)
     .option("--seed <n>", "seed of the random inputs", parseWhole("--seed", 0), 1)
-    .option(
-      "--output <layer>",
-      "the file gives this layer's output; may be repeated",
-      (layer: string, all: readonly string[] = []) => [...all, layer],
-    )
+    .option("--output <layer>", "the file gives this layer's output; may be repeated", collect)
     .option("--logits", "the file was exported with --logits")
     .action(run);
+}
+
+/** Every value of an option that may be given more than once. */
+function collect(value: string, previous: readonly string[] = []): string[] {
+  return [...previous, value];
 }
 
 async function run(model: string, file: string, options: VerifyCommandOptions): Promise<void> {

@@ -6,7 +6,7 @@ import { VERSION } from "../version.ts";
 import { convert, type Converted, type ConvertedCall, type NamedValue } from "./convert.ts";
 import type { RecurrentForm } from "./converter.ts";
 
-import type { OnnxGraph, OnnxModel, OnnxNode } from "./onnx/graph.ts";
+import type { Attribute, OnnxGraph, OnnxModel, OnnxNode } from "./onnx/graph.ts";
 import { dropUnused, runPasses } from "./onnx/passes.ts";
 import { serialize } from "./onnx/serialize.ts";
 import { dimsOf } from "./onnx/value.ts";
@@ -158,7 +158,7 @@ function withoutSoftmax(nodes: readonly OnnxNode[], { name, value }: NamedValue)
 
 function renameNode(node: OnnxNode, rename: (tensor: string) => string): OnnxNode {
   const attributes = Object.fromEntries(
-    Object.entries(node.attributes).map(([key, attribute]) => {
+    Object.entries(node.attributes).map(([key, attribute]): [string, Attribute] => {
       if (attribute.type !== "graph") return [key, attribute];
       const body = attribute.value;
       const nodes = body.nodes.map((inner) => renameNode(inner, rename));

@@ -51,7 +51,6 @@ export async function openTfjsBackend(
 async function openFastest(options: SessionOptions, loadNative: LoadNative | undefined): Promise<TfjsBackend> {
   for (const open of [() => openNative(options, loadNative), () => openWasm(options)]) {
     try {
-      // oxlint-disable-next-line no-await-in-loop -- the next is tried only when this one fails
       return await open();
     } catch (error) {
       if (!(error instanceof ToolError)) throw error;

@@ -56,7 +56,6 @@ function wrapModel(backend: TfjsBackend, model: LoadedModel): Session {
       const answer: Record<string, Tensor> = {};
       for (const [index, { name }] of model.outputs.entries()) {
         const output = outputs[index];
-        // oxlint-disable-next-line no-await-in-loop -- each is at hand after the first
         if (output !== undefined) answer[name] = await fromTfjs(output, name);
       }
       return answer;

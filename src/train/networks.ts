@@ -142,7 +142,7 @@ function initialValues(name: string, shape: readonly number[], random: Random): 
   const size = shape.reduce((product, dim) => product * dim, 1);
   if (name.includes("recurrent_kernel")) return orthogonal(shape[0] ?? 1, shape[1] ?? 1, random);
   if (/^(gamma|moving_variance)/.test(name)) return new Float32Array(size).fill(1);
-  if (/^bias/.test(name)) return initialBias(shape);
+  if (name.startsWith("bias")) return initialBias(shape);
   if (/^(beta|moving_mean)/.test(name)) return new Float32Array(size);
   const receptive = shape.slice(0, -2).reduce((product, dim) => product * dim, 1);
   const fans = receptive * ((shape.at(-2) ?? 1) + (shape.at(-1) ?? 1));

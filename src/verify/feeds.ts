@@ -42,9 +42,17 @@ function randomTensor({ dtype, domain }: FeedSpec, dims: readonly number[], rand
       const next = domain.kind === "integers" ? integer : (): number => random.normal();
       return { dtype, dims, data: Float32Array.from({ length: size }, next) };
     }
-    default:
-      throw new TypeError(`no random values for inputs of type ${dtype}`);
+    case "float16":
+    case "float64":
+    case "int8":
+    case "int16":
+    case "uint16":
+    case "uint32":
+    case "uint64":
+    case "string":
+      break;
   }
+  throw new TypeError(`no random values for inputs of type ${dtype}`);
 }
 
 /** Names of the free dimensions of some inputs, each once, batch first. */

@@ -58,7 +58,9 @@ async function runWith(
   const own = model.graph?.output ?? [];
   const names = new Set(own.map(({ name }) => name));
   const added = tensors.filter((tensor) => !names.has(tensor)).map((name) => ({ name }));
-  const bytes = onnx.ModelProto.encode({ ...model, graph: { ...model.graph, output: [...own, ...added] } }).finish();
+  const changed = onnx.ModelProto.decode(onnx.ModelProto.encode(model).finish());
+  if (changed.graph) changed.graph.output = [...own, ...added];
+  const bytes = onnx.ModelProto.encode(changed).finish();
   const session = await open(bytes);
   try {
     return await session.run(feeds);

@@ -46,7 +46,6 @@ describe.each(runtimes)("session on $name", (runtime) => {
     expect(session.outputs).toEqual([{ name: "y", dtype: "float32", dims: ["batch", 3] }]);
     for (const batch of [1, 2, 7]) {
       const data = Float32Array.from({ length: batch * 4 }, (_, index) => index);
-      // oxlint-disable-next-line no-await-in-loop -- one size after the other
       const { y } = await session.run({ x: { dtype: "float32", dims: [batch, 4], data } });
       expect(y?.dims).toEqual([batch, 3]);
       // Row b of x is 4b + (0, 1, 2, 3); column 2 of W is (-0.5, 0.25, 1, 1.75).
@@ -168,7 +167,6 @@ describe.each(runtimes)("session on $name", (runtime) => {
       whole.subarray(0, whole.length - 20),
       Buffer.from("<html>no model</html>"),
     ]) {
-      // oxlint-disable-next-line no-await-in-loop -- one after the other
       await expect(runtime.load(bytes)).rejects.toThrow(/^not an ONNX file/u);
     }
     expect((await open(whole)).outputs).toHaveLength(1);
@@ -203,11 +201,8 @@ describe.each(runtimes)("session on $name", (runtime) => {
     const bytes = smallDense();
     const cycle = async (times: number): Promise<void> => {
       for (let turn = 0; turn < times; turn++) {
-        // oxlint-disable-next-line no-await-in-loop -- a loop of loads is what is measured
         const session = await runtime.load(bytes);
-        // oxlint-disable-next-line no-await-in-loop -- as above
         await session.run({ x: good });
-        // oxlint-disable-next-line no-await-in-loop -- as above
         await session.dispose();
       }
     };

@@ -158,6 +158,6 @@ test.each<[string, TfjsModel | Uint8Array, string]>([
 });
 
 test("a TF.js model is no model for ONNX Runtime", async () => {
-  const node = await getRuntime("node");
-  await expect(node.load({ manifest: {}, weights: null })).rejects.toThrow("runs ONNX files; got a TF.js model");
+  const onnxRuntime = await getRuntime("node");
+  await expect(onnxRuntime.load({ manifest: {}, weights: null })).rejects.toThrow("runs ONNX files; got a TF.js model");
 });

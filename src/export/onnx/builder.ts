@@ -497,7 +497,7 @@ export function permuteData<T extends Tensor>(tensor: T, sizes: readonly number[
     });
     return { ...tensor, data };
   }
-  const data = Array.isArray(source) ? [...source] : source.slice();
+  const data = source.slice();
   eachRow(outSizes, outStrides, (from, to, length, stride) => {
     for (let index = 0; index < length; index++) Reflect.set(data, to + index, source[from + index * stride]);
   });

@@ -1,7 +1,7 @@
 import type * as tfjs from "@tensorflow/tfjs";
 
 /** TF.js as its user loaded it: tfjs-node, or tfjs with any other backend (which then runs eagerly). */
-export type TensorFlow = typeof tfjs;
+export type TensorFlow = Omit<typeof tfjs, "default">;
 export type Tensor = tfjs.Tensor;
 export type Variable = tfjs.Variable;
 

@@ -77,9 +77,9 @@ function compileLibrary(folder: string, name: string, index: number): Buffer {
 }
 
 function makeTfjsNode(folder: string): string {
-  const package_ = join(folder, "tfjs-node");
-  mkdirSync(join(package_, "binding"), { recursive: true });
-  writeFileSync(join(package_, "package.json"), '{ "version": "4.22.0" }');
+  const copied = join(folder, "tfjs-node");
+  mkdirSync(join(copied, "binding"), { recursive: true });
+  writeFileSync(join(copied, "package.json"), '{ "version": "4.22.0" }');
   const source = [
     '#include "tensorflow/c/c_api.h"',
     "#include <node_api.h>",
@@ -90,8 +90,8 @@ function makeTfjsNode(folder: string): string {
     "  return answer;",
     "}",
   ];
-  writeFileSync(join(package_, "binding", "tfjs_binding.cc"), `${source.join("\n")}\n`);
-  return package_;
+  writeFileSync(join(copied, "binding", "tfjs_binding.cc"), `${source.join("\n")}\n`);
+  return copied;
 }
 
 interface ZipMember {
