@@ -25,6 +25,11 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./verify.ts"),
   },
   {
+    name: "infer",
+    summary: "read pictures, score a test set, or run raw tensors",
+    load: () => import("./infer.ts"),
+  },
+  {
     name: "inspect",
     summary: "show what is in an ONNX file or a TF.js model",
     load: () => import("./inspect.ts"),

@@ -4,12 +4,12 @@ import { dirname, join } from "node:path";
 import type { Command } from "commander";
 
 import type { ImageSet } from "../data/dataset.ts";
+import { imageTensor } from "../data/image-tensor.ts";
 import { ModelFormatError } from "../errors.ts";
 import type { RawModel } from "../export/source/model.ts";
 import { getRuntime } from "../infer/runtimes.ts";
 import type { Session } from "../infer/runtime.ts";
 import { agreement, type Agreement, type LabelledBatches } from "../verify/agreement.ts";
-import { float32 } from "../tensor.ts";
 
 import { baseCommand, type CommonOptions } from "./base-command.ts";
 import { parseWhole } from "./option-parsers.ts";
@@ -102,20 +102,8 @@ async function readOnnx(file: string): Promise<Uint8Array> {
   }
 }
 
-/** Pixels as the network was trained on them: 0 to 1, ink light. */
 function batches(set: ImageSet): LabelledBatches {
-  const size = set.height * set.width;
-  return {
-    images: set.images,
-    labels: set.labels,
-    batch(start, count) {
-      const data = new Float32Array(count * size);
-      for (let row = 0; row < count; row++) {
-        set.pixels(start + row).forEach((value, index) => (data[row * size + index] = value / 255));
-      }
-      return float32(data, [count, set.height, set.width, 1]);
-    },
-  };
+  return { images: set.images, labels: set.labels, batch: (start, count) => imageTensor(set, start, count) };
 }
 
 function printRows(rows: readonly Agreement[], images: number, agreed: boolean): void {

@@ -1,0 +1,130 @@
+import { InferenceError, ModelFormatError } from "../errors.ts";
+import { RECOGNIZER_KEY, type ClassOutput, type Recognizer } from "../metadata.ts";
+import { float32, type Tensor } from "../tensor.ts";
+
+import type { Session } from "./runtime.ts";
+
+export interface Candidate {
+  readonly label: string;
+  /** 0 to 1. */
+  readonly probability: number;
+}
+
+/** What a recogniser reads in one picture. */
+export interface Reading {
+  readonly text: string;
+  readonly confidence: number;
+  /** The likeliest labels, best first. */
+  readonly top: readonly Candidate[];
+}
+
+const TOP = 3;
+
+/**
+ * What an ONNX file says of its own use, from its `metadata_props`.
+ *
+ * @throws {ModelFormatError} when it says nothing, or nothing this version understands
+ */
+export function readRecognizer(metadata: ReadonlyMap<string, string>): Recognizer {
+  const text = metadata.get(RECOGNIZER_KEY);
+  if (text === undefined) {
+    throw new ModelFormatError("the model does not say how to prepare a picture for it", {
+      hint: "give raw tensors: infer --tensor NAME=file.npy --out DIR",
+    });
+  }
+  const parsed = parsedOrNull(text);
+  if (isRecognizer(parsed)) return parsed;
+  throw new ModelFormatError(`the model's metadata ${RECOGNIZER_KEY} is not of version 1: ${text.slice(0, 80)}`, {
+    hint: "give raw tensors: infer --tensor NAME=file.npy --out DIR",
+  });
+}
+
+function parsedOrNull(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+/** Checks what is relied on. */
+export function isRecognizer(value: unknown): value is Recognizer {
+  if (typeof value !== "object" || value === null || !("version" in value) || value.version !== 1) return false;
+  if (!("input" in value) || !("output" in value)) return false;
+  const { input, output } = value;
+  if (typeof input !== "object" || input === null || typeof output !== "object" || output === null) return false;
+  if (!("fit" in input) || !("range" in input) || !Array.isArray(input.range)) return false;
+  return "labels" in output ? Array.isArray(output.labels) : "characters" in output;
+}
+
+/**
+ * Read pictures that have been prepared: N arrays of [H, W, C] each.
+ *
+ * @throws {InferenceError} when the model is no classifier of as many classes as it has labels
+ */
+export async function readImages(
+  session: Session,
+  recognizer: Recognizer,
+  images: readonly Float32Array[],
+): Promise<Reading[]> {
+  const { input, output } = recognizer;
+  if (output.kind !== "classes") {
+    throw new InferenceError("models that read whole lines are not supported yet");
+  }
+  const size = images[0]?.length ?? 0;
+  const data = new Float32Array(images.length * size);
+  images.forEach((image, row) => data.set(image, row * size));
+  const width = input.width ?? size / (input.height * input.channels);
+  const scores = await classScores(session, float32(data, [images.length, input.height, width, input.channels]));
+  return images.map((_, row) => readingOf(scores, row, output));
+}
+
+/**
+ * Scores [N, classes] of a batch, by the model's first input and output.
+ *
+ * @throws {InferenceError} when the model has more inputs, or its output is of another form
+ */
+export async function classScores(session: Session, batch: Tensor): Promise<Extract<Tensor, { dtype: "float32" }>> {
+  const [input] = session.inputs;
+  const [output] = session.outputs;
+  if (input === undefined || output === undefined || session.inputs.length > 1) {
+    throw new InferenceError(`a recogniser has one input; this model has ${session.inputs.length}`, {
+      hint: "give raw tensors: infer --tensor NAME=file.npy … --out DIR",
+    });
+  }
+  const { [output.name]: scores } = await session.run({ [input.name]: batch });
+  if (scores?.dtype === "float32" && scores.dims.length === 2) return scores;
+  throw new InferenceError(`a recogniser gives float32 [batch, classes]; got [${scores?.dims.join(", ") ?? ""}]`);
+}
+
+function readingOf(
+  { data, dims }: { data: Float32Array; dims: readonly number[] },
+  row: number,
+  output: ClassOutput,
+): Reading {
+  const [, classes = 0] = dims;
+  if (classes !== output.labels.length) {
+    throw new InferenceError(`the model has ${classes} classes, but names ${output.labels.length}`);
+  }
+  const scores = data.subarray(row * classes, (row + 1) * classes);
+  const probabilities = output.activation === "logits" ? softmax(scores) : scores;
+  const top = output.labels
+    .map((label, index) => ({ label, probability: probabilities[index] ?? 0 }))
+    .toSorted((a, b) => b.probability - a.probability)
+    .slice(0, TOP);
+  return { text: top[0]?.label ?? "", confidence: top[0]?.probability ?? 0, top };
+}
+
+function softmax(logits: Float32Array): Float32Array {
+  const highest = logits.reduce((most, value) => Math.max(most, value), -Infinity);
+  const powers = logits.map((value) => Math.exp(value - highest));
+  const sum = powers.reduce((total, value) => total + value, 0);
+  return powers.map((value) => value / sum);
+}
+
+/** Index of the largest score of a row. */
+export function bestClass({ data, dims }: { data: Float32Array; dims: readonly number[] }, row: number): number {
+  const [, classes = 0] = dims;
+  const scores = data.subarray(row * classes, (row + 1) * classes);
+  return scores.reduce((best, value, index) => (value > (scores[best] ?? 0) ? index : best), 0);
+}
