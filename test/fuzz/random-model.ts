@@ -93,7 +93,7 @@ export function buildSample({ input, sizes, steps, outputs, seed }: Recipe): Sam
     const current = made.at(-1) ?? start;
     const fitting = makersFor(current);
     const [name, make] = fitting[each.choice % fitting.length] ?? ["", (): null => null];
-    const next = make(current, each, { made });
+    const next = ifAccepted(() => make(current, each, { made }));
     if (next === null || next.shape.slice(1).some((dim) => dim !== null && dim < 1)) continue;
     names.push(name);
     made.push(next);
@@ -107,6 +107,16 @@ export function buildSample({ input, sizes, steps, outputs, seed }: Recipe): Sam
       ? tf.randomUniform(dims, 0, TOKENS, "int32", seed)
       : tf.randomNormal(dims, 0, 1, "float32", seed);
   return { model, inputs: [fed], description: `${input} [${shape.join()}]: ${names.join(", ")}` };
+}
+
+/** Null for a layer that TF.js itself refuses there. */
+function ifAccepted(make: () => Tensor | null): Tensor | null {
+  try {
+    return make();
+  } catch (error) {
+    if (error instanceof Error) return null;
+    throw error;
+  }
 }
 
 function apply(layer: tf.layers.Layer, x: Tensor | Tensor[]): Tensor {

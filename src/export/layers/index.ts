@@ -1,28 +1,48 @@
 import type { LayerConverter } from "../converter.ts";
 
 import { batchNormalization } from "./batch-normalization.ts";
+import { bidirectional } from "./bidirectional.ts";
+import { borders } from "./borders.ts";
 import { transposedConvolutions } from "./convolution-transpose.ts";
 import { convolutions } from "./convolution.ts";
 import { dense } from "./dense.ts";
 import { depthwiseConvolutions } from "./depthwise.ts";
+import { embedding } from "./embedding.ts";
+import { gru } from "./gru.ts";
 import { layerNormalization } from "./layer-normalization.ts";
+import { lstm } from "./lstm.ts";
+import { masking } from "./masking.ts";
+import { merges } from "./merge.ts";
 import { poolings } from "./pooling.ts";
 import { rearrangements } from "./rearrangements.ts";
 import { rectifiers } from "./rectifiers.ts";
-import { seedLayers } from "./seed.ts";
+import { rescaling } from "./rescaling.ts";
+import { rnn } from "./rnn.ts";
+import { simpleRnn } from "./simple-rnn.ts";
 import { softmax } from "./softmax.ts";
+import { timeDistributed } from "./time-distributed.ts";
 
 /** Every built-in converter, in the order the support table lists them. */
 export const builtIn: readonly LayerConverter[] = [
   dense,
+  embedding,
   ...convolutions,
   ...transposedConvolutions,
   ...depthwiseConvolutions,
   ...poolings,
+  ...borders,
   ...rearrangements,
   ...rectifiers,
   softmax,
   batchNormalization,
   layerNormalization,
-  ...seedLayers,
+  ...merges,
+  simpleRnn,
+  gru,
+  lstm,
+  rnn,
+  bidirectional,
+  timeDistributed,
+  masking,
+  rescaling,
 ];

@@ -43,7 +43,9 @@ export function fitWindow(window: Window, sizes: readonly Dim[]): WindowFit {
   const { kernel, strides, dilations } = window;
   const sides = sizes.map((size, axis) => {
     const extent = ((kernel[axis] ?? 1) - 1) * (dilations[axis] ?? 1) + 1;
-    return fitAxis(window.padding, size, extent, strides[axis] ?? 1);
+    const stride = strides[axis] ?? 1;
+    if (kernel.length === 3 && window.padding === "same") refuseGap(size, extent, stride);
+    return fitAxis(window.padding, size, extent, stride);
   });
   const pads = sides.flatMap(({ pad }) => (pad === null ? [] : [pad]));
   const places = [...pads.map(([low]) => low), ...pads.map(([, high]) => high)];
@@ -57,6 +59,15 @@ export function fitWindow(window: Window, sizes: readonly Dim[]): WindowFit {
       ...(pads.length === sides.length && places.some((place) => place !== 0) ? { pads: ints(places) } : {}),
     },
   };
+}
+
+/** Where windows leave gaps, TF.js's own 3D kernels begin later than native TensorFlow's: no answer would be right. */
+function refuseGap(size: Dim, extent: number, stride: number): void {
+  if (extent >= stride) return;
+  if (typeof size === "number" && (Math.ceil(size / stride) - 1) * stride + extent >= size) return;
+  throw new ExportError(
+    `padding "same" with windows of ${extent} at strides of ${stride} over ${size} elements: TF.js's backends disagree on it`,
+  );
 }
 
 interface AxisFit {

@@ -6,12 +6,30 @@ export function product(dims: readonly Dim[]): Dim {
   let known = 1;
   const free: string[] = [];
   for (const dim of dims) {
-    if (typeof dim === "number") known *= dim;
-    else free.push(dim);
+    const [factor, rest] = split(dim);
+    known *= factor;
+    if (rest !== null) free.push(rest);
   }
   if (free.length === 0) return known;
   if (known === 0) return 0;
   return [...(known === 1 ? [] : [String(known)]), ...free.map(group)].join("*");
+}
+
+/** `3*batch` to 3 and `batch`. */
+function split(dim: Dim): readonly [factor: number, rest: string | null] {
+  if (typeof dim === "number") return [dim, null];
+  const [, factor, rest] = /^(\d+)\*(\w+)$/.exec(dim) ?? [];
+  return rest === undefined ? [1, dim] : [Number(factor), rest];
+}
+
+/** `a / b` when it is known to be whole, else null. */
+export function quotient(a: Dim, b: Dim): Dim | null {
+  if (a === b) return 1;
+  const [above, top] = split(a);
+  const [below, bottom] = split(b);
+  if (below === 0 || above % below !== 0) return null;
+  if (bottom === null) return product([above / below, ...(top === null ? [] : [top])]);
+  return top === bottom ? above / below : null;
 }
 
 /** `dim + amount`; a sum's constants are added up, so that what is padded and cropped again has its old name. */

@@ -1,6 +1,6 @@
 import type { DType } from "../../tensor.ts";
 
-import { product, type Dim } from "./dims.ts";
+import { product, quotient, type Dim } from "./dims.ts";
 
 /**
  * An indivisible factor of a tensor's shape. Two axes are made of the same factors when they hold the same objects, so a
@@ -133,13 +133,6 @@ export function regroup(value: Value, dims: readonly (Dim | null)[]): Value | nu
   }
   if (open === -1 && queue.length > 0) return null;
   return { ...result, axes: [...front, ...(open === -1 ? [] : [queue]), ...back] };
-}
-
-/** `a / b` when it is known to be whole. */
-function quotient(a: Dim, b: Dim): Dim | null {
-  if (a === b) return 1;
-  if (typeof a === "number" && typeof b === "number") return b !== 0 && a % b === 0 ? a / b : null;
-  return null;
 }
 
 /**

@@ -47,7 +47,7 @@ describe("3D", () => {
         ["AveragePooling3D", tf.layers.averagePooling3d],
       ] as const) {
         test(`${name}, ${padding}, ${dataFormat}`, async () => {
-          await expectLayer(layer({ poolSize: [3, 2, 2], strides: [2, 3, 1], padding, dataFormat }), [5, 6, 7, 4]);
+          await expectLayer(layer({ poolSize: [3, 2, 2], strides: [2, 2, 1], padding, dataFormat }), [5, 6, 7, 4]);
         });
       }
     }

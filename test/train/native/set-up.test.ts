@@ -293,6 +293,6 @@ function flipOrigin(library: string): void {
   const path = join(library, "manifest.json");
   writeFileSync(
     path,
-    readFileSync(path, "utf8").replace(/"origin": "."/, (text) => `${text.slice(0, -2)}_"`),
+    readFileSync(path, "utf8").replace(/"origin": "./, (text) => `${text.slice(0, -1)}_`),
   );
 }

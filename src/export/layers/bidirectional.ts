@@ -1,0 +1,121 @@
+import { ExportError } from "../../errors.ts";
+import { defineConverter, type BindContext, type EmitContext, type Flow, type LayerConverter } from "../converter.ts";
+import type { GraphBuilder } from "../onnx/builder.ts";
+import { int } from "../onnx/graph.ts";
+import { reduce } from "../onnx/reduce.ts";
+import { dimOf, dimsOf, newValue, type Value } from "../onnx/value.ts";
+import { readInputs, readRecurrent, type RecurrentConfig, type RecurrentInputs } from "../recurrent/layer.ts";
+import { emitNative, isNative } from "../recurrent/native.ts";
+import { runPass } from "../recurrent/run.ts";
+import { reverseTime } from "../recurrent/time.ts";
+import type { ConfigReader } from "../source/config.ts";
+
+type MergeMode = "concat" | "sum" | "mul" | "ave";
+
+interface BidirectionalConfig {
+  readonly forward: RecurrentConfig;
+  readonly backward: RecurrentConfig;
+  /** Null: both outputs. */
+  readonly merge: MergeMode | null;
+}
+
+/**
+ * A recurrent layer and its mirror image. One ONNX node for both directions where its semantics allow, with the outputs
+ * joined by their axes alone; else a pass for each. TF.js: wrappers.ts.
+ */
+export const bidirectional: LayerConverter = defineConverter({
+  className: "Bidirectional",
+  ops: ["LSTM", "GRU", "RNN", "Scan"],
+  parse: readBidirectional,
+  mask: (_, { forward }, inputs) => (forward.returnSequences ? (inputs[0]?.mask ?? null) : null),
+  emit: emitBidirectional,
+});
+
+function readBidirectional(config: ConfigReader, context: BindContext): BidirectionalConfig {
+  const layer = config.layer("layer");
+  const forward = readRecurrent(layer.className, layer.config, context);
+  const merge = config.isNull("merge_mode")
+    ? null
+    : config.oneOf("merge_mode", ["concat", "sum", "mul", "ave"], "concat");
+  const mirrored = { ...forward, goBackwards: !forward.goBackwards };
+  if (!config.has("backward_layer") || config.isNull("backward_layer")) return { forward, backward: mirrored, merge };
+  const other = config.layer("backward_layer");
+  return { forward, backward: readRecurrent(other.className, other.config, context), merge };
+}
+
+function emitBidirectional(
+  context: EmitContext,
+  config: BidirectionalConfig,
+  inputs: readonly Flow[],
+): readonly Value[] {
+  const given = readInputs(context, inputs);
+  const single = emitSingleNode(context, config, given);
+  if (single !== null) return [single];
+  const half = given.initial === null ? 0 : given.initial.length / 2;
+  const passes = [config.forward, config.backward].map((direction, index) => {
+    const scope = index === 0 ? "forward" : "backward";
+    return context.graph.within(scope, () =>
+      runPass(
+        context.graph,
+        {
+          cell: direction.cell,
+          weights: context.weights.within(scope),
+          reverse: direction.goBackwards,
+          initial: given.initial?.slice(index * half, (index + 1) * half) ?? null,
+          mask: given.mask,
+          form: direction.form,
+          everyStep: direction.returnSequences,
+        },
+        given.input,
+      ),
+    );
+  });
+  const { returnSequences, returnState, goBackwards } = config.forward;
+  const outputs = passes.map(({ sequence, states }) => {
+    const output = returnSequences ? sequence : states[0];
+    if (output === null || output === undefined) throw new RangeError("the pass gave no output");
+    return output;
+  });
+  const merged = config.merge === null ? outputs : [mergeOutputs(context.graph, outputs, config.merge)];
+  const ordered = returnSequences && goBackwards ? merged.map((each) => reverseTime(context.graph, each)) : merged;
+  return returnState ? [...ordered, ...passes.flatMap(({ states }) => states)] : ordered;
+}
+
+/** Both directions in one node, or null where that cannot be. */
+function emitSingleNode(
+  { graph, weights }: EmitContext,
+  { forward, backward, merge }: BidirectionalConfig,
+  { input, mask, initial }: RecurrentInputs,
+): Value | null {
+  const { cell, goBackwards, returnSequences, returnState, form } = forward;
+  if (mask !== null || initial !== null || goBackwards || !backward.goBackwards || returnState) return null;
+  if (merge === null || merge === "mul" || cell.kind === "stacked" || cell.kind === "ConvLSTM") return null;
+  if (JSON.stringify(cell) !== JSON.stringify(backward.cell) || !isNative(cell, form === "portable")) return null;
+  const sides = [weights.within("forward"), weights.within("backward")];
+  const run = { cell, direction: "bidirectional", weights: sides, initial: null, lengths: null } as const;
+  const { sequence, states } = emitNative(graph, run, input);
+  const output = returnSequences ? sequence : states[0];
+  if (output === undefined) throw new RangeError("the node gave no states");
+  const direction = output.axes.length - 2;
+  if (merge === "sum") return reduce(graph, "ReduceSum", output, [direction]);
+  if (merge === "ave") return reduce(graph, "ReduceMean", output, [direction]);
+  const [directions = [], units = []] = output.axes.slice(direction);
+  return { ...output, axes: [...output.axes.slice(0, direction), [...directions, ...units]] };
+}
+
+function mergeOutputs(graph: GraphBuilder, outputs: readonly Value[], merge: MergeMode): Value {
+  const [forward, backward] = outputs;
+  if (forward === undefined || backward === undefined) throw new ExportError("it needs both directions");
+  if (merge === "concat") {
+    const last = forward.axes.length - 1;
+    const [left, right] = [dimOf(forward, last), dimOf(backward, last)];
+    if (typeof left === "string" || typeof right === "string") throw new ExportError("its units must be known");
+    const name = graph.op("Concat", [graph.plain(forward), graph.plain(backward)], { axis: int(last) });
+    const joined = newValue(name, "float32", [...dimsOf(forward).slice(0, -1), left + right]);
+    graph.learnSymbols(joined);
+    return joined;
+  }
+  const merged = graph.binary(merge === "mul" ? "Mul" : "Add", forward, backward);
+  if (merge !== "ave") return merged;
+  return graph.withConstant("Mul", merged, "half", { dtype: "float32", dims: [1], data: Float32Array.of(0.5) });
+}

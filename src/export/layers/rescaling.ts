@@ -1,0 +1,14 @@
+import { defineConverter, only, type LayerConverter } from "../converter.ts";
+
+/** x · scale + offset. */
+export const rescaling: LayerConverter = defineConverter({
+  className: "Rescaling",
+  ops: ["Mul", "Add"],
+  parse: (config) => ({ scale: config.number("scale"), offset: config.number("offset", 0) }),
+  mask: "pass",
+  emit({ graph }, { scale, offset }, inputs) {
+    const constant = (value: number) => ({ dtype: "float32", dims: [1], data: Float32Array.of(value) }) as const;
+    const scaled = graph.withConstant("Mul", graph.cast(only(inputs), "float32"), "scale", constant(scale));
+    return offset === 0 ? scaled : graph.withConstant("Add", scaled, "offset", constant(offset));
+  },
+});
