@@ -14,12 +14,15 @@ function depthwise(
   { graph, weights }: EmitContext,
   input: Value,
   window: Window,
-  multiplier: number,
+  /** Null: TF.js does not save it, so that the kernel alone says. */
+  depthMultiplier: number | null,
   bias: string | null,
 ): Value {
   expectRank(input, 4);
   const channels = fixedSize(input, NHWC.channels);
-  const stored = transposed(weights.get("depthwise_kernel", [...window.kernel, channels, multiplier]), [2, 3, 0, 1]);
+  const saved = weights.get("depthwise_kernel", [...window.kernel, channels, depthMultiplier]);
+  const multiplier = saved.dims[3] ?? 1;
+  const stored = transposed(saved, [2, 3, 0, 1]);
   const kernel = graph.constant("depthwise_kernel", { ...stored, dims: [channels * multiplier, 1, ...window.kernel] });
   const fit = fitWindow(
     window,
@@ -44,7 +47,7 @@ const depthwiseConv2d: LayerConverter = defineConverter({
     const window = readWindow(config, 2, ["valid", "same"]);
     return {
       window: keras3 ? window : { ...window, dilations: ones(2) },
-      multiplier: config.positive("depth_multiplier", 1),
+      multiplier: config.positive("depth_multiplier", null),
       format: config.dataFormat(),
       useBias: config.boolean("use_bias", true),
       activation: readActivation(config, "activation", keras3),
@@ -67,7 +70,7 @@ const separableConv2d: LayerConverter = defineConverter({
     keras3,
     filters: config.positive("filters"),
     window: readWindow(config, 2, ["valid", "same"]),
-    multiplier: config.positive("depth_multiplier", 1),
+    multiplier: config.positive("depth_multiplier", null),
     format: config.dataFormat(),
     useBias: config.boolean("use_bias", true),
     activation: readActivation(config, "activation", keras3),
