@@ -7,6 +7,7 @@ import { exportSource, type ExportedModel, type ExportOptions } from "../export/
 import { readLayersModel } from "../export/source/layers-model.ts";
 import type { LayersSource, RawModel } from "../export/source/model.ts";
 import { writeAside } from "../node/write-aside.ts";
+import { sizeOf } from "../tensor.ts";
 import type { ModelVerification } from "../verify/verify-model.ts";
 
 import { baseCommand, type CommonOptions } from "./base-command.ts";
@@ -15,6 +16,9 @@ import { parseShape, parseWhole } from "./option-parsers.ts";
 import { note, printJson, printLine } from "./output.ts";
 import { DEFAULT_BATCHES } from "./verify-options.ts";
 import { printVerification } from "./verify.ts";
+
+/** Elements of one sample beyond which the check after an export is left to `verify`. */
+const MOST_ELEMENTS = 4_000_000;
 
 interface ExportCommandOptions extends CommonOptions {
   readonly out?: string;
@@ -136,6 +140,15 @@ async function check(
     import("../verify/verify-model.ts"),
     import("../verify/compare.ts"),
   ]);
+  const largest = Math.max(
+    ...exported.inputs.map(({ dims }) => sizeOf(dims.map((dim) => (typeof dim === "number" ? dim : 1)))),
+  );
+  if (largest > MOST_ELEMENTS) {
+    note(
+      `not verified: an input of ${largest.toLocaleString("en")} elements would keep TF.js busy for very long (run: verify)`,
+    );
+    return null;
+  }
   try {
     return await verifyModel(raw, source, exported.bytes, {
       targets: [{ runtime: "node" }],

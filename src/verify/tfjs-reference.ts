@@ -92,11 +92,13 @@ function partOf({ backend, model }: Opened, layers: readonly string[]): tfjs.Lay
 }
 
 async function runModel(
-  { backend: { tf }, model: { inputNames } }: Opened,
+  { backend: { tf }, model }: Opened,
   subject: tfjs.LayersModel,
   feeds: Readonly<Record<string, Tensor>>,
 ): Promise<Tensor[]> {
-  const inputs = inputNames.map((name) => toTfjs(tf, name, feeds[name]));
+  // A Sequential, which has one input, has no inputNames.
+  const names = model.inputNames.length > 0 ? model.inputNames : Object.keys(feeds).slice(0, 1);
+  const inputs = names.map((name) => toTfjs(tf, name, feeds[name]));
   const [first] = inputs;
   const result = tf.tidy(() => subject.predictOnBatch(inputs.length === 1 && first !== undefined ? first : inputs));
   const outputs = Array.isArray(result) ? result : [result];

@@ -1,0 +1,19 @@
+import { builtIn } from "./layers/index.ts";
+
+/** The support table, docs/layers.md, in Markdown. */
+export function layersTable(): string {
+  const rows = builtIn
+    .toSorted((a, b) => a.className.localeCompare(b.className, "en"))
+    .map(({ className, ops, notes }) => `| ${className} | ${[...new Set(ops)].join(", ")} | ${notes ?? ""} |`);
+  return [
+    "# Layers that can be exported",
+    "",
+    "Written by `node scripts/layers-table.mjs` from the registry; a test holds it equal. InputLayer, and models within models,",
+    "need no converter. A layer's activation may add its own operator.",
+    "",
+    "| Layer | ONNX operators | Notes |",
+    "| --- | --- | --- |",
+    ...rows,
+    "",
+  ].join("\n");
+}

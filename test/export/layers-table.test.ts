@@ -1,0 +1,11 @@
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+
+import { expect, test } from "vitest";
+
+import { layersTable } from "../../src/export/layers-table.ts";
+
+test("docs/layers.md is what the registry says; else run: node scripts/layers-table.mjs", () => {
+  const written = readFileSync(resolve(import.meta.dirname, "../../docs/layers.md"), "utf8");
+  expect(written).toBe(layersTable());
+});
