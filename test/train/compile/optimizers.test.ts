@@ -1,7 +1,11 @@
-import * as tf from "@tensorflow/tfjs-node";
+import * as tfjs from "@tensorflow/tfjs";
 import { afterEach, describe, expect, test } from "vitest";
 
 import { compileStep } from "../../../src/train/compile/index.ts";
+import { nativeTf } from "../native-tf.ts";
+
+const native = await nativeTf();
+const tf = native ?? tfjs;
 
 const STEPS = 50;
 
@@ -10,7 +14,7 @@ afterEach(() => {
 });
 
 /** A smooth function of two weights, with a different batch at every step. */
-function problem(): { variables: tf.Variable[]; lossOf: (x: tf.Tensor, y: tf.Tensor) => tf.Scalar } {
+function problem(): { variables: tfjs.Variable[]; lossOf: (x: tfjs.Tensor, y: tfjs.Tensor) => tfjs.Scalar } {
   const kernel = tf.variable(tf.tensor2d([0.3, -0.2, 0.5, 0.1, -0.4, 0.25], [3, 2]));
   const bias = tf.variable(tf.tensor1d([0.05, -0.1]));
   return {
@@ -19,7 +23,7 @@ function problem(): { variables: tf.Variable[]; lossOf: (x: tf.Tensor, y: tf.Ten
   };
 }
 
-function batch(step: number): [tf.Tensor, tf.Tensor] {
+function batch(step: number): [tfjs.Tensor, tfjs.Tensor] {
   const x = tf.tensor2d(
     Float32Array.from({ length: 12 }, (_, index) => Math.sin(index + 2 * step)),
     [4, 3],
@@ -32,7 +36,7 @@ function batch(step: number): [tf.Tensor, tf.Tensor] {
 }
 
 /** Losses of plain TF.js and of a compiled step, from the same start. */
-function bothLosses(make: () => tf.Optimizer, mode: "auto" | "eager"): [number[], number[]] {
+function bothLosses(make: () => tfjs.Optimizer, mode: "auto" | "eager"): [number[], number[]] {
   const plain = problem();
   const optimizer = make();
   const expected = Array.from({ length: STEPS }, (_, index) =>
@@ -62,7 +66,7 @@ function bothLosses(make: () => tf.Optimizer, mode: "auto" | "eager"): [number[]
   return [expected, actual];
 }
 
-const OPTIMIZERS: Record<string, () => tf.Optimizer> = {
+const OPTIMIZERS: Record<string, () => tfjs.Optimizer> = {
   sgd: () => tf.train.sgd(0.1),
   momentum: () => tf.train.momentum(0.05, 0.9),
   nesterov: () => tf.train.momentum(0.05, 0.9, true),
