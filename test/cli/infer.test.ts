@@ -1,0 +1,117 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+import sharp from "sharp";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+import { renderedDigits } from "../../src/data/digits/rendered-digits.ts";
+import { encodeNpy } from "../../src/node/npy.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "tfjs-to-onnx-infer-"));
+const bin = resolve(import.meta.dirname, "../../dist/cli/bin.js");
+const model = resolve(import.meta.dirname, "../../models/crnn-mnist/model.onnx");
+const set = renderedDigits({ split: "test", seed: 9, count: 8 });
+
+interface Outcome {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function infer(args: readonly string[], input = ""): Outcome {
+  const all = [bin, "infer", "--model", model, ...args];
+  const { status, stdout, stderr } = spawnSync(process.execPath, all, {
+    cwd: folder,
+    encoding: "utf8",
+    input,
+    timeout: 60_000,
+  });
+  return { status, stdout, stderr };
+}
+
+/** A PNG, `scale` times as large as MNIST's pictures are, and their negative when `dark`. */
+async function writePicture(name: string, index: number, scale: number, dark: boolean): Promise<void> {
+  const pixels = set.pixels(index);
+  const side = 28 * scale;
+  const data = Buffer.alloc(side * side);
+  for (let at = 0; at < data.length; at++) {
+    const value = pixels[Math.floor(Math.floor(at / side) / scale) * 28 + Math.floor((at % side) / scale)] ?? 0;
+    data[at] = dark ? 255 - value : value;
+  }
+  await sharp(data, { raw: { width: side, height: side, channels: 1 } })
+    .png()
+    .toFile(join(folder, name));
+}
+
+beforeAll(async () => {
+  for (let index = 0; index < 4; index++) {
+    await writePicture(`plain${index}.png`, index, 1, false);
+    await writePicture(`large${index}.png`, index, 6, true);
+  }
+  writeFileSync(join(folder, "bad.png"), "not a picture");
+});
+
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function parsed(stdout: string): Map<string, unknown>[] {
+  return stdout
+    .trim()
+    .split("\n")
+    .map((line) => {
+      const value: unknown = JSON.parse(line);
+      if (typeof value !== "object" || value === null) throw new TypeError(`not an object: ${line}`);
+      return new Map<string, unknown>(Object.entries(value));
+    });
+}
+
+test("reads a picture alike whatever its size and polarity", () => {
+  const names = [0, 1, 2, 3].flatMap((index) => [`plain${index}.png`, `large${index}.png`]);
+  const { status, stdout } = infer([...names, "--json"]);
+  const lines = parsed(stdout);
+  expect(status).toBe(0);
+  expect(lines.map((line) => line.get("input"))).toEqual(names);
+  for (let index = 0; index < 8; index += 2) expect(lines[index + 1]?.get("text")).toBe(lines[index]?.get("text"));
+  expect(lines[0]?.get("provider")).toBe("cpu");
+});
+
+test("a bad file is a line of its own, in order, and the exit code says so", () => {
+  const { status, stdout, stderr } = infer(["-", "--json", "--batch-size", "1"], "plain0.png\nbad.png\nplain1.png\n");
+  const lines = parsed(stdout);
+  expect(status).toBe(1);
+  expect(lines.map((line) => line.get("input"))).toEqual(["plain0.png", "bad.png", "plain1.png"]);
+  expect(lines[1]?.get("error")).toMatch(/^not an image: /);
+  expect(stderr).toMatch(/2 pictures read, 1 not in .* by node on cpu/);
+});
+
+test("a glob finds files in order", () => {
+  const { stdout } = infer(["plain*.png", "--json"]);
+  expect(parsed(stdout).map((line) => line.get("input"))).toEqual([0, 1, 2, 3].map((index) => `plain${index}.png`));
+});
+
+test("raw tensors go in and come out as .npy", () => {
+  const data = Float32Array.from({ length: 2 * 784 }, (_, at) => (at % 7) / 7);
+  writeFileSync(join(folder, "x.npy"), encodeNpy({ dtype: "float32", dims: [2, 28, 28, 1], data }));
+  const { status, stdout } = infer(["--tensor", "image=x.npy", "--out", "out", "--json"]);
+  expect(status).toBe(0);
+  expect(parsed(stdout)[0]?.get("outputs")).toEqual([
+    { name: "softmax", dtype: "float32", dims: [2, 10], file: join("out", "softmax.npy") },
+  ]);
+  const { status: wrong, stderr } = infer(["--tensor", "picture=x.npy"]);
+  expect(wrong).toBe(1);
+  expect(stderr).toContain('input "image" is missing; got "picture"');
+});
+
+test("wrong usage is exit code 2, and says what is right", () => {
+  expect(infer(["--provider", "wasm"])).toMatchObject({ status: 2 });
+  expect(infer(["--runtime", "nowhere"]).status).toBe(2);
+  expect(infer(["--tensor", "x"]).stderr).toContain("--tensor takes NAME=file.npy");
+  expect(infer(["--help"]).stdout).toContain("Examples:");
+});
+
+test("what is no ONNX file is one plain error", () => {
+  const { status, stderr } = infer(["plain0.png", "--model", join(folder, "bad.png")]);
+  expect(status).toBe(1);
+  expect(stderr).toMatch(/^error: .*\n(hint: .*\n)?$/);
+});
