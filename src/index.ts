@@ -1,4 +1,5 @@
 export { registerLayer, unregisterLayer } from "./export/registry.ts";
+export { exportModel, type ModelSource } from "./export/export-any.ts";
 export { exportRaw, type ExportedModel, type ExportedValue, type ExportOptions } from "./export/export-model.ts";
 export {
   defineConverter,

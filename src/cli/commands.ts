@@ -40,6 +40,11 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./compare.ts"),
   },
   {
+    name: "digits",
+    summary: "draw a contact sheet of the rendered digits, to be looked at",
+    load: () => import("./digits.ts"),
+  },
+  {
     name: "pipeline",
     summary: "train, export, infer and compare, one after the other (npm start)",
     load: () => import("./pipeline.ts"),

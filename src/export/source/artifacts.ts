@@ -17,9 +17,14 @@ export interface ModelArtifacts {
   readonly userDefinedMetadata?: unknown;
 }
 
+/** What TF.js expects of a handler that has saved. */
+interface SaveAnswer {
+  readonly modelArtifactsInfo: { readonly dateSaved: Date; readonly modelTopologyType: "JSON" };
+}
+
 /** What of a `tf.LayersModel` matters here. */
 export interface SavableModel {
-  save(handler: { save(artifacts: ModelArtifacts): Promise<unknown> }): Promise<unknown>;
+  save(handler: { save(artifacts: ModelArtifacts): Promise<SaveAnswer> }): Promise<unknown>;
 }
 
 /** Whether this is a live model, rather than the artifacts of one. */

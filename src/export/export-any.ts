@@ -1,0 +1,30 @@
+import { exportRaw, type ExportedModel, type ExportOptions } from "./export-model.ts";
+import { fromArtifacts, fromModel, isSavable, type ModelArtifacts, type SavableModel } from "./source/artifacts.ts";
+import { fromFetch } from "./source/fetch.ts";
+import { fromFiles, type ModelFile } from "./source/files.ts";
+import type { RawModel } from "./source/model.ts";
+
+/** A live `tf.LayersModel`, `tf.io.ModelArtifacts`, the address of a model.json, or the files a user chose in a browser. */
+export type ModelSource = SavableModel | ModelArtifacts | string | URL | Iterable<ModelFile>;
+
+/**
+ * Turn a TF.js LayersModel into an ONNX file, from wherever it is.
+ *
+ * @throws {ToolError} when an address does not answer, or a weight file is missing.
+ * @throws {ModelFormatError} when the model is not sound.
+ * @throws {UnsupportedLayersError} naming every layer that cannot be converted.
+ * @throws {ExportError} when an option does not fit the model, or a layer cannot be converted for its weights or shapes.
+ */
+export async function exportModel(source: ModelSource, options: ExportOptions = {}): Promise<ExportedModel> {
+  return exportRaw(await rawOf(source), options);
+}
+
+async function rawOf(source: ModelSource): Promise<RawModel> {
+  if (typeof source === "string" || source instanceof URL) return fromFetch(source);
+  if (isSavable(source)) return fromModel(source);
+  return isIterable(source) ? fromFiles(source) : fromArtifacts(source);
+}
+
+function isIterable(source: ModelArtifacts | Iterable<ModelFile>): source is Iterable<ModelFile> {
+  return Symbol.iterator in source;
+}
