@@ -1,0 +1,51 @@
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+import { afterAll, expect, test } from "vitest";
+
+const folder = mkdtempSync(join(tmpdir(), "tfjs-to-onnx-missing-"));
+const bin = resolve(import.meta.dirname, "../../dist/cli/bin.js");
+const model = resolve(import.meta.dirname, "../../models/crnn-mnist");
+
+afterAll(() => rmSync(folder, { recursive: true }));
+
+interface Outcome {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A machine that has Node alone, and an empty cache. */
+function bare(args: readonly string[]): Outcome {
+  const path = join(folder, "bin");
+  mkdirSync(path, { recursive: true });
+  rmSync(join(path, "node"), { force: true });
+  symlinkSync(process.execPath, join(path, "node"));
+  const env = { PATH: path, HOME: folder, XDG_CACHE_HOME: join(folder, "cache") };
+  const { status, stdout, stderr } = spawnSync(process.execPath, [bin, ...args], {
+    encoding: "utf8",
+    env,
+    timeout: 60_000,
+  });
+  return { status, stdout, stderr };
+}
+
+test("without Python and a compiler, set-up and training name both, with the command that mends it", () => {
+  for (const args of [["setup"], ["train", "--dataset", "digits", "--limit", "10", "--out", join(folder, "run")]]) {
+    const { status, stderr } = bare(args);
+    expect(status).toBe(1);
+    expect(stderr).toContain("error: native TensorFlow needs pip (or uv)");
+    expect(stderr).toContain("and a C++ compiler (c++, g++ or clang++)");
+    expect(stderr).toMatch(/\nhint: .+/);
+    expect(stderr).not.toContain("    at ");
+  }
+});
+
+test("the doctor lists them as missing, and export works without them", () => {
+  expect(bare(["doctor"]).stdout).toMatch(/missing +pip or uv[^]*missing +c\+\+ compiler/);
+  const { status, stdout } = bare(["export", model, "--out", join(folder, "model.onnx"), "--json"]);
+  expect(status).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject({ nodes: 20, verified: { passed: true } });
+});
