@@ -12,7 +12,7 @@ import type { ModelVerification } from "../verify/verify-model.ts";
 
 import { baseCommand, type CommonOptions } from "./base-command.ts";
 import { formatBytes } from "./format.ts";
-import { parseShape, parseWhole } from "./option-parsers.ts";
+import { collect, parseShape, parseWhole } from "./option-parsers.ts";
 import { note, printJson, printLine } from "./output.ts";
 import { DEFAULT_BATCHES } from "./verify-options.ts";
 import { printVerification } from "./verify.ts";
@@ -63,10 +63,6 @@ export function create(summary: string): Command {
 
 function parseBatch(text: string): number | "dynamic" {
   return text === "dynamic" ? text : parseWhole("--batch", 1)(text);
-}
-
-function collect(value: string, previous: readonly string[] = []): string[] {
-  return [...previous, value];
 }
 
 async function run(given: string | undefined, options: ExportCommandOptions): Promise<void> {

@@ -20,7 +20,7 @@ import type { Tensor } from "../tensor.ts";
 import { baseCommand, type CommonOptions } from "./base-command.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { loadNative } from "./native-tensorflow.ts";
-import { parseWhole } from "./option-parsers.ts";
+import { collect, parseWhole } from "./option-parsers.ts";
 import { note, printJson, printLine, startProgress } from "./output.ts";
 
 const EXIT_INTERRUPTED = 130;
@@ -70,10 +70,6 @@ export function create(summary: string): Command {
     .option("--out <dir>", "folder for the outputs of --tensor, each NAME.npy")
     .option("--browser", "in headless Chromium instead of this process")
     .action(run);
-}
-
-function collect(value: string, previous: readonly string[] = []): string[] {
-  return [...previous, value];
 }
 
 async function run(inputs: readonly string[], options: InferOptions): Promise<void> {

@@ -58,3 +58,8 @@ export function parsePositive(option: string): (text: string) => number {
     return value;
   };
 }
+
+/** Every value of an option that may be given more than once. */
+export function collect(value: string, previous: readonly string[] = []): string[] {
+  return [...previous, value];
+}

@@ -9,7 +9,7 @@ import { DEFAULT_TOLERANCE } from "../verify/compare.ts";
 import { verifyModel, type ModelVerification } from "../verify/verify-model.ts";
 
 import { baseCommand, type CommonOptions } from "./base-command.ts";
-import { parseChoices, parseTolerance, parseWhole } from "./option-parsers.ts";
+import { collect, parseChoices, parseTolerance, parseWhole } from "./option-parsers.ts";
 import { printJson, printLine } from "./output.ts";
 import { DEFAULT_BATCHES, targetsOf } from "./verify-options.ts";
 
@@ -46,11 +46,6 @@ export function create(summary: string): Command {
     .option("--output <layer>", "the file gives this layer's output; may be repeated", collect)
     .option("--logits", "the file was exported with --logits")
     .action(run);
-}
-
-/** Every value of an option that may be given more than once. */
-function collect(value: string, previous: readonly string[] = []): string[] {
-  return [...previous, value];
 }
 
 async function run(model: string, file: string, options: VerifyCommandOptions): Promise<void> {
