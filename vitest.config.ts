@@ -1,13 +1,56 @@
-import { defineConfig, type ViteUserConfig } from "vitest/config";
+import { playwright } from "@vitest/browser-playwright";
+import { defineConfig, type TestProjectConfiguration, type ViteUserConfig } from "vitest/config";
+
+import { browserFlags, isolationHeaders } from "./src/node/browser/browser-flags.ts";
+import { findBrowser } from "./src/node/browser/find-browser.ts";
+
+const timeouts = { testTimeout: 60_000, hookTimeout: 60_000 };
+
+const inNode: TestProjectConfiguration = {
+  test: {
+    ...timeouts,
+    name: "node",
+    include: ["test/**/*.test.ts"],
+    exclude: ["test/web/**", "node_modules/**"],
+    pool: "forks",
+  },
+};
+
+/** In a headless Chromium whose pages are cross-origin isolated, so that WebAssembly has threads. */
+function inBrowser(executablePath: string): TestProjectConfiguration {
+  return {
+    server: { headers: { ...isolationHeaders } },
+    optimizeDeps: {
+      include: ["protobufjs/minimal.js", "@tensorflow/tfjs"],
+      // They find their .wasm files beside themselves.
+      exclude: ["onnxruntime-web", "onnxruntime-web/wasm", "onnxruntime-web/webgpu"],
+    },
+    test: {
+      ...timeouts,
+      name: "browser",
+      include: ["test/web/**/*.test.ts"],
+      fileParallelism: false,
+      sequence: { groupOrder: 1 },
+      browser: {
+        enabled: true,
+        headless: true,
+        screenshotFailures: false,
+        provider: playwright({ launchOptions: { executablePath, args: [...browserFlags] } }),
+        instances: [{ browser: "chromium" }],
+      },
+    },
+  };
+}
+
+const browser = findBrowser();
+if (browser === undefined) {
+  process.stderr.write("skipped: no Chromium or Chrome on this machine, so the tests in test/web are left out\n");
+}
 
 const config: ViteUserConfig = defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
-    exclude: ["test/web/**", "node_modules/**"],
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
-    pool: "forks",
     maxWorkers: 2,
+    projects: browser === undefined ? [inNode] : [inNode, inBrowser(browser)],
   },
 });
 

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { ensureBuild, ensureDependencies, root } from "./bootstrap.mjs";
+import { ensureBrowser } from "./browser.mjs";
 
 ensureDependencies();
 ensureBuild();
@@ -15,6 +16,8 @@ const setup = spawnSync(process.execPath, [cli, "setup"], { cwd: root, stdio: ["
 if (setup.status !== 0) {
   process.stderr.write("native TensorFlow is not at hand (see above): the tests that train are skipped\n");
 }
+
+await ensureBrowser();
 
 const folder = mkdtempSync(join(tmpdir(), "tfjs-to-onnx-test-"));
 const report = join(folder, "report.json");

@@ -1,14 +1,13 @@
-import { existsSync } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 
+import { findBrowser } from "../node/browser/find-browser.ts";
 import { cacheDir } from "../node/cache-dir.ts";
 import { MNIST_FILES, findMnist } from "../node/datasets/mnist.ts";
 import {
   findCompiler,
   findDownloaders,
   findPackage,
-  findProgram,
   installPackages,
   mendCommand,
   packageVersion,
@@ -31,12 +30,6 @@ export interface Check {
 }
 
 const OLDEST_NODE = [20, 19];
-
-const chromiumNames = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
-const chromiumApps = [
-  "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-  "/Applications/Chromium.app/Contents/MacOS/Chromium",
-];
 
 /** Look at everything, each thing on its own: a fault of one does not hide the others. */
 export async function runChecks(): Promise<readonly Check[]> {
@@ -200,12 +193,15 @@ async function checkMnist(): Promise<Check> {
 }
 
 function checkChromium(): Check {
-  const programs = chromiumNames.map((name) => findProgram(name));
-  const path = [...programs, ...chromiumApps.filter((app) => existsSync(app))].find((found) => found !== undefined);
   const common = { name: "chromium", needed: false, purpose: "infer --browser, tests in a browser" };
-  return path === undefined
-    ? { ...common, state: "missing", found: "not found", mend: mendCommand(["chromium"]) }
-    : { ...common, state: "ok", found: path, mend: null };
+  try {
+    const path = findBrowser();
+    return path === undefined
+      ? { ...common, state: "missing", found: "not found", mend: mendCommand(["chromium"]) }
+      : { ...common, state: "ok", found: path, mend: null };
+  } catch (error) {
+    return { ...common, state: "damaged", found: firstLine(error), mend: "unset CHROME_PATH" };
+  }
 }
 
 async function folderBytes(folder: string): Promise<number> {
