@@ -234,11 +234,11 @@ export class GraphBuilder {
     const wanted = new Set(axes.flatMap((each) => value.axes.at(each) ?? []));
     const flat = value.stored.flat();
     const inner = flat.filter((factor) => wanted.has(factor));
-    const outer = value.stored.map((dim) => dim.filter((factor) => !wanted.has(factor)));
-    const kept = outer.filter((dim, index) => dim.length > 0 || (value.stored[index]?.length ?? 0) === 0);
-    const tail = value.stored.at(-1) ?? [];
-    const alreadyLast = sameFactors(tail, inner);
-    const dims = alreadyLast ? value.stored : [...kept, inner];
+    const outer = value.stored
+      .map((dim) => dim.filter((factor) => !wanted.has(factor)))
+      .filter((dim) => dim.length > 0);
+    const alreadyLast = sameFactors(value.stored.at(-1) ?? [], inner);
+    const dims = alreadyLast ? value.stored : [...(outer.length === 0 ? [[]] : outer), inner];
     return { value: this.storedAs(value, dims), factors: inner };
   }
 
@@ -343,39 +343,43 @@ export class GraphBuilder {
     const direct = permutation(value.stored, dims);
     if (direct !== null) return this.op("Transpose", [value.name], { perm: ints(direct) });
 
-    const blocks = commonBlocks(value.stored, to);
-    let { name } = value;
-    if (!sameAxes(value.stored, blocks)) name = this.#resize(name, value.stored, blocks);
-    const target = orderBlocks(blocks, dims);
-    const perm = permutation(blocks, target);
-    if (perm === null) throw new RangeError("the dimensions asked for are not made of the value's factors");
-    name = this.op("Transpose", [name], { perm: ints(perm) });
-    return sameAxes(target, dims) ? name : this.#resize(name, target, dims);
+    const [best] = transpositions(value.stored, dims)
+      .map((plan) => ({ ...plan, cost: this.#resizeCost(value.stored, plan.from) + this.#resizeCost(plan.to, dims) }))
+      .toSorted((a, b) => a.cost - b.cost);
+    if (best === undefined) throw new RangeError("the dimensions asked for are not made of the value's factors");
+    const cut = this.#resize(value.name, value.stored, best.from);
+    const moved = this.op("Transpose", [cut], { perm: ints(best.perm) });
+    return this.#resize(moved, best.to, dims);
   }
 
-  /** Same factors in the same order, cut differently: Squeeze or Unsqueeze when only ones move, else Reshape. */
+  /** How many nodes {@link GraphBuilder.#resize} adds. */
+  #resizeCost(from: readonly Axis[], to: readonly Axis[]): number {
+    if (sameAxes(from, to)) return 0;
+    const open = openSizes(from, to).filter((size) => size === -1).length;
+    return open <= 1 || insertedOnes(to, from) !== null || insertedOnes(from, to) !== null ? 1 : open + 2;
+  }
+
+  /**
+   * Same factors in the same order, cut differently. A Reshape, unless several sizes are only known at run time: then
+   * Squeeze, Unsqueeze or Transpose when only ones move.
+   */
   #resize(name: string, from: readonly Axis[], to: readonly Axis[]): string {
+    if (sameAxes(from, to)) return name;
     const symbolic = to.filter((axis) => typeof sizeOfAxis(axis) === "string").length;
     if (symbolic > 1) {
       const removed = insertedOnes(to, from);
       if (removed !== null) return this.op("Squeeze", [name, this.int64s(removed)]);
       const added = insertedOnes(from, to);
       if (added !== null) return this.op("Unsqueeze", [name, this.int64s(added)]);
+      const perm = permutation(from, to);
+      if (perm !== null) return this.op("Transpose", [name], { perm: ints(perm) });
     }
     return this.#reshapeTo(name, from, to);
   }
 
   #reshapeTo(name: string, from: readonly Axis[], to: readonly Axis[]): string {
-    const sizes = to.map(sizeOfAxis);
-    const open: number[] = [];
-    const shape = sizes.map((size, index) => {
-      if (typeof size === "number") return size;
-      const source = from[index];
-      if (source !== undefined && sizeOfAxis(source) === size) return 0;
-      open.push(index);
-      return -1;
-    });
-    if (open.length <= 1) return this.op("Reshape", [name, this.int64s(shape)]);
+    const shape = openSizes(from, to);
+    if (shape.filter((size) => size === -1).length <= 1) return this.op("Reshape", [name, this.int64s(shape)]);
     const pieces = to.map((axis, index) =>
       shape[index] === -1 ? this.#runtimeSize(axis) : this.int64s([shape[index] ?? 0]),
     );
@@ -640,46 +644,64 @@ function permutation(from: readonly Axis[], to: readonly Axis[]): number[] | nul
   return perm;
 }
 
-/** The stored dimensions cut only where the order `to` separates factors that are stored side by side. */
-function commonBlocks(stored: readonly Axis[], to: readonly Factor[]): Axis[] {
-  const follows = new Map<Factor, Factor | undefined>(to.map((factor, index) => [factor, to[index + 1]]));
-  const blocks: Factor[][] = [];
-  for (const dim of stored) {
-    let previous: Factor | null = null;
-    for (const factor of dim) {
-      if (previous !== null && follows.get(previous) === factor) blocks.at(-1)?.push(factor);
-      else blocks.push([factor]);
-      previous = factor;
-    }
-  }
-  return mergeWhenCut(stored, blocks, follows);
+/** A Reshape's shape that makes `to` out of `from`: 0 for a size that stays in its place, -1 for others that are free. */
+function openSizes(from: readonly Axis[], to: readonly Axis[]): number[] {
+  return to.map((axis, index) => {
+    const size = sizeOfAxis(axis);
+    if (typeof size === "number") return size;
+    const source = from[index];
+    return source !== undefined && sizeOfAxis(source) === size ? 0 : -1;
+  });
 }
 
-/** When a reshape is needed anyway, merge blocks that stay together, so that the Transpose has few dimensions. */
-function mergeWhenCut(
-  stored: readonly Axis[],
-  blocks: readonly Axis[],
-  follows: ReadonlyMap<Factor, Factor | undefined>,
-): Axis[] {
-  const cut = !sameAxes(
-    stored.filter((dim) => dim.length > 0),
-    blocks,
-  );
-  if (!cut && stored.length === blocks.length) return [...blocks];
-  const merged: Factor[][] = [];
-  for (const block of blocks) {
-    const last = merged.at(-1)?.at(-1);
-    if (last !== undefined && follows.get(last) === block[0]) merged.at(-1)?.push(...block);
-    else merged.push([...block]);
-  }
-  return merged;
+interface Transposition {
+  readonly from: readonly Axis[];
+  readonly to: readonly Axis[];
+  readonly perm: readonly number[];
 }
 
-/** The blocks in the order the factors have in `dims`. */
-function orderBlocks(blocks: readonly Axis[], dims: readonly Axis[]): Axis[] {
-  const flat = dims.flat();
-  const place = (block: Axis): number => (block[0] === undefined ? -1 : flat.indexOf(block[0]));
-  return blocks.toSorted((a, b) => place(a) - place(b));
+/**
+ * The ways to bring the factors of `stored` into the order of `dims` with one Transpose between two Reshapes, of which
+ * either may turn out to be none: cut as the target is, cut as the source is, or only where the orders differ.
+ */
+function transpositions(stored: readonly Axis[], dims: readonly Axis[]): Transposition[] {
+  const source = stored.flat();
+  const target = dims.flat();
+  const runs = commonRuns(source, target);
+  const plans = [
+    { from: inOrderOf(dims, source), to: dims },
+    { from: stored, to: inOrderOf(stored, target) },
+    { from: runs, to: inOrderOf(runs, target) },
+  ];
+  return plans.flatMap(({ from, to }) => {
+    const perm = permutation(from, to);
+    const possible = perm !== null && sameFactors(from.flat(), source) && sameFactors(to.flat(), target);
+    return possible ? [{ from, to, perm }] : [];
+  });
+}
+
+/** The factors cut only where two that are side by side in `source` are not in `target`. */
+function commonRuns(source: readonly Factor[], target: readonly Factor[]): Axis[] {
+  const follows = new Map<Factor, Factor | undefined>(target.map((factor, index) => [factor, target[index + 1]]));
+  const runs: Factor[][] = [];
+  let previous: Factor | null = null;
+  for (const factor of source) {
+    if (previous !== null && follows.get(previous) === factor) runs.at(-1)?.push(factor);
+    else runs.push([factor]);
+    previous = factor;
+  }
+  return runs;
+}
+
+/** The dimensions in the order that their factors have; those of size 1 stay behind the one they are after. */
+function inOrderOf(dims: readonly Axis[], order: readonly Factor[]): Axis[] {
+  let place = -1;
+  const placed = dims.map((dim) => {
+    const [first] = dim;
+    if (first !== undefined) place = order.indexOf(first);
+    return { dim, place };
+  });
+  return placed.toSorted((a, b) => a.place - b.place).map(({ dim }) => dim);
 }
 
 /** Positions in `to` of the size 1 dimensions that make `to` out of `from`, or null. */
