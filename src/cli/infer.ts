@@ -4,10 +4,10 @@ import { Option, type Command } from "commander";
 
 import { DIGIT_SIDE, type ImageSet } from "../data/dataset.ts";
 import { imageTensor } from "../data/image-tensor.ts";
-import { DataError, InferenceError, ToolError, UsageError } from "../errors.ts";
+import { DataError, InferenceError, UsageError } from "../errors.ts";
 import { prepareImage } from "../infer/preprocess/prepare-image.ts";
 import { bestClass, classScores, readImages, type Reading } from "../infer/recognize.ts";
-import type { Provider, RuntimeName, Session } from "../infer/runtime.ts";
+import type { Provider, Runtime, RuntimeName, Session } from "../infer/runtime.ts";
 import { getRuntime, providersOf } from "../infer/runtimes.ts";
 import type { Recognizer } from "../metadata.ts";
 import { decodeImage } from "../node/decode-image.ts";
@@ -45,6 +45,7 @@ export function create(summary: string): Command {
   return baseCommand("infer", summary, [
     "infer photo.png scans/ 'more/*.jpg'",
     "infer --runtime web",
+    "infer photo.png --runtime web --browser --provider webgpu",
     "infer --dataset mnist --data ~/mnist --json",
     "find . -name '*.png' | tfjs-to-onnx infer - --json",
     "infer --model model.onnx --tensor input=x.npy --out results",
@@ -68,14 +69,18 @@ export function create(summary: string): Command {
     .option("--limit <n>", "take the first images only", parseWhole("--limit", 1))
     .option("--tensor <name=file>", "a raw input tensor, .npy; may be repeated", collect)
     .option("--out <dir>", "folder for the outputs of --tensor, each NAME.npy")
-    .option("--browser", "in headless Chromium instead of this process")
+    .addOption(
+      new Option("--browser", "in headless Chromium instead of this process: --runtime web").implies({
+        runtime: "web",
+      }),
+    )
     .action(run);
 }
 
 async function run(inputs: readonly string[], options: InferOptions): Promise<void> {
   checkUsage(inputs, options);
   const found = await findModel(options.model, options.runtime);
-  const runtime = await getRuntime(options.runtime, { loadNative });
+  const runtime = await openRuntime(options);
   const session = await runtime.load(found.model, {
     ...(options.provider === undefined ? {} : { provider: options.provider }),
     ...(options.threads === undefined ? {} : { threads: options.threads }),
@@ -92,8 +97,8 @@ async function run(inputs: readonly string[], options: InferOptions): Promise<vo
 }
 
 function checkUsage(inputs: readonly string[], options: InferOptions): void {
-  if (options.browser === true) {
-    throw new ToolError("--browser is not there yet", { hint: "use --runtime web: the same WASM, in this process" });
+  if (options.browser === true && options.runtime !== "web") {
+    throw new UsageError(`--browser goes with --runtime web; got ${options.runtime}`);
   }
   if (options.tensor !== undefined && inputs.length > 0) {
     throw new UsageError("give pictures or --tensor, not both");
@@ -103,6 +108,11 @@ function checkUsage(inputs: readonly string[], options: InferOptions): void {
   if (provider !== undefined && provider !== "auto" && !provided.includes(provider)) {
     throw new UsageError(`the runtime ${runtime} has the providers ${provided.join(", ")}; got ${provider}`);
   }
+}
+
+async function openRuntime({ browser, runtime }: InferOptions): Promise<Runtime> {
+  if (browser !== true) return getRuntime(runtime, { loadNative });
+  return (await import("../node/browser/browser-runtime.ts")).browserRuntime;
 }
 
 function summaryLine(session: Session, what: string, seconds: number): string {
