@@ -2,11 +2,14 @@ import { ExportError, ModelFormatError, ToolError, UnsupportedLayersError, type 
 import type { DType } from "../tensor.ts";
 
 import type { BindContext, BoundLayer, Flow, LayerConverter, RecurrentForm } from "./converter.ts";
+import { executionOrder } from "./execution-order.ts";
+import { inLayer, ModelRun, noConverter, type Bound, type ConvertedCall } from "./model-run.ts";
 import { GraphBuilder } from "./onnx/builder.ts";
 import type { Dim } from "./onnx/dims.ts";
 import type { Value } from "./onnx/value.ts";
+import { requestedLayers, tapsOf, type Tap } from "./requested-outputs.ts";
 import { ConfigReader } from "./source/config.ts";
-import type { Call, LayersSource, LayerSpec, ModelSpec, TensorRef } from "./source/model.ts";
+import type { LayersSource, LayerSpec, ModelSpec, TensorRef } from "./source/model.ts";
 
 export interface ConvertOptions {
   readonly opset: number;
@@ -17,23 +20,16 @@ export interface ConvertOptions {
   readonly batch: number | null;
   /** Whole shapes for inputs by name, to fix free dimensions. */
   readonly inputShapes: ReadonlyMap<string, readonly number[]>;
-  /** Layers whose outputs to give instead of the model's own; nested ones as `encoder/dense`. */
+  /** Layers whose outputs to give instead of the model's own: `conv1`, nested `encoder/dense`, a second call `shared:1`. */
   readonly outputs: readonly string[] | null;
-}
-
-/** One layer call's output tensors in the order they are computed. */
-export interface ConvertedCall {
-  /** The layer's path through nested models: `encoder/conv1`. */
-  readonly path: string;
-  readonly className: string;
-  readonly call: number;
-  readonly values: readonly Value[];
 }
 
 export interface Converted {
   readonly graph: GraphBuilder;
   readonly inputs: readonly NamedValue[];
   readonly outputs: readonly NamedValue[];
+  /** Where each output comes from, when the user asked for some layers' outputs instead of the model's. */
+  readonly taps: readonly Tap[] | null;
   readonly calls: readonly ConvertedCall[];
 }
 
@@ -49,24 +45,29 @@ export interface NamedValue {
  * @throws {ExportError} on the first layer whose weights or inputs cannot be honoured.
  */
 export function convert(source: LayersSource, options: ConvertOptions): Converted {
-  const bound = bindAll(source, options);
+  const { model } = source;
+  const requested = options.outputs === null ? null : requestedLayers(model, options.outputs);
+  const fetches = requested?.flatMap(({ fetches: own }) => own) ?? model.outputs;
+  const bound = bindAll(source, options, fetches);
   const graph = new GraphBuilder(options.opset);
-  const inputs = source.model.inputs.map((ref) => graphInput(graph, source.model, ref, options));
-  for (const name of outputNames(source.model)) graph.reserve(name);
-  const calls: ConvertedCall[] = [];
-  const run = new ModelRun(source, bound, graph, calls);
-  const flows = inputs.map(({ value }): Flow => ({ value, mask: null }));
-  const outputs =
-    options.outputs === null
-      ? nameOutputs(source.model, run.model(source.model, [], flows))
-      : requestedOutputs(run, source, flows, calls, options.outputs);
-  return { graph, inputs, outputs, calls };
+  const inputs = model.inputs.map((ref) => graphInput(graph, model, ref, options));
+  for (const name of options.outputs ?? outputNames(model)) graph.reserve(name);
+  const run = new ModelRun(source, bound, graph);
+  const flows = run.run(
+    inputs.map(({ value }): Flow => ({ value, mask: null })),
+    fetches,
+  );
+  if (requested === null) return { graph, inputs, outputs: nameOutputs(model, flows), taps: null, calls: run.calls };
+  const taps = tapsOf(
+    requested,
+    run.calls,
+    inputs.map(({ name }) => name),
+  );
+  return { graph, inputs, outputs: taps, taps, calls: run.calls };
 }
 
-type Bound = ReadonlyMap<LayerSpec, BoundLayer>;
-
-/** Read every layer's configuration, so that all that is unsupported is named at once. */
-function bindAll(source: LayersSource, options: ConvertOptions): Bound {
+/** Read the configuration of every layer that is needed, so that all that is unsupported is named at once. */
+function bindAll(source: LayersSource, options: ConvertOptions, fetches: readonly TensorRef[]): Bound {
   const bound = new Map<LayerSpec, BoundLayer>();
   const unsupported: UnsupportedLayer[] = [];
   const context: BindContext = {
@@ -78,10 +79,11 @@ function bindAll(source: LayersSource, options: ConvertOptions): Bound {
       return converter.bind(config, context);
     },
   };
-  const visit = (model: ModelSpec, path: readonly string[]): void => {
-    for (const layer of model.layers) {
+  const needed = new Set(executionOrder(source.model, fetches).map(({ layer }) => layer));
+  const visit = (layers: readonly LayerSpec[], path: readonly string[]): void => {
+    for (const layer of layers) {
       const here = [...path, layer.name];
-      if (layer.model !== null) visit(layer.model, here);
+      if (layer.model !== null) visit(layer.model.layers, here);
       else if (layer.className !== "InputLayer") {
         try {
           bound.set(layer, context.bind(layer.className, new ConfigReader(layer.config)));
@@ -92,7 +94,10 @@ function bindAll(source: LayersSource, options: ConvertOptions): Bound {
       }
     }
   };
-  visit(source.model, []);
+  visit(
+    source.model.layers.filter(({ name }) => needed.has(name)),
+    [],
+  );
   if (unsupported.length > 0) {
     throw new UnsupportedLayersError(
       unsupported,
@@ -100,133 +105,6 @@ function bindAll(source: LayersSource, options: ConvertOptions): Bound {
     );
   }
   return bound;
-}
-
-function noConverter(className: string): string {
-  return `there is no converter for layers of class ${className}`;
-}
-
-/** Evaluates the calls of a model's layers, each once, when something needs it. */
-class ModelRun {
-  readonly #source: LayersSource;
-  readonly #bound: Bound;
-  readonly #graph: GraphBuilder;
-  readonly #calls: ConvertedCall[];
-
-  constructor(source: LayersSource, bound: Bound, graph: GraphBuilder, calls: ConvertedCall[]) {
-    this.#source = source;
-    this.#bound = bound;
-    this.#graph = graph;
-    this.#calls = calls;
-  }
-
-  /** The outputs of one model applied to `inputs`. */
-  model(spec: ModelSpec, path: readonly string[], inputs: readonly Flow[]): readonly Flow[] {
-    const results = this.tensors(spec, path, inputs, spec.outputs);
-    return spec.outputs.map((ref) => pick(results, ref));
-  }
-
-  /** Everything that `wanted` needs, by layer and call. */
-  tensors(
-    spec: ModelSpec,
-    path: readonly string[],
-    inputs: readonly Flow[],
-    wanted: readonly TensorRef[],
-  ): ReadonlyMap<string, readonly Flow[]> {
-    const layers = new Map(spec.layers.map((layer) => [layer.name, layer]));
-    const results = new Map<string, readonly Flow[]>();
-    spec.inputs.forEach((ref, index) => {
-      const flow = inputs[index];
-      if (flow === undefined) throw new ExportError(`${spec.inputs.length} inputs are needed, ${inputs.length} given`);
-      results.set(keyOf(ref), [flow]);
-    });
-    const stack = wanted.toReversed();
-    while (stack.length > 0) {
-      const ref = stack.at(-1);
-      if (ref === undefined) break;
-      if (results.has(keyOf(ref))) {
-        stack.pop();
-        continue;
-      }
-      const layer = layers.get(ref.layer);
-      const call = layer?.calls[ref.call];
-      if (layer === undefined || call === undefined) {
-        throw new ModelFormatError(`layer ${ref.layer} is used, but the model does not apply it to anything`);
-      }
-      const missing = dependencies(call).filter((each) => !results.has(keyOf(each)));
-      if (missing.length > 0) {
-        stack.push(...missing.toReversed());
-        continue;
-      }
-      stack.pop();
-      const flows = this.#call(layer, call, ref.call, [...path, layer.name], results);
-      results.set(keyOf(ref), flows);
-    }
-    return results;
-  }
-
-  #call(
-    layer: LayerSpec,
-    call: Call,
-    index: number,
-    path: readonly string[],
-    results: ReadonlyMap<string, readonly Flow[]>,
-  ): readonly Flow[] {
-    const inputs = call.inputs.map((ref) => pick(results, ref));
-    const scope = index === 0 ? layer.name : `${layer.name}_${index}`;
-    const flows = this.#graph.within(scope, () => {
-      if (layer.model !== null) return this.model(layer.model, path, inputs);
-      return inLayer(path, layer.className, () => {
-        const bound = this.#bound.get(layer);
-        if (bound === undefined) throw new ExportError(noConverter(layer.className));
-        const keywords: Record<string, readonly Flow[]> = {};
-        for (const [key, argument] of Object.entries(call.kwargs)) {
-          if (argument.kind === "tensors") keywords[key] = argument.refs.map((ref) => pick(results, ref));
-        }
-        const context = { graph: this.#graph, weights: this.#source.weightsOf(path), keywords };
-        return bound.emit(context, inputs);
-      });
-    });
-    for (const { value } of flows) this.#graph.learnSymbols(value);
-    this.#calls.push({
-      path: path.join("/"),
-      className: layer.className,
-      call: index,
-      values: flows.map(({ value }) => value),
-    });
-    return flows;
-  }
-}
-
-function dependencies(call: Call): TensorRef[] {
-  const keywords = Object.values(call.kwargs).flatMap((argument) => (argument.kind === "tensors" ? argument.refs : []));
-  return [...call.inputs, ...keywords];
-}
-
-function keyOf(ref: TensorRef): string {
-  return `${ref.call}:${ref.layer}`;
-}
-
-function pick(results: ReadonlyMap<string, readonly Flow[]>, ref: TensorRef): Flow {
-  const flow = results.get(keyOf(ref))?.[ref.tensor];
-  if (flow === undefined) {
-    throw new ModelFormatError(`layer ${ref.layer} has no output ${ref.tensor} of its call ${ref.call}`);
-  }
-  return flow;
-}
-
-/** Say where: converters state the fault, this adds the layer. */
-function inLayer<T>(path: readonly string[], className: string, body: () => T): T {
-  try {
-    return body();
-  } catch (cause) {
-    if (!(cause instanceof ToolError)) throw cause;
-    const message = `layer ${path.join("/")} (${className}): ${cause.message}`;
-    const options = { cause, ...(cause.hint === undefined ? {} : { hint: cause.hint }) };
-    throw cause instanceof ModelFormatError
-      ? new ModelFormatError(message, options)
-      : new ExportError(message, options);
-  }
 }
 
 const AXIS_NAMES: Readonly<Record<number, readonly string[]>> = {
@@ -286,31 +164,4 @@ function outputNames(model: ModelSpec): string[] {
 function nameOutputs(model: ModelSpec, flows: readonly Flow[]): NamedValue[] {
   const names = outputNames(model);
   return flows.map(({ value }, index) => ({ name: names[index] ?? "", value }));
-}
-
-/** Outputs of layers named by the user. */
-function requestedOutputs(
-  run: ModelRun,
-  source: LayersSource,
-  inputs: readonly Flow[],
-  calls: readonly ConvertedCall[],
-  requested: readonly string[],
-): NamedValue[] {
-  const { model } = source;
-  const roots = new Set(requested.map((path) => path.split("/")[0] ?? ""));
-  const refs = model.layers
-    .filter(({ name }) => roots.has(name) || requested.includes(name))
-    .flatMap((layer) => layer.calls.map((_, call) => ({ layer: layer.name, call, tensor: 0 })));
-  run.tensors(model, [], inputs, refs);
-  const named: NamedValue[] = [];
-  for (const path of requested) {
-    const found = calls.filter((call) => call.path === path).flatMap(({ values }) => values);
-    if (found.length === 0) {
-      throw new ExportError(`no layer ${path} whose output could be given`, {
-        hint: `layers: ${model.layers.map(({ name }) => name).join(", ")}`,
-      });
-    }
-    found.forEach((value, index) => named.push({ name: index === 0 ? path : `${path}_${index}`, value }));
-  }
-  return named;
 }

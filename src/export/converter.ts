@@ -3,7 +3,7 @@ import type { Value } from "./onnx/value.ts";
 import type { ConfigReader } from "./source/config.ts";
 import type { LayerWeights } from "./source/model.ts";
 
-/** A tensor between two layers, with the mask TF.js carries beside it: bool [N, T], or none. */
+/** A tensor between two layers, with the mask TF.js carries beside it, mostly bool [N, T], or none. */
 export interface Flow {
   readonly value: Value;
   readonly mask: Value | null;
@@ -31,6 +31,11 @@ export interface EmitContext {
   readonly weights: LayerWeights;
   /** Tensors given by keyword: `initial_state`, `constants`. */
   readonly keywords: Readonly<Record<string, readonly Flow[]>>;
+  /**
+   * The mask the layer is called with, which is what a layer that heeds masks goes by. TF.js hands a mask it has met on to
+   * all layers it runs later, so this need not be that of the layer's inputs.
+   */
+  readonly mask: Value | null;
 }
 
 export interface ConverterDefinition<Config> {

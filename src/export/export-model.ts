@@ -3,14 +3,16 @@ import { RECOGNIZER_KEY } from "../metadata.ts";
 import type { DType } from "../tensor.ts";
 import { VERSION } from "../version.ts";
 
-import { convert, type Converted, type ConvertedCall, type NamedValue } from "./convert.ts";
+import { convert, type Converted, type NamedValue } from "./convert.ts";
 import type { RecurrentForm } from "./converter.ts";
+import type { ConvertedCall } from "./model-run.ts";
 
 import type { Attribute, OnnxGraph, OnnxModel, OnnxNode } from "./onnx/graph.ts";
 import { dropUnused, runPasses } from "./onnx/passes.ts";
 import { serialize } from "./onnx/serialize.ts";
 import { dimsOf } from "./onnx/value.ts";
 import { allConverters } from "./registry.ts";
+import type { Tap } from "./requested-outputs.ts";
 import { readLayersModel } from "./source/layers-model.ts";
 import type { LayersSource, RawModel } from "./source/model.ts";
 
@@ -28,7 +30,10 @@ export interface ExportOptions {
   readonly logits?: boolean;
   /** Whole shapes of inputs by name, to fix free dimensions. */
   readonly inputShapes?: Readonly<Record<string, readonly number[]>>;
-  /** Give these layers' outputs instead of the model's own; nested ones as `encoder/dense`. */
+  /**
+   * Give these layers' outputs instead of the model's own: `conv1`, `encoder/dense` within a nested model, `shared:1` for the
+   * second call of a layer that is called several times (without a number, all of its calls).
+   */
   readonly outputs?: readonly string[];
   /** How recurrent layers are written; see docs. */
   readonly recurrentForm?: RecurrentForm;
@@ -53,10 +58,15 @@ export interface ExportedModel {
   readonly outputs: readonly ExportedValue[];
   /** Layer calls in the order they are computed. */
   readonly layers: readonly ExportedLayer[];
+  /** Where each output comes from, when some layers' outputs were asked for; else null. */
+  readonly taps: readonly ExportedTap[] | null;
 }
 
+/** A tensor of a layer's call that is an output: the `tensor`-th of the `occurrence`-th time TF.js runs the layer (0-based). */
+export type ExportedTap = Omit<Tap, "value">;
+
 /** One application of a layer. */
-export interface ExportedLayer extends Pick<ConvertedCall, "path" | "className" | "call"> {
+export interface ExportedLayer extends Omit<ConvertedCall, "values"> {
   /** Shapes of its output tensors, as TF.js orders the axes. */
   readonly outputs: readonly (readonly (number | string)[])[];
 }
@@ -102,12 +112,17 @@ export function exportSource(source: LayersSource, options: ExportOptions = {}):
     parameters: source.parameters,
     inputs: graph.inputs.map(describe),
     outputs: graph.outputs.map(describe),
-    layers: converted.calls.map(({ path, className, call, values }) => ({
+    layers: converted.calls.map(({ path, className, call, occurrence, repeated, values }) => ({
       path,
       className,
       call,
+      occurrence,
+      repeated,
       outputs: values.map(dimsOf),
     })),
+    taps:
+      converted.taps?.map(({ name, path, occurrence, tensor }): ExportedTap => ({ name, path, occurrence, tensor })) ??
+      null,
   };
 }
 

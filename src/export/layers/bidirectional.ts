@@ -5,6 +5,7 @@ import { int } from "../onnx/graph.ts";
 import { reduce } from "../onnx/reduce.ts";
 import { dimOf, dimsOf, newValue, type Value } from "../onnx/value.ts";
 import { readInputs, readRecurrent, type RecurrentConfig, type RecurrentInputs } from "../recurrent/layer.ts";
+import { passMask } from "../recurrent/mask.ts";
 import { emitNative, isNative } from "../recurrent/native.ts";
 import { runPass } from "../recurrent/run.ts";
 import { reverseTime } from "../recurrent/time.ts";
@@ -49,7 +50,10 @@ function emitBidirectional(
   inputs: readonly Flow[],
 ): readonly Value[] {
   const given = readInputs(context, inputs);
-  const single = emitSingleNode(context, config, given);
+  const masks = [config.forward, config.backward].map(({ cell, goBackwards }) =>
+    passMask(context.graph, given.mask, given.ownMask, given.input, cell, goBackwards),
+  );
+  const single = masks.every((mask) => mask === null) ? emitSingleNode(context, config, given) : null;
   if (single !== null) return [single];
   const half = given.initial === null ? 0 : given.initial.length / 2;
   const passes = [config.forward, config.backward].map((direction, index) => {
@@ -62,7 +66,7 @@ function emitBidirectional(
           weights: context.weights.within(scope),
           reverse: direction.goBackwards,
           initial: given.initial?.slice(index * half, (index + 1) * half) ?? null,
-          mask: given.mask,
+          mask: masks[index] ?? null,
           form: direction.form,
           everyStep: direction.returnSequences,
         },
@@ -85,10 +89,10 @@ function emitBidirectional(
 function emitSingleNode(
   { graph, weights }: EmitContext,
   { forward, backward, merge }: BidirectionalConfig,
-  { input, mask, initial }: RecurrentInputs,
+  { input, initial }: RecurrentInputs,
 ): Value | null {
   const { cell, goBackwards, returnSequences, returnState, form } = forward;
-  if (mask !== null || initial !== null || goBackwards || !backward.goBackwards || returnState) return null;
+  if (initial !== null || goBackwards || !backward.goBackwards || returnState) return null;
   if (merge === null || merge === "mul" || cell.kind === "stacked" || cell.kind === "ConvLSTM") return null;
   if (JSON.stringify(cell) !== JSON.stringify(backward.cell) || !isNative(cell, form === "portable")) return null;
   const sides = [weights.within("forward"), weights.within("backward")];

@@ -16,12 +16,33 @@ import {
 } from "../onnx/value.ts";
 import type { ConfigReader } from "../source/config.ts";
 
-/** Where a merge's inputs carry masks, the output's is their conjunction. TF.js: merge.ts, `computeMask`. */
-function allMasks({ graph }: EmitContext, _: unknown, inputs: readonly Flow[]): Value | null {
-  const masks = inputs.flatMap(({ mask }) => (mask === null ? [] : [mask]));
-  const [first, ...others] = masks;
-  if (first === undefined || masks.length < inputs.length) return null;
-  return others.reduce((all, mask) => graph.binary("And", all, mask), first);
+/** Which rules a merge's mask follows: TF.js's, or those of Keras for models of Keras 3. */
+interface MergeConfig {
+  readonly keras3: boolean;
+}
+
+/**
+ * TF.js takes the first input's mask with an axis of size 1 put before its axes, and of the others all but the last, without
+ * one. Source: tfjs-layers, layers/merge.js, `computeMask`. In Keras 3 one that holds is enough, if all inputs have one.
+ *
+ * @throws {ExportError} where TF.js would fail
+ */
+function mergedMask({ graph }: EmitContext, { keras3 }: MergeConfig, inputs: readonly Flow[]): Value | null {
+  const masks = inputs.map(({ mask }) => mask);
+  const known = masks.filter((mask) => mask !== null);
+  const [first, ...others] = known;
+  if (first === undefined) return null;
+  if (keras3)
+    return known.length < masks.length ? null : others.reduce((all, mask) => graph.binary("Or", all, mask), first);
+  const [leading, ...between] = masks.slice(0, Math.max(1, masks.length - 1));
+  if (between.some((mask) => mask === null) || (leading === null && between.length > 0)) {
+    throw new ExportError("TF.js cannot merge masked inputs with others that have no mask, if there are three or more");
+  }
+  if (leading === null || leading === undefined) return null;
+  return between.reduce<Value>(
+    (all, mask) => (mask === null ? all : graph.binary("And", all, insertAxis(mask, 0))),
+    insertAxis(leading, 0),
+  );
 }
 
 /** Operands of fewer axes get axes of size 1 after the batch. */
@@ -43,8 +64,8 @@ function elementwise(
   return defineConverter({
     className,
     ops: [opType],
-    parse: () => null,
-    mask: allMasks,
+    parse: (_, { keras3 }): MergeConfig => ({ keras3 }),
+    mask: mergedMask,
     emit({ graph }, _, inputs) {
       if (inputs.length < 2) throw new ExportError(`it merges 2 inputs or more; it has ${inputs.length}`);
       const [first, ...others] = sameRank(inputs).map((value) => graph.cast(value, "float32"));
@@ -66,22 +87,59 @@ const concatenate: LayerConverter = defineConverter({
   },
 });
 
-/** Along the steps masks are joined too; along another axis all must hold. */
-function concatenatedMask(context: EmitContext, axis: number, inputs: readonly Flow[]): Value | null {
+/**
+ * Masks get a last axis of size 1 where they have fewer axes than their inputs, are joined along the axis, and then all must
+ * hold along the last one. An input without a mask counts as unmasked. Source: tfjs-layers, layers/merge.js.
+ *
+ * @throws {ExportError} where TF.js would fail
+ */
+function concatenatedMask({ graph }: EmitContext, axis: number, inputs: readonly Flow[]): Value | null {
   if (inputs.every(({ mask }) => mask === null)) return null;
-  const rank = inputs[0]?.value.axes.length ?? 0;
-  if ((axis < 0 ? rank + axis : axis) !== 1) {
-    const known = inputs.filter(({ mask }) => mask !== null);
-    return allMasks(context, axis, known);
+  const masks = inputs.map(({ value, mask }) => {
+    if (mask === null) return null;
+    return mask.axes.length < value.axes.length ? insertAxis(mask, mask.axes.length) : mask;
+  });
+  const ranks = new Set(inputs.map(({ value }, index) => masks[index]?.axes.length ?? value.axes.length));
+  const [rank = 0] = ranks;
+  const at = axis < 0 ? rank + axis : axis;
+  const fail = (): ExportError =>
+    new ExportError("TF.js cannot join the masks of these inputs", { hint: "the model cannot be run in TF.js either" });
+  if (ranks.size > 1 || at >= rank) throw fail();
+  if (at === rank - 1) {
+    const [first, ...others] = masks.flatMap((mask) => (mask === null ? [] : [allOfLast(graph, mask)]));
+    if (first === undefined) return null;
+    if (others.some((mask) => !sameShape(mask, first))) throw fail();
+    return others.reduce((all, mask) => graph.binary("And", all, mask), first);
   }
-  if (inputs.some(({ mask }) => mask === null)) {
-    throw new ExportError("it joins masked and unmasked sequences along their steps");
-  }
-  return concat(
-    context.graph,
-    inputs.flatMap(({ mask }) => mask ?? []),
-    1,
+  const filled = masks.map((mask, index) => mask ?? unmasked(graph, inputs[index]));
+  const joined = filled.flatMap((mask) => mask ?? []);
+  const [pattern] = joined;
+  if (pattern === undefined || joined.length < filled.length) throw fail();
+  if (joined.some((mask) => !sameShape(removeAxis(mask, at), removeAxis(pattern, at)))) throw fail();
+  return allOfLast(graph, concat(graph, joined, at));
+}
+
+/** Whether two shapes can be the same: free sizes may be. */
+function sameShape(a: Value, b: Value): boolean {
+  const [left, right] = [dimsOf(a), dimsOf(b)];
+  return left.every(
+    (size, axis) => size === right[axis] || (typeof size === "string" && typeof right[axis] === "string"),
   );
+}
+
+/** True everywhere, for an input whose last axis has size 1 like that of a mask; else null: TF.js cannot join the two. */
+function unmasked(graph: GraphBuilder, flow: Flow | undefined): Value | null {
+  if (flow === undefined || dimOf(flow.value, -1) !== 1) return null;
+  const { value } = flow;
+  return { ...value, name: graph.op("Equal", [value.name, value.name]), dtype: "bool" };
+}
+
+/** Whether all hold along the last axis, which vanishes. */
+function allOfLast(graph: GraphBuilder, mask: Value): Value {
+  const last = mask.axes.length - 1;
+  if (dimOf(mask, last) === 1) return removeAxis(mask, last);
+  const numbers = reduce(graph, "ReduceMin", graph.cast(mask, "float32"), [last]);
+  return graph.cast(numbers, "bool");
 }
 
 /** @throws {ExportError} when the inputs have different numbers of axes */

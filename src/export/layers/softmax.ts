@@ -1,8 +1,9 @@
 import { ExportError } from "../../errors.ts";
 import { alongAxis, withScalar } from "../activation.ts";
 import { defineConverter, type EmitContext, type Flow, type LayerConverter } from "../converter.ts";
+import type { Dim } from "../onnx/dims.ts";
 import { reduce } from "../onnx/reduce.ts";
-import type { Value } from "../onnx/value.ts";
+import { dimsOf, type Value } from "../onnx/value.ts";
 
 /** Added to what a mask leaves out, before the softmax. */
 const MASKED = -1e9;
@@ -12,10 +13,11 @@ export const softmax: LayerConverter = defineConverter({
   className: "Softmax",
   ops: ["Softmax", "ReduceLogSumExp", "Sub", "Exp"],
   parse: (config, { keras3 }) => config.integers("axis", null, [keras3 ? -1 : 1]),
-  emit({ graph }, axes, inputs) {
+  emit(context, axes, inputs) {
+    const { graph } = context;
     const [flow] = inputs;
     if (flow === undefined) throw new ExportError("the layer has no input");
-    const input = graph.cast(masked(graph, flow), "float32");
+    const input = masked(context, flow);
     const rank = input.axes.length;
     const wrong = axes.find((axis) => axis < -rank || axis >= rank);
     if (wrong !== undefined || axes.length === 0) {
@@ -27,9 +29,28 @@ export const softmax: LayerConverter = defineConverter({
   },
 });
 
-/** `x + (1 − mask) · −1e9`, the mask aligned at the last axis as TF.js does it. */
-function masked(graph: EmitContext["graph"], { value, mask }: Flow): Value {
+/**
+ * `x + (1 − mask) · −1e9`, the mask aligned at the last axis as TF.js does it. One that lingers from another layer and does
+ * not fit is left out.
+ *
+ * @throws {ExportError} where the input's own mask does not fit: there TF.js fails
+ */
+function masked({ graph, mask }: EmitContext, flow: Flow): Value {
+  const value = graph.cast(flow.value, "float32");
   if (mask === null) return value;
+  if (!broadcasts(dimsOf(value), dimsOf(mask))) {
+    if (mask.name !== flow.mask?.name) return value;
+    const shapes = [mask, value].map((each) => `[${dimsOf(each).join(", ")}]`).join(" to an input of shape ");
+    throw new ExportError(`TF.js cannot apply a mask of shape ${shapes}`);
+  }
   const left = graph.unary("Not", mask);
   return graph.binary("Add", value, withScalar(graph, "Mul", graph.cast(left, "float32"), MASKED));
+}
+
+function broadcasts(a: readonly Dim[], b: readonly Dim[]): boolean {
+  const shared = Math.min(a.length, b.length);
+  return Array.from({ length: shared }, (_, index) => index + 1).every((back) => {
+    const [x, y] = [a.at(-back), b.at(-back)];
+    return x === 1 || y === 1 || x === y;
+  });
 }

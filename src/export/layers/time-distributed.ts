@@ -1,6 +1,8 @@
 import { ExportError } from "../../errors.ts";
 import { defineConverter, type LayerConverter } from "../converter.ts";
-import { dimsOf, type Value } from "../onnx/value.ts";
+import type { GraphBuilder } from "../onnx/builder.ts";
+import { product } from "../onnx/dims.ts";
+import { dimsOf, insertAxis, newValue, type Value } from "../onnx/value.ts";
 
 /** The wrapped layer on each step: steps are read as more samples, which costs no node. */
 export const timeDistributed: LayerConverter = defineConverter({
@@ -18,7 +20,8 @@ export const timeDistributed: LayerConverter = defineConverter({
     if (features.length === 0) throw new ExportError("its input must have an axis of steps, and features after it");
     const merged: Value = { ...input.value, axes: [[...batch, ...time], ...features] };
     const weights = context.weights.within(name);
-    const outputs = layer.emit({ ...context, weights, keywords: {} }, [{ value: merged, mask: null }]);
+    const mask = context.mask === null ? null : repeatedMask(context.graph, context.mask, input.value);
+    const outputs = layer.emit({ ...context, weights, keywords: {}, mask }, [{ value: merged, mask: null }]);
     const [output] = outputs;
     if (output === undefined) throw new ExportError("the wrapped layer has no output");
     const [steps = [], ...rest] = output.value.axes;
@@ -34,3 +37,13 @@ export const timeDistributed: LayerConverter = defineConverter({
     return context.graph.reshape(output.value, [samples, length, ...sizes]);
   },
 });
+
+/** TF.js calls the wrapped layer with the whole mask at each step: its rows for each sample's steps; null when they do not fit. */
+function repeatedMask(graph: GraphBuilder, mask: Value, input: Value): Value | null {
+  const [samples = 1, length = 1] = dimsOf(input);
+  const [rows, ...sizes] = dimsOf(mask);
+  if (rows !== samples) return null;
+  const repeated = [samples, length, ...sizes];
+  const name = graph.op("Expand", [graph.plain(insertAxis(mask, 1)), graph.runtimeShape(repeated)]);
+  return graph.reshape(newValue(name, mask.dtype, repeated), [product([samples, length]), ...sizes]);
+}

@@ -11,6 +11,7 @@ import type { Value } from "../onnx/value.ts";
 import type { ConfigReader } from "../source/config.ts";
 
 import { readCell, type Cell } from "./cell.ts";
+import { passMask } from "./mask.ts";
 import { runPass } from "./run.ts";
 import { reverseTime } from "./time.ts";
 
@@ -61,15 +62,16 @@ export function recurrentConverter(
 }
 
 function emitRecurrent(context: EmitContext, config: RecurrentConfig, inputs: readonly Flow[]): readonly Value[] {
-  const { input, mask, initial } = readInputs(context, inputs);
+  const { input, mask, ownMask, initial } = readInputs(context, inputs);
+  const { cell, goBackwards } = config;
   const { sequence, states } = runPass(
     context.graph,
     {
-      cell: config.cell,
+      cell,
       weights: context.weights,
-      reverse: config.goBackwards,
+      reverse: goBackwards,
       initial,
-      mask,
+      mask: passMask(context.graph, mask, ownMask, input, cell, goBackwards),
       form: config.form,
       everyStep: config.returnSequences,
     },
@@ -83,7 +85,10 @@ function emitRecurrent(context: EmitContext, config: RecurrentConfig, inputs: re
 
 export interface RecurrentInputs {
   readonly input: Value;
+  /** The mask the layer is called with. */
   readonly mask: Value | null;
+  /** Whether that is the input's own. */
+  readonly ownMask: boolean;
   readonly initial: readonly Value[] | null;
 }
 
@@ -92,7 +97,7 @@ export interface RecurrentInputs {
  *
  * @throws {ExportError} for constants, which TF.js refuses
  */
-export function readInputs({ keywords }: EmitContext, inputs: readonly Flow[]): RecurrentInputs {
+export function readInputs({ keywords, mask }: EmitContext, inputs: readonly Flow[]): RecurrentInputs {
   const [first, ...others] = inputs;
   if (first === undefined) throw new ExportError("it has no input");
   if ((keywords["constants"] ?? []).length > 0) {
@@ -101,7 +106,8 @@ export function readInputs({ keywords }: EmitContext, inputs: readonly Flow[]): 
   const given = [...others, ...(keywords["initial_state"] ?? [])];
   return {
     input: first.value,
-    mask: first.mask,
+    mask,
+    ownMask: mask !== null && mask.name === first.mask?.name,
     initial: given.length === 0 ? null : given.map(({ value }) => value),
   };
 }

@@ -17,7 +17,7 @@ export interface Pass {
   readonly reverse: boolean;
   /** States to start from; null for zeros. */
   readonly initial: readonly Value[] | null;
-  /** bool [N, T]: where false, states stay as they are. */
+  /** bool, axes N T and more that are spread over a state's: where false, states stay as they are. */
   readonly mask: Value | null;
   readonly form: RecurrentForm;
   readonly everyStep: boolean;

@@ -1,0 +1,218 @@
+import { ExportError, ModelFormatError, ToolError } from "../errors.ts";
+
+import type { BoundLayer, Flow } from "./converter.ts";
+import { executionOrder } from "./execution-order.ts";
+import type { GraphBuilder } from "./onnx/builder.ts";
+import type { Value } from "./onnx/value.ts";
+import type { Call, LayersSource, LayerSpec, ModelSpec, TensorRef } from "./source/model.ts";
+
+/** One layer call's output tensors in the order they are computed. */
+export interface ConvertedCall {
+  /** The layer's path through nested models: `encoder/conv1`. */
+  readonly path: string;
+  readonly className: string;
+  /** Which of the layer's calls in its own model (0-based). */
+  readonly call: number;
+  /** How often TF.js has run the layer before this, in nested models called many times too. */
+  readonly occurrence: number;
+  /** TF.js runs the call once more, for another of its outputs, and gets the same. */
+  readonly repeated: boolean;
+  readonly values: readonly Value[];
+}
+
+/** Converters of all layers whose configurations have been read. */
+export type Bound = ReadonlyMap<LayerSpec, BoundLayer>;
+
+/**
+ * The arguments TF.js hands from layer to layer. It has one object for a whole run: a mask that was put there stays for
+ * the layers after, whether it reaches them or not, until a layer with another masked input comes. A nested model is given
+ * the object of the model around it, or a new one where that has none yet.
+ */
+interface Handed {
+  mask: Value | null;
+}
+
+/** What one run of a call was handed, gave, and left for the next layers. */
+interface Run {
+  readonly before: Handed | null;
+  readonly after: Value | null;
+  readonly flows: readonly Flow[];
+  readonly calls: readonly ConvertedCall[];
+}
+
+/**
+ * Emits the nodes of a model's layers as TF.js runs them; those of Keras 3, which TF.js cannot load, as Keras does: there a
+ * layer's mask is its own input's, and nested models take and give masks. Source: tfjs-layers, engine/executor.js, `execute`.
+ */
+export class ModelRun {
+  readonly #source: LayersSource;
+  readonly #bound: Bound;
+  readonly #graph: GraphBuilder;
+  readonly #orders = new Map<ModelSpec, readonly TensorRef[]>();
+  readonly #occurrences = new Map<string, number>();
+  #calls: ConvertedCall[] = [];
+
+  constructor(source: LayersSource, bound: Bound, graph: GraphBuilder) {
+    this.#source = source;
+    this.#bound = bound;
+    this.#graph = graph;
+  }
+
+  /** Every call so far, in the order TF.js runs them; those within a nested model come before its own. */
+  get calls(): readonly ConvertedCall[] {
+    return this.#calls;
+  }
+
+  /** The tensors `fetches` of the whole model applied to `inputs`. */
+  run(inputs: readonly Flow[], fetches: readonly TensorRef[]): readonly Flow[] {
+    return this.#execute(this.#source.model, [], inputs, fetches, executionOrder(this.#source.model, fetches), null);
+  }
+
+  #nested(model: ModelSpec, path: readonly string[], inputs: readonly Flow[], handed: Handed): readonly Flow[] {
+    const order = this.#orders.get(model) ?? executionOrder(model, model.outputs);
+    this.#orders.set(model, order);
+    if (this.#source.keras3) return this.#execute(model, path, inputs, model.outputs, order, handed);
+    const given = inputs.map(({ value }) => ({ value, mask: null }));
+    const before = handed.mask;
+    const outputs = this.#execute(model, path, given, model.outputs, order, handed);
+    // TF.js frees the masks made within: a layer outside that is handed one fails.
+    if (handed.mask?.name !== before?.name) handed.mask = null;
+    return outputs.map(({ value }) => ({ value, mask: null }));
+  }
+
+  #execute(
+    model: ModelSpec,
+    path: readonly string[],
+    inputs: readonly Flow[],
+    fetches: readonly TensorRef[],
+    order: readonly TensorRef[],
+    handed: Handed | null,
+  ): readonly Flow[] {
+    const layers = new Map(model.layers.map((layer) => [layer.name, layer]));
+    const results = new Map<string, readonly Flow[]>();
+    model.inputs.forEach((ref, index) => {
+      const flow = inputs[index];
+      if (flow === undefined) throw new ExportError(`${model.inputs.length} inputs are needed, ${inputs.length} given`);
+      results.set(callKey(ref), [flow]);
+    });
+    const runs = new Map<string, Run[]>();
+    const fetched = new Map<string, readonly Flow[]>();
+    let current = handed;
+    for (const ref of order) {
+      const key = callKey(ref);
+      const layer = layers.get(ref.layer);
+      const call = layer?.calls[ref.call];
+      if (layer === undefined || call === undefined) throw noCall(ref);
+      const flows = call.inputs.map((each) => pick(results, each));
+      if (!this.#source.keras3 && flows.some(({ mask }) => mask !== null)) {
+        current ??= { mask: null };
+        current.mask = flows[0]?.mask ?? null;
+      }
+      const known = runs.get(key) ?? [];
+      const before = current === null ? null : { mask: current.mask };
+      const same = known.find((run) => sameHanded(run.before, before));
+      const run = same ?? this.#apply(layer, call, ref.call, [...path, layer.name], flows, results, current);
+      if (same === undefined) runs.set(key, [...known, run]);
+      else this.#repeat(same);
+      if (current !== null) current.mask = run.after;
+      if (!results.has(key)) results.set(key, run.flows);
+      fetched.set(key, run.flows);
+    }
+    return fetches.map((ref) => pick(fetched.has(callKey(ref)) ? fetched : results, ref));
+  }
+
+  #apply(
+    layer: LayerSpec,
+    call: Call,
+    index: number,
+    path: readonly string[],
+    inputs: readonly Flow[],
+    results: ReadonlyMap<string, readonly Flow[]>,
+    current: Handed | null,
+  ): Run {
+    const before = current === null ? null : { mask: current.mask };
+    const handed: Handed = this.#source.keras3 ? { mask: inputs[0]?.mask ?? null } : { mask: before?.mask ?? null };
+    const outer = this.#calls;
+    this.#calls = [];
+    const scope = index === 0 ? layer.name : `${layer.name}_${index}`;
+    const flows = this.#graph.within(scope, () =>
+      layer.model === null
+        ? this.#layer(layer, call, path, inputs, results, handed.mask)
+        : this.#nested(layer.model, path, inputs, handed),
+    );
+    for (const { value } of flows) this.#graph.learnSymbols(value);
+    const values = flows.map(({ value }) => value);
+    const own = { path: path.join("/"), className: layer.className, call: index, repeated: false, values };
+    const calls = [...this.#calls, this.#count(own)];
+    outer.push(...calls);
+    this.#calls = outer;
+    return { before, after: handed.mask, flows, calls };
+  }
+
+  #layer(
+    layer: LayerSpec,
+    call: Call,
+    path: readonly string[],
+    inputs: readonly Flow[],
+    results: ReadonlyMap<string, readonly Flow[]>,
+    mask: Value | null,
+  ): readonly Flow[] {
+    return inLayer(path, layer.className, () => {
+      const bound = this.#bound.get(layer);
+      if (bound === undefined) throw new ExportError(noConverter(layer.className));
+      const keywords: Record<string, readonly Flow[]> = {};
+      for (const [key, argument] of Object.entries(call.kwargs)) {
+        if (argument.kind === "tensors") keywords[key] = argument.refs.map((ref) => pick(results, ref));
+      }
+      return bound.emit({ graph: this.#graph, weights: this.#source.weightsOf(path), keywords, mask }, inputs);
+    });
+  }
+
+  #repeat({ calls }: Run): void {
+    for (const call of calls) this.#calls.push(this.#count({ ...call, repeated: true }));
+  }
+
+  #count(call: Omit<ConvertedCall, "occurrence">): ConvertedCall {
+    const occurrence = this.#occurrences.get(call.path) ?? 0;
+    this.#occurrences.set(call.path, occurrence + 1);
+    return { ...call, occurrence };
+  }
+}
+
+/** Whether a layer would be handed the same; an object without a mask is not the same as none, for nested models. */
+function sameHanded(a: Handed | null, b: Handed | null): boolean {
+  if (a === null || b === null) return a === b;
+  return a.mask?.name === b.mask?.name;
+}
+
+function callKey({ layer, call }: TensorRef): string {
+  return `${call}:${layer}`;
+}
+
+function noCall({ layer }: TensorRef): ModelFormatError {
+  return new ModelFormatError(`layer ${layer} is used, but the model does not apply it to anything`);
+}
+
+function pick(results: ReadonlyMap<string, readonly Flow[]>, ref: TensorRef): Flow {
+  const flow = results.get(callKey(ref))?.[ref.tensor];
+  if (flow !== undefined) return flow;
+  throw new ModelFormatError(`layer ${ref.layer} has no output ${ref.tensor} of its call ${ref.call}`);
+}
+
+export function noConverter(className: string): string {
+  return `there is no converter for layers of class ${className}`;
+}
+
+/** Say where: converters state the fault, this adds the layer. */
+export function inLayer<T>(path: readonly string[], className: string, body: () => T): T {
+  try {
+    return body();
+  } catch (cause) {
+    if (!(cause instanceof ToolError)) throw cause;
+    const message = `layer ${path.join("/")} (${className}): ${cause.message}`;
+    const options = { cause, ...(cause.hint === undefined ? {} : { hint: cause.hint }) };
+    throw cause instanceof ModelFormatError
+      ? new ModelFormatError(message, options)
+      : new ExportError(message, options);
+  }
+}

@@ -1,0 +1,73 @@
+import { ExportError } from "../../errors.ts";
+import type { GraphBuilder } from "../onnx/builder.ts";
+import type { Dim } from "../onnx/dims.ts";
+import { dimOf, dimsOf, insertAxis, newAxis, type Value } from "../onnx/value.ts";
+
+import { stateCount, type Cell } from "./cell.ts";
+
+const TO_THE_END = 2 ** 31 - 1;
+
+/**
+ * The mask that a recurrent layer is called with, as a pass over its steps goes by it: axes N T and one or more that are
+ * spread over a state's. A mask of more steps than there are is cut: to the first ones, or to the last ones in a pass that
+ * goes backwards. Null where TF.js would fail on a mask that only lingers from another layer. Source: tfjs-layers,
+ * layers/recurrent.js, `rnn`.
+ *
+ * @param own Whether the mask is that of the layer's own input.
+ * @throws {ExportError} where TF.js would fail on the layer's own mask.
+ */
+export function passMask(
+  graph: GraphBuilder,
+  mask: Value | null,
+  own: boolean,
+  input: Value,
+  cell: Cell,
+  reverse: boolean,
+): Value | null {
+  if (mask === null) return null;
+  const rank = input.axes.length;
+  const full = mask.axes.length === rank - 1 ? insertAxis(mask, rank - 1) : mask;
+  if (full.axes.length === rank && fitsBatch(full, input) && fitsState(full, cell)) {
+    const cut = cutSteps(graph, full, input, reverse);
+    if (cut !== null) return cut;
+  }
+  if (!own) return null;
+  const shown = `a mask of shape [${dimsOf(mask).join(", ")}]`;
+  throw new ExportError(`TF.js cannot apply ${shown} to steps of shape [${dimsOf(input).join(", ")}]`, {
+    hint: "the model cannot be run in TF.js either",
+  });
+}
+
+function fitsBatch(mask: Value, input: Value): boolean {
+  const size = dimOf(mask, 0);
+  return size === 1 || size === dimOf(input, 0);
+}
+
+/** Whether the mask's axes after N T can be spread over a state of the cell's. */
+function fitsState(mask: Value, cell: Cell): boolean {
+  const sizes = dimsOf(mask).slice(2);
+  if (cell.kind === "ConvLSTM" || sizes.every((size) => size === 1)) return true;
+  return cell.kind !== "stacked" && stateCount(cell) > 0 && sizes[0] === cell.units;
+}
+
+function cutSteps(graph: GraphBuilder, mask: Value, input: Value, reverse: boolean): Value | null {
+  const [have, need] = [dimOf(mask, 1), dimOf(input, 1)];
+  if (have === need) return mask;
+  if (typeof have === "number" && typeof need === "number" && have < need) return null;
+  const { value, dim } = graph.isolate(mask, 1);
+  const [start, end] = reverse
+    ? [negative(graph, need), graph.int64s([TO_THE_END])]
+    : [graph.int64s([0]), graph.runtimeDim(need)];
+  const name = graph.op("Slice", [value.name, start, end, graph.int64s([dim])]);
+  const time = newAxis(need);
+  return {
+    ...value,
+    name,
+    axes: value.axes.toSpliced(1, 1, time),
+    stored: value.stored.toSpliced(dim, 1, time),
+  };
+}
+
+function negative(graph: GraphBuilder, size: Dim): string {
+  return typeof size === "number" ? graph.int64s([-size]) : graph.op("Neg", [graph.runtimeDim(size)]);
+}
