@@ -13,6 +13,7 @@ const checks = [
   [join(bin, "tsc"), []],
   [join(bin, "tsc"), ["-p", "scripts"]],
   [join(bin, "tsc"), ["-p", "bench"]],
+  [join(bin, "tsc"), ["-p", "web/service-worker"]],
   [join(bin, "oxlint"), ["--type-aware", "--deny-warnings"]],
   [join(bin, "oxfmt"), ["--check"]],
   [process.execPath, [join(root, "scripts", "test.mjs")]],

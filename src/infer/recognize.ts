@@ -58,7 +58,7 @@ export function isRecognizer(value: unknown): value is Recognizer {
 }
 
 /**
- * Read pictures that have been prepared: N arrays of [H, W, C] each.
+ * Read pictures that have been prepared: N arrays of [H, W, C] each. The `top` likeliest labels of each are named.
  *
  * @throws {InferenceError} when the model is no classifier of as many classes as it has labels
  */
@@ -66,6 +66,7 @@ export async function readImages(
   session: Session,
   recognizer: Recognizer,
   images: readonly Float32Array[],
+  top: number = TOP,
 ): Promise<Reading[]> {
   const { input, output } = recognizer;
   if (output.kind !== "classes") {
@@ -76,7 +77,7 @@ export async function readImages(
   images.forEach((image, row) => data.set(image, row * size));
   const width = input.width ?? size / (input.height * input.channels);
   const scores = await classScores(session, float32(data, [images.length, input.height, width, input.channels]));
-  return images.map((_, row) => readingOf(scores, row, output));
+  return images.map((_, row) => readingOf(scores, row, output, top));
 }
 
 /**
@@ -101,6 +102,7 @@ function readingOf(
   { data, dims }: { data: Float32Array; dims: readonly number[] },
   row: number,
   output: ClassOutput,
+  count: number,
 ): Reading {
   const [, classes = 0] = dims;
   if (classes !== output.labels.length) {
@@ -111,7 +113,7 @@ function readingOf(
   const top = output.labels
     .map((label, index) => ({ label, probability: probabilities[index] ?? 0 }))
     .toSorted((a, b) => b.probability - a.probability)
-    .slice(0, TOP);
+    .slice(0, count);
   return { text: top[0]?.label ?? "", confidence: top[0]?.probability ?? 0, top };
 }
 

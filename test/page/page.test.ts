@@ -1,0 +1,261 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+import { chromium, type BrowserContext, type Page } from "playwright-core";
+import sharp from "sharp";
+import { build, preview, type PreviewServer } from "vite";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+
+import { renderedDigits } from "../../src/data/digits/rendered-digits.ts";
+import { browserFlags } from "../../src/node/browser/browser-flags.ts";
+import { findBrowser } from "../../src/node/browser/find-browser.ts";
+
+const configFile = resolve(import.meta.dirname, "../../web/vite.config.ts");
+const folder = mkdtempSync(join(tmpdir(), "tfjs-to-onnx-page-"));
+const executablePath = findBrowser();
+const dark = { red: 20, green: 30, blue: 60 };
+
+/** Strokes as a hand draws them, in shares of the pad's side. */
+const strokes: Readonly<Record<string, readonly (readonly (readonly [number, number])[])[]>> = {
+  1: [
+    [
+      [0.5, 0.15],
+      [0.5, 0.85],
+    ],
+  ],
+  7: [
+    [
+      [0.25, 0.2],
+      [0.75, 0.2],
+      [0.45, 0.85],
+    ],
+  ],
+  4: [
+    [
+      [0.35, 0.15],
+      [0.28, 0.55],
+      [0.75, 0.55],
+    ],
+    [
+      [0.66, 0.2],
+      [0.62, 0.9],
+    ],
+  ],
+};
+
+describe.skipIf(executablePath === undefined)("the page, in Chromium", () => {
+  let server: PreviewServer | undefined;
+  let context: BrowserContext | undefined;
+  let url = "";
+  let faults: string[] = [];
+
+  beforeAll(async () => {
+    const outDir = join(folder, "dist");
+    await build({ configFile, logLevel: "error", build: { outDir } });
+    server = await preview({
+      configFile,
+      logLevel: "error",
+      build: { outDir },
+      preview: { port: 0, strictPort: false },
+    });
+    url = server.resolvedUrls?.local[0] ?? "";
+    context = await chromium.launchPersistentContext(join(folder, "profile"), {
+      ...(executablePath === undefined ? {} : { executablePath }),
+      args: [...browserFlags],
+    });
+  }, 120_000);
+
+  afterAll(async () => {
+    await context?.close();
+    await stop();
+    rmSync(folder, { recursive: true, maxRetries: 3 });
+  });
+
+  beforeEach(() => {
+    faults = [];
+  });
+
+  async function stop(): Promise<void> {
+    const stopped = server?.close();
+    // The browser keeps its connections open for a next request.
+    if (server !== undefined && "closeAllConnections" in server.httpServer) server.httpServer.closeAllConnections();
+    server = undefined;
+    await stopped;
+  }
+
+  /** The page, once the network is ready. Whatever the browser complains of is kept. */
+  async function open(address = url): Promise<Page> {
+    if (context === undefined) throw new Error("there is no browser");
+    const page = await context.newPage();
+    page.on("console", (message) => {
+      if (["error", "warning"].includes(message.type())) faults.push(message.text());
+    });
+    page.on("pageerror", ({ message }) => faults.push(message));
+    await page.goto(address);
+    await ran(page, /^Ready: /);
+    return page;
+  }
+
+  async function ran(page: Page, pattern: RegExp): Promise<string> {
+    const text = page.locator("#ran", { hasText: pattern });
+    await text.waitFor({ timeout: 60_000 });
+    return (await text.textContent()) ?? "";
+  }
+
+  async function draw(page: Page, digit: string): Promise<void> {
+    const box = await page.locator("#pad").boundingBox();
+    if (box === null) throw new Error("the pad is not there");
+    for (const stroke of strokes[digit] ?? []) {
+      for (const [index, [x, y]] of stroke.entries()) {
+        await page.mouse.move(box.x + x * box.width, box.y + y * box.height, { steps: index === 0 ? 1 : 8 });
+        if (index === 0) await page.mouse.down();
+      }
+      await page.mouse.up();
+    }
+  }
+
+  const expectAnswer = (page: Page, text: string): Promise<void> =>
+    page.locator("#answer", { hasText: new RegExp(`^${text}$`) }).waitFor({ timeout: 20_000 });
+
+  test("reads what a mouse draws, says where it ran and how long it took, and fills the bars", async () => {
+    const page = await open();
+    for (const digit of Object.keys(strokes)) {
+      await draw(page, digit);
+      await expectAnswer(page, digit);
+      const shares = await page.locator(".bars .share").allTextContents();
+      const total = shares.reduce((sum, share) => sum + Number.parseFloat(share), 0);
+      expect(shares).toHaveLength(10);
+      expect(Math.abs(total - 100)).toBeLessThan(1);
+      expect(await page.locator(".bars .best").textContent()).toContain(digit);
+      await page.getByRole("button", { name: "Clear" }).click();
+      await expectAnswer(page, "\\s");
+    }
+    await draw(page, "7");
+    await expectAnswer(page, "7");
+    expect(await ran(page, /^Ran on /)).toMatch(
+      /^Ran on onnxruntime-web on wasm, 1 thread: \d+\.\d ms, after \d+\.\d ms/,
+    );
+    expect(faults).toEqual([]);
+    await page.close();
+  });
+
+  test("takes the last stroke back", async () => {
+    const page = await open();
+    await draw(page, "1");
+    await expectAnswer(page, "1");
+    await page.getByRole("button", { name: "Undo" }).click();
+    await expectAnswer(page, "\\s");
+    await page.close();
+  });
+
+  test("is drawn on by keyboard alone, and says the answer to a screen reader", async () => {
+    const page = await open();
+    await page.locator("#pad").focus();
+    await page.keyboard.press("Space");
+    for (let step = 0; step < 12; step++) await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("Space");
+    await expectAnswer(page, "1");
+    await page
+      .getByRole("status")
+      .filter({ hasText: /^1, \d+\.\d %$/ })
+      .waitFor({ state: "attached" });
+    await page.keyboard.press("Delete");
+    await expectAnswer(page, "\\s");
+    await page.close();
+  });
+
+  test("reads a picture that is chosen or dropped: coloured, on any ground, turned by its EXIF", async () => {
+    const set = renderedDigits({ split: "test", seed: 4, count: 40 });
+    const index = set.labels.indexOf(4);
+    const mask = await sharp(Buffer.from(set.pixels(index)), { raw: { width: 28, height: 28, channels: 1 } })
+      .resize(300, 300)
+      .toColourspace("b-w")
+      .raw()
+      .toBuffer();
+    const pixels = Buffer.alloc(300 * 300 * 3);
+    mask.forEach((ink, pixel) => {
+      pixels[3 * pixel] = 240 - (ink * (240 - dark.red)) / 255;
+      pixels[3 * pixel + 1] = 230 - (ink * (230 - dark.green)) / 255;
+      pixels[3 * pixel + 2] = 200 - (ink * (200 - dark.blue)) / 255;
+    });
+    const picture = sharp(pixels, { raw: { width: 300, height: 300, channels: 3 } });
+    const turned = await picture.rotate(90).jpeg().withMetadata({ orientation: 8 }).toBuffer();
+    const page = await open();
+    await page.locator("#file").setInputFiles({ name: "four.jpg", mimeType: "image/jpeg", buffer: turned });
+    await expectAnswer(page, "4");
+    await page.getByRole("button", { name: "Clear" }).click();
+    await expectAnswer(page, "\\s");
+    await page.evaluate(
+      (bytes) => {
+        const transfer = new DataTransfer();
+        transfer.items.add(new File([Uint8Array.from(bytes)], "four.jpg", { type: "image/jpeg" }));
+        document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true }));
+      },
+      [...turned],
+    );
+    await expectAnswer(page, "4");
+    expect(faults).toEqual([]);
+    await page.close();
+  });
+
+  test("says that a file is no picture, and goes on", async () => {
+    const page = await open();
+    await page.locator("#file").setInputFiles({ name: "x.png", mimeType: "image/png", buffer: Buffer.from("no") });
+    await page.getByRole("alert").filter({ hasText: "x.png is no picture that this browser can read" }).waitFor();
+    await draw(page, "1");
+    await expectAnswer(page, "1");
+    await page.close();
+  });
+
+  test("runs on several threads and on WebGPU when asked, and says so", async () => {
+    const page = await open();
+    await page.locator("#engine").selectOption("threads");
+    await ran(page, /^Ready: onnxruntime-web on wasm, [2-4] threads$/);
+    await draw(page, "7");
+    await expectAnswer(page, "7");
+    await page.locator("#engine").selectOption("webgpu");
+    expect(await ran(page, /^Ran on .* webgpu/)).toMatch(/^Ran on onnxruntime-web on webgpu: /);
+    await expectAnswer(page, "7");
+    await page.close();
+  }, 120_000);
+
+  test("fits a phone, where no text is cut off and all that is pressed is large enough", async () => {
+    const page = await open();
+    await page.setViewportSize({ width: 320, height: 640 });
+    const [wide, small] = await page.evaluate(() => [
+      document.documentElement.scrollWidth,
+      [...document.querySelectorAll<HTMLElement>("button, .button, select")].filter((one) => one.offsetHeight < 44)
+        .length,
+    ]);
+    expect([wide, small]).toEqual([320, 0]);
+    await page.close();
+  });
+
+  test("allows no eval and nothing from elsewhere", async () => {
+    const page = await open();
+    const policy = await page.locator("meta[http-equiv=Content-Security-Policy]").getAttribute("content");
+    expect(policy).toContain("'wasm-unsafe-eval'");
+    expect(policy).not.toMatch(/'unsafe-eval'|'unsafe-inline'|https?:|\*/);
+    const evaluated = await page.evaluate(() => {
+      const button = document.createElement("button");
+      button.setAttribute("onclick", "document.title = 'ran'");
+      button.click();
+      return document.title;
+    });
+    expect(evaluated).not.toBe("ran");
+    await page.close();
+  });
+
+  test("works without a network after the first load", async () => {
+    const page = await open();
+    await page.locator("#offline", { hasText: "works without a network" }).waitFor({ timeout: 60_000 });
+    await stop();
+    await page.reload();
+    await ran(page, /^Ready: /);
+    await draw(page, "7");
+    await expectAnswer(page, "7");
+    expect(await page.evaluate(() => crossOriginIsolated)).toBe(true);
+    await page.close();
+  });
+});

@@ -1,0 +1,91 @@
+import { createHash } from "node:crypto";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+
+import { defineConfig, type Plugin, type UserConfig } from "vite";
+
+const root = import.meta.dirname;
+
+/** Sent with every page served here; static hosts take the policy from the page, and isolation from the service worker. */
+const isolation = {
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Embedder-Policy": "require-corp",
+};
+
+/** Nothing from elsewhere, no eval but what compiles WebAssembly. Threads of onnxruntime-web are workers of this origin. */
+const policy = [
+  "default-src 'none'",
+  "script-src 'self' 'wasm-unsafe-eval'",
+  "worker-src 'self' blob:",
+  "connect-src 'self'",
+  "img-src 'self' blob: data:",
+  "style-src 'self'",
+  "manifest-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+].join("; ");
+
+function contentSecurityPolicy(): Plugin {
+  return {
+    name: "content-security-policy",
+    apply: "build",
+    transformIndexHtml: () => [
+      {
+        tag: "meta",
+        attrs: { "http-equiv": "Content-Security-Policy", content: policy },
+        injectTo: "head-prepend",
+      },
+    ],
+  };
+}
+
+/** Tell the service worker what to keep: everything but WebGPU's large module, which is kept once it was used. */
+function precache(): Plugin {
+  return {
+    name: "precache",
+    apply: "build",
+    enforce: "post",
+    generateBundle(_, bundle) {
+      const worker = bundle["service-worker.js"];
+      if (worker?.type !== "chunk") throw new Error("the service worker was not built");
+      const built = Object.keys(bundle).filter((name) => name !== worker.fileName && !name.includes("asyncify"));
+      const files = ["./", ...built, ...readdirSync(join(root, "public"))].toSorted((a, b) => (a < b ? -1 : 1));
+      const hash = createHash("sha256").update(worker.code);
+      for (const file of Object.values(bundle)) hash.update(file.type === "chunk" ? file.code : file.source);
+      const version = hash.digest("hex").slice(0, 12);
+      worker.code = `const PRECACHE = ${JSON.stringify({ version, files })};\n${worker.code}`;
+    },
+  };
+}
+
+const config: UserConfig = defineConfig({
+  root,
+  base: "./",
+  // What is not there is a 404, not the page.
+  appType: "mpa",
+  clearScreen: false,
+  resolve: {
+    // In a browser ort-web.ts takes /wasm and /webgpu; the plain entry, which is for Node, would add 28 MB.
+    alias: [{ find: /^onnxruntime-web$/, replacement: "onnxruntime-web/wasm" }],
+  },
+  worker: { format: "es" },
+  server: { headers: isolation },
+  preview: { headers: isolation },
+  build: {
+    outDir: join(root, "dist"),
+    emptyOutDir: true,
+    target: "es2023",
+    assetsInlineLimit: 0,
+    // The runtime's WebAssembly is what it is.
+    chunkSizeWarningLimit: 2000,
+    rolldownOptions: {
+      input: { index: join(root, "index.html"), "service-worker": join(root, "service-worker", "service-worker.ts") },
+      output: {
+        entryFileNames: ({ name }) => (name === "service-worker" ? "service-worker.js" : "assets/[name]-[hash].js"),
+      },
+    },
+  },
+  plugins: [contentSecurityPolicy(), precache()],
+});
+
+export default config;
