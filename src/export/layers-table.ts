@@ -1,4 +1,5 @@
 import { builtIn } from "./layers/index.ts";
+import { refusals } from "./layers/refusals.ts";
 
 /** The support table, docs/layers.md, in Markdown. */
 export function layersTable(): string {
@@ -14,6 +15,12 @@ export function layersTable(): string {
     "| Layer | ONNX operators | Notes |",
     "| --- | --- | --- |",
     ...rows,
+    "",
+    "## Not converted",
+    "",
+    "| Class | Why |",
+    "| --- | --- |",
+    ...[...refusals].map(([className, reason]) => `| ${className} | ${reason} |`),
     "",
   ].join("\n");
 }

@@ -2,6 +2,7 @@ import { ExportError, ModelFormatError, ToolError } from "../errors.ts";
 
 import type { BoundLayer, Flow } from "./converter.ts";
 import { executionOrder } from "./execution-order.ts";
+import { refusals } from "./layers/refusals.ts";
 import type { GraphBuilder } from "./onnx/builder.ts";
 import type { Value } from "./onnx/value.ts";
 import type { Call, LayersSource, LayerSpec, ModelSpec, TensorRef } from "./source/model.ts";
@@ -200,7 +201,8 @@ function pick(results: ReadonlyMap<string, readonly Flow[]>, ref: TensorRef): Fl
 }
 
 export function noConverter(className: string): string {
-  return `there is no converter for layers of class ${className}`;
+  const reason = refusals.get(className);
+  return `there is no converter for layers of class ${className}${reason === undefined ? "" : `: ${reason}`}`;
 }
 
 /** Say where: converters state the fault, this adds the layer. */

@@ -1,9 +1,9 @@
 import { ExportError } from "../../errors.ts";
 import { defineConverter, only, type LayerConverter } from "../converter.ts";
 import { plus, times } from "../onnx/dims.ts";
-import { string } from "../onnx/graph.ts";
 import { dimOf } from "../onnx/value.ts";
 
+import { resizeImage } from "./resize.ts";
 import { channelsFirst, expectRank, spatialAxes, windowNode } from "./windows.ts";
 
 const ONE_EACH = [
@@ -66,30 +66,21 @@ const cropping2D: LayerConverter = defineConverter({
 const upSampling2D: LayerConverter = defineConverter({
   className: "UpSampling2D",
   ops: ["Resize"],
-  parse: (config, { keras3 }) => ({
-    size: config.positives("size", 2, [2, 2]),
-    interpolation: config.oneOf("interpolation", ["nearest", "bilinear"], "nearest"),
-    format: config.dataFormat(),
-    halfPixel: keras3,
-  }),
-  emit({ graph }, { size, interpolation, format, halfPixel }, inputs) {
+  parse: (config, { keras3 }) => {
+    const method = config.oneOf("interpolation", ["nearest", "bilinear"], "nearest");
+    const coordinates = keras3 && method === "bilinear" ? "half_pixel" : "asymmetric";
+    return {
+      scales: config.positives("size", 2, [2, 2]),
+      format: config.dataFormat(),
+      how: { method, coordinates },
+    } as const;
+  },
+  emit({ graph }, { scales, format, how }, inputs) {
     const input = only(inputs);
     expectRank(input, 4);
     const axes = spatialAxes(format, 2);
-    const [down = 1, across = 1] = size;
-    const scales = { dtype: "float32", dims: [4], data: Float32Array.of(1, 1, down, across) } as const;
-    const linear = interpolation === "bilinear";
-    const attributes = {
-      mode: string(linear ? "linear" : "nearest"),
-      coordinate_transformation_mode: string(linear && halfPixel ? "half_pixel" : "asymmetric"),
-      ...(linear ? {} : { nearest_mode: string("floor") }),
-    };
-    const x = channelsFirst(graph, input, axes);
-    return windowNode(graph, "Resize", [x, null, graph.constant("scales", scales)], attributes, axes, {
-      batch: dimOf(input, 0),
-      channels: dimOf(input, axes.channels),
-      spatial: axes.spatial.map((axis, index) => times(dimOf(input, axis), size[index] ?? 1)),
-    });
+    const size = axes.spatial.map((axis, index) => times(dimOf(input, axis), scales[index] ?? 1));
+    return resizeImage(graph, input, axes, { size, scales }, how);
   },
 });
 

@@ -4,9 +4,13 @@ import { batchNormalization } from "./batch-normalization.ts";
 import { bidirectional } from "./bidirectional.ts";
 import { borders } from "./borders.ts";
 import { transposedConvolutions } from "./convolution-transpose.ts";
+import { categoryEncoding } from "./category-encoding.ts";
+import { centerCrop } from "./center-crop.ts";
+import { convLstm2d } from "./conv-lstm.ts";
 import { convolutions } from "./convolution.ts";
 import { dense } from "./dense.ts";
 import { depthwiseConvolutions } from "./depthwise.ts";
+import { einsumDense } from "./einsum-dense.ts";
 import { embedding } from "./embedding.ts";
 import { gru } from "./gru.ts";
 import { layerNormalization } from "./layer-normalization.ts";
@@ -14,9 +18,12 @@ import { lstm } from "./lstm.ts";
 import { masking } from "./masking.ts";
 import { merges } from "./merge.ts";
 import { poolings } from "./pooling.ts";
+import { positionEmbedding } from "./position-embedding.ts";
+import { randomResizings } from "./random-resizing.ts";
 import { rearrangements } from "./rearrangements.ts";
 import { rectifiers } from "./rectifiers.ts";
 import { rescaling } from "./rescaling.ts";
+import { resizing } from "./resizing.ts";
 import { rnn } from "./rnn.ts";
 import { simpleRnn } from "./simple-rnn.ts";
 import { softmax } from "./softmax.ts";
@@ -40,9 +47,16 @@ export const builtIn: readonly LayerConverter[] = [
   simpleRnn,
   gru,
   lstm,
+  convLstm2d,
   rnn,
   bidirectional,
   timeDistributed,
   masking,
   rescaling,
+  resizing,
+  centerCrop,
+  categoryEncoding,
+  ...randomResizings,
+  einsumDense,
+  positionEmbedding,
 ];

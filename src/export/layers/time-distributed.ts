@@ -44,6 +44,8 @@ function repeatedMask(graph: GraphBuilder, mask: Value, input: Value): Value | n
   const [rows, ...sizes] = dimsOf(mask);
   if (rows !== samples) return null;
   const repeated = [samples, length, ...sizes];
-  const name = graph.op("Expand", [graph.plain(insertAxis(mask, 1)), graph.runtimeShape(repeated)]);
+  const [batch = [], ...others] = mask.axes;
+  const axes = [batch, input.axes[1] ?? [], ...others];
+  const name = graph.op("Expand", [graph.plain(insertAxis(mask, 1)), graph.runtimeShape(axes)]);
   return graph.reshape(newValue(name, mask.dtype, repeated), [product([samples, length]), ...sizes]);
 }

@@ -303,10 +303,11 @@ export class GraphBuilder {
     return name;
   }
 
-  /** A shape as a rank 1 int64 tensor, constant where it can be. @returns its name */
-  runtimeShape(dims: readonly Dim[]): string {
-    if (dims.every((dim) => typeof dim === "number")) return this.int64s(dims);
-    const pieces = dims.map((dim) => this.runtimeDim(dim));
+  /** The sizes of axes as a rank 1 int64 tensor, constant where it can be. @returns its name */
+  runtimeShape(axes: readonly Axis[]): string {
+    const sizes = axes.map(sizeOfAxis);
+    if (sizes.every((size) => typeof size === "number")) return this.int64s(sizes);
+    const pieces = axes.map((axis) => this.#runtimeSize(axis));
     return pieces.length === 1 ? (pieces[0] ?? "") : this.op("Concat", pieces, { axis: int(0) });
   }
 

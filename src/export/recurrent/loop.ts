@@ -161,7 +161,7 @@ function zeroState(graph: GraphBuilder, stepper: Stepper): string {
     const size = fixed.reduce((product, dim) => product * dim, 1);
     return graph.constant("zeros", { dtype: "float32", dims: fixed, data: new Float32Array(size) });
   }
-  return graph.op("ConstantOfShape", [graph.runtimeShape(dims)]);
+  return graph.op("ConstantOfShape", [graph.runtimeShape(stepper.stateStored)]);
 }
 
 function stateDims(stepper: Stepper): (number | string)[] {

@@ -4,10 +4,11 @@ import type { GraphBuilder } from "../onnx/builder.ts";
 import { dimOf, removeAxis, type Value } from "../onnx/value.ts";
 import type { LayerWeights } from "../source/model.ts";
 
-import { stateCount, type Cell, type GatedCell, type StackedCells } from "./cell.ts";
+import { stateCount, type Cell, type ConvCell, type GatedCell, type StackedCells } from "./cell.ts";
+import { convStepper } from "./conv-step.ts";
 import { emitScan, emitUnrolled, MAX_UNROLLED, type LoopOutputs } from "./loop.ts";
 import { emitNative, isNative } from "./native.ts";
-import { gatedStepper } from "./step.ts";
+import { gatedStepper, type Stepper } from "./step.ts";
 
 /** One pass of a cell over a sequence. */
 export interface Pass {
@@ -36,7 +37,7 @@ export function runPass(graph: GraphBuilder, pass: Pass, input: Value): PassOutp
     );
   }
   if (cell.kind === "stacked") return runStack(graph, cell, pass, input);
-  if (cell.kind === "ConvLSTM") throw new ExportError("ConvLSTM2D is not supported yet");
+  if (cell.kind === "ConvLSTM") return runConv(graph, cell, pass, input);
   return runGated(graph, cell, pass, input);
 }
 
@@ -69,13 +70,27 @@ function runStack(graph: GraphBuilder, { cells }: StackedCells, pass: Pass, inpu
 }
 
 function runGated(graph: GraphBuilder, cell: GatedCell, pass: Pass, input: Value): PassOutputs {
-  const portable = pass.form === "portable";
-  if (pass.mask === null && isNative(cell, portable)) return runNative(graph, cell, pass, input);
-  const run = { ...pass, stepper: gatedStepper(graph, cell, pass.weights, input) };
+  expectAxes(input, 3);
+  if (pass.mask === null && isNative(cell, pass.form === "portable")) return runNative(graph, cell, pass, input);
+  return runSteps(graph, gatedStepper(graph, cell, pass.weights, input), pass, input);
+}
+
+function runConv(graph: GraphBuilder, cell: ConvCell, pass: Pass, input: Value): PassOutputs {
+  expectAxes(input, 5);
+  if (pass.mask !== null) throw new ExportError("its input has a mask, with which TF.js cannot compute it");
+  return runSteps(graph, convStepper(graph, cell, pass.weights, graph.cast(input, "float32")), pass, input);
+}
+
+function runSteps(graph: GraphBuilder, stepper: Stepper, pass: Pass, input: Value): PassOutputs {
+  const run = { ...pass, stepper };
   const steps = dimOf(input, 1);
-  return portable && typeof steps === "number" && steps <= MAX_UNROLLED
+  return pass.form === "portable" && typeof steps === "number" && steps <= MAX_UNROLLED
     ? emitUnrolled(graph, run, steps)
     : emitScan(graph, run);
+}
+
+function expectAxes({ axes }: Value, rank: number): void {
+  if (axes.length !== rank) throw new ExportError(`the input must have ${rank} axes; it has ${axes.length}`);
 }
 
 function runNative(graph: GraphBuilder, cell: GatedCell, pass: Pass, input: Value): PassOutputs {

@@ -24,6 +24,8 @@ const NAMES: ReadonlyMap<string, Names> = new Map([
   ["DepthwiseConv2D", (config) => withBias(config, "depthwise_kernel")],
   ["SeparableConv2D", (config) => withBias(config, "depthwise_kernel", "pointwise_kernel")],
   ["Embedding", () => ["embeddings"]],
+  ["PositionEmbedding", () => ["embeddings"]],
+  ["EinsumDense", (config) => (config["bias_axes"] == null ? ["kernel"] : ["kernel", "bias"])],
   ["PReLU", () => ["alpha"]],
   ["BatchNormalization", (config) => [...scaleAndCenter(config), "moving_mean", "moving_variance"]],
   ["LayerNormalization", scaleAndCenter],

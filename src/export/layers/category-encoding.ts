@@ -1,0 +1,39 @@
+import { ExportError } from "../../errors.ts";
+import { defineConverter, only, type LayerConverter } from "../converter.ts";
+import { int } from "../onnx/graph.ts";
+import { reduce } from "../onnx/reduce.ts";
+import { insertAxis, newAxis, type Value } from "../onnx/value.ts";
+
+/** Ids [N, T] to [N, num_tokens]: which there are (`multi_hot`), how often (`count`), or which one (`one_hot`, T = 1). */
+export const categoryEncoding: LayerConverter = defineConverter({
+  className: "CategoryEncoding",
+  ops: ["OneHot", "ReduceMax", "ReduceSum"],
+  notes: "ids beyond num_tokens, at which TF.js throws, count for nothing; TF.js cannot compute output_mode: tf_idf",
+  parse: (config) => ({
+    tokens: config.positive("num_tokens"),
+    mode: config.oneOf("output_mode", ["multi_hot", "one_hot", "count", "int"], "multi_hot"),
+  }),
+  emit({ graph }, { tokens, mode }, inputs) {
+    const ids = graph.cast(only(inputs), "int32");
+    if (mode === "int") return ids;
+    const rank = ids.axes.length;
+    const isVector = rank === 2 && ids.axes[1]?.length === 0;
+    if (rank > 2 || (mode === "one_hot" && !isVector)) {
+      throw new ExportError(
+        `output_mode ${mode} of an input with ${rank} axes${rank > 2 ? "" : ", several ids each,"} is not computed by TF.js`,
+      );
+    }
+    const list = rank === 1 ? insertAxis(ids, 1) : ids;
+    const depth = graph.constant("depth", { dtype: "int32", dims: [1], data: Int32Array.of(tokens) });
+    const values = graph.constant("values", { dtype: "float32", dims: [2], data: Float32Array.of(0, 1) });
+    const name = graph.op("OneHot", [list.name, depth, values], { axis: int(-1) });
+    const classes = newAxis(tokens);
+    const hot: Value = {
+      name,
+      dtype: "float32",
+      axes: [...list.axes, classes],
+      stored: [...list.stored, classes],
+    };
+    return reduce(graph, mode === "count" ? "ReduceSum" : "ReduceMax", hot, [1]);
+  },
+});

@@ -1,0 +1,137 @@
+import { ExportError } from "../../errors.ts";
+import { applyActivation, readActivation } from "../activation.ts";
+import { defineConverter, only, type EmitContext, type LayerConverter } from "../converter.ts";
+import { permuteFactors, transposed } from "../onnx/builder.ts";
+import { string } from "../onnx/graph.ts";
+import { reduce } from "../onnx/reduce.ts";
+import { dimsOf, newAxis, permuteAxes, type Value } from "../onnx/value.ts";
+
+/** An equation's letters, one an axis: `abc,cd->abd`. */
+interface Equation {
+  readonly input: readonly string[];
+  readonly kernel: readonly string[];
+  readonly output: readonly string[];
+}
+
+/** `activation(einsum(equation, x, kernel) + bias)`: one MatMul where no axis is shared by all three. */
+export const einsumDense: LayerConverter = defineConverter({
+  className: "EinsumDense",
+  ops: ["MatMul", "Einsum", "ReduceSum", "Add"],
+  notes: "TF.js has it under layers/nlp, and cannot compute an equation with an ellipsis",
+  parse: (config, { keras3 }) => ({
+    equation: config.string("equation"),
+    hasBias: config.has("bias_axes"),
+    activation: readActivation(config, "activation", keras3),
+  }),
+  emit(context, { equation: written, hasBias, activation }, inputs) {
+    const input = context.graph.cast(only(inputs), "float32");
+    const equation = readEquation(written, input.axes.length);
+    const summed = sumUnused(context, equation, input);
+    const product = isShared(equation)
+      ? einsum(context, summed.equation, summed.input)
+      : multiply(context, summed.equation, summed.input);
+    const bias = hasBias ? context.weights.get("bias") : null;
+    const sum = bias === null ? product : context.graph.withConstant("Add", product, "bias", bias);
+    return applyActivation(context.graph, activation, sum);
+  },
+});
+
+const FORM = /^(\.\.\.)?([a-zA-Z]+)(\.\.\.)?,([a-zA-Z]+)->(\.\.\.)?([a-zA-Z]+)(\.\.\.)?$/;
+
+/** An ellipsis becomes letters that no equation has. */
+function readEquation(written: string, rank: number): Equation {
+  const [, before = "", input = "", after = "", kernel = "", , output = ""] =
+    FORM.exec(written.replaceAll(" ", "")) ?? [];
+  const elided = Array.from({ length: Math.max(rank - input.length, 0) }, (_, index) => String(index));
+  const isElided = before !== "" || after !== "";
+  if (input === "" || (isElided ? rank < input.length : rank !== input.length)) {
+    throw new ExportError(`equation "${written}" does not fit an input with ${rank} axes and a kernel`);
+  }
+  const whole = (letters: string): readonly string[] =>
+    before === "" ? [...letters.split(""), ...elided] : [...elided, ...letters.split("")];
+  const equation = { input: whole(input), kernel: kernel.split(""), output: whole(output) };
+  const known = new Set([...equation.input, ...equation.kernel]);
+  const repeats = [equation.input, equation.kernel, equation.output].some((each) => new Set(each).size < each.length);
+  const lost = equation.kernel.some((letter) => !equation.input.includes(letter) && !equation.output.includes(letter));
+  if (repeats || lost || equation.output.some((letter) => !known.has(letter))) {
+    throw new ExportError(`equation "${written}" is not one of a dense layer`);
+  }
+  return equation;
+}
+
+function isShared({ input, kernel, output }: Equation): boolean {
+  return kernel.some((letter) => input.includes(letter) && output.includes(letter));
+}
+
+/** Sum over the axes that neither the kernel nor the output has. */
+function sumUnused(
+  { graph }: EmitContext,
+  equation: Equation,
+  input: Value,
+): { readonly equation: Equation; readonly input: Value } {
+  const used = equation.input.map((letter) => equation.kernel.includes(letter) || equation.output.includes(letter));
+  const unused = used.flatMap((isUsed, axis) => (isUsed ? [] : [axis]));
+  if (unused.length === 0) return { equation, input };
+  return {
+    equation: { ...equation, input: equation.input.filter((_, axis) => used[axis] === true) },
+    input: reduce(graph, "ReduceSum", input, unused),
+  };
+}
+
+/** The sizes a letter of the kernel must have: those of the input where it has the letter. */
+function kernelDims({ input, kernel }: Equation, value: Value): (number | null)[] {
+  const sizes = dimsOf(value);
+  return kernel.map((letter) => {
+    const size = sizes[input.indexOf(letter)];
+    return typeof size === "number" ? size : null;
+  });
+}
+
+/** Axes of the input that are multiplied away, as rows of one matrix; the kernel's own are its columns. */
+function multiply({ graph, weights }: EmitContext, equation: Equation, input: Value): Value {
+  const { kernel: letters, output } = equation;
+  const stored = weights.get("kernel", kernelDims(equation, input));
+  const rows = letters.filter((letter) => equation.input.includes(letter));
+  const columns = letters.filter((letter) => !equation.input.includes(letter));
+  const places = rows.map((letter) => equation.input.indexOf(letter));
+  const contracted = graph.contract(input, places);
+  const inOrder = transposed(
+    stored,
+    [...rows, ...columns].map((letter) => letters.indexOf(letter)),
+  );
+  const own = places.flatMap((place) => input.axes[place] ?? []);
+  const axes = columns.map((letter) => newAxis(stored.dims[letters.indexOf(letter)] ?? 1));
+  const width = axes.flat();
+  const matrix = permuteFactors(inOrder, [...own, ...width], [...contracted.factors, ...width]);
+  const size = (dims: readonly { readonly size: number | string }[]): number =>
+    dims.reduce((result, factor) => result * Number(factor.size), 1);
+  const kernel = graph.constant("kernel", { ...matrix, dims: [size(own), size(width)] });
+  const kept = equation.input.flatMap((letter, axis) => (rows.includes(letter) ? [] : [{ letter, axis }]));
+  const seen = [...kept.map(({ letter }) => letter), ...columns];
+  const product: Value = {
+    name: graph.op("MatMul", [contracted.value.name, kernel]),
+    dtype: "float32",
+    axes: [...kept.map(({ axis }) => input.axes[axis] ?? []), ...axes],
+    stored: [...contracted.value.stored.slice(0, -1), width],
+  };
+  return permuteAxes(
+    product,
+    output.map((letter) => seen.indexOf(letter)),
+  );
+}
+
+/** As it is written, where a letter is in the input, the kernel and the output. */
+function einsum({ graph, weights }: EmitContext, equation: Equation, input: Value): Value {
+  const { kernel: letters, output } = equation;
+  const stored = weights.get("kernel", kernelDims(equation, input));
+  const sizes = dimsOf(input);
+  const dims = output.map(
+    (letter) => sizes[equation.input.indexOf(letter)] ?? stored.dims[letters.indexOf(letter)] ?? 1,
+  );
+  const letter = (each: string): string => (/\d/.test(each) ? (SPARE[Number(each)] ?? each) : each);
+  const written = `${equation.input.map(letter).join("")},${letters.join("")}->${output.map(letter).join("")}`;
+  const operands = [graph.plain(input), graph.constant("kernel", stored)];
+  return graph.make("Einsum", operands, { dtype: "float32", dims }, { equation: string(written) });
+}
+
+const SPARE = "ZYXWVUTSRQ";

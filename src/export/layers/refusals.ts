@@ -1,0 +1,25 @@
+const NO_WEIGHTS = "TF.js saves it without its weights";
+const STRINGS = "it works on strings, before a model";
+const UNFINISHED = "TF.js has no working implementation of it";
+const CELL = "a cell is converted within the RNN that runs it, not as a layer by itself";
+
+/** Classes of TF.js's that are not converted, each with the reason. */
+export const refusals: ReadonlyMap<string, string> = new Map([
+  ["SimpleRNNCell", CELL],
+  ["GRUCell", CELL],
+  ["LSTMCell", CELL],
+  ["ConvLSTM2DCell", CELL],
+  ["StackedRNNCells", CELL],
+  ["MultiHeadAttention", `${NO_WEIGHTS} and without its value, so that it cannot be loaded again`],
+  ["CachedMultiHeadAttention", `${NO_WEIGHTS} and without its value, so that it cannot be loaded again`],
+  ["TransformerDecoder", NO_WEIGHTS],
+  ["StartEndPacker", "it takes and gives lists of tensors of any lengths"],
+  ["BytePairTokenizer", STRINGS],
+  ["GPT2Tokenizer", STRINGS],
+  ["Preprocessor", STRINGS],
+  ["GPT2Preprocessor", STRINGS],
+  ["GPT2CausalLMPreprocessor", UNFINISHED],
+  ["Backbone", UNFINISHED],
+  ["GPT2Backbone", UNFINISHED],
+  ["GPT2CausalLM", UNFINISHED],
+]);

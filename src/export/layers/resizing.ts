@@ -1,0 +1,31 @@
+import { ExportError } from "../../errors.ts";
+import { defineConverter, only, type LayerConverter } from "../converter.ts";
+
+import { resizeImage } from "./resize.ts";
+import { expectRank, spatialAxes } from "./windows.ts";
+
+/**
+ * Images [N, H, W, C] to a fixed height and width. TF.js takes `crop_to_aspect_ratio` for the opposite of its operators'
+ * `alignCorners`, and crops nothing; Keras 3 has pixels' centres at halves.
+ */
+export const resizing: LayerConverter = defineConverter({
+  className: "Resizing",
+  ops: ["Resize", "Gather"],
+  notes:
+    "as TF.js computes it within TimeDistributed (as a model's own layer it cannot): with aligned corners, without them where " +
+    "crop_to_aspect_ratio is set; never cropped",
+  parse(config, { keras3 }) {
+    const crop = config.boolean("crop_to_aspect_ratio", false);
+    if (keras3 && crop) throw new ExportError("crop_to_aspect_ratio is not supported in models of Keras 3");
+    return {
+      size: [config.positive("height"), config.positive("width")],
+      method: config.oneOf("interpolation", ["bilinear", "nearest"], "bilinear"),
+      coordinates: keras3 ? "half_pixel" : crop ? "asymmetric" : "align_corners",
+    } as const;
+  },
+  emit({ graph }, { size, method, coordinates }, inputs) {
+    const input = only(inputs);
+    expectRank(input, 4);
+    return resizeImage(graph, input, spatialAxes("channels_last", 2), { size }, { method, coordinates });
+  },
+});
