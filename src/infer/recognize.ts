@@ -13,6 +13,7 @@ export interface Candidate {
 /** What a recogniser reads in one picture. */
 export interface Reading {
   readonly text: string;
+  /** Of the whole text, 0 to 1; NaN when the model's answer is not made of numbers. */
   readonly confidence: number;
   /** The likeliest labels, best first. */
   readonly top: readonly Candidate[];
@@ -114,7 +115,8 @@ function readingOf(
     .map((label, index) => ({ label, probability: probabilities[index] ?? 0 }))
     .toSorted((a, b) => b.probability - a.probability)
     .slice(0, count);
-  return { text: top[0]?.label ?? "", confidence: top[0]?.probability ?? 0, top };
+  const isSound = probabilities.every(Number.isFinite);
+  return { text: top[0]?.label ?? "", confidence: isSound ? (top[0]?.probability ?? 0) : Number.NaN, top };
 }
 
 function softmax(logits: Float32Array): Float32Array {

@@ -1,43 +1,96 @@
-import { readFile } from "node:fs/promises";
+import { createReadStream } from "node:fs";
+import { readFile, stat } from "node:fs/promises";
 
 import { DataError } from "../errors.ts";
 import { importPackage } from "../infer/import-package.ts";
 import type { Image } from "../infer/preprocess/image.ts";
 
-/** Larger pictures are refused before they take memory. */
+import { fileFault } from "./file-fault.ts";
+
+/** Larger pictures and files are refused before they take memory. */
 const MOST_PIXELS = 64_000_000;
-/** Larger pictures are read at this size: nothing a small recogniser sees is lost. */
-const LONGEST_SIDE = 1024;
+const MOST_BYTES = 256 * 1024 * 1024;
 
 /**
- * A picture file (PNG, JPEG, WebP, GIF, TIFF …) as pixels: turned as its EXIF says, 8 bits a channel, its longer side at
- * most 1,024.
+ * A picture file (PNG, JPEG, WebP, GIF, TIFF, AVIF …) as pixels: its first frame, turned as its EXIF says, 8 bits a
+ * channel in sRGB, its longer side at most `longestSide`.
  *
  * @throws {DataError} when it cannot be read, or is none, or has more than 64 megapixels
  * @throws {SetupError} when the optional package sharp is missing
  */
-export async function decodeImage(path: string): Promise<Image> {
+export async function decodeImage(path: string, longestSide: number): Promise<Image> {
   const bytes = await bytesOf(path);
-  const { default: sharp } = await importPackage("sharp", () => import("sharp"));
+  const sharp = await importSharp();
   try {
+    const { width, height } = await sharp(bytes, { limitInputPixels: false }).metadata();
+    if (width * height > MOST_PIXELS) throw tooLarge(width, height);
     const { data, info } = await sharp(bytes, { limitInputPixels: MOST_PIXELS, failOn: "error" })
-      .rotate()
+      .autoOrient()
       .toColourspace("srgb")
-      .resize(LONGEST_SIDE, LONGEST_SIDE, { fit: "inside", withoutEnlargement: true })
+      .resize(longestSide, longestSide, { fit: "inside", withoutEnlargement: true })
       .raw({ depth: "uchar" })
       .toBuffer({ resolveWithObject: true });
-    return { width: info.width, height: info.height, channels: info.channels, data: new Uint8Array(data) };
+    return { width: info.width, height: info.height, channels: info.channels, data };
   } catch (cause) {
-    const reason = cause instanceof Error ? (cause.message.split("\n")[0] ?? "") : String(cause);
-    throw new DataError(`not an image: ${reason}`, { cause });
+    if (cause instanceof DataError) throw cause;
+    throw new DataError(`not an image: ${reasonOf(cause)}`, { cause });
   }
 }
 
-async function bytesOf(path: string): Promise<Buffer> {
-  try {
-    return await readFile(path);
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new DataError(`cannot be read: ${reason}`, { cause });
+/** What libvips' decoders say of a file that ends too early. */
+const CUT_SHORT = /premature end|bad seek|unexpected end|end of (?:file|stream|image)|truncat|not enough data/i;
+
+function reasonOf(cause: unknown): string {
+  const message = cause instanceof Error ? (cause.message.split("\n")[0] ?? "") : String(cause);
+  return CUT_SHORT.test(message) ? `it is cut short (${message})` : message;
+}
+
+/** Pictures are decoded side by side: one thread for each is best. */
+async function importSharp(): Promise<typeof import("sharp").default> {
+  const { default: sharp } = await importPackage("sharp", () => import("sharp"));
+  sharp.concurrency(1);
+  sharp.cache(false);
+  return sharp;
+}
+
+function tooLarge(width: number, height: number): DataError {
+  const megapixels = Math.round((width * height) / 1e6);
+  return new DataError(
+    `the image is too large: ${width} x ${height} pixels are ${megapixels} megapixels; at most ${MOST_PIXELS / 1e6} are read`,
+    { hint: "make it smaller first" },
+  );
+}
+
+/** The whole of a file or a pipe. */
+async function bytesOf(path: string): Promise<Uint8Array> {
+  const found = await stat(path).catch((cause: unknown) => {
+    throw new DataError(fileFault(cause), { cause });
+  });
+  if (found.isDirectory()) throw new DataError("cannot be read: it is a folder");
+  if (found.isFIFO()) return piped(path);
+  if (!found.isFile()) throw new DataError("cannot be read: it is not a file");
+  if (found.size === 0) throw new DataError("not an image: the file is empty");
+  if (found.size > MOST_BYTES) throw tooLong();
+  return readFile(path).catch((cause: unknown) => {
+    throw new DataError(fileFault(cause), { cause });
+  });
+}
+
+async function piped(path: string): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  for await (const piece of createReadStream(path)) {
+    if (!(piece instanceof Uint8Array)) continue;
+    length += piece.length;
+    if (length > MOST_BYTES) throw tooLong();
+    pieces.push(piece);
   }
+  if (length === 0) throw new DataError("not an image: nothing came through the pipe");
+  return Buffer.concat(pieces);
+}
+
+function tooLong(): DataError {
+  return new DataError(`the file is too large: at most ${MOST_BYTES / 1024 ** 2} MB are read`, {
+    hint: "make the picture smaller first",
+  });
 }

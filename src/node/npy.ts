@@ -1,84 +1,186 @@
 import { readFile } from "node:fs/promises";
 
 import { DataError } from "../errors.ts";
-import { sizeOf, type Tensor } from "../tensor.ts";
+import { sizeOf, type DType, type Tensor } from "../tensor.ts";
+
+import { fileFault } from "./file-fault.ts";
 
 /** Source: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html */
 const MAGIC = "\u0093NUMPY";
 
 /**
- * A tensor of a .npy file: float32, float64, int32, int64, uint8 or bool, little-endian, C order.
+ * A tensor of a .npy file: numbers and booleans of every size ONNX has, and fixed-width strings; versions 1 to 3 of the
+ * format, either byte order, C or Fortran order. It comes out row-major.
  *
- * @throws {DataError} when the file cannot be read, is no .npy, or of another form
+ * @throws {DataError} when the file cannot be read, is no .npy, or holds something else
  */
 export async function readNpy(path: string): Promise<Tensor> {
   const bytes = await readFile(path).catch((cause: unknown) => {
-    throw new DataError(`cannot read ${path}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new DataError(`${path} ${fileFault(cause)}`, { cause });
   });
   return decodeNpy(bytes, path);
 }
 
 /** @throws {DataError} see {@link readNpy} */
 export function decodeNpy(bytes: Buffer, name: string): Tensor {
+  const { descr, isFortran, dims, start } = readHeader(bytes, name);
+  const type = TYPES.get(descr.slice(1)) ?? stringType(descr);
+  if (type === undefined) throw unsupported(name, descr);
+  const expected = sizeOf(dims) * type.width;
+  if (bytes.length - start !== expected) {
+    throw new DataError(
+      `${name} holds ${bytes.length - start} bytes of values; its shape [${dims.join(", ")}] of ${descr} needs ${expected}`,
+      { hint: "it was cut short, or written to after it was saved: save it again" },
+    );
+  }
+  const body = new Uint8Array(bytes.subarray(start));
+  if (descr.startsWith(">")) reverseEach(body, type.unit);
+  const rows = isFortran && dims.length > 1 ? rowMajor(body, dims, type.width) : body;
+  return tensorOf(type.dtype, dims, rows, type.width);
+}
+
+interface Header {
+  readonly descr: string;
+  readonly isFortran: boolean;
+  readonly dims: readonly number[];
+  /** Where the values begin. */
+  readonly start: number;
+}
+
+function readHeader(bytes: Buffer, name: string): Header {
   if (bytes.length < 12 || bytes.toString("latin1", 0, 6) !== MAGIC) {
     throw new DataError(`${name} is not a .npy file`, { hint: "write it with numpy.save(FILE, array)" });
   }
-  const wide = (bytes[6] ?? 1) > 1;
-  const start = wide ? 12 : 10;
-  const end = start + (wide ? bytes.readUInt32LE(8) : bytes.readUInt16LE(8));
-  const header = bytes.toString("latin1", start, end);
-  const descr = /'descr':\s*'([^']*)'/.exec(header)?.[1];
-  const shape = /'shape':\s*\(([\d,\s]*)\)/.exec(header)?.[1];
-  if (descr === undefined || shape === undefined) throw new DataError(`${name} has no sound .npy header`);
-  const dims = shape.split(",").flatMap((dim) => (dim.trim() === "" ? [] : [Number(dim)]));
-  if (header.includes("'fortran_order': True") && dims.length > 1) {
-    throw new DataError(`${name} is in Fortran order`, { hint: "save numpy.ascontiguousarray(array)" });
+  const version = bytes[6] ?? 0;
+  if (version < 1 || version > 3) throw new DataError(`${name} is of .npy version ${version}; expected 1, 2 or 3`);
+  const from = version === 1 ? 10 : 12;
+  const start = from + (version === 1 ? bytes.readUInt16LE(8) : bytes.readUInt32LE(8));
+  if (start > bytes.length) throw new DataError(`${name} is cut short: it ends within its header`);
+  const text = bytes.toString(version === 3 ? "utf8" : "latin1", from, start);
+  const descr = /['"]descr['"]:\s*['"]([^'"]*)['"]/.exec(text)?.[1];
+  const order = /['"]fortran_order['"]:\s*(True|False)/.exec(text)?.[1];
+  const shape = /['"]shape['"]:\s*\(([\d,\sL]*)\)/.exec(text)?.[1];
+  if (descr === undefined && /['"]descr['"]:\s*\[/.test(text))
+    throw unsupported(name, "several fields (a structured array)");
+  if (descr === undefined || order === undefined || shape === undefined) {
+    throw new DataError(`${name} has no sound .npy header`, { hint: "write it with numpy.save(FILE, array)" });
   }
-  return tensorOf(name, descr, dims, new Uint8Array(bytes.subarray(end)));
+  const dims = shape.split(",").flatMap((dim) => (dim.trim() === "" ? [] : [Number.parseInt(dim, 10)]));
+  return { descr, isFortran: order === "True", dims, start };
 }
 
-function tensorOf(name: string, descr: string, dims: readonly number[], body: Uint8Array<ArrayBuffer>): Tensor {
-  const width = Number(descr.slice(2));
-  const expected = sizeOf(dims) * width;
-  if (body.length !== expected) {
-    throw new DataError(
-      `${name} holds ${body.length} bytes of values; its shape [${dims.join(", ")}] needs ${expected}`,
-    );
-  }
-  const { buffer } = body;
-  switch (descr) {
-    case "<f4":
-      return { dtype: "float32", dims, data: new Float32Array(buffer) };
-    case "<f8":
-      return { dtype: "float64", dims, data: new Float64Array(buffer) };
-    case "<i4":
-      return { dtype: "int32", dims, data: new Int32Array(buffer) };
-    case "<i8":
-      return { dtype: "int64", dims, data: new BigInt64Array(buffer) };
-    case "|u1":
-      return { dtype: "uint8", dims, data: body };
-    case "|b1":
-      return { dtype: "bool", dims, data: body };
-    default:
-      throw new DataError(`${name} has elements of type ${descr}`, {
-        hint: "save float32, float64, int32, int64, uint8 or bool: array.astype(numpy.float32)",
-      });
-  }
+interface ElementType {
+  readonly dtype: DType;
+  /** Bytes of an element. */
+  readonly width: number;
+  /** Bytes whose order the file chooses. */
+  readonly unit: number;
 }
 
-const DESCR: ReadonlyMap<string, string> = new Map([
-  ["float32", "<f4"],
-  ["float64", "<f8"],
-  ["int32", "<i4"],
-  ["int64", "<i8"],
-  ["uint8", "|u1"],
-  ["bool", "|b1"],
+function numeric(dtype: DType, width: number): ElementType {
+  return { dtype, width, unit: width };
+}
+
+/** By NumPy's letter and width; the byte order comes before it. */
+const TYPES: ReadonlyMap<string, ElementType> = new Map([
+  ["f2", numeric("float16", 2)],
+  ["f4", numeric("float32", 4)],
+  ["f8", numeric("float64", 8)],
+  ["i1", numeric("int8", 1)],
+  ["i2", numeric("int16", 2)],
+  ["i4", numeric("int32", 4)],
+  ["i8", numeric("int64", 8)],
+  ["u1", numeric("uint8", 1)],
+  ["u2", numeric("uint16", 2)],
+  ["u4", numeric("uint32", 4)],
+  ["u8", numeric("uint64", 8)],
+  ["b1", numeric("bool", 1)],
 ]);
 
-/** The bytes of a .npy file (version 1.0). @throws {DataError} when NumPy's format has no such elements here */
-export function encodeNpy({ dtype, dims, data }: Tensor): Uint8Array {
-  const descr = DESCR.get(dtype);
-  if (descr === undefined || !ArrayBuffer.isView(data)) throw new DataError(`cannot write ${dtype} as .npy`);
+/** `<U5`: five code points of 4 bytes. */
+function stringType(descr: string): ElementType | undefined {
+  const letters = /^[<>=|]U(\d+)$/.exec(descr)?.[1];
+  return letters === undefined ? undefined : { dtype: "string", width: 4 * Number(letters), unit: 4 };
+}
+
+function unsupported(name: string, found: string): DataError {
+  return new DataError(`${name} holds elements of type ${found}; expected numbers, booleans or strings (U)`, {
+    hint: "save array.astype(numpy.float32), or the type the model takes",
+  });
+}
+
+function reverseEach(bytes: Uint8Array, unit: number): void {
+  if (unit === 1) return;
+  for (let start = 0; start < bytes.length; start += unit) bytes.subarray(start, start + unit).reverse();
+}
+
+/** Elements of `width` bytes, the first axis running fastest, as elements whose last axis does. */
+function rowMajor(bytes: Uint8Array, dims: readonly number[], width: number): Uint8Array<ArrayBuffer> {
+  const rows = new Uint8Array(bytes.length);
+  const position = dims.map(() => 0);
+  const strides = dims.map((_, axis) => sizeOf(dims.slice(0, axis)));
+  for (let to = 0; to < bytes.length; to += width) {
+    const from = width * position.reduce((sum, index, axis) => sum + index * (strides[axis] ?? 0), 0);
+    rows.set(bytes.subarray(from, from + width), to);
+    for (let axis = dims.length - 1; axis >= 0; axis--) {
+      position[axis] = (position[axis] ?? 0) + 1;
+      if ((position[axis] ?? 0) < (dims[axis] ?? 0)) break;
+      position[axis] = 0;
+    }
+  }
+  return rows;
+}
+
+function tensorOf(dtype: DType, dims: readonly number[], body: Uint8Array<ArrayBuffer>, width: number): Tensor {
+  const { buffer } = body;
+  switch (dtype) {
+    case "float32":
+      return { dtype, dims, data: new Float32Array(buffer) };
+    case "float64":
+      return { dtype, dims, data: new Float64Array(buffer) };
+    case "float16":
+    case "uint16":
+      return { dtype, dims, data: new Uint16Array(buffer) };
+    case "int8":
+      return { dtype, dims, data: new Int8Array(buffer) };
+    case "int16":
+      return { dtype, dims, data: new Int16Array(buffer) };
+    case "int32":
+      return { dtype, dims, data: new Int32Array(buffer) };
+    case "uint32":
+      return { dtype, dims, data: new Uint32Array(buffer) };
+    case "int64":
+      return { dtype, dims, data: new BigInt64Array(buffer) };
+    case "uint64":
+      return { dtype, dims, data: new BigUint64Array(buffer) };
+    case "uint8":
+      return { dtype, dims, data: body };
+    case "bool":
+      return { dtype, dims, data: body.map((value) => (value === 0 ? 0 : 1)) };
+    case "string":
+      return { dtype, dims, data: stringsOf(body, sizeOf(dims), width / 4) };
+    default:
+      return dtype satisfies never;
+  }
+}
+
+function stringsOf({ buffer }: Uint8Array<ArrayBuffer>, count: number, letters: number): string[] {
+  const points = new Uint32Array(buffer);
+  return Array.from({ length: count }, (_, index) => {
+    const own = points.subarray(index * letters, (index + 1) * letters);
+    const end = own.findLastIndex((point) => point !== 0) + 1;
+    return Array.from(own.subarray(0, end), (point) => String.fromCodePoint(Math.min(point, 0x10ffff))).join("");
+  });
+}
+
+const DESCR: ReadonlyMap<DType, string> = new Map(
+  Array.from(TYPES, ([letters, { dtype, width }]) => [dtype, `${width === 1 ? "|" : "<"}${letters}`]),
+);
+
+/** The bytes of a .npy file, version 1.0, little-endian, row-major; strings as wide as the longest. */
+export function encodeNpy(tensor: Tensor): Uint8Array {
+  const { dims } = tensor;
+  const { descr, body } = tensor.dtype === "string" ? encodeStrings(tensor.data) : encodeNumbers(tensor);
   const shape = dims.length === 1 ? `${dims[0]},` : dims.join(", ");
   const header = `{'descr': '${descr}', 'fortran_order': False, 'shape': (${shape}), }`;
   const padding = 64 - ((10 + header.length + 1) % 64);
@@ -87,9 +189,22 @@ export function encodeNpy({ dtype, dims, data }: Tensor): Uint8Array {
   lead.write(MAGIC, "latin1");
   lead.set([1, 0], 6);
   lead.writeUInt16LE(text.length, 8);
-  return Buffer.concat([
-    lead,
-    Buffer.from(text, "latin1"),
-    new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
-  ]);
+  return Buffer.concat([lead, Buffer.from(text, "latin1"), body]);
+}
+
+interface Encoded {
+  readonly descr: string;
+  readonly body: Uint8Array;
+}
+
+function encodeNumbers({ dtype, data }: Exclude<Tensor, { dtype: "string" }>): Encoded {
+  return { descr: DESCR.get(dtype) ?? dtype, body: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) };
+}
+
+function encodeStrings(strings: readonly string[]): Encoded {
+  const letters = strings.map((text) => Array.from(text, (letter) => letter.codePointAt(0) ?? 0));
+  const longest = letters.reduce((most, { length }) => Math.max(most, length), 1);
+  const points = new Uint32Array(strings.length * longest);
+  for (const [index, own] of letters.entries()) points.set(own, index * longest);
+  return { descr: `<U${longest}`, body: new Uint8Array(points.buffer) };
 }

@@ -1,5 +1,5 @@
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { spawn, spawnSync, type ChildProcessWithoutNullStreams } from "node:child_process";
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
@@ -51,6 +51,8 @@ beforeAll(async () => {
     await writePicture(`large${index}.png`, index, 6, true);
   }
   writeFileSync(join(folder, "bad.png"), "not a picture");
+  for (const name of ["-dash.png", "new\nline.png"]) copyFileSync(join(folder, "plain0.png"), join(folder, name));
+  mkdirSync(join(folder, "empty"));
 });
 
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -83,6 +85,61 @@ test("a bad file is a line of its own, in order, and the exit code says so", () 
   expect(lines.map((line) => line.get("input"))).toEqual(["plain0.png", "bad.png", "plain1.png"]);
   expect(lines[1]?.get("error")).toMatch(/^not an image: /);
   expect(stderr).toMatch(/2 pictures read, 1 not in .* by node on cpu/);
+});
+
+test("what names nothing is an error line, and the rest is read", () => {
+  const { status, stdout, stderr } = infer(["none*.png", "plain0.png", "nothere.png", "empty", "--json"]);
+  expect(status).toBe(1);
+  expect(parsed(stdout).map((line) => line.get("error"))).toEqual([
+    "no file matches this pattern",
+    undefined,
+    "cannot be read: there is no such file",
+    "no pictures in this folder",
+  ]);
+  expect(stderr).toMatch(/^1 picture read, 3 not in .* by node on cpu\n$/);
+});
+
+test("names with line breaks come from a list with NULs, those with a dash after --", () => {
+  const { status, stdout } = infer(["-", "--null"], "new\nline.png\0plain0.png");
+  expect(status).toBe(0);
+  expect(stdout).toMatch(/^"new\\nline.png": \d \(.*\)\nplain0.png: \d /);
+  expect(infer(["--", "-dash.png"]).stdout).toMatch(/^-dash.png: \d /);
+});
+
+test("an empty list is an error", () => {
+  expect(infer(["-"])).toMatchObject({ status: 1, stdout: "" });
+});
+
+function start(args: readonly string[]): ChildProcessWithoutNullStreams {
+  return spawn(process.execPath, [bin, "infer", "--model", model, ...args], { cwd: folder });
+}
+
+function exitOf(child: ChildProcessWithoutNullStreams): Promise<number | null> {
+  return new Promise((exited) => child.once("close", exited));
+}
+
+test("Ctrl-C leaves whole lines, though the list goes on", async () => {
+  const child = start(["-", "--json"]);
+  child.stdin.write("plain0.png\nplain1.png\n");
+  let stdout = "";
+  child.stdout.on("data", (text: Buffer) => {
+    stdout += text.toString();
+    if (stdout.split("\n").length === 3) child.kill("SIGINT");
+  });
+  expect(await exitOf(child)).toBe(130);
+  expect(parsed(stdout).map((line) => line.get("input"))).toEqual(["plain0.png", "plain1.png"]);
+  expect(stdout.endsWith("\n")).toBe(true);
+});
+
+test("a reader that has seen enough is no fault", async () => {
+  const child = start(["-"]);
+  let stderr = "";
+  child.stderr.on("data", (text: Buffer) => (stderr += text.toString()));
+  child.stdin.on("error", () => undefined);
+  child.stdin.end("plain0.png\n".repeat(3000));
+  child.stdout.once("data", () => child.stdout.destroy());
+  expect(await exitOf(child)).toBe(0);
+  expect(stderr).toBe("");
 });
 
 test("a glob finds files in order", () => {

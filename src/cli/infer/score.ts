@@ -1,0 +1,125 @@
+import { DIGIT_SIDE, type ImageSet } from "../../data/dataset.ts";
+import { imageTensor } from "../../data/image-tensor.ts";
+import { UsageError } from "../../errors.ts";
+import { bestClass, classScores, readImages, type Reading } from "../../infer/recognize.ts";
+import type { Session } from "../../infer/runtime.ts";
+import type { Recognizer } from "../../metadata.ts";
+import { interruptSignal } from "../interrupt.ts";
+import { note, printJson, printLine, startProgress } from "../output.ts";
+
+import { percent, summaryLine } from "./summary.ts";
+
+const EXIT_INTERRUPTED = 130;
+const SAMPLE = 1000;
+const SHOWN = 3;
+
+export interface ScoreOptions {
+  readonly batchSize: number;
+  readonly data?: string;
+  readonly limit?: number;
+  readonly json?: true;
+}
+
+/** Score a labelled test set. */
+export async function score(session: Session, dataset: string, options: ScoreOptions): Promise<void> {
+  const set = await openTest(dataset, options);
+  await report(session, set, options, (accuracy) => {
+    return `${set.name}, ${set.split} set: ${percent(accuracy)} of ${set.images.toLocaleString("en")} images`;
+  });
+}
+
+/** Some test images in the terminal with what was read beside them, and the accuracy of a sample. */
+export async function showSample(session: Session, recognizer: Recognizer, options: ScoreOptions): Promise<void> {
+  const set = await openTest("auto", { ...options, limit: options.limit ?? SAMPLE });
+  if (options.json !== true) await drawSome(session, recognizer, set);
+  await report(session, set, options, (accuracy) => {
+    return `${percent(accuracy)} of the first ${set.images.toLocaleString("en")} images of ${set.name}'s test set`;
+  });
+}
+
+async function openTest(dataset: string, { data, limit }: ScoreOptions): Promise<ImageSet> {
+  if (dataset !== "auto" && dataset !== "mnist" && dataset !== "digits") {
+    throw new UsageError(`--dataset takes auto, mnist or digits; got "${dataset}"`);
+  }
+  const { openDataset } = await import("../../node/datasets/open-dataset.ts");
+  const opened = await openDataset({ dataset, split: "test", data, limit });
+  note(opened.note);
+  return opened.set;
+}
+
+async function report(
+  session: Session,
+  set: ImageSet,
+  options: ScoreOptions,
+  sentence: (accuracy: number) => string,
+): Promise<void> {
+  const signal = interruptSignal();
+  const { correct, images, seconds } = await countCorrect(session, set, options.batchSize, signal);
+  const { runtime, provider } = session;
+  if (signal.aborted) {
+    process.exitCode = EXIT_INTERRUPTED;
+  } else if (options.json === true) {
+    const accuracy = correct / images;
+    printJson({ dataset: set.name, split: set.split, images, accuracy, seconds, runtime, provider });
+  } else {
+    printLine(sentence(correct / images));
+  }
+  note(summaryLine(session, `${signal.aborted ? "interrupted: " : ""}${images} images scored`, seconds));
+}
+
+interface Scored {
+  readonly correct: number;
+  readonly images: number;
+  readonly seconds: number;
+}
+
+async function countCorrect(session: Session, set: ImageSet, batchSize: number, signal: AbortSignal): Promise<Scored> {
+  const fixed = session.inputs[0]?.dims[0];
+  const size = typeof fixed === "number" ? fixed : batchSize;
+  const progress = startProgress("scoring", set.images);
+  const started = performance.now();
+  let [correct, images] = [0, 0];
+  while (images < set.images && !signal.aborted) {
+    // Near the end a model of a fixed batch size sees some images a second time.
+    const start = typeof fixed === "number" ? Math.max(0, Math.min(images, set.images - fixed)) : images;
+    const count = Math.min(size, set.images - start);
+    const scores = await classScores(session, imageTensor(set, start, count));
+    for (let row = images - start; row < count; row++)
+      if (bestClass(scores, row) === set.labels[start + row]) correct++;
+    images = start + count;
+    progress.update(images);
+  }
+  progress.stop();
+  return { correct, images, seconds: (performance.now() - started) / 1000 };
+}
+
+async function drawSome(session: Session, recognizer: Recognizer, set: ImageSet): Promise<void> {
+  const count = Math.min(SHOWN, set.images);
+  const size = DIGIT_SIDE * DIGIT_SIDE;
+  const tensor = imageTensor(set, 0, count);
+  if (tensor.dtype !== "float32") return;
+  for (let row = 0; row < count; row++) {
+    const image = tensor.data.subarray(row * size, (row + 1) * size);
+    const [reading] = await readImages(session, recognizer, [image]);
+    if (reading !== undefined) printDigit(image, reading, set.labels[row]);
+  }
+}
+
+const INK = " .:-=+*#%@";
+
+/** Two rows of pixels to a line of text, since characters are twice as tall as wide. */
+function printDigit(image: Float32Array, reading: Reading, label: number | undefined): void {
+  const beside = [
+    `read as ${reading.text} (${percent(reading.confidence)})`,
+    `labelled ${label ?? "?"}`,
+    ...reading.top.slice(1).map(({ label: other, probability }) => `or ${other} (${percent(probability)})`),
+  ];
+  for (let y = 2; y < DIGIT_SIDE - 2; y += 2) {
+    const cells = Array.from({ length: DIGIT_SIDE }, (_, x) => {
+      const value = ((image[y * DIGIT_SIDE + x] ?? 0) + (image[(y + 1) * DIGIT_SIDE + x] ?? 0)) / 2;
+      return INK[Math.min(INK.length - 1, Math.floor(value * INK.length))];
+    });
+    printLine(`${cells.join("")}  ${beside[(y - 8) / 2] ?? ""}`.trimEnd());
+  }
+  printLine("");
+}

@@ -1,0 +1,74 @@
+import { extname, join } from "node:path";
+
+import { UsageError } from "../../errors.ts";
+import type { Session } from "../../infer/runtime.ts";
+import { encodeNpy, readNpy } from "../../node/npy.ts";
+import { writeAside } from "../../node/write-aside.ts";
+import type { Tensor } from "../../tensor.ts";
+import { note, printJson, printLine } from "../output.ts";
+
+import { summaryLine } from "./summary.ts";
+
+/** A raw input as the command line names it. */
+export interface GivenTensor {
+  readonly name: string;
+  readonly file: string;
+}
+
+/** @throws {UsageError} when an argument is not NAME=file.npy, or a name comes twice */
+export function parseTensors(given: readonly string[]): GivenTensor[] {
+  const tensors = given.map((text) => {
+    const cut = text.indexOf("=");
+    if (cut < 1 || extname(text) !== ".npy") throw new UsageError(`--tensor takes NAME=file.npy; got "${text}"`);
+    return { name: text.slice(0, cut), file: text.slice(cut + 1) };
+  });
+  const twice = tensors.find(({ name }, index) => tensors.findIndex((other) => other.name === name) !== index);
+  if (twice !== undefined) throw new UsageError(`--tensor names "${twice.name}" twice; each input takes one file`);
+  return tensors;
+}
+
+/** Run a model once on .npy files and write each output as `out`/NAME.npy. */
+export async function runTensors(
+  session: Session,
+  given: readonly GivenTensor[],
+  out: string,
+  { json }: { readonly json?: true },
+): Promise<void> {
+  const feeds: [string, Tensor][] = await Promise.all(given.map(async ({ name, file }) => [name, await readNpy(file)]));
+  const started = performance.now();
+  const outputs = await session.run(Object.fromEntries(feeds));
+  const seconds = (performance.now() - started) / 1000;
+  const files = outputFiles(Object.keys(outputs), out);
+  const encoded = Object.entries(outputs).map(([name, tensor]) => ({ name, tensor, bytes: encodeNpy(tensor) }));
+  const written = [];
+  for (const { name, tensor, bytes } of encoded) {
+    const file = files.get(name) ?? join(out, "output.npy");
+    await writeAside(file, bytes);
+    written.push({ name, dtype: tensor.dtype, dims: tensor.dims, file });
+  }
+  const { runtime, provider } = session;
+  if (json === true) printJson({ outputs: written, seconds, runtime, provider });
+  else
+    for (const { name, dtype, dims, file } of written) printLine(`${name}: ${dtype} [${dims.join(", ")}] -> ${file}`);
+  note(summaryLine(session, `${written.length} ${written.length === 1 ? "output" : "outputs"}`, seconds));
+}
+
+/** A file for each output: names may hold slashes and colons, and two of them may become alike by losing those. */
+function outputFiles(names: readonly string[], out: string): ReadonlyMap<string, string> {
+  const taken = new Set<string>();
+  const files = new Map<string, string>();
+  for (const name of names) {
+    const safe = safeName(name);
+    let free = safe;
+    for (let count = 2; taken.has(free.toLowerCase()); count++) free = `${safe}_${count}`;
+    taken.add(free.toLowerCase());
+    files.set(name, join(out, `${free}.npy`));
+  }
+  return files;
+}
+
+function safeName(name: string): string {
+  const safe = name.replaceAll(/[\p{Cc}/\\:*?"<>|]/gu, "_");
+  const short = Buffer.from(safe).subarray(0, 200).toString("utf8");
+  return /^\.*$/.test(short) ? `output${short.replaceAll(".", "_")}` : short;
+}

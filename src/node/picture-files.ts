@@ -1,0 +1,140 @@
+import { opendir, realpath, stat } from "node:fs/promises";
+
+import picomatch from "picomatch";
+
+import { fileFault } from "./file-fault.ts";
+
+const PICTURE = /\.(?:png|jpe?g|jfif|webp|gif|bmp|tiff?|avif)$/i;
+
+/** A file to read, or an argument that names none, with what is wrong with it. */
+export type Listed = { readonly input: string } | { readonly input: string; readonly error: string };
+
+/**
+ * Files that arguments name, in order: files as they are; of folders, at any depth, the pictures, sorted by path; globs
+ * likewise; `-` for what `list` gives. Hidden files are left out, links are followed. Only the names of one folder (and
+ * of those around it) are held at a time. A name that matches nothing comes back with its fault, so does an empty folder.
+ */
+export async function* pictureFiles(inputs: readonly string[], list: AsyncIterable<string>): AsyncGenerator<Listed> {
+  for (const input of inputs) {
+    if (input === "-") for await (const line of list) yield { input: line };
+    else yield* expanded(input);
+  }
+}
+
+async function* expanded(input: string): AsyncGenerator<Listed> {
+  const found = await stat(input).catch(() => null);
+  if (found?.isDirectory() === true) {
+    yield* orElse(walk(input, input, PICTURES, []), { input, error: "no pictures in this folder" });
+  } else if (found === null && picomatch.scan(posix(input)).isGlob) {
+    yield* globbed(input);
+  } else {
+    yield { input };
+  }
+}
+
+async function* globbed(pattern: string): AsyncGenerator<Listed> {
+  const { base, glob } = picomatch.scan(posix(pattern), { unescape: true });
+  const folder = base === "" ? "." : base;
+  const none: Listed = { input: pattern, error: "no file matches this pattern" };
+  if (await leadsToFolder(folder)) yield* orElse(walk(folder, base, globFilter(glob), []), none);
+  else yield none;
+}
+
+async function* orElse(files: AsyncIterable<Listed>, otherwise: Listed): AsyncGenerator<Listed> {
+  let some = false;
+  for await (const file of files) {
+    some = true;
+    yield file;
+  }
+  if (!some) yield otherwise;
+}
+
+/** Which files of a folder are wanted, by their path below it, and which folders to look into. */
+interface Filter {
+  wants(path: string): boolean;
+  enters(path: string): boolean;
+}
+
+const PICTURES: Filter = {
+  wants: (path) => !isHidden(path) && PICTURE.test(path),
+  enters: (path) => !isHidden(path),
+};
+
+function isHidden(path: string): boolean {
+  return path.startsWith(".", path.lastIndexOf("/") + 1);
+}
+
+/** Folders that no match can lie in are not entered. */
+function globFilter(glob: string): Filter {
+  const wants = picomatch(glob);
+  const parts = glob.split("/");
+  const plain = !/[{(]/.test(glob);
+  const steps = plain ? parts.map((part) => picomatch(part)) : [];
+  const deep = parts.findIndex((part) => part.includes("**"));
+  return {
+    wants,
+    enters(path) {
+      const depth = path.split("/").length - 1;
+      if (isHidden(path) && !/(?:^|\/)\./.test(glob)) return false;
+      if (deep !== -1 && (!plain || depth >= deep)) return true;
+      if (depth >= parts.length - 1) return false;
+      return !plain || steps[depth]?.(path.slice(path.lastIndexOf("/") + 1)) === true;
+    },
+  };
+}
+
+interface Entry {
+  readonly name: string;
+  readonly isFolder: boolean;
+}
+
+/** Files below `folder`, shown below `shown`; sorted as their whole paths would be. `around` are real paths of folders above. */
+async function* walk(
+  folder: string,
+  shown: string,
+  filter: Filter,
+  around: readonly string[],
+  below = "",
+): AsyncGenerator<Listed> {
+  const found = await entriesOf(folder, filter, below).catch((cause: unknown) => cause);
+  if (!Array.isArray(found)) {
+    yield { input: shown === "" ? folder : shown, error: fileFault(found) };
+    return;
+  }
+  const real = await realpath(folder);
+  if (around.includes(real)) return;
+  const entries: readonly Entry[] = found;
+  for (const { name, isFolder } of entries) {
+    const path = joined(shown, name);
+    if (isFolder) yield* walk(joined(folder, name), path, filter, [...around, real], `${below}${name}/`);
+    else yield { input: path };
+  }
+}
+
+/** What a folder holds that is wanted, folders sorted as if their names ended in a slash. */
+async function entriesOf(folder: string, filter: Filter, below: string): Promise<Entry[]> {
+  const entries: Entry[] = [];
+  for await (const entry of await opendir(folder, { bufferSize: 512 })) {
+    const { name } = entry;
+    const isFolder = entry.isDirectory() || (entry.isSymbolicLink() && (await leadsToFolder(joined(folder, name))));
+    const path = below + name;
+    if (isFolder ? filter.enters(path) : filter.wants(path)) entries.push({ name, isFolder });
+  }
+  const key = ({ name, isFolder }: Entry): string => (isFolder ? `${name}/` : name);
+  return entries.toSorted((a, b) => (key(a) < key(b) ? -1 : 1));
+}
+
+async function leadsToFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+}
+
+function joined(folder: string, name: string): string {
+  return folder === "" || folder.endsWith("/") ? folder + name : `${folder}/${name}`;
+}
+
+function posix(path: string): string {
+  return process.platform === "win32" ? path.replaceAll("\\", "/") : path;
+}

@@ -1,0 +1,109 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import sharp, { type Sharp } from "sharp";
+import { afterAll, expect, test } from "vitest";
+
+import { flatten, toGrey } from "../../src/infer/preprocess/image.ts";
+import { decodeImage } from "../../src/node/decode-image.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "tfjs-to-onnx-decode-"));
+const WIDTH = 40;
+const HEIGHT = 24;
+
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** Dark above on the left, light elsewhere: shows turns, flips and negatives. */
+const grey = Buffer.from(
+  Array.from({ length: WIDTH * HEIGHT }, (_, at) => (at % WIDTH < 16 && at < (WIDTH * HEIGHT) / 2 ? 20 : 230)),
+);
+
+function picture(): Sharp {
+  return sharp(grey, { raw: { width: WIDTH, height: HEIGHT, channels: 1 } });
+}
+
+function colours(): Sharp {
+  const data = Buffer.from(Array.from({ length: grey.length * 3 }, (_, at) => grey[Math.floor(at / 3)] ?? 0));
+  return sharp(data, { raw: { width: WIDTH, height: HEIGHT, channels: 3 } });
+}
+
+/** The drawing in the alpha alone, black or white. */
+function ink(level: number): Sharp {
+  const data = Buffer.from(
+    Array.from({ length: grey.length * 4 }, (_, at) => (at % 4 < 3 ? level : 255 - (grey[Math.floor(at / 4)] ?? 0))),
+  );
+  return sharp(data, { raw: { width: WIDTH, height: HEIGHT, channels: 4 } });
+}
+
+const forms: Readonly<Record<string, () => Sharp>> = {
+  "grey.png": () => picture().png(),
+  "grey16.png": () => picture().toColourspace("grey16").png(),
+  "rgb16.png": () => colours().toColourspace("rgb16").png(),
+  "palette.png": () => colours().png({ palette: true }),
+  "interlaced.png": () => colours().png({ progressive: true }),
+  "cmyk.jpg": () => colours().toColourspace("cmyk").jpeg({ quality: 100 }),
+  "progressive.jpg": () => colours().jpeg({ quality: 100, progressive: true }),
+  "x.webp": () => colours().webp({ lossless: true }),
+  "x.gif": () => colours().gif(),
+  "x.tiff": () => colours().tiff({ compression: "lzw" }),
+  "x.avif": () => colours().avif({ quality: 100 }),
+  "dark ink on nothing.png": () => ink(0).png(),
+  "turned.jpg": () => picture().rotate(270).jpeg({ quality: 100 }).withMetadata({ orientation: 6 }),
+  "upside down.jpg": () => picture().rotate(180).jpeg({ quality: 100 }).withMetadata({ orientation: 3 }),
+  "mirrored.jpg": () => picture().flop().jpeg({ quality: 100 }).withMetadata({ orientation: 2 }),
+};
+
+async function levels(name: string, make: () => Sharp): Promise<number[]> {
+  const path = join(folder, name);
+  await make().toFile(path);
+  const { width, height, data } = toGrey(flatten(await decodeImage(path, 512)));
+  expect([width, height]).toEqual([WIDTH, HEIGHT]);
+  const at = (x: number, y: number): number => data[y * WIDTH + x] ?? Number.NaN;
+  return [at(6, 5), at(30, 5), at(6, 18), at(30, 18)];
+}
+
+test.each(Object.entries(forms))("%s comes out upright and alike", async (name, make) => {
+  const [upLeft = Number.NaN, ...others] = await levels(name, make);
+  expect(upLeft).toBeLessThan(0.15);
+  for (const level of others) expect(level).toBeGreaterThan(0.8);
+});
+
+test("light ink on nothing lies on black", async () => {
+  const [upLeft = Number.NaN, ...others] = await levels("light ink on nothing.png", () => ink(255).png());
+  expect(upLeft).toBeGreaterThan(0.85);
+  for (const level of others) expect(level).toBeLessThan(0.2);
+});
+
+test("large pictures come smaller", async () => {
+  const path = join(folder, "large.png");
+  await picture().resize(2000, 1200).png().toFile(path);
+  expect(await decodeImage(path, 512)).toMatchObject({ width: 512, height: 307 });
+});
+
+test("one plain error for what is no picture", async () => {
+  const png = await picture().png().toBuffer();
+  const jpeg = await picture().jpeg().toBuffer();
+  const write = (name: string, content: Uint8Array | string): string => {
+    writeFileSync(join(folder, name), content);
+    return join(folder, name);
+  };
+  const huge = join(folder, "huge.png");
+  await sharp({ create: { width: 10_000, height: 10_000, channels: 3, background: "white" }, limitInputPixels: false })
+    .png({ compressionLevel: 1 })
+    .toFile(huge);
+  const faults: readonly (readonly [string, RegExp])[] = [
+    [write("zero.png", ""), /^not an image: the file is empty$/],
+    [write("text.png", "hello"), /^not an image: .*unsupported image format/],
+    [write("short.png", png.subarray(0, png.length - 30)), /^not an image: it is cut short/],
+    [write("short.jpg", jpeg.subarray(0, jpeg.length - 100)), /^not an image: it is cut short/],
+    [write("head.png", png.subarray(0, 12)), /^not an image: /],
+    [huge, /^the image is too large: 10000 x 10000 pixels are 100 megapixels; at most 64 are read$/],
+    [folder, /^cannot be read: it is a folder$/],
+    [join(folder, "nothere.png"), /^cannot be read: there is no such file$/],
+    ["/dev/null", /^cannot be read: it is not a file$/],
+  ];
+  for (const [path, message] of faults) {
+    await expect(decodeImage(path, 512)).rejects.toMatchObject({ name: "DataError", message });
+  }
+});
