@@ -67,6 +67,19 @@ const bin = join(folder, "node_modules", ".bin", "tfjs-to-onnx");
 const offline = (): boolean =>
   failure !== null && /ENOTFOUND|ECONNREFUSED|ETIMEDOUT|ENOTCACHED|EAI_AGAIN/.test(failure);
 
+/** The README's own example, word for word, with what is named there in place of the user's files. */
+function readmeExample(heading: string): string {
+  const readme = readFileSync(join(root, "README.md"), "utf8");
+  const section = readme.slice(readme.indexOf(`## ${heading}`));
+  const lines = section.split("\n").slice(1);
+  const end = lines.findIndex((line) => line.startsWith("## "));
+  return lines
+    .slice(0, end)
+    .filter((line) => line.startsWith("    "))
+    .map((line) => line.slice(4))
+    .join("\n");
+}
+
 describe("the packed package, installed in an empty folder", () => {
   test("installs", ({ skip }) => {
     if (offline()) skip();
@@ -81,10 +94,15 @@ describe("the packed package, installed in an empty folder", () => {
 
   test("imports as a library without onnxruntime and TensorFlow", ({ skip }) => {
     if (offline()) skip();
-    const script =
-      'import { exportRaw, UnsupportedLayersError } from "tfjs-to-onnx"; console.log(typeof exportRaw, typeof UnsupportedLayersError);';
+    const script = `
+      import { exportModel, UnsupportedLayersError } from "tfjs-to-onnx";
+      import { getRuntime, prepareImage } from "tfjs-to-onnx/infer";
+      import { verifyExport } from "tfjs-to-onnx/verify";
+      import { compileStep } from "tfjs-to-onnx/train";
+      console.log(...[exportModel, UnsupportedLayersError, getRuntime, prepareImage, verifyExport, compileStep].map((x) => typeof x));`;
     writeFileSync(join(folder, "import.js"), script);
-    expect(run(process.execPath, ["import.js"], folder)).toMatchObject({ status: 0, stdout: "function function\n" });
+    const { status, stdout } = run(process.execPath, ["import.js"], folder);
+    expect([status, stdout.trim()]).toEqual([0, Array.from({ length: 6 }, () => "function").join(" ")]);
   });
 
   test("exports by its command line, and says that it could not verify without TF.js", ({ skip }) => {
@@ -127,5 +145,17 @@ describe("the packed package, installed in an empty folder", () => {
       expect(status).toBe(0);
       expect(JSON.parse(stdout)).toMatchObject({ dataset: "digits", images: 50, runtime });
     }
+  });
+
+  test("does as a library what the README says", ({ skip }) => {
+    if (offline()) skip();
+    for (const name of ["onnxruntime-node", "onnxruntime-common", "sharp", "@img"]) link(name);
+    link("@tensorflow/tfjs");
+    link("@tensorflow/tfjs-backend-wasm");
+    writeFileSync(join(folder, "example.js"), readmeExample("As a library"));
+    const { status, stdout, stderr } = run(process.execPath, ["example.js"], folder);
+    expect(stderr).toBe("");
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^20 nodes\ntrue\n7 \d+\.\d+\n$/);
   });
 });

@@ -16,10 +16,16 @@ export type ModelSource = SavableModel | ModelArtifacts | string | URL | Iterabl
  * @throws {ExportError} when an option does not fit the model, or a layer cannot be converted for its weights or shapes.
  */
 export async function exportModel(source: ModelSource, options: ExportOptions = {}): Promise<ExportedModel> {
-  return exportRaw(await rawOf(source), options);
+  return exportRaw(await readSource(source), options);
 }
 
-async function rawOf(source: ModelSource): Promise<RawModel> {
+/**
+ * The parsed model.json and the weights of a model, from wherever it is.
+ *
+ * @throws {ToolError} when an address does not answer, or a weight file is missing.
+ * @throws {ModelFormatError} when what is there is no model.
+ */
+export async function readSource(source: ModelSource): Promise<RawModel> {
   if (typeof source === "string" || source instanceof URL) return fromFetch(source);
   if (isSavable(source)) return fromModel(source);
   return isIterable(source) ? fromFiles(source) : fromArtifacts(source);
