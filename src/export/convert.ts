@@ -1,8 +1,15 @@
 import { ExportError, ModelFormatError, ToolError, UnsupportedLayersError, type UnsupportedLayer } from "../errors.ts";
-import type { DType } from "../tensor.ts";
 
-import type { BindContext, BoundLayer, Flow, LayerConverter, RecurrentForm } from "./converter.ts";
+import {
+  typeOf,
+  type BindContext,
+  type BoundLayer,
+  type Flow,
+  type LayerConverter,
+  type RecurrentForm,
+} from "./converter.ts";
 import { executionOrder } from "./execution-order.ts";
+import { inputType } from "./input-type.ts";
 import { inLayer, ModelRun, noConverter, type Bound, type ConvertedCall } from "./model-run.ts";
 import { GraphBuilder } from "./onnx/builder.ts";
 import type { Dim } from "./onnx/dims.ts";
@@ -57,7 +64,10 @@ export function convert(source: LayersSource, options: ConvertOptions): Converte
     inputs.map(({ value }): Flow => ({ value, mask: null })),
     fetches,
   );
-  if (requested === null) return { graph, inputs, outputs: nameOutputs(model, flows), taps: null, calls: run.calls };
+  if (requested === null) {
+    const typed = flows.map((flow) => graph.cast(flow.value, typeOf(flow)));
+    return { graph, inputs, outputs: nameOutputs(model, typed), taps: null, calls: run.calls };
+  }
   const taps = tapsOf(
     requested,
     run.calls,
@@ -144,10 +154,6 @@ function fixDims(name: string, dims: readonly Dim[], shape: readonly number[] | 
   });
 }
 
-function inputType(config: ConfigReader): DType {
-  return config.oneOf("dtype", ["float32", "int32", "bool"], "float32");
-}
-
 /** Names of the model's outputs as TF.js has them: those of the layers, told apart where one layer gives several. */
 function outputNames(model: ModelSpec): string[] {
   const inputs = new Set(model.inputs.map(({ layer }) => layer));
@@ -161,7 +167,7 @@ function outputNames(model: ModelSpec): string[] {
   });
 }
 
-function nameOutputs(model: ModelSpec, flows: readonly Flow[]): NamedValue[] {
+function nameOutputs(model: ModelSpec, values: readonly Value[]): NamedValue[] {
   const names = outputNames(model);
-  return flows.map(({ value }, index) => ({ name: names[index] ?? "", value }));
+  return values.map((value, index) => ({ name: names[index] ?? "", value }));
 }

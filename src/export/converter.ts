@@ -1,3 +1,5 @@
+import type { DType } from "../tensor.ts";
+
 import type { GraphBuilder } from "./onnx/builder.ts";
 import type { Value } from "./onnx/value.ts";
 import type { ConfigReader } from "./source/config.ts";
@@ -7,6 +9,16 @@ import type { LayerWeights } from "./source/model.ts";
 export interface Flow {
   readonly value: Value;
   readonly mask: Value | null;
+  /**
+   * What TF.js has the elements as, where they are stored as another type: it computes layers' outputs in any type, and hands
+   * them to the next layer as float32.
+   */
+  readonly type?: DType;
+}
+
+/** The type of elements that TF.js has. */
+export function typeOf({ type, value }: Flow): DType {
+  return type ?? value.dtype;
 }
 
 /** How recurrent layers are written. */
@@ -45,6 +57,10 @@ export interface ConverterDefinition<Config> {
   readonly ops: readonly string[];
   /** Limits a user should know, for the support table. */
   readonly notes?: string;
+  /** Elements of which types it works on; without it inputs come as float32. */
+  readonly takes?: "any";
+  /** `kept`: in TF.js the output of integers is integers. Without it, as the output is stored. */
+  readonly integers?: "kept";
   /** Read the config keys that change the numbers. @throws {ExportError} on values that cannot be honoured. */
   parse(config: ConfigReader, context: BindContext): Config;
   /** Append nodes that compute the layer. @returns its output, or outputs */
@@ -81,15 +97,35 @@ export function defineConverter<Config>(definition: ConverterDefinition<Config>)
       return {
         className,
         emit(context, inputs) {
-          const output = definition.emit(context, config, inputs);
+          const given = definition.takes === "any" ? inputs : inputs.map((flow) => asFloat(context, flow));
+          const output = definition.emit(context, config, given);
           const [first, ...others] = isList(output) ? output : [output];
           if (first === undefined) return [];
-          const mask = outputMask(definition, context, config, inputs);
-          return [{ value: first, mask }, ...others.map((value) => ({ value, mask: null }))];
+          const mask = outputMask(definition, context, config, given);
+          const typed = (value: Value): Pick<Flow, "value" | "type"> => withType(definition, inputs, value);
+          return [{ ...typed(first), mask }, ...others.map((value) => ({ ...typed(value), mask: null }))];
         },
       };
     },
   };
+}
+
+function asFloat({ graph }: EmitContext, flow: Flow): Flow {
+  return { value: graph.cast(flow.value, "float32"), mask: flow.mask };
+}
+
+/** Integers that were only moved are what TF.js had them as. */
+function withType<Config>(
+  { takes, integers }: ConverterDefinition<Config>,
+  inputs: readonly Flow[],
+  value: Value,
+): Pick<Flow, "value" | "type"> {
+  const [first] = inputs;
+  if (first === undefined) return { value };
+  const areIntegers = inputs.every((input) => typeOf(input) === "int32");
+  if (integers === "kept" && areIntegers) return { value, type: "int32" };
+  const isMoved = takes === "any" && value.dtype === first.value.dtype;
+  return isMoved && first.type !== undefined ? { value, type: first.type } : { value };
 }
 
 function outputMask<Config>(

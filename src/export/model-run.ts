@@ -1,10 +1,12 @@
 import { ExportError, ModelFormatError, ToolError } from "../errors.ts";
 
-import type { BoundLayer, Flow } from "./converter.ts";
+import { typeOf, type BoundLayer, type Flow } from "./converter.ts";
 import { executionOrder } from "./execution-order.ts";
+import { inputType } from "./input-type.ts";
 import { refusals } from "./layers/refusals.ts";
 import type { GraphBuilder } from "./onnx/builder.ts";
 import type { Value } from "./onnx/value.ts";
+import { ConfigReader } from "./source/config.ts";
 import type { Call, LayersSource, LayerSpec, ModelSpec, TensorRef } from "./source/model.ts";
 
 /** One layer call's output tensors in the order they are computed. */
@@ -73,12 +75,12 @@ export class ModelRun {
     const order = this.#orders.get(model) ?? executionOrder(model, model.outputs);
     this.#orders.set(model, order);
     if (this.#source.keras3) return this.#execute(model, path, inputs, model.outputs, order, handed);
-    const given = inputs.map(({ value }) => ({ value, mask: null }));
+    const given = inputs.map((flow) => ({ ...flow, mask: null }));
     const before = handed.mask;
     const outputs = this.#execute(model, path, given, model.outputs, order, handed);
     // TF.js frees the masks made within: a layer outside that is handed one fails.
     if (handed.mask?.name !== before?.name) handed.mask = null;
-    return outputs.map(({ value }) => ({ value, mask: null }));
+    return outputs.map((flow) => ({ ...flow, mask: null }));
   }
 
   #execute(
@@ -94,7 +96,7 @@ export class ModelRun {
     model.inputs.forEach((ref, index) => {
       const flow = inputs[index];
       if (flow === undefined) throw new ExportError(`${model.inputs.length} inputs are needed, ${inputs.length} given`);
-      results.set(callKey(ref), [flow]);
+      results.set(callKey(ref), [this.#source.keras3 ? flow : this.#asDeclared(flow, layers.get(ref.layer))]);
     });
     const runs = new Map<string, Run[]>();
     const fetched = new Map<string, readonly Flow[]>();
@@ -116,10 +118,20 @@ export class ModelRun {
       if (same === undefined) runs.set(key, [...known, run]);
       else this.#repeat(same);
       if (current !== null) current.mask = run.after;
-      if (!results.has(key)) results.set(key, run.flows);
+      if (!results.has(key)) results.set(key, this.#source.keras3 ? run.flows : run.flows.map(seenAsFloat));
       fetched.set(key, run.flows);
     }
     return fetches.map((ref) => pick(fetched.has(callKey(ref)) ? fetched : results, ref));
+  }
+
+  /** TF.js converts what a model is given to the type its input declares. */
+  #asDeclared(flow: Flow, layer: LayerSpec | undefined): Flow {
+    const declared = layer === undefined ? "float32" : inputType(new ConfigReader(layer.config));
+    if (typeOf(flow) === declared) return flow;
+    const { value, mask } = flow;
+    return declared === "float32"
+      ? { value, mask, type: declared }
+      : { value: this.#graph.cast(value, declared), mask };
   }
 
   #apply(
@@ -178,6 +190,11 @@ export class ModelRun {
     this.#occurrences.set(call.path, occurrence + 1);
     return { ...call, occurrence };
   }
+}
+
+/** The executor of TF.js keeps every output as float32. */
+function seenAsFloat(flow: Flow): Flow {
+  return typeOf(flow) === "float32" ? flow : { ...flow, type: "float32" };
 }
 
 /** Whether a layer would be handed the same; an object without a mask is not the same as none, for nested models. */

@@ -29,7 +29,7 @@ export const batchNormalization: LayerConverter = defineConverter({
   mask: "pass",
   emit(context, { axis, epsilon, center, scale }, inputs) {
     const { graph } = context;
-    const input = graph.cast(only(inputs), "float32");
+    const input = only(inputs);
     const rank = input.axes.length;
     const place = axis < 0 ? rank + axis : axis;
     if (place < 1 || place >= rank) throw new ExportError(`axis ${axis} is not one of an input with ${rank} axes`);

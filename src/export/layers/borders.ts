@@ -14,6 +14,7 @@ const ONE_EACH = [
 const zeroPadding2D: LayerConverter = defineConverter({
   className: "ZeroPadding2D",
   ops: ["Pad"],
+  integers: "kept",
   parse: (config) => ({ padding: config.pairs("padding", 2, ONE_EACH), format: config.dataFormat() }),
   emit({ graph }, { padding, format }, inputs) {
     const input = only(inputs);
@@ -34,6 +35,7 @@ const zeroPadding2D: LayerConverter = defineConverter({
 const cropping2D: LayerConverter = defineConverter({
   className: "Cropping2D",
   ops: ["Slice"],
+  integers: "kept",
   parse: (config) => ({
     cropping: config.pairs("cropping", 2, [
       [0, 0],
@@ -65,6 +67,7 @@ const cropping2D: LayerConverter = defineConverter({
 /** TF.js resizes without half-pixel centres; Keras 3 with them. */
 const upSampling2D: LayerConverter = defineConverter({
   className: "UpSampling2D",
+  takes: "any",
   ops: ["Resize"],
   parse: (config, { keras3 }) => {
     const method = config.oneOf("interpolation", ["nearest", "bilinear"], "nearest");

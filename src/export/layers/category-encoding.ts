@@ -9,6 +9,7 @@ export const categoryEncoding: LayerConverter = defineConverter({
   className: "CategoryEncoding",
   ops: ["OneHot", "ReduceMax", "ReduceSum"],
   notes: "ids beyond num_tokens, at which TF.js throws, count for nothing; TF.js cannot compute output_mode: tf_idf",
+  takes: "any",
   parse: (config) => ({
     tokens: config.positive("num_tokens"),
     mode: config.oneOf("output_mode", ["multi_hot", "one_hot", "count", "int"], "multi_hot"),

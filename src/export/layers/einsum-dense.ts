@@ -24,7 +24,7 @@ export const einsumDense: LayerConverter = defineConverter({
     activation: readActivation(config, "activation", keras3),
   }),
   emit(context, { equation: written, hasBias, activation }, inputs) {
-    const input = context.graph.cast(only(inputs), "float32");
+    const input = only(inputs);
     const equation = readEquation(written, input.axes.length);
     const summed = sumUnused(context, equation, input);
     const product = isShared(equation)

@@ -6,6 +6,7 @@ import { newAxis } from "../onnx/value.ts";
 export const embedding: LayerConverter = defineConverter({
   className: "Embedding",
   ops: ["Gather"],
+  takes: "any",
   parse: (config) => ({
     ids: config.positive("input_dim"),
     features: config.positive("output_dim"),

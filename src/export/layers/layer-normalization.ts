@@ -29,7 +29,7 @@ export const layerNormalization: LayerConverter = defineConverter({
   }),
   mask: "pass",
   emit({ graph, weights }, config, inputs) {
-    const input = graph.cast(only(inputs), "float32");
+    const input = only(inputs);
     const places = config.axes.map((axis) => (axis < 0 ? input.axes.length + axis : axis));
     const wrong = places.some((place) => place < 1 || place >= input.axes.length);
     if (wrong || new Set(places).size !== places.length) {

@@ -6,13 +6,14 @@ import type { Value } from "../onnx/value.ts";
 export const masking: LayerConverter = defineConverter({
   className: "Masking",
   ops: ["Equal", "Not", "Cast", "ReduceMax", "Mul"],
+  integers: "kept",
   parse: (config) => config.number("mask_value", 0),
   mask(context, value, inputs) {
     const kept = keptSteps(context, value, only(inputs));
     return context.graph.cast({ ...kept, axes: kept.axes.slice(0, -1) }, "bool");
   },
   emit(context, value, inputs) {
-    const input = context.graph.cast(only(inputs), "float32");
+    const input = only(inputs);
     return context.graph.binary("Mul", input, keptSteps(context, value, input));
   },
 });
@@ -21,7 +22,7 @@ export const masking: LayerConverter = defineConverter({
 function keptSteps({ graph }: EmitContext, value: number, input: Value): Value {
   const constant = { dtype: "float32", dims: [1], data: Float32Array.of(value) } as const;
   const equal: Value = {
-    ...graph.withConstant("Equal", graph.cast(input, "float32"), "mask_value", constant),
+    ...graph.withConstant("Equal", input, "mask_value", constant),
     dtype: "bool",
   };
   const differs = graph.cast(graph.unary("Not", equal), "float32");

@@ -1,5 +1,5 @@
 import { ExportError } from "../../errors.ts";
-import { defineConverter, type EmitContext, type Flow, type LayerConverter } from "../converter.ts";
+import { defineConverter, typeOf, type EmitContext, type Flow, type LayerConverter } from "../converter.ts";
 import type { GraphBuilder } from "../onnx/builder.ts";
 import { plus, type Dim } from "../onnx/dims.ts";
 import { int } from "../onnx/graph.ts";
@@ -64,11 +64,12 @@ function elementwise(
   return defineConverter({
     className,
     ops: [opType],
+    ...(className === "Average" ? {} : { integers: "kept" }),
     parse: (_, { keras3 }): MergeConfig => ({ keras3 }),
     mask: mergedMask,
     emit({ graph }, _, inputs) {
       if (inputs.length < 2) throw new ExportError(`it merges 2 inputs or more; it has ${inputs.length}`);
-      const [first, ...others] = sameRank(inputs).map((value) => graph.cast(value, "float32"));
+      const [first, ...others] = sameRank(inputs);
       if (first === undefined) throw new RangeError("no inputs");
       const merged = others.reduce((all, value) => graph.binary(opType, all, value), first);
       return finish(graph, merged, inputs.length);
@@ -79,11 +80,16 @@ function elementwise(
 const concatenate: LayerConverter = defineConverter({
   className: "Concatenate",
   ops: ["Concat"],
-  parse: (config) => config.integer("axis", -1),
-  mask: concatenatedMask,
-  emit({ graph }, axis, inputs) {
-    const values = inputs.map(({ value }) => graph.cast(value, "float32"));
-    return concat(graph, values, axis);
+  notes: "a negative axis is the last one, as in TF.js; in models of Keras 3 it is counted from the end",
+  takes: "any",
+  parse: (config, { keras3 }) => ({ axis: config.integer("axis", -1), keras3 }),
+  mask: (context, { axis }, inputs) => concatenatedMask(context, axis, inputs),
+  emit({ graph }, { axis, keras3 }, inputs) {
+    const [first] = inputs;
+    // TF.js gives all elements the type of the first input's.
+    const type = first !== undefined && typeOf(first) === "int32" ? "int32" : "float32";
+    const values = inputs.map(({ value }) => graph.cast(value, type));
+    return concat(graph, values, axis < 0 && !keras3 ? -1 : axis);
   },
 });
 
@@ -177,7 +183,7 @@ const dot: LayerConverter = defineConverter({
   notes: "inputs of two or three axes",
   parse: (config) => ({ axes: dotAxes(config), normalize: config.boolean("normalize", false) }),
   emit({ graph }, { axes, normalize }, inputs) {
-    const [x, y] = inputs.map(({ value }) => graph.cast(value, "float32"));
+    const [x, y] = inputs.map(({ value }) => value);
     if (x === undefined || y === undefined) throw new ExportError(`it merges 2 inputs; it has ${inputs.length}`);
     const ranks = [x.axes.length, y.axes.length];
     if (ranks.some((rank) => rank < 2 || rank > 3)) {

@@ -12,6 +12,7 @@ function pooling(className: string, opType: PoolOp, rank: number): LayerConverte
   return defineConverter({
     className,
     ops: [opType],
+    ...(opType === "MaxPool" && rank < 3 ? { integers: "kept" } : {}),
     parse(config, { keras3 }) {
       const kernel = config.positives(
         "pool_size",
@@ -45,6 +46,7 @@ function globalPooling(className: string, opType: "ReduceMax" | "ReduceMean", ra
   return defineConverter({
     className,
     ops: [opType],
+    ...(opType === "ReduceMax" ? { integers: "kept" } : {}),
     parse(config, { keras3 }) {
       const format = rank === 1 && !keras3 ? "channels_last" : config.dataFormat();
       return { format, keep: keras3 && config.boolean("keepdims", false) };
@@ -52,7 +54,7 @@ function globalPooling(className: string, opType: "ReduceMax" | "ReduceMean", ra
     emit({ graph }, { format, keep }, inputs) {
       const input = only(inputs);
       expectRank(input, rank + 2);
-      return reduce(graph, opType, graph.cast(input, "float32"), spatialAxes(format, rank).spatial, keep);
+      return reduce(graph, opType, input, spatialAxes(format, rank).spatial, keep);
     },
   });
 }

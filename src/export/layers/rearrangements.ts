@@ -9,15 +9,22 @@ import { expectRank } from "./windows.ts";
 const activation: LayerConverter = defineConverter({
   className: "Activation",
   ops: [],
+  takes: "any",
   parse: (config, { keras3 }) => readActivation(config, "activation", keras3),
   mask: "pass",
-  emit: ({ graph }, name, inputs) => applyActivation(graph, name, only(inputs)),
+  emit({ graph }, name, inputs) {
+    const input = only(inputs);
+    if (name === "linear") return input;
+    const output = applyActivation(graph, name, graph.cast(input, "float32"));
+    return name === "relu" ? graph.cast(output, input.dtype) : output;
+  },
 });
 
 /** N and everything else. With channels_first the channels are moved last before. */
 const flatten: LayerConverter = defineConverter({
   className: "Flatten",
   ops: ["Reshape", "Transpose"],
+  takes: "any",
   parse: (config) => config.dataFormat(),
   emit({ graph }, format, inputs) {
     const input = only(inputs);
@@ -31,6 +38,7 @@ const flatten: LayerConverter = defineConverter({
 const reshape: LayerConverter = defineConverter({
   className: "Reshape",
   ops: ["Reshape", "Transpose"],
+  takes: "any",
   parse(config) {
     const target = config.shape("target_shape");
     if (target.filter((size) => size === null).length > 1) {
@@ -60,6 +68,7 @@ function expectSameSize(sizes: readonly Dim[], target: readonly (number | null)[
 const permute: LayerConverter = defineConverter({
   className: "Permute",
   ops: ["Transpose"],
+  takes: "any",
   parse(config) {
     const dims = config.integers("dims", null);
     const sorted = dims.toSorted((a, b) => a - b);
@@ -77,6 +86,7 @@ const permute: LayerConverter = defineConverter({
 const repeatVector: LayerConverter = defineConverter({
   className: "RepeatVector",
   ops: ["Tile"],
+  takes: "any",
   parse: (config) => config.positive("n"),
   emit({ graph }, count, inputs) {
     const input = only(inputs);
@@ -95,6 +105,7 @@ function nothing(className: string, notes?: string): LayerConverter {
   return defineConverter({
     className,
     ops: [],
+    takes: "any",
     ...(notes === undefined ? {} : { notes }),
     parse: () => null,
     mask: "pass",

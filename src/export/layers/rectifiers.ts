@@ -8,6 +8,7 @@ import { dimsOf, type Value } from "../onnx/value.ts";
 const relu: LayerConverter = defineConverter({
   className: "ReLU",
   ops: ["Relu", "Clip"],
+  integers: "kept",
   notes: "TF.js ignores negative_slope and threshold; they count in files of Keras 3",
   parse(config, { keras3 }) {
     const limit = config.number("max_value", null);

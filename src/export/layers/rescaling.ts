@@ -8,7 +8,7 @@ export const rescaling: LayerConverter = defineConverter({
   mask: "pass",
   emit({ graph }, { scale, offset }, inputs) {
     const constant = (value: number) => ({ dtype: "float32", dims: [1], data: Float32Array.of(value) }) as const;
-    const scaled = graph.withConstant("Mul", graph.cast(only(inputs), "float32"), "scale", constant(scale));
+    const scaled = graph.withConstant("Mul", only(inputs), "scale", constant(scale));
     return offset === 0 ? scaled : graph.withConstant("Add", scaled, "offset", constant(offset));
   },
 });

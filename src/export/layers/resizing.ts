@@ -14,6 +14,7 @@ export const resizing: LayerConverter = defineConverter({
   notes:
     "as TF.js computes it within TimeDistributed (as a model's own layer it cannot): with aligned corners, without them where " +
     "crop_to_aspect_ratio is set; never cropped",
+  takes: "any",
   parse(config, { keras3 }) {
     const crop = config.boolean("crop_to_aspect_ratio", false);
     if (keras3 && crop) throw new ExportError("crop_to_aspect_ratio is not supported in models of Keras 3");

@@ -36,7 +36,7 @@ export const softmax: LayerConverter = defineConverter({
  * @throws {ExportError} where the input's own mask does not fit: there TF.js fails
  */
 function masked({ graph, mask }: EmitContext, flow: Flow): Value {
-  const value = graph.cast(flow.value, "float32");
+  const { value } = flow;
   if (mask === null) return value;
   if (!broadcasts(dimsOf(value), dimsOf(mask))) {
     if (mask.name !== flow.mask?.name) return value;

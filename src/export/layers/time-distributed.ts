@@ -8,6 +8,7 @@ import { dimsOf, insertAxis, newValue, type Value } from "../onnx/value.ts";
 export const timeDistributed: LayerConverter = defineConverter({
   className: "TimeDistributed",
   ops: [],
+  takes: "any",
   parse(config, context) {
     const { className, name, config: inner } = config.layer("layer");
     return { name, layer: context.bind(className, inner) };

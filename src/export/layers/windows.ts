@@ -98,7 +98,7 @@ function halves(total: number): readonly [number, number] {
 
 /** The tensor stored N C and then the spatial axes, as ONNX's convolutions and poolings take it. @returns its name */
 export function channelsFirst(graph: GraphBuilder, value: Value, { channels, spatial }: SpatialAxes): string {
-  return graph.inOrder(graph.cast(value, "float32"), [0, channels, ...spatial]);
+  return graph.inOrder(value, [0, channels, ...spatial]);
 }
 
 /** A node that takes tensors stored N C and the spatial axes, and whose output is stored alike. */

@@ -78,7 +78,7 @@ function runGated(graph: GraphBuilder, cell: GatedCell, pass: Pass, input: Value
 function runConv(graph: GraphBuilder, cell: ConvCell, pass: Pass, input: Value): PassOutputs {
   expectAxes(input, 5);
   if (pass.mask !== null) throw new ExportError("its input has a mask, with which TF.js cannot compute it");
-  return runSteps(graph, convStepper(graph, cell, pass.weights, graph.cast(input, "float32")), pass, input);
+  return runSteps(graph, convStepper(graph, cell, pass.weights, input), pass, input);
 }
 
 function runSteps(graph: GraphBuilder, stepper: Stepper, pass: Pass, input: Value): PassOutputs {

@@ -48,7 +48,7 @@ for (const [name, make] of [
 }
 
 describe("Concatenate", () => {
-  for (const axis of [-1, 1, 2, 3]) {
+  for (const axis of [-1, -2, 1, 2, 3]) {
     test(`axis ${axis}`, async () => {
       const shapes = [
         [4, 5, 3],
