@@ -8,7 +8,8 @@ import type { RecurrentForm } from "./converter.ts";
 import type { ConvertedCall } from "./model-run.ts";
 
 import type { Attribute, OnnxGraph, OnnxModel, OnnxNode } from "./onnx/graph.ts";
-import { dropUnused, runPasses } from "./onnx/passes.ts";
+import { dropUnused } from "./onnx/passes/drop-unused.ts";
+import { runPasses } from "./onnx/passes/index.ts";
 import { serialize } from "./onnx/serialize.ts";
 import { dimsOf } from "./onnx/value.ts";
 import { allConverters } from "./registry.ts";

@@ -1,6 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { describe, expect, test } from "vitest";
 
+import { expectParity, randomizeWeights } from "../helpers/layer-parity.ts";
+
 import { expectLayers } from "./layers/single-layer.ts";
 
 /** The nodes of a model of layers one after the other, which give TF.js's numbers. */
@@ -40,3 +42,106 @@ describe("moving data costs the fewest nodes", () => {
     expect(await opsOf(layers, [7, 6, 1])).toEqual(["Reshape", "Conv", "Reshape", "Gemm"]);
   });
 });
+
+describe("what weights can take, no node does", () => {
+  test("a decoder's dense layer has its units in the order of the convolution's channels", async () => {
+    const layers = [
+      tf.layers.dense({ units: 3 * 4 * 5, activation: "relu" }),
+      tf.layers.reshape({ targetShape: [3, 4, 5] }),
+      tf.layers.conv2dTranspose({ filters: 2, kernelSize: 3, strides: 2, padding: "same" }),
+    ];
+    expect(await opsOf(layers, [6])).toEqual(["Gemm", "Relu", "Reshape", "ConvTranspose", "Transpose"]);
+  });
+
+  test("a normalisation between dense layers", async () => {
+    const layers = [
+      tf.layers.dense({ units: 6, activation: "relu" }),
+      tf.layers.batchNormalization(),
+      tf.layers.dropout({ rate: 0.5 }),
+      tf.layers.dense({ units: 4, useBias: false }),
+    ];
+    expect(await opsOf(layers, [5])).toEqual(["Gemm", "Relu", "Gemm"]);
+  });
+
+  test("a normalisation before convolutions of several groups, where nothing is padded", async () => {
+    const layers = [
+      tf.layers.conv2d({ filters: 4, kernelSize: 1, activation: "tanh" }),
+      tf.layers.batchNormalization(),
+      tf.layers.depthwiseConv2d({ kernelSize: 2, depthMultiplier: 3, activation: "tanh" }),
+      tf.layers.batchNormalization(),
+      tf.layers.conv2d({ filters: 3, kernelSize: 2 }),
+    ];
+    const ops = ["Transpose", "Conv", "Tanh", "Conv", "Tanh", "Conv", "Transpose"];
+    expect(await opsOf(layers, [5, 6, 2])).toEqual(ops);
+  });
+
+  test("a normalisation before padding stays", async () => {
+    const layers = [tf.layers.batchNormalization(), tf.layers.conv2d({ filters: 3, kernelSize: 3, padding: "same" })];
+    expect(await opsOf(layers, [5, 6, 2])).toEqual(["Mul", "Add", "Transpose", "Conv", "Transpose"]);
+  });
+
+  test("a scale of pixels, padded or not", async () => {
+    const layers = [
+      tf.layers.rescaling({ scale: 1 / 4 }),
+      tf.layers.conv2d({ filters: 3, kernelSize: 3, padding: "same" }),
+    ];
+    expect(await opsOf(layers, [5, 6, 2])).toEqual(["Transpose", "Conv", "Transpose"]);
+  });
+
+  test("a scale and an offset of pixels", async () => {
+    const layers = [tf.layers.rescaling({ scale: 1 / 4, offset: -1 }), tf.layers.conv2d({ filters: 3, kernelSize: 3 })];
+    expect(await opsOf(layers, [5, 6, 2])).toEqual(["Transpose", "Conv", "Transpose"]);
+  });
+
+  test("a normalisation after a dense layer over sequences", async () => {
+    const layers = [tf.layers.dense({ units: 4 }), tf.layers.batchNormalization(), tf.layers.batchNormalization()];
+    expect(await opsOf(layers, [6, 5])).toEqual(["MatMul", "Add"]);
+  });
+});
+
+describe("nothing is computed or stored in vain", () => {
+  test("an average that a convolution reads keeps its axes", async () => {
+    const layers = [
+      tf.layers.conv2d({ filters: 4, kernelSize: 3 }),
+      tf.layers.globalAveragePooling2d({}),
+      tf.layers.reshape({ targetShape: [1, 1, 4] }),
+      tf.layers.conv2d({ filters: 3, kernelSize: 1, activation: "relu" }),
+      tf.layers.flatten(),
+    ];
+    expect(await opsOf(layers, [5, 6, 1])).toEqual(["Reshape", "Conv", "ReduceMean", "Conv", "Relu", "Reshape"]);
+  });
+
+  test("a recurrent layer gives every step's output or the last, not both", async () => {
+    const layers = [tf.layers.gru({ units: 4, returnSequences: true }), tf.layers.lstm({ units: 3 })];
+    const { graph } = await expectLayers(layers, [6, 5], { runtimes: ["node", "web"] });
+    const outputs = (graph.node ?? []).filter(({ opType }) => opType === "GRU" || opType === "LSTM");
+    expect(outputs.map(({ output }) => output?.map((name) => name !== ""))).toEqual([[true], [false, true]]);
+  });
+
+  test("a layer applied three times stores its weights once", async () => {
+    const layer = tf.layers.dense({ units: 12, activation: "tanh" });
+    const { graph } = await expectLayers([layer, layer, layer], [12], { runtimes: ["node"] });
+    expect(graph.initializer?.map(({ name }) => name)).toEqual([expect.stringContaining("kernel"), expect.any(String)]);
+  });
+
+  test("branches are joined as they are stored", async () => {
+    const input = tf.input({ shape: [1] });
+    const rows = [3, 5].map((outputDim) => tf.layers.embedding({ inputDim: 7, outputDim }).apply(input));
+    const flat = rows.map((each) => apply(tf.layers.flatten(), each));
+    const joined = apply(tf.layers.concatenate(), flat);
+    const model = tf.model({ inputs: input, outputs: apply(tf.layers.dense({ units: 2 }), joined) });
+    randomizeWeights(model);
+    const ids = tf.tensor2d([[3], [0], [6]]);
+    const { ops } = await expectParity(model, ids, { runtimes: ["node"] });
+    expect(ops).toEqual(["Cast", "Gather", "Gather", "Concat", "Reshape", "Gemm"]);
+  });
+});
+
+type Symbolic = ReturnType<tf.layers.Layer["apply"]>;
+
+function apply(layer: tf.layers.Layer, to: Symbolic | Symbolic[]): tf.SymbolicTensor {
+  const given = (Array.isArray(to) ? to.flat() : [to]).filter((each) => each instanceof tf.SymbolicTensor);
+  const made = layer.apply(given.length === 1 ? (given[0] ?? given) : given);
+  if (!(made instanceof tf.SymbolicTensor)) throw new TypeError("one symbolic tensor was expected");
+  return made;
+}

@@ -8,10 +8,12 @@ import {
   dimOf,
   dimsOf,
   insertAxis,
+  newAxis,
   newValue,
   permuteAxes,
   removeAxis,
   sameFactors,
+  type Axis,
   type Value,
 } from "../onnx/value.ts";
 import type { ConfigReader } from "../source/config.ts";
@@ -160,20 +162,59 @@ function concat(graph: GraphBuilder, values: readonly Value[], axis: number): Va
   }
   if (values.length === 1) return first;
   const at = axis < 0 ? rank + axis : axis;
-  const order = storedOrder(first) ?? first.axes.map((_, index) => index);
-  const stored = values.map((value) => graph.inOrder(value, order));
+  const pattern = cheapestPattern(graph, values, at);
+  const stored = values.map((value) => graph.store(value, arrange(value, pattern)));
   const dims: Dim[] = dimsOf(first);
   for (const value of values.slice(1)) dims[at] = plus(dims[at] ?? 0, dimOf(value, at));
-  const result = newValue(graph.op("Concat", stored, { axis: int(order.indexOf(at)) }), first.dtype, dims, order);
-  graph.learnSymbols(result);
-  return result;
+  const axes = dims.map(newAxis);
+  const joined: Value = {
+    name: graph.op("Concat", stored, { axis: int(pattern.indexOf(at)) }),
+    dtype: first.dtype,
+    axes,
+    stored: pattern.map((place) => (place === null ? [] : (axes[place] ?? []))),
+  };
+  graph.learnSymbols(joined);
+  return joined;
 }
 
-/** The order of axes a value is stored in, when each stored dimension is one axis. */
-function storedOrder({ axes, stored }: Value): number[] | null {
-  if (stored.length !== axes.length || axes.some((axis) => axis.length === 0)) return null;
-  const order = stored.map((dim) => axes.findIndex((axis) => sameFactors(axis, dim)));
-  return order.includes(-1) ? null : order;
+/** Which axis each stored dimension is; null for a dimension of size 1 that is none. */
+type Pattern = readonly (number | null)[];
+
+/** How to store the values alike with the fewest nodes: as one of them is stored, or in the order of axes. */
+function cheapestPattern(graph: GraphBuilder, values: readonly Value[], at: number): Pattern {
+  const plain: Pattern = values[0]?.axes.map((_, axis) => axis) ?? [];
+  const patterns = [...values.flatMap((value) => [...patternOf(value, at), ...orderOf(value)]), plain];
+  const [best] = patterns
+    .map((pattern) => ({
+      pattern,
+      cost: values.reduce((sum, value) => sum + graph.storeCost(value, arrange(value, pattern)), 0),
+    }))
+    .toSorted((a, b) => a.cost - b.cost);
+  return best?.pattern ?? plain;
+}
+
+/** How a value is stored, when each dimension is one axis; the axis `at` is among them even where it has size 1. */
+function patternOf({ axes, stored }: Value, at: number): Pattern[] {
+  const pattern = stored.map((dim) =>
+    dim.length === 0 ? null : axes.findIndex((axis) => axis.length > 0 && sameFactors(axis, dim)),
+  );
+  if (pattern.includes(-1)) return [];
+  if (pattern.includes(at)) return [pattern];
+  const free = pattern.indexOf(null);
+  return free === -1 ? [] : [pattern.with(free, at)];
+}
+
+/** The order in which a value's axes are stored, however they are cut. */
+function orderOf({ axes, stored }: Value): Pattern[] {
+  const flat = stored.flat();
+  const places = axes.map((axis) => (axis[0] === undefined ? -1 : flat.indexOf(axis[0])));
+  const order = axes.map((_, axis) => axis).toSorted((a, b) => (places[a] ?? 0) - (places[b] ?? 0));
+  const kept = order.flatMap((axis) => axes[axis] ?? []);
+  return sameFactors(kept, flat) ? [order] : [];
+}
+
+function arrange(value: Value, pattern: Pattern): readonly Axis[] {
+  return pattern.map((axis) => (axis === null ? [] : (value.axes[axis] ?? [])));
 }
 
 /** TF.js: merge.ts, `batchDot`, and `K.l2Normalize` before it. */

@@ -17,8 +17,8 @@ import {
   type Value,
 } from "./value.ts";
 
-/** Small constants with equal contents share one initializer. */
-const SHARED_CONSTANT_LIMIT = 64;
+/** Constants of more elements than this are told apart by as many of them, spread evenly, before all are compared. */
+const SAMPLED = 64;
 
 /** An input of a node: a stored tensor's name, or null for an optional input that is left out. */
 export type NodeInput = string | null;
@@ -27,7 +27,8 @@ export type NodeInput = string | null;
 interface Shared {
   readonly names: Set<string>;
   readonly initializers: Map<string, Tensor>;
-  readonly constants: Map<string, string>;
+  /** Names of constants by {@link constantKey}. */
+  readonly constants: Map<string, string[]>;
 }
 
 /**
@@ -87,14 +88,16 @@ export class GraphBuilder {
     }
   }
 
-  /** A constant tensor. @returns its name */
+  /** A constant tensor; those with equal contents share one initializer. @returns its name */
   constant(label: string, tensor: Tensor): string {
-    const key = tensor.data.length <= SHARED_CONSTANT_LIMIT ? constantKey(tensor) : null;
-    const known = key === null ? undefined : this.#shared.constants.get(key);
+    const { constants, initializers } = this.#shared;
+    const key = constantKey(tensor);
+    const alike = constants.get(key) ?? [];
+    const known = alike.find((name) => sameData(initializers.get(name), tensor));
     if (known !== undefined) return known;
     const name = this.#fresh(label);
-    this.#shared.initializers.set(name, tensor);
-    if (key !== null) this.#shared.constants.set(key, name);
+    initializers.set(name, tensor);
+    constants.set(key, [...alike, name]);
     return name;
   }
 
@@ -196,6 +199,15 @@ export class GraphBuilder {
     return name;
   }
 
+  /** How many nodes {@link GraphBuilder.store} would add. */
+  storeCost(value: Value, dims: readonly Axis[]): number {
+    if (sameAxes(value.stored, dims) || this.#findStored(value.name, dims) !== undefined) return 0;
+    if (sameFactors(value.stored.flat(), dims.flat())) return this.#resizeCost(value.stored, dims);
+    if (permutation(value.stored, dims) !== null) return 1;
+    const costs = this.#planned(value.stored, dims).map(({ cost }) => cost);
+    return costs[0] ?? Number.POSITIVE_INFINITY;
+  }
+
   /** The value, stored with dimensions `dims`. */
   storedAs(value: Value, dims: readonly Axis[]): Value {
     return { ...value, name: this.store(value, dims), stored: dims };
@@ -246,7 +258,7 @@ export class GraphBuilder {
   isolate(value: Value, axis: number): { readonly value: Value; readonly dim: number } {
     const factors = value.axes.at(axis) ?? [];
     const found = value.stored.findIndex((dim) => sameFactors(dim, factors));
-    if (found !== -1 && factors.length > 0) return { value, dim: found };
+    if (found !== -1) return { value, dim: found };
     const cut = cutOut(value.stored, factors);
     if (cut !== null) return { value: this.storedAs(value, cut.dims), dim: cut.at };
     const at = axis < 0 ? value.axes.length + axis : axis;
@@ -344,13 +356,18 @@ export class GraphBuilder {
     const direct = permutation(value.stored, dims);
     if (direct !== null) return this.op("Transpose", [value.name], { perm: ints(direct) });
 
-    const [best] = transpositions(value.stored, dims)
-      .map((plan) => ({ ...plan, cost: this.#resizeCost(value.stored, plan.from) + this.#resizeCost(plan.to, dims) }))
-      .toSorted((a, b) => a.cost - b.cost);
+    const [best] = this.#planned(value.stored, dims);
     if (best === undefined) throw new RangeError("the dimensions asked for are not made of the value's factors");
     const cut = this.#resize(value.name, value.stored, best.from);
     const moved = this.op("Transpose", [cut], { perm: ints(best.perm) });
     return this.#resize(moved, best.to, dims);
+  }
+
+  /** The ways to rearrange, with the number of nodes each takes, the shortest first. */
+  #planned(stored: readonly Axis[], dims: readonly Axis[]): (Transposition & { readonly cost: number })[] {
+    return transpositions(stored, dims)
+      .map((plan) => ({ ...plan, cost: 1 + this.#resizeCost(stored, plan.from) + this.#resizeCost(plan.to, dims) }))
+      .toSorted((a, b) => a.cost - b.cost);
   }
 
   /** How many nodes {@link GraphBuilder.#resize} adds. */
@@ -541,10 +558,22 @@ function eachRow(
   }
 }
 
-function constantKey(tensor: Tensor): string {
-  return `${tensor.dtype}[${tensor.dims.join()}]${Array.from<unknown>(tensor.data)
-    .map((each) => (Object.is(each, -0) ? "-0" : String(each)))
-    .join()}`;
+/** Type, shape and some elements. */
+function constantKey({ dtype, dims, data }: Tensor): string {
+  const step = Math.max(1, Math.floor(data.length / SAMPLED));
+  const sample: string[] = [];
+  for (let index = 0; index < data.length; index += step) sample.push(exactly(data[index]));
+  return `${dtype}[${dims.join()}]${sample.join()}`;
+}
+
+function sameData(a: Tensor | undefined, { data }: Tensor): boolean {
+  if (a === undefined || a.data.length !== data.length) return false;
+  for (let index = 0; index < data.length; index++) if (!Object.is(a.data[index], data[index])) return false;
+  return true;
+}
+
+function exactly(element: unknown): string {
+  return Object.is(element, -0) ? "-0" : String(element);
 }
 
 function sameAxes(a: readonly Axis[], b: readonly Axis[]): boolean {

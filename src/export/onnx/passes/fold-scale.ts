@@ -1,93 +1,8 @@
-import type { Tensor } from "../../tensor.ts";
+import type { Tensor } from "../../../tensor.ts";
+import type { OnnxGraph, OnnxNode } from "../graph.ts";
 
-import { ints, type OnnxGraph, type OnnxNode } from "./graph.ts";
-
-/** A rewriting of the whole graph: the same numbers with fewer nodes. */
-export type Pass = (graph: OnnxGraph) => OnnxGraph;
-
-/** Every pass, in the order they run. */
-export const passes: Readonly<Record<string, Pass>> = {
-  foldPadIntoConv,
-  foldScaleIntoWeights,
-  guardPaddedPooling,
-  dropUnused,
-};
-
-export function runPasses(graph: OnnxGraph): OnnxGraph {
-  return Object.values(passes).reduce((current, pass) => pass(current), graph);
-}
-
-const LEAST_FLOAT = -3.4028234663852886e38;
-const GUARD = "padded_pooling_guard";
-
-/**
- * ONNX Runtime (1.30, PadFusion) makes padding with zeros part of a MaxPool, which pads with minus infinity, and of
- * poolings that refuse as much padding. A Max with the least float between the two changes no number and keeps them apart.
- */
-export function guardPaddedPooling(graph: OnnxGraph): OnnxGraph {
-  const pads = new Set(graph.nodes.flatMap(({ opType, outputs }) => (opType === "Pad" ? outputs : [])));
-  const isPadded = ({ opType, inputs }: OnnxNode): boolean =>
-    /^(Max|Average)Pool$/.test(opType) && pads.has(inputs[0] ?? "");
-  if (!graph.nodes.some(isPadded)) return graph;
-  const nodes = graph.nodes.flatMap((node) => {
-    const [padded = ""] = node.inputs;
-    if (!isPadded(node)) return [node];
-    const guarded = `${padded}/${node.name}/Guard`;
-    const name = `${node.name}/Guard`;
-    const guard: OnnxNode = {
-      opType: "Max",
-      domain: "",
-      name,
-      inputs: [padded, GUARD],
-      outputs: [guarded],
-      attributes: {},
-    };
-    return [guard, { ...node, inputs: [guarded, ...node.inputs.slice(1)] }];
-  });
-  const least: Tensor = { dtype: "float32", dims: [], data: Float32Array.of(LEAST_FLOAT) };
-  return { ...graph, nodes, initializers: new Map([...graph.initializers, [GUARD, least]]) };
-}
-
-/** Padding with zeros, then a convolution that nothing else shares the padded tensor with: the convolution pads itself. */
-export function foldPadIntoConv(graph: OnnxGraph): OnnxGraph {
-  const uses = countUses(graph);
-  const pads = new Map<string, OnnxNode>();
-  for (const node of graph.nodes) if (node.opType === "Pad") pads.set(node.outputs[0] ?? "", node);
-  const nodes = graph.nodes.map((node) => {
-    if (node.opType !== "Conv") return node;
-    const pad = pads.get(node.inputs[0] ?? "");
-    if (pad === undefined || uses.get(pad.outputs[0] ?? "") !== 1) return node;
-    const sides = zeroPadding(graph, pad);
-    const own = node.attributes["pads"];
-    const rank = sides === null ? 0 : sides.length / 2 - 2;
-    if (sides === null || rank < 1 || node.attributes["auto_pad"] !== undefined) return node;
-    const half = sides.length / 2;
-    if ([0, 1, half, half + 1].some((axis) => sides[axis] !== 0)) return node;
-    const spatial = [...sides.slice(2, half), ...sides.slice(half + 2)];
-    const before = own?.type === "ints" ? own.value : spatial.map(() => 0);
-    const sum = spatial.map((side, index) => side + (before[index] ?? 0));
-    return {
-      ...node,
-      inputs: [pad.inputs[0] ?? "", ...node.inputs.slice(1)],
-      attributes: { ...node.attributes, pads: ints(sum) },
-    };
-  });
-  return dropUnused({ ...graph, nodes });
-}
-
-function zeroPadding(graph: OnnxGraph, pad: OnnxNode): number[] | null {
-  const mode = pad.attributes["mode"];
-  if (mode !== undefined && !(mode.type === "string" && mode.value === "constant")) return null;
-  const sides = graph.initializers.get(pad.inputs[1] ?? "");
-  if (sides === undefined || sides.dtype !== "int64") return null;
-  const fill = pad.inputs[2];
-  if (fill !== undefined && fill !== "") {
-    const value = graph.initializers.get(fill);
-    if (value === undefined || Number(value.data[0]) !== 0) return null;
-  }
-  const numbers = Array.from(sides.data, Number);
-  return numbers.every((side) => side >= 0) ? numbers : null;
-}
+import { withReplaced } from "./drop-unused.ts";
+import { countUses, freshName, soleProducer, wiringOf } from "./wiring.ts";
 
 /**
  * `scale · (W x + b) + shift` is `(scale · W) x + (scale · b + shift)`: a batch normalisation after a convolution or a
@@ -96,10 +11,49 @@ function zeroPadding(graph: OnnxGraph, pad: OnnxNode): number[] | null {
 export function foldScaleIntoWeights(graph: OnnxGraph): OnnxGraph {
   let current = graph;
   for (;;) {
-    const next = foldOneScale(current);
+    const next = passOneBias(current) ?? foldOneScale(current);
     if (next === null) return current;
     current = next;
   }
+}
+
+/**
+ * `(W x + b) · scale` of a dense layer over sequences, whose bias is a node of its own: the scale goes before the bias,
+ * next to the weights, and two shifts one after the other become one.
+ */
+function passOneBias(graph: OnnxGraph): OnnxGraph | null {
+  const wiring = wiringOf(graph);
+  for (const node of graph.nodes) {
+    const outer = readAffine(graph, node);
+    const bias = outer === null ? null : soleProducer(wiring, outer.input);
+    const inner = bias?.opType === "Add" ? readAffine(graph, bias) : null;
+    if (outer === null || bias === null || inner?.shift == null || outer.axis === "second") continue;
+    if (soleProducer(wiring, inner.input)?.opType !== "MatMul" || !sameLastAxis(outer, inner)) continue;
+    const initializers = new Map(graph.initializers);
+    const length = Math.max(inner.shift.length, outer.scale?.length ?? 1, outer.shift?.length ?? 1);
+    const at = (vector: Float32Array | null, index: number, otherwise: number): number =>
+      vector === null ? otherwise : (vector[vector.length === 1 ? 0 : index] ?? otherwise);
+    const data = Float32Array.from(
+      { length },
+      (_, index) => at(inner.shift, index, 0) * at(outer.scale, index, 1) + at(outer.shift, index, 0),
+    );
+    const name = freshName(initializers, bias.inputs[1] ?? "");
+    initializers.set(name, { dtype: "float32", dims: [length], data });
+    const [before, after] = [bias.outputs[0] ?? "", node.outputs];
+    const replaced = new Map<OnnxNode, OnnxNode | null>();
+    if (outer.scale === null) {
+      replaced.set(bias, null).set(node, { ...bias, inputs: [inner.input, name], outputs: after });
+    } else {
+      replaced.set(bias, { ...node, inputs: [inner.input, node.inputs[1] ?? ""], outputs: [before] });
+      replaced.set(node, { ...bias, inputs: [before, name], outputs: after });
+    }
+    return withReplaced(graph, replaced, initializers);
+  }
+  return null;
+}
+
+function sameLastAxis(outer: Affine, inner: Affine): boolean {
+  return [outer.axis, inner.axis].every((axis) => axis === null || (axis !== "second" && axis.fromEnd === 0));
 }
 
 function foldOneScale(graph: OnnxGraph): OnnxGraph | null {
@@ -117,16 +71,11 @@ function foldOneScale(graph: OnnxGraph): OnnxGraph | null {
     replaced.set(producer, { ...folded, outputs: node.outputs });
     replaced.set(node, null);
   }
-  if (replaced.size === 0) return null;
-  const nodes = graph.nodes.flatMap((node) => {
-    const other = replaced.get(node);
-    return other === undefined ? [node] : other === null ? [] : [other];
-  });
-  return dropUnused({ ...graph, nodes, initializers });
+  return replaced.size === 0 ? null : withReplaced(graph, replaced, initializers);
 }
 
 /** `x · scale + shift` with constant scalars (length 1) or vectors along one axis. */
-interface Affine {
+export interface Affine {
   readonly input: string;
   readonly scale: Float32Array | null;
   readonly shift: Float32Array | null;
@@ -134,7 +83,7 @@ interface Affine {
   readonly axis: { readonly fromEnd: number } | "second" | null;
 }
 
-function readAffine(graph: OnnxGraph, node: OnnxNode): Affine | null {
+export function readAffine(graph: OnnxGraph, node: OnnxNode): Affine | null {
   if (node.opType === "BatchNormalization") return readBatchNormalization(graph, node);
   if (node.opType !== "Mul" && node.opType !== "Add") return null;
   const [first = "", second = ""] = node.inputs;
@@ -212,43 +161,4 @@ function channelAxis(node: OnnxNode, weight: Tensor): { readonly ofWeight: numbe
   }
   if (node.opType === "MatMul" && weight.dims.length === 2) return { ofWeight: 1, fromEnd: 0 };
   return null;
-}
-
-function freshName(initializers: ReadonlyMap<string, Tensor>, stem: string): string {
-  let name = `${stem}_folded`;
-  for (let count = 1; initializers.has(name); count++) name = `${stem}_folded_${count}`;
-  return name;
-}
-
-/** Without the nodes and constants that no output needs. */
-export function dropUnused(graph: OnnxGraph): OnnxGraph {
-  const needed = new Set(graph.outputs.map(({ name }) => name));
-  const nodes: OnnxNode[] = [];
-  for (const node of graph.nodes.toReversed()) {
-    if (!node.outputs.some((output) => needed.has(output))) continue;
-    for (const input of readsOf(node)) needed.add(input);
-    nodes.push(node);
-  }
-  const initializers = new Map([...graph.initializers].filter(([name]) => needed.has(name)));
-  return { ...graph, nodes: nodes.toReversed(), initializers };
-}
-
-/** Every tensor a node reads, those that its bodies take from outside included. */
-export function readsOf(node: OnnxNode): string[] {
-  const bodies = Object.values(node.attributes).flatMap((attribute) =>
-    attribute.type === "graph"
-      ? [...attribute.value.nodes.flatMap(readsOf), ...attribute.value.outputs.map((o) => o.name)]
-      : [],
-  );
-  return [...node.inputs, ...bodies];
-}
-
-function countUses(graph: OnnxGraph): Map<string, number> {
-  const uses = new Map<string, number>();
-  const count = (name: string): void => {
-    uses.set(name, (uses.get(name) ?? 0) + 1);
-  };
-  for (const node of graph.nodes) readsOf(node).forEach(count);
-  for (const output of graph.outputs) count(output.name);
-  return uses;
 }

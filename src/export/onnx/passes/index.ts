@@ -1,0 +1,32 @@
+import type { OnnxGraph } from "../graph.ts";
+
+import { absorbTransposeIntoDense } from "./absorb-transpose.ts";
+import { dropUnused, dropUnusedOutputs } from "./drop-unused.ts";
+import { foldPadIntoConv } from "./fold-pad-into-conv.ts";
+import { foldScaleIntoNext } from "./fold-scale-into-next.ts";
+import { foldScaleIntoWeights } from "./fold-scale.ts";
+import { guardPaddedPooling } from "./guard-padded-pooling.ts";
+import { keepReducedAxes } from "./keep-reduced-axes.ts";
+import { mergeReshapes } from "./merge-reshapes.ts";
+import { shareEqualNodes } from "./share-equal-nodes.ts";
+
+/** A rewriting of the whole graph: the same numbers with fewer nodes. */
+export type Pass = (graph: OnnxGraph) => OnnxGraph;
+
+/** Every pass, in the order they run. */
+export const passes: Readonly<Record<string, Pass>> = {
+  shareEqualNodes,
+  foldPadIntoConv,
+  foldScaleIntoWeights,
+  foldScaleIntoNext,
+  absorbTransposeIntoDense,
+  mergeReshapes,
+  keepReducedAxes,
+  guardPaddedPooling,
+  dropUnused,
+  dropUnusedOutputs,
+};
+
+export function runPasses(graph: OnnxGraph): OnnxGraph {
+  return Object.values(passes).reduce((current, pass) => pass(current), graph);
+}
