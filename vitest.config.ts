@@ -11,7 +11,20 @@ const inNode: TestProjectConfiguration = {
     ...timeouts,
     name: "node",
     include: ["test/**/*.test.ts"],
-    exclude: ["test/web/**", "node_modules/**"],
+    exclude: ["test/web/**", "test/checker/**", "node_modules/**"],
+    globalSetup: ["test/helpers/exports-folder.ts"],
+    pool: "forks",
+  },
+};
+
+/** After all others, for it reads what they exported. */
+const officialChecker: TestProjectConfiguration = {
+  test: {
+    ...timeouts,
+    name: "checker",
+    include: ["test/checker/**/*.test.ts"],
+    globalSetup: ["test/helpers/exports-folder.ts"],
+    sequence: { groupOrder: 2 },
     pool: "forks",
   },
 };
@@ -50,7 +63,7 @@ if (browser === undefined) {
 const config: ViteUserConfig = defineConfig({
   test: {
     maxWorkers: 2,
-    projects: browser === undefined ? [inNode] : [inNode, inBrowser(browser)],
+    projects: browser === undefined ? [inNode, officialChecker] : [inNode, officialChecker, inBrowser(browser)],
   },
 });
 

@@ -43,6 +43,11 @@ describe("moving data costs the fewest nodes", () => {
   });
 });
 
+test("a size left open is known when the batch cancels out", async () => {
+  const layers = [tf.layers.reshape({ targetShape: [4, -1] }), tf.layers.layerNormalization()];
+  expect(await opsOf(layers, [5, 4])).toEqual(["Reshape", "LayerNormalization"]);
+});
+
 describe("what weights can take, no node does", () => {
   test("a decoder's dense layer has its units in the order of the convolution's channels", async () => {
     const layers = [

@@ -9,6 +9,8 @@ import type { Ort } from "../../src/infer/ort-session.ts";
 import { fromOrt, toOrt } from "../../src/infer/ort-tensor.ts";
 import type { Tensor } from "../../src/tensor.ts";
 
+import { evaluateDim } from "./dim-expression.ts";
+import { keepExport } from "./keep-export.ts";
 import { expect } from "./matchers.ts";
 
 tf.enableProdMode();
@@ -56,6 +58,7 @@ export async function expectParity(
 ): Promise<ParityResult> {
   const saved = await rawModelOf(model);
   const exported = exportRaw(options.edit?.(saved) ?? saved, options.exportOptions);
+  keepExport(exported);
   const batches = [isTensor(inputs) ? [inputs] : inputs];
   const single = options.single ?? model.inputs.every(({ shape }) => shape[0] === null);
   if (single) batches.push((batches[0] ?? []).map((input) => input.slice(0, 1)));
@@ -101,6 +104,7 @@ async function compareOn(
         const result = results[name];
         const want = expected[index];
         if (result === undefined || want === undefined) throw new TypeError(`no output ${name}`);
+        expectDeclared(exported, index, batch, result.dims);
         const tolerance = { atol: options.atol ?? 1e-5, rtol: options.rtol ?? 0 };
         expect(fromOrt(result, name), `${name} on ${runtime}`).toMatchTensor(tensorOf(want), tolerance);
       }
@@ -108,6 +112,26 @@ async function compareOn(
   } finally {
     await session.release();
   }
+}
+
+/** The shape that ran is the declared one, with symbols meaning what they mean in the inputs. */
+function expectDeclared(
+  { inputs, outputs }: ExportedModel,
+  output: number,
+  fed: readonly tf.Tensor[],
+  dims: readonly number[],
+): void {
+  const symbols = new Map<string, number>();
+  inputs.forEach((input, index) => {
+    input.dims.forEach((dim, axis) => {
+      if (typeof dim === "string") symbols.set(dim, fed[index]?.shape[axis] ?? Number.NaN);
+    });
+  });
+  const declared = outputs[output]?.dims ?? [];
+  expect(
+    declared.map((dim) => (typeof dim === "string" ? evaluateDim(dim, symbols) : dim)),
+    `declared [${declared.join()}]`,
+  ).toEqual(dims);
 }
 
 /** A live model as its files would have it. */

@@ -1,6 +1,6 @@
 import { sizeOf, type DType, type Tensor } from "../../tensor.ts";
 
-import { product, type Dim } from "./dims.ts";
+import { product, quotient, type Dim } from "./dims.ts";
 import { ELEMENT_TYPE } from "./element-type.ts";
 import { int, ints, type Attributes, type OnnxGraph, type OnnxNode, type OnnxValueInfo } from "./graph.ts";
 import {
@@ -748,6 +748,5 @@ function insertedOnes(from: readonly Axis[], to: readonly Axis[]): number[] | nu
 }
 
 function divide(size: Dim, by: Dim): Dim {
-  if (typeof size === "number" && typeof by === "number") return size / by;
-  return size === by ? 1 : `${size}/${by}`;
+  return quotient(size, by) ?? `${size}/${by}`;
 }
