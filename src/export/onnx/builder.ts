@@ -1,6 +1,6 @@
 import { sizeOf, type DType, type Tensor } from "../../tensor.ts";
 
-import { product, quotient, type Dim } from "./dims.ts";
+import { divide, product, type Dim } from "./dims.ts";
 import { ELEMENT_TYPE } from "./element-type.ts";
 import { int, ints, type Attributes, type OnnxGraph, type OnnxNode, type OnnxValueInfo } from "./graph.ts";
 import {
@@ -745,8 +745,4 @@ function insertedOnes(from: readonly Axis[], to: readonly Axis[]): number[] | nu
     else return null;
   }
   return next === from.length ? ones : null;
-}
-
-function divide(size: Dim, by: Dim): Dim {
-  return quotient(size, by) ?? `${size}/${by}`;
 }

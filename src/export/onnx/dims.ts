@@ -32,6 +32,39 @@ export function quotient(a: Dim, b: Dim): Dim | null {
   return top === bottom ? above / below : null;
 }
 
+/** `a / b` in the lowest terms that can be told: `4*batch*time` by `3*batch` is `4*time/3`. */
+export function divide(a: Dim, b: Dim): Dim {
+  const [above, ...top] = factorsOf(a);
+  const [below, ...bottom] = factorsOf(b);
+  for (const factor of bottom.slice()) {
+    const at = top.indexOf(factor);
+    if (at === -1) continue;
+    top.splice(at, 1);
+    bottom.splice(bottom.indexOf(factor), 1);
+  }
+  const common = greatestCommonDivisor(above, below);
+  const numerator = product([above / common, ...top]);
+  const denominator = product([below / common, ...bottom]);
+  const [only, ...more] = top;
+  if (denominator === 1) return only !== undefined && more.length === 0 && above === common ? only : numerator;
+  const divisor = bottom.length === 0 || (bottom.length === 1 && below === common) ? denominator : `(${denominator})`;
+  return `${numerator}/${divisor}`;
+}
+
+/** A number, and the symbols it is multiplied with. */
+function factorsOf(dim: Dim): [number, ...string[]] {
+  if (typeof dim === "number") return [dim];
+  const parts = dim.match(/(?:\([^()]*(?:\([^()]*\)[^()]*)*\)|[^*()])+/g) ?? [dim];
+  if (parts.some((part) => /^[^(]*[-+/]/.test(part))) return [1, dim];
+  const bare = parts.map((part) => /^\(([^()]*)\)$/.exec(part)?.[1] ?? part);
+  const [first = "", ...others] = bare;
+  return /^\d+$/.test(first) ? [Number(first), ...others] : [1, ...bare];
+}
+
+function greatestCommonDivisor(a: number, b: number): number {
+  return b === 0 ? Math.max(a, 1) : greatestCommonDivisor(b, a % b);
+}
+
 /** `dim + amount`; a sum's constants are added up, so that what is padded and cropped again has its old name. */
 export function plus(dim: Dim, amount: Dim): Dim {
   if (typeof dim === "number" && typeof amount === "number") return dim + amount;
