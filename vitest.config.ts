@@ -3,12 +3,16 @@ import { defineConfig, type TestProjectConfiguration, type ViteUserConfig } from
 
 import { browserFlags, isolationHeaders } from "./src/node/browser/browser-flags.ts";
 import { findBrowser } from "./src/node/browser/find-browser.ts";
+import { softwareVulkan } from "./test/helpers/vulkan.ts";
 
 const timeouts = { testTimeout: 60_000, hookTimeout: 60_000 };
+
+const browser = findBrowser();
 
 const inNode: TestProjectConfiguration = {
   test: {
     ...timeouts,
+    env: softwareVulkan(browser),
     name: "node",
     include: ["test/**/*.test.ts"],
     exclude: ["test/web/**", "test/checker/**", "node_modules/**"],
@@ -55,7 +59,6 @@ function inBrowser(executablePath: string): TestProjectConfiguration {
   };
 }
 
-const browser = findBrowser();
 if (browser === undefined) {
   process.stderr.write("skipped: no Chromium or Chrome on this machine, so the tests in test/web are left out\n");
 }

@@ -3,6 +3,7 @@ import { Option, type Command } from "commander";
 import { UsageError } from "../errors.ts";
 import type { Provider, Runtime, RuntimeName } from "../infer/runtime.ts";
 import { getRuntime, providersOf } from "../infer/runtimes.ts";
+import { gpuHooks } from "../node/gpu/index.ts";
 import { findModel } from "../node/open-recognizer.ts";
 
 import { baseCommand, type CommonOptions } from "./base-command.ts";
@@ -123,6 +124,6 @@ function checkUsage(inputs: readonly string[], options: InferOptions): void {
 }
 
 async function openRuntime({ browser, runtime }: InferOptions): Promise<Runtime> {
-  if (browser !== true) return getRuntime(runtime, { loadNative });
+  if (browser !== true) return getRuntime(runtime, { loadNative, ...gpuHooks });
   return (await import("../node/browser/browser-runtime.ts")).browserRuntime;
 }

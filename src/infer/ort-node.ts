@@ -9,40 +9,48 @@ import { autoProvider, createWebGpuSession, noteElsewhere } from "./ort-placemen
 import { createOrtSession, wrapOrtSession, type Ort } from "./ort-session.ts";
 import type { Runtime, Session, SessionOptions } from "./runtime.ts";
 
+/**
+ * What onnxruntime-node logs while it creates a WebGPU session. It writes to the process's own stderr, so only another
+ * process can read it.
+ */
+export type LogCreation = (model: Uint8Array, options: SessionOptions) => Promise<string>;
+
 /** onnxruntime-node: native code, on the CPU or on a GPU through WebGPU. */
-export const ortNode: Runtime = {
-  name: "node",
-  async load(model, options = {}) {
-    const bytes = onnxBytes(model, "node");
-    const header = readOnnxModel(bytes, options);
-    const ort = await importPackage("onnxruntime-node", () => import("onnxruntime-node"));
-    const base: InferenceSession.SessionOptions = {
-      ...ortOptions(options),
-      ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
-    };
-    const cpu = (): Promise<Session> => loadCpu(ort, bytes, header, base);
-    const webgpu = (): Promise<Session> => {
-      assertWebGpu(ort.listSupportedBackends());
-      return loadWebGpu(ort, bytes, header, base, options);
-    };
-    switch (options.provider) {
-      case "auto":
-        return autoProvider(async () => webgpu(), cpu, "cpu", options);
-      case "webgpu":
-        return webgpu();
-      case undefined:
-      case "cpu":
-        return cpu();
-      case "wasm":
-      case "tensorflow":
-        throw new InferenceError(`onnxruntime-node has the providers cpu and webgpu; got ${options.provider}`, {
-          hint: options.provider === "wasm" ? "wasm is of the runtime web" : "tensorflow is of the runtime tfjs",
-        });
-      default:
-        return options.provider satisfies never;
-    }
-  },
-};
+export function createNodeRuntime(logCreation?: LogCreation): Runtime {
+  return {
+    name: "node",
+    async load(model, options = {}) {
+      const bytes = onnxBytes(model, "node");
+      const header = readOnnxModel(bytes, options);
+      const ort = await importPackage("onnxruntime-node", () => import("onnxruntime-node"));
+      const base: InferenceSession.SessionOptions = {
+        ...ortOptions(options),
+        ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
+      };
+      const cpu = (): Promise<Session> => loadCpu(ort, bytes, header, base);
+      const webgpu = async (): Promise<Session> => {
+        assertWebGpu(ort.listSupportedBackends());
+        return loadWebGpu(ort, bytes, header, base, options, logCreation);
+      };
+      switch (options.provider) {
+        case "auto":
+          return autoProvider(webgpu, cpu, "cpu", options);
+        case "webgpu":
+          return webgpu();
+        case undefined:
+        case "cpu":
+          return cpu();
+        case "wasm":
+        case "tensorflow":
+          throw new InferenceError(`onnxruntime-node has the providers cpu and webgpu; got ${options.provider}`, {
+            hint: options.provider === "wasm" ? "wasm is of the runtime web" : "tensorflow is of the runtime tfjs",
+          });
+        default:
+          return options.provider satisfies never;
+      }
+    },
+  };
+}
 
 async function loadCpu(
   ort: Ort,
@@ -60,8 +68,10 @@ async function loadWebGpu(
   header: OnnxHeader,
   base: InferenceSession.SessionOptions,
   options: SessionOptions,
+  logCreation: LogCreation | undefined,
 ): Promise<Session> {
-  const { session, elsewhere } = await createWebGpuSession(ort, bytes, base, async () => ["some nodes"]);
+  const readLog = async (): Promise<string | null> => (await logCreation?.(bytes, options)) ?? null;
+  const { session, elsewhere } = await createWebGpuSession(ort, bytes, base, readLog);
   noteElsewhere(elsewhere, options);
   return wrapOrtSession(ort, session, header, { runtime: "node", provider: "webgpu", elsewhere });
 }

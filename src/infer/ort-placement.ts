@@ -2,23 +2,31 @@ import type { InferenceSession } from "onnxruntime-common";
 
 import { InferenceError, SetupError } from "../errors.ts";
 
+import { nodesOnCpu } from "./ort-log.ts";
 import { createOrtSession, reasonOf, type Ort } from "./ort-session.ts";
 import type { SessionOptions } from "./runtime.ts";
 
 /** A session on WebGPU, and what is known of the nodes that run elsewhere. */
 export interface WebGpuSession {
   readonly session: InferenceSession;
+  /** `name (Operator)` of each node on the CPU. */
   readonly elsewhere: readonly string[];
 }
+
+/** Create the session once more with these options, only for the log it writes; null where it cannot be read. */
+export type ReadLog = (options: InferenceSession.SessionOptions) => Promise<string | null>;
 
 /** ONNX Runtime's words when `disable_cpu_ep_fallback` finds a node that would run on the CPU. */
 const FALLBACK_REFUSED = /fallback to CPU EP has been explicitly disabled/u;
 /** What ONNX Runtime says when there is no GPU, or no driver for it. */
 const NO_DEVICE = /adapter|dawn|vulkan|requestdevice|webgpu is not (?:available|supported)|no available backend/iu;
+/** The source file and the condition in front of a failed check's own words. */
+const CHECK_PREFIX = /^.*\bwas false\.\s*/u;
+const VERBOSE = 0;
 
 /**
  * Create a session on WebGPU that is proved to run there wholly; when some nodes cannot, create it with those on the
- * CPU and say so.
+ * CPU and list them.
  *
  * @throws {SetupError} when there is no GPU or driver. @throws {InferenceError} when the model is refused.
  */
@@ -26,7 +34,7 @@ export async function createWebGpuSession(
   ort: Ort,
   model: Uint8Array,
   base: InferenceSession.SessionOptions,
-  listElsewhere: () => Promise<readonly string[]>,
+  readLog: ReadLog,
 ): Promise<WebGpuSession> {
   const options = { ...base, executionProviders: ["webgpu"] };
   try {
@@ -36,8 +44,9 @@ export async function createWebGpuSession(
     const reason = reasonOf(error);
     if (!FALLBACK_REFUSED.test(reason)) throw NO_DEVICE.test(reason) ? noDevice(reason, error) : error;
   }
+  const log = await readLog({ ...options, logSeverityLevel: VERBOSE });
   const session = await createOrtSession(ort, model, options);
-  return { session, elsewhere: await listElsewhere() };
+  return { session, elsewhere: (log === null ? null : nodesOnCpu(log)) ?? ["nodes that cannot be named here"] };
 }
 
 /** Tell of nodes that WebGPU left to the CPU. */
@@ -63,7 +72,7 @@ export async function autoProvider<Result>(
 }
 
 function noDevice(reason: string, cause: unknown): SetupError {
-  return new SetupError(`WebGPU cannot be had here: ${reason}`, {
+  return new SetupError(`WebGPU cannot be had here: ${reason.replace(CHECK_PREFIX, "")}`, {
     hint: "it needs a graphics driver (on Linux a Vulkan one, e.g. Mesa 23 or later); without it use --provider cpu or wasm",
     cause,
   });

@@ -6,6 +6,7 @@ import { importPackage, inNode } from "./import-package.ts";
 import type { OnnxHeader } from "./onnx-header.ts";
 import { onnxBytes, ortOptions, readOnnxModel } from "./onnx-model.ts";
 import { autoProvider, createWebGpuSession, noteElsewhere } from "./ort-placement.ts";
+import { ConsoleTap } from "./ort-log.ts";
 import { createOrtSession, wrapOrtSession, type Ort } from "./ort-session.ts";
 import { Queue } from "./queue.ts";
 import type { Runtime, Session, SessionOptions } from "./runtime.ts";
@@ -14,32 +15,50 @@ interface OrtWeb extends Ort {
   readonly env: Env;
 }
 
-/** onnxruntime-web: WebAssembly in Node and browsers, WebGPU where `navigator.gpu` is. */
-export const ortWeb: Runtime = {
-  name: "web",
-  async load(model, options = {}) {
-    const bytes = onnxBytes(model, "web");
-    const header = readOnnxModel(bytes, options);
-    const wasm = (): Promise<Session> => loadWasm(bytes, header, options);
-    const webgpu = (): Promise<Session> => loadWebGpu(bytes, header, options);
-    switch (options.provider) {
-      case "auto":
-        return autoProvider(webgpu, wasm, "wasm", options);
-      case "webgpu":
-        return webgpu();
-      case undefined:
-      case "wasm":
-        return wasm();
-      case "cpu":
-      case "tensorflow":
-        throw new InferenceError(`onnxruntime-web has the providers wasm and webgpu; got ${options.provider}`, {
-          hint: options.provider === "cpu" ? "cpu is of the runtime node" : "tensorflow is of the runtime tfjs",
-        });
-      default:
-        return options.provider satisfies never;
-    }
-  },
-};
+/** What a WebGPU in Node takes, which only Node code can give. */
+export interface NodeGpu {
+  /** Give this process `navigator.gpu`. @throws {SetupError} where that cannot be */
+  open(): Promise<void>;
+  /** What is written to stderr during a task, instead of stderr. */
+  captureStderr(task: () => Promise<unknown>): Promise<string>;
+}
+
+/** onnxruntime-web: WebAssembly in Node and browsers, WebGPU where `navigator.gpu` is or `nodeGpu` brings it. */
+export function createWebRuntime(nodeGpu?: NodeGpu): Runtime {
+  return {
+    name: "web",
+    async load(model, options = {}) {
+      const bytes = onnxBytes(model, "web");
+      const header = readOnnxModel(bytes, options);
+      const wasm = (): Promise<Session> => loadWasm(bytes, header, options);
+      const webgpu = async (): Promise<Session> => {
+        if (inNode()) await nodeGpu?.open();
+        const adapter = await requestAdapter();
+        if (options.provider === "auto") assertHardware(adapter);
+        return loadWebGpu(bytes, header, options, nodeGpu);
+      };
+      switch (options.provider) {
+        case "auto":
+          return autoProvider(webgpu, wasm, "wasm", options);
+        case "webgpu":
+          return webgpu();
+        case undefined:
+        case "wasm":
+          return wasm();
+        case "cpu":
+        case "tensorflow":
+          throw new InferenceError(`onnxruntime-web has the providers wasm and webgpu; got ${options.provider}`, {
+            hint: options.provider === "cpu" ? "cpu is of the runtime node" : "tensorflow is of the runtime tfjs",
+          });
+        default:
+          return options.provider satisfies never;
+      }
+    },
+  };
+}
+
+/** onnxruntime-web where nothing need be brought: in a browser. */
+export const ortWeb: Runtime = createWebRuntime();
 
 /** Sessions are created one at a time: the first one starts the WebAssembly module, and two at once fail. */
 const creations = new Queue();
@@ -55,17 +74,28 @@ async function loadWasm(bytes: Uint8Array, header: OnnxHeader, options: SessionO
   return wrapOrtSession(ort, session, header, { runtime: "web", provider: "wasm", elsewhere: [] });
 }
 
-async function loadWebGpu(bytes: Uint8Array, header: OnnxHeader, options: SessionOptions): Promise<Session> {
-  await assertWebGpu();
+async function loadWebGpu(
+  bytes: Uint8Array,
+  header: OnnxHeader,
+  options: SessionOptions,
+  nodeGpu: NodeGpu | undefined,
+): Promise<Session> {
   const ort: OrtWeb = await importPackage("onnxruntime-web", () => import("onnxruntime-web/webgpu"));
   const { session, elsewhere } = await creations.run(() => {
     setThreads(ort, options.threads ?? threadsOf.get(ort) ?? 1);
-    const base: InferenceSession.SessionOptions = ortOptions(options);
-    return createWebGpuSession(ort, bytes, base, async () => ["some nodes"]);
+    const readLog = async (verbose: InferenceSession.SessionOptions): Promise<string | null> => {
+      const create = async (): Promise<void> => (await createOrtSession(ort, bytes, verbose)).release();
+      if (!inNode()) return tap.capture(create);
+      return (await nodeGpu?.captureStderr(create)) ?? null;
+    };
+    return tap.whileStarting(() => createWebGpuSession(ort, bytes, ortOptions(options), readLog));
   });
   noteElsewhere(elsewhere, options);
   return wrapOrtSession(ort, session, header, { runtime: "web", provider: "webgpu", elsewhere });
 }
+
+/** Of the WebGPU build's module. */
+const tap = new ConsoleTap();
 
 /** The build without WebGPU is half as large; Node has an entry of its own. */
 function importWasm(): Promise<OrtWeb> {
@@ -93,16 +123,32 @@ function setThreads(ort: OrtWeb, threads: number): void {
   threadsOf.set(ort, threads);
 }
 
-async function assertWebGpu(): Promise<void> {
+/** @throws {SetupError} when there is no WebGPU, or no adapter */
+async function requestAdapter(): Promise<unknown> {
   const hint = inNode()
-    ? "in Node it takes the npm package webgpu and a Vulkan driver; use --provider wasm, or --browser"
+    ? "use --provider wasm, --browser, or --runtime node, which brings a WebGPU of its own"
     : "use a browser with WebGPU, or the provider wasm";
   const gpu: unknown = typeof navigator !== "undefined" && "gpu" in navigator ? navigator.gpu : undefined;
   if (!hasAdapters(gpu)) throw new SetupError("there is no WebGPU here: navigator.gpu is missing", { hint });
   const adapter = await gpu.requestAdapter();
   if (adapter === null) throw new SetupError("WebGPU finds no graphics adapter here", { hint });
+  return adapter;
 }
 
 function hasAdapters(gpu: unknown): gpu is { requestAdapter(): Promise<unknown> } {
   return typeof gpu === "object" && gpu !== null && "requestAdapter" in gpu;
+}
+
+/** Adapters that compute on the CPU, slower than WebAssembly does. */
+const SOFTWARE = /swiftshader|llvmpipe|lavapipe|basic render/iu;
+
+/** @throws {SetupError} for an adapter that is software */
+function assertHardware(adapter: unknown): void {
+  const info: unknown = Reflect.get(Object(adapter), "info");
+  const read = (key: string): unknown => Reflect.get(Object(info), key);
+  const name = ["vendor", "architecture", "device", "description"].map(read).filter(Boolean).join(" ");
+  if (read("isFallbackAdapter") !== true && !SOFTWARE.test(name)) return;
+  throw new SetupError(`WebGPU's only adapter here is software on the CPU: ${name}`, {
+    hint: "ask for it with --provider webgpu, or take --provider wasm",
+  });
 }

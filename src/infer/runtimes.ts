@@ -1,3 +1,5 @@
+import type { LogCreation } from "./ort-node.ts";
+import type { NodeGpu } from "./ort-web.ts";
 import type { Provider, Runtime, RuntimeName } from "./runtime.ts";
 import type { LoadNative } from "./tfjs-backend.ts";
 
@@ -12,15 +14,19 @@ export const providersOf: Readonly<Record<RuntimeName, readonly Provider[]>> = {
 export interface RuntimeHooks {
   /** Native TensorFlow for TF.js; see src/train/native. */
   readonly loadNative?: LoadNative;
+  /** WebGPU for onnxruntime-web in Node; see src/node/gpu. */
+  readonly nodeGpu?: NodeGpu;
+  /** For onnxruntime-node to name the nodes that WebGPU does not take; see src/node/gpu. */
+  readonly logCreation?: LogCreation;
 }
 
 /** A runtime by its name. Its package is imported when it loads its first model. */
 export async function getRuntime(name: RuntimeName, hooks: RuntimeHooks = {}): Promise<Runtime> {
   switch (name) {
     case "node":
-      return (await import("./ort-node.ts")).ortNode;
+      return (await import("./ort-node.ts")).createNodeRuntime(hooks.logCreation);
     case "web":
-      return (await import("./ort-web.ts")).ortWeb;
+      return (await import("./ort-web.ts")).createWebRuntime(hooks.nodeGpu);
     case "tfjs":
       return (await import("./tfjs-session.ts")).createTfjsRuntime(hooks.loadNative);
     default:

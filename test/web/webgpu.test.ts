@@ -1,10 +1,15 @@
-import { describe } from "vitest";
+import { describe, test } from "vitest";
 
 import { getRuntime } from "../../src/infer/runtimes.ts";
+import { expectAutoAvoidsSoftware, expectHonestPlacement } from "../helpers/placement.ts";
 import { expectSessionContract } from "../helpers/session-contract.ts";
 
 const web = await getRuntime("web");
 
 describe("session in Chromium on webgpu", () => {
   expectSessionContract((model, options) => web.load(model, { ...options, provider: "webgpu" }));
+
+  test("names the nodes that WebGPU does not take", () => expectHonestPlacement(web));
+
+  test("is not what auto takes on a software adapter", () => expectAutoAvoidsSoftware(web));
 });

@@ -1,0 +1,17 @@
+import { describe, test } from "vitest";
+
+import { getRuntime } from "../../src/infer/runtimes.ts";
+import { gpuHooks } from "../../src/node/gpu/index.ts";
+import { hasWebGpu } from "../helpers/has-webgpu.ts";
+import { expectAutoAvoidsSoftware, expectHonestPlacement } from "../helpers/placement.ts";
+import { expectSessionContract } from "../helpers/session-contract.ts";
+
+const runtime = await getRuntime("web", gpuHooks);
+
+describe.skipIf(!(await hasWebGpu()))("session on web in Node, webgpu", () => {
+  expectSessionContract((model, options) => runtime.load(model, { ...options, provider: "webgpu" }));
+
+  test("names the nodes that WebGPU does not take", () => expectHonestPlacement(runtime));
+
+  test("is not what auto takes on a software adapter", () => expectAutoAvoidsSoftware(runtime));
+});
