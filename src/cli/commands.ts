@@ -40,6 +40,11 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./compare.ts"),
   },
   {
+    name: "bench",
+    summary: "measure a model on TF.js and on each ONNX runtime, side by side",
+    load: () => import("./bench.ts"),
+  },
+  {
     name: "digits",
     summary: "draw a contact sheet of the rendered digits, to be looked at",
     load: () => import("./digits.ts"),

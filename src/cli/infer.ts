@@ -75,7 +75,8 @@ async function run(inputs: readonly string[], options: InferOptions): Promise<vo
   checkUsage(inputs, options);
   const tensors = parseTensors(options.tensor ?? []);
   const found = await findModel(options.model, options.runtime);
-  const recognizer = tensors.length > 0 ? undefined : found.recognizer();
+  // Before the runtime starts: a model that says nothing of pictures needs none.
+  const recognizer = tensors.length === 0 && options.dataset === undefined ? found.recognizer() : null;
   const runtime = await openRuntime(options);
   const session = await runtime.load(found.model, {
     ...(options.provider === undefined ? {} : { provider: options.provider }),
@@ -83,17 +84,19 @@ async function run(inputs: readonly string[], options: InferOptions): Promise<vo
     onNote: note,
   });
   try {
-    if (recognizer === undefined) {
+    if (tensors.length > 0) {
       const { runTensors } = await import("./infer/tensors.ts");
       await runTensors(session, tensors, options.out ?? ".", options);
+    } else if (recognizer === null) {
+      const { score } = await import("./infer/score.ts");
+      await score(session, options.dataset ?? "auto", options);
     } else if (inputs.length > 0) {
       const { readInputs } = await import("./infer/read.ts");
       await readInputs(session, recognizer, inputs, options);
     } else {
-      const { score, showSample } = await import("./infer/score.ts");
+      const { showSample } = await import("./infer/score.ts");
       note(`model ${found.path}`);
-      if (options.dataset === undefined) await showSample(session, recognizer, options);
-      else await score(session, options.dataset, options);
+      await showSample(session, recognizer, options);
     }
   } finally {
     await session.dispose();

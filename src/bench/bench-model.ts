@@ -1,0 +1,221 @@
+import { InferenceError } from "../errors.ts";
+import type { FeedSpec } from "../verify/feeds.ts";
+
+import { nameOf, type Contender } from "./contender.ts";
+import { startWorker, type WorkerProcess } from "./worker-process.ts";
+
+/** A model in both its forms. */
+export interface BenchModel {
+  /** Path of the ONNX file. */
+  readonly onnx: string;
+  /** Path or address of the model.json; null when there is none, and TF.js is left out. */
+  readonly json: string | null;
+  /** See Job. */
+  readonly inputs: readonly FeedSpec[];
+}
+
+export interface BenchOptions {
+  readonly contenders: readonly Contender[];
+  /** Every round measures everything once, all contenders in turn. */
+  readonly rounds: number;
+  /** Batch sizes, the smallest first: latency is measured at that one, throughput at all. */
+  readonly batches: readonly number[];
+  readonly signal: AbortSignal;
+  readonly onProgress?: (done: number, total: number, what: string) => void;
+}
+
+/** What one contender did. Times in milliseconds. */
+export interface BenchRun extends Contender {
+  /** From the start of a process to its first answer: median of the rounds. */
+  readonly coldStartMs: number;
+  /** Of that, to load the runtime and the model. */
+  readonly loadMs: number;
+  /** The first run in a new process. */
+  readonly firstRunMs: number;
+  /** Batch size of the latencies. */
+  readonly batch: number;
+  readonly medianMs: number;
+  readonly p95Ms: number;
+  readonly runs: number;
+  /** Samples a second at each batch size, by the median run, and the best of them. */
+  readonly throughput: readonly Throughput[];
+  readonly best: Throughput;
+  /** Most memory of a process that answers once, and of one that ran every batch size. */
+  readonly peakBytes: number;
+  readonly peakBytesAllBatches: number;
+  /** Largest difference of any output from the first contender's. */
+  readonly maxAbsDiff: number;
+}
+
+export interface Throughput {
+  readonly batch: number;
+  readonly perSecond: number;
+}
+
+/** A contender that cannot run here, and why. */
+export interface NotRun extends Contender {
+  readonly reason: string;
+}
+
+export interface BenchResult {
+  readonly runs: readonly BenchRun[];
+  readonly notRun: readonly NotRun[];
+}
+
+const LATENCY_MS = 300;
+const THROUGHPUT_MS = 250;
+const LEAST_RUNS = 10;
+/** A batch that takes longer than this is the last that is tried. */
+const LONGEST_RUN_MS = 2000;
+
+/**
+ * Measure a model on every contender: cold starts in fresh processes, the rest in one process each that lives on. The
+ * contenders take turns in every round, in another order each, so that a slow minute of the machine hits all of them.
+ *
+ * @throws {ToolError} when interrupted
+ */
+export async function benchModel(model: BenchModel, options: BenchOptions): Promise<BenchResult> {
+  const { contenders, rounds, signal, onProgress } = options;
+  const entrants: Entrant[] = [];
+  const notRun: NotRun[] = [];
+  const total = contenders.length * (rounds + 1);
+  let done = 0;
+  const advance = (what: string): void => onProgress?.(++done, total, what);
+  try {
+    for (const contender of contenders) {
+      const entrant = await enter(model, contender, options, notRun);
+      if (entrant !== null) entrants.push(entrant);
+      advance(nameOf(contender));
+    }
+    for (let round = 0; round < rounds; round++) {
+      for (const entrant of rotated(entrants, round)) {
+        await measure(entrant, options, signal);
+        advance(nameOf(entrant.contender));
+      }
+    }
+  } finally {
+    await Promise.all(entrants.map(({ worker }) => worker.stop()));
+  }
+  const [first] = entrants;
+  return { runs: first === undefined ? [] : entrants.map((entrant) => summary(entrant, first, options)), notRun };
+}
+
+/** A contender in the race, and its figures so far. */
+interface Entrant {
+  readonly contender: Contender;
+  /** Start a fresh process that answers once. */
+  coldStart(): Promise<WorkerProcess>;
+  /** The process that lives on. */
+  readonly worker: WorkerProcess;
+  readonly coldStarts: WorkerProcess[];
+  readonly latencies: number[];
+  /** Milliseconds of the runs at each batch size. */
+  readonly timesMs: Map<number, number[]>;
+  peakBytesAllBatches: number;
+}
+
+async function enter(
+  model: BenchModel,
+  contender: Contender,
+  { batches, signal }: BenchOptions,
+  notRun: NotRun[],
+): Promise<Entrant | null> {
+  const path = contender.runtime === "tfjs" ? model.json : model.onnx;
+  if (path === null) {
+    notRun.push({ ...contender, reason: "there is no model.json beside the ONNX file" });
+    return null;
+  }
+  const start = (once: boolean): Promise<WorkerProcess> =>
+    startWorker({ contender, model: path, inputs: model.inputs, batch: batches[0] ?? 1, once }, signal);
+  try {
+    return {
+      contender,
+      coldStart: () => start(true),
+      worker: await start(false),
+      coldStarts: [],
+      latencies: [],
+      timesMs: new Map(),
+      peakBytesAllBatches: 0,
+    };
+  } catch (error) {
+    if (!(error instanceof InferenceError)) throw error;
+    notRun.push({ ...contender, reason: error.message.replace(`${nameOf(contender)}: `, "") });
+    return null;
+  }
+}
+
+async function measure(entrant: Entrant, { batches }: BenchOptions, signal: AbortSignal): Promise<void> {
+  const cold = await entrant.coldStart();
+  entrant.coldStarts.push(cold);
+  await cold.stop();
+  const [least = 1] = batches;
+  const latency = await entrant.worker.time({ batch: least, leastRuns: LEAST_RUNS, forMs: LATENCY_MS });
+  entrant.latencies.push(...latency.timesMs);
+  for (const batch of batches) {
+    if (signal.aborted) return;
+    const { timesMs, peakBytes } = await entrant.worker.time({ batch, leastRuns: 1, forMs: THROUGHPUT_MS });
+    entrant.timesMs.set(batch, [...(entrant.timesMs.get(batch) ?? []), ...timesMs]);
+    entrant.peakBytesAllBatches = peakBytes;
+    if (quantile(timesMs, 0.5) > LONGEST_RUN_MS) return;
+  }
+}
+
+function rotated<Item>(items: readonly Item[], by: number): Item[] {
+  const shift = items.length === 0 ? 0 : by % items.length;
+  return [...items.slice(shift), ...items.slice(0, shift)];
+}
+
+function summary(entrant: Entrant, reference: Entrant, { batches }: BenchOptions): BenchRun {
+  const { contender, coldStarts, latencies, worker } = entrant;
+  const throughput = Array.from(entrant.timesMs, ([batch, times]) => ({
+    batch,
+    perSecond: (batch * 1000) / quantile(times, 0.5),
+  }));
+  const best = throughput.reduce((most, each) => (each.perSecond > most.perSecond ? each : most), {
+    batch: 0,
+    perSecond: 0,
+  });
+  return {
+    runtime: contender.runtime,
+    provider: contender.provider,
+    threads: contender.threads,
+    coldStartMs: quantile(
+      coldStarts.map(({ coldStartMs }) => coldStartMs),
+      0.5,
+    ),
+    loadMs: quantile(
+      coldStarts.map(({ answered }) => answered.loadMs),
+      0.5,
+    ),
+    firstRunMs: quantile(
+      coldStarts.map(({ answered }) => answered.firstRunMs),
+      0.5,
+    ),
+    batch: batches[0] ?? 1,
+    medianMs: quantile(latencies, 0.5),
+    p95Ms: quantile(latencies, 0.95),
+    runs: latencies.length,
+    throughput,
+    best,
+    peakBytes: quantile(
+      coldStarts.map(({ answered }) => answered.peakBytes),
+      0.5,
+    ),
+    peakBytesAllBatches: entrant.peakBytesAllBatches,
+    maxAbsDiff: largestDifference(worker.answered.output, reference.worker.answered.output),
+  };
+}
+
+/** The value that so large a share of all stays at or under. */
+function quantile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
+}
+
+function largestDifference(a: Float64Array, b: Float64Array): number {
+  if (a.length !== b.length) return Number.NaN;
+  return a.reduce((most, value, index) => {
+    const difference = Math.abs(value - (b[index] ?? Number.NaN));
+    return Number.isNaN(difference) || difference > most ? difference : most;
+  }, 0);
+}

@@ -1,0 +1,273 @@
+import { existsSync } from "node:fs";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { availableParallelism, cpus, loadavg, tmpdir } from "node:os";
+import { basename, dirname, join, resolve } from "node:path";
+
+import type { Command } from "commander";
+
+import { benchModel, type BenchModel, type BenchResult } from "../bench/bench-model.ts";
+import { benchChart, showMs } from "../bench/chart.ts";
+import { nameOf, usualContenders, type Contender } from "../bench/contender.ts";
+import { BATCH } from "../bench/job.ts";
+import { ModelFormatError, ToolError, UsageError } from "../errors.ts";
+import { providersOf } from "../infer/runtimes.ts";
+import type { RuntimeName } from "../infer/runtime.ts";
+import { writeAside } from "../node/write-aside.ts";
+import type { FeedSpec } from "../verify/feeds.ts";
+import type { InputDomain } from "../verify/input-domains.ts";
+
+import { baseCommand, type CommonOptions } from "./base-command.ts";
+import { formatBytes } from "./format.ts";
+import { interruptSignal } from "./interrupt.ts";
+import { parseShape, parseWhole } from "./option-parsers.ts";
+import { note, printJson, printLine, printTable, startProgress } from "./output.ts";
+
+const EXIT_INTERRUPTED = 130;
+/** Size of free dimensions that nobody gave, the batch left out. */
+const FREE_SIZE = 32;
+
+interface BenchCommandOptions extends CommonOptions {
+  readonly on?: readonly Contender[];
+  readonly threads?: number;
+  readonly rounds: number;
+  readonly batches: readonly number[];
+  readonly inputShape?: Readonly<Record<string, readonly number[]>>;
+  readonly svg?: string;
+}
+
+export function create(summary: string): Command {
+  return baseCommand("bench", summary, [
+    "bench",
+    "bench my-model/model.json --svg bench.svg",
+    "bench model.onnx --on node/cpu,web/wasm,web/webgpu --rounds 3",
+    "bench model.onnx --input-shape image=1,224,224,3 --batches 1,8 --json",
+  ])
+    .argument(
+      "[model]",
+      "a model.json, its folder or URL, or an ONNX file, with the model.json beside it if TF.js is to run too (default: the last network trained here, else the shipped one)",
+    )
+    .option(
+      "--on <list>",
+      "runtimes and providers (default: tfjs/tensorflow, tfjs/wasm, node/cpu, web/wasm on one thread and on all)",
+      parseContenders,
+    )
+    .option("--threads <n>", "threads of one operator (default: the runtime's own choice)", parseWhole("--threads", 1))
+    .option("--rounds <n>", "how often everything is measured", parseWhole("--rounds", 1), 5)
+    .option("--batches <list>", "batch sizes, where the model leaves it free", parseBatches, [1, 4, 16, 64, 256])
+    .option(
+      "--input-shape <name=dims>",
+      `sizes of an input's free dimensions, e.g. image=1,64,64,3 (default: ${FREE_SIZE}); may be repeated`,
+      parseShape,
+    )
+    .option("--svg <file>", "draw the figures")
+    .action(run);
+}
+
+function parseContenders(text: string): Contender[] {
+  return text.split(",").map((entry) => {
+    const [name = "", provider = ""] = entry.trim().split("/");
+    const runtime = (["node", "web", "tfjs"] as const).find((each) => each === name);
+    const found = runtime === undefined ? undefined : providersOf[runtime].find((each) => each === provider);
+    if (runtime === undefined || found === undefined) {
+      throw new UsageError(`--on takes a list of ${everyContender().join(", ")}; got "${entry}"`);
+    }
+    return { runtime, provider: found, threads: null };
+  });
+}
+
+function everyContender(): string[] {
+  const runtimes: readonly RuntimeName[] = ["tfjs", "node", "web"];
+  return runtimes.flatMap((runtime) => providersOf[runtime].map((provider) => `${runtime}/${provider}`));
+}
+
+function parseBatches(text: string): number[] {
+  const sizes = text.split(",").map(parseWhole("--batches", 1));
+  return [...new Set(sizes)].toSorted((a, b) => a - b);
+}
+
+async function run(given: string | undefined, options: BenchCommandOptions): Promise<void> {
+  const signal = interruptSignal();
+  const busy = busyness();
+  if (busy !== null) note(busy);
+  const folder = await mkdtemp(join(tmpdir(), "tfjs-to-onnx-bench-"));
+  try {
+    const { model, fixedBatch } = await openModel(given, options, folder);
+    const result = await measured(model, fixedBatch, options, signal);
+    await report(given, model, result, options);
+  } catch (error) {
+    if (signal.aborted) process.exitCode = EXIT_INTERRUPTED;
+    else throw error;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function measured(
+  model: BenchModel,
+  fixedBatch: number | null,
+  options: BenchCommandOptions,
+  signal: AbortSignal,
+): Promise<BenchResult> {
+  const threads = options.threads ?? null;
+  const contenders =
+    options.on?.map((each) => ({ ...each, threads })) ?? usualContenders(availableParallelism(), threads);
+  const progress = startProgress("measuring", contenders.length * (options.rounds + 1));
+  try {
+    return await benchModel(model, {
+      contenders,
+      rounds: options.rounds,
+      batches: fixedBatch === null ? options.batches : [fixedBatch],
+      signal,
+      onProgress: (done, _, what) => progress.update(done, what),
+    });
+  } finally {
+    progress.stop();
+  }
+}
+
+interface OpenedModel {
+  readonly model: BenchModel;
+  /** Batch size that the model has built in. */
+  readonly fixedBatch: number | null;
+}
+
+async function openModel(
+  given: string | undefined,
+  { inputShape }: BenchCommandOptions,
+  folder: string,
+): Promise<OpenedModel> {
+  const path = given ?? (await defaultModel());
+  const isOnnx = path.endsWith(".onnx");
+  const json = isOnnx ? jsonBeside(path) : path;
+  const onnx = isOnnx ? path : join(folder, "model.onnx");
+  const domains = json === null ? new Map<string, InputDomain>() : await readJson(json, isOnnx ? null : onnx);
+  const { readOnnxHeader } = await import("../infer/onnx-header.ts");
+  const { inputs } = readOnnxHeader(await readOnnx(onnx));
+  const [first] = inputs;
+  const fixedBatch = typeof first?.dims[0] === "number" ? first.dims[0] : null;
+  const specs = inputs.map(({ name, dtype, dims }): FeedSpec => {
+    const shape = inputShape?.[name];
+    if (shape !== undefined && shape.length !== dims.length) {
+      throw new UsageError(`--input-shape ${name} has ${shape.length} dimensions; the model's has ${dims.length}`);
+    }
+    const sizes = dims.map((dim, axis) => {
+      if (typeof dim === "number") return dim;
+      return axis === 0 ? BATCH : (shape?.[axis] ?? FREE_SIZE);
+    });
+    return { name, dtype, dims: sizes, domain: domains.get(name) ?? { kind: "normal" } };
+  });
+  return { model: { onnx: resolve(onnx), json, inputs: specs }, fixedBatch };
+}
+
+async function defaultModel(): Promise<string> {
+  const { lastTrainedModel } = await import("../node/last-run.ts");
+  const trained = await lastTrainedModel();
+  if (trained !== null) return trained;
+  const { shippedModel } = await import("../node/shipped-models.ts");
+  return shippedModel("crnn-mnist", "model.json");
+}
+
+/** The model.json an ONNX file was made of: of the same name, or the folder's. */
+function jsonBeside(onnx: string): string | null {
+  const names = [`${basename(onnx, ".onnx")}.json`, "model.json"];
+  return names.map((name) => join(dirname(onnx), name)).find((path) => existsSync(path)) ?? null;
+}
+
+/** What to feed each input with; writes the export to `out` where there is none yet. */
+async function readJson(json: string, out: string | null): Promise<Map<string, InputDomain>> {
+  const [{ readModel }, { readLayersModel }, { inputDomains }] = await Promise.all([
+    import("../node/read-model.ts"),
+    import("../export/source/layers-model.ts"),
+    import("../verify/input-domains.ts"),
+  ]);
+  const raw = await readModel(json);
+  if (out !== null) {
+    const { exportRaw } = await import("../export/export-model.ts");
+    await writeAside(out, exportRaw(raw).bytes);
+  }
+  const source = layersOf(() => readLayersModel(raw));
+  if (source === null) return new Map();
+  const domains = inputDomains(source);
+  return new Map(source.model.inputs.map(({ layer }, index) => [layer, domains[index] ?? { kind: "normal" }]));
+}
+
+/** Graph models have no layers to look into. */
+function layersOf<Source>(read: () => Source): Source | null {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof ToolError) return null;
+    throw error;
+  }
+}
+
+async function readOnnx(path: string): Promise<Uint8Array> {
+  return readFile(path).catch((cause: unknown) => {
+    throw new ModelFormatError(`cannot read ${path}: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      hint: "name a model.json or an ONNX file",
+      cause,
+    });
+  });
+}
+
+async function report(
+  given: string | undefined,
+  model: BenchModel,
+  { runs, notRun }: BenchResult,
+  options: BenchCommandOptions,
+): Promise<void> {
+  const name = given ?? model.json ?? model.onnx;
+  const where = machine();
+  if (options.svg !== undefined && runs.length > 0) {
+    const title = `${basename(name) === "model.json" ? basename(dirname(resolve(name))) : basename(name)}, side by side`;
+    await writeAside(options.svg, benchChart(runs, title, where));
+  }
+  if (options.json === true) printJson({ model: name, machine: where, rounds: options.rounds, runs, notRun });
+  else printFigures(runs);
+  for (const each of notRun) note(`not run: ${nameOf(each)}: ${each.reason}`);
+  if (options.json !== true && options.svg !== undefined && runs.length > 0) printLine(`wrote ${options.svg}`);
+  note(where);
+  if (runs.length === 0) process.exitCode = 1;
+}
+
+/** Other programs slow some contenders more than others. */
+function busyness(): string | null {
+  const [load = 0] = loadavg();
+  const cores = availableParallelism();
+  if (load < cores / 2) return null;
+  return `this machine is busy already (load ${load.toFixed(1)} on ${cores} cores): the figures will be worse than it can do`;
+}
+
+function machine(): string {
+  const processor = cpus()[0]?.model.trim() ?? "unknown processor";
+  const date = new Date().toISOString().slice(0, 10);
+  return `${date}, Node ${process.version}, ${process.platform} ${process.arch}, ${availableParallelism()} x ${processor}`;
+}
+
+function printFigures(runs: BenchResult["runs"]): void {
+  if (runs.length === 0) return;
+  const [first] = runs;
+  const one = `batch ${first?.batch ?? 1}`;
+  printTable(
+    [
+      "runtime",
+      "cold start",
+      "first run",
+      `median, ${one}`,
+      `95 %, ${one}`,
+      "best samples/s",
+      "peak memory",
+      "differs by",
+    ],
+    runs.map((each, index) => [
+      nameOf(each),
+      showMs(each.coldStartMs),
+      showMs(each.firstRunMs),
+      showMs(each.medianMs),
+      showMs(each.p95Ms),
+      `${Math.round(each.best.perSecond).toLocaleString("en")} (batch ${each.best.batch})`,
+      formatBytes(each.peakBytes),
+      index === 0 ? "-" : each.maxAbsDiff.toExponential(1),
+    ]),
+  );
+}
