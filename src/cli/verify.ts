@@ -6,6 +6,7 @@ import { ModelFormatError } from "../errors.ts";
 import { readLayersModel } from "../export/source/layers-model.ts";
 import type { Provider, RuntimeName } from "../infer/runtime.ts";
 import { DEFAULT_TOLERANCE } from "../verify/compare.ts";
+import type { FirstDifference } from "../verify/first-difference.ts";
 import { verifyModel, type ModelVerification } from "../verify/verify-model.ts";
 
 import { baseCommand, type CommonOptions } from "./base-command.ts";
@@ -89,8 +90,13 @@ export function printVerification(verified: ModelVerification): void {
   }
   const verdict = verified.passed ? "the same numbers as" : "NOT the same numbers as";
   printLine(`${verdict} ${verified.reference} (atol ${verified.atol}, rtol ${verified.rtol})`);
-  if (verified.firstDifference !== undefined) {
-    const { layer, className } = verified.firstDifference;
-    printLine(`the first layer that differs: ${layer} (${className})`);
-  }
+  if (verified.firstDifference !== undefined) printLine(describeDifference(verified.firstDifference));
+  else if (!verified.passed)
+    printLine("no layer can be named: the file shares no differing tensor with a fresh export");
+}
+
+function describeDifference({ layer, className, call, comparedWith }: FirstDifference): string {
+  const which = call === 0 ? "" : `, call ${call} (from 0)`;
+  const where = comparedWith === "tfjs" ? "" : ", where the file is not what this model exports to";
+  return `the first layer that differs: ${layer} (${className})${which}${where}`;
 }

@@ -14,7 +14,7 @@ import { inLayer, ModelRun, noConverter, type Bound, type ConvertedCall } from "
 import { GraphBuilder } from "./onnx/builder.ts";
 import type { Dim } from "./onnx/dims.ts";
 import type { Value } from "./onnx/value.ts";
-import { requestedLayers, tapsOf, type Tap } from "./requested-outputs.ts";
+import { everyTap, fetchesOf, requestedLayers, tapsOf, type Tap } from "./requested-outputs.ts";
 import { ConfigReader } from "./source/config.ts";
 import type { LayersSource, LayerSpec, ModelSpec, TensorRef } from "./source/model.ts";
 
@@ -29,6 +29,8 @@ export interface ConvertOptions {
   readonly inputShapes: ReadonlyMap<string, readonly number[]>;
   /** Layers whose outputs to give instead of the model's own: `conv1`, nested `encoder/dense`, a second call `shared:1`. */
   readonly outputs: readonly string[] | null;
+  /** Give the output of every call of every layer instead. */
+  readonly everyLayer: boolean;
 }
 
 export interface Converted {
@@ -54,7 +56,7 @@ export interface NamedValue {
 export function convert(source: LayersSource, options: ConvertOptions): Converted {
   const { model } = source;
   const requested = options.outputs === null ? null : requestedLayers(model, options.outputs);
-  const fetches = requested?.flatMap(({ fetches: own }) => own) ?? model.outputs;
+  const fetches = requested === null ? model.outputs : fetchesOf(requested);
   const bound = bindAll(source, options, fetches);
   const graph = new GraphBuilder(options.opset);
   const inputs = model.inputs.map((ref) => graphInput(graph, model, ref, options));
@@ -64,15 +66,16 @@ export function convert(source: LayersSource, options: ConvertOptions): Converte
     inputs.map(({ value }): Flow => ({ value, mask: null })),
     fetches,
   );
+  const taken = inputs.map(({ name }) => name);
+  if (options.everyLayer) {
+    const taps = everyTap(run.calls, taken);
+    return { graph, inputs, outputs: taps, taps, calls: run.calls };
+  }
   if (requested === null) {
     const typed = flows.map((flow) => graph.cast(flow.value, typeOf(flow)));
     return { graph, inputs, outputs: nameOutputs(model, typed), taps: null, calls: run.calls };
   }
-  const taps = tapsOf(
-    requested,
-    run.calls,
-    inputs.map(({ name }) => name),
-  );
+  const taps = tapsOf(requested, run.calls, taken);
   return { graph, inputs, outputs: taps, taps, calls: run.calls };
 }
 

@@ -84,6 +84,15 @@ export function exportRaw(raw: RawModel, options: ExportOptions = {}): ExportedM
 }
 
 export function exportSource(source: LayersSource, options: ExportOptions = {}): ExportedModel {
+  return build(source, options, false);
+}
+
+/** As {@link exportSource}, with the outputs of every call of every layer, to find where two runs part. */
+export function exportEveryLayer(source: LayersSource, options: ExportOptions = {}): ExportedModel {
+  return build(source, { ...options, logits: false }, true);
+}
+
+function build(source: LayersSource, options: ExportOptions, everyLayer: boolean): ExportedModel {
   const opset = options.opset ?? DEFAULT_OPSET;
   if (!Number.isInteger(opset) || opset < OLDEST_OPSET || opset > NEWEST_OPSET) {
     throw new ExportError(`opset ${opset} is not supported: ${OLDEST_OPSET} to ${NEWEST_OPSET}`);
@@ -95,6 +104,7 @@ export function exportSource(source: LayersSource, options: ExportOptions = {}):
     batch: typeof options.batch === "number" ? options.batch : null,
     inputShapes: new Map(Object.entries(options.inputShapes ?? {})),
     outputs: options.outputs ?? null,
+    everyLayer,
   });
   const graph = runPasses(finish(converted, source.model.name, options.logits ?? false));
   const model: OnnxModel = {
@@ -113,12 +123,13 @@ export function exportSource(source: LayersSource, options: ExportOptions = {}):
     parameters: source.parameters,
     inputs: graph.inputs.map(describe),
     outputs: graph.outputs.map(describe),
-    layers: converted.calls.map(({ path, className, call, occurrence, repeated, values }) => ({
+    layers: converted.calls.map(({ path, className, call, occurrence, repeated, scope, values }) => ({
       path,
       className,
       call,
       occurrence,
       repeated,
+      scope,
       outputs: values.map(dimsOf),
     })),
     taps:

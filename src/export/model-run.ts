@@ -20,6 +20,8 @@ export interface ConvertedCall {
   readonly occurrence: number;
   /** TF.js runs the call once more, for another of its outputs, and gets the same. */
   readonly repeated: boolean;
+  /** What the names of the call's nodes and tensors begin with: `encoder/conv1/`. */
+  readonly scope: string;
   readonly values: readonly Value[];
 }
 
@@ -53,6 +55,7 @@ export class ModelRun {
   readonly #graph: GraphBuilder;
   readonly #orders = new Map<ModelSpec, readonly TensorRef[]>();
   readonly #occurrences = new Map<string, number>();
+  #scope = "";
   #calls: ConvertedCall[] = [];
 
   constructor(source: LayersSource, bound: Bound, graph: GraphBuilder) {
@@ -145,20 +148,23 @@ export class ModelRun {
   ): Run {
     const before = current === null ? null : { mask: current.mask };
     const handed: Handed = this.#source.keras3 ? { mask: inputs[0]?.mask ?? null } : { mask: before?.mask ?? null };
-    const outer = this.#calls;
+    const [outer, outerScope] = [this.#calls, this.#scope];
+    const name = index === 0 ? layer.name : `${layer.name}_${index}`;
+    const scope = `${outerScope}${name}/`;
     this.#calls = [];
-    const scope = index === 0 ? layer.name : `${layer.name}_${index}`;
-    const flows = this.#graph.within(scope, () =>
+    this.#scope = scope;
+    const flows = this.#graph.within(name, () =>
       layer.model === null
         ? this.#layer(layer, call, path, inputs, results, handed.mask)
         : this.#nested(layer.model, path, inputs, handed),
     );
     for (const { value } of flows) this.#graph.learnSymbols(value);
     const values = flows.map(({ value }) => value);
-    const own = { path: path.join("/"), className: layer.className, call: index, repeated: false, values };
+    const own = { path: path.join("/"), className: layer.className, call: index, repeated: false, scope, values };
     const calls = [...this.#calls, this.#count(own)];
     outer.push(...calls);
     this.#calls = outer;
+    this.#scope = outerScope;
     return { before, after: handed.mask, flows, calls };
   }
 

@@ -57,6 +57,12 @@ export function requestedLayers(model: ModelSpec, requested: readonly string[]):
   });
 }
 
+/** Everything that has to be computed for some layers, each call once. */
+export function fetchesOf(requested: readonly RequestedLayer[]): readonly TensorRef[] {
+  const calls = new Map(requested.flatMap(({ fetches }) => fetches.map((ref) => [`${ref.call}:${ref.layer}`, ref])));
+  return [...calls.values()];
+}
+
 /** The tensors asked for, each under the name of its layer: `lstm`, and `lstm_1`, `lstm_2` for the states beside it. */
 export function tapsOf(
   requested: readonly RequestedLayer[],
@@ -83,6 +89,20 @@ export function tapsOf(
       return { name, ...tensor };
     });
   });
+}
+
+/** The tensors of every call, each under the path of its layer, told apart where there are several. */
+export function everyTap(calls: readonly ConvertedCall[], taken: readonly string[]): readonly Tap[] {
+  const names = new Set(taken);
+  return calls.flatMap(({ path, occurrence, repeated, values }) =>
+    repeated
+      ? []
+      : values.map((value, tensor): Tap => {
+          const name = freeName(path, names);
+          names.add(name);
+          return { name, path, occurrence, tensor, value };
+        }),
+  );
 }
 
 function freeName(stem: string, taken: ReadonlySet<string>): string {

@@ -9,7 +9,7 @@ export interface Tolerance {
 export const DEFAULT_TOLERANCE: Tolerance = { atol: 1e-5, rtol: 1e-4 };
 
 export interface Comparison {
-  /** NaN where one side is NaN or the shapes differ. */
+  /** NaN where a side is NaN or the shapes differ. */
   readonly maxAbsDiff: number;
   /** Largest difference relative to the expected element, over elements above `atol`. */
   readonly maxRelDiff: number;
@@ -18,7 +18,7 @@ export interface Comparison {
   readonly reason: string | null;
 }
 
-/** Compare two tensors element by element; NaN equals nothing but NaN, and infinities only themselves. */
+/** Compare two tensors element by element. NaN equals nothing, itself included, and infinities only themselves. */
 export function compareTensors(actual: Tensor, expected: Tensor, { atol, rtol }: Tolerance): Comparison {
   if (actual.dims.join() !== expected.dims.join()) {
     return failed(`shape [${actual.dims.join(", ")}] instead of [${expected.dims.join(", ")}]`);
@@ -31,10 +31,10 @@ export function compareTensors(actual: Tensor, expected: Tensor, { atol, rtol }:
   for (let index = 0; index < expected.data.length; index++) {
     const want = Number(expected.data[index]);
     const got = Number(actual.data[index]);
-    if (want === got || (Number.isNaN(want) && Number.isNaN(got))) continue;
+    if (want === got) continue;
     const difference = Math.abs(got - want);
     if (!(difference <= limit + rtol * Math.abs(want)) || !Number.isFinite(difference)) misses++;
-    if (!(difference <= maxAbsDiff)) [maxAbsDiff, worst] = [difference, index];
+    if (!(difference <= maxAbsDiff) && !Number.isNaN(maxAbsDiff)) [maxAbsDiff, worst] = [difference, index];
     if (Math.abs(want) > limit) maxRelDiff = Math.max(maxRelDiff, difference / Math.abs(want));
   }
   if (misses === 0) return { maxAbsDiff, maxRelDiff, passed: true, reason: null };

@@ -1,13 +1,18 @@
+import { ELEMENT_TYPE } from "../export/onnx/element-type.ts";
 import { onnx } from "../export/onnx/proto.js";
 import type { Session } from "../infer/runtime.ts";
 import type { Tensor } from "../tensor.ts";
 
 import { compareTensors, type Tolerance } from "./compare.ts";
+import { elementTypes } from "./element-types.ts";
+
+const FLOAT = ELEMENT_TYPE.float32;
 
 /** The first tensor, in the order of the file's nodes, that differs between two ONNX files. */
 export interface TensorDifference {
-  /** Name of the tensor: the layer's path, then the operator. */
   readonly tensor: string;
+  /** Name of the node that makes it: the layer's path, then the operator. */
+  readonly node: string;
   readonly opType: string;
   readonly maxAbsDiff: number;
 }
@@ -27,24 +32,27 @@ export async function fileDifference(
   const mine = onnx.ModelProto.decode(file);
   const theirs = onnx.ModelProto.decode(other);
   const known = new Set(tensorsOf(theirs).map(({ tensor }) => tensor));
-  const shared = tensorsOf(mine).filter(({ tensor }) => known.has(tensor));
+  const types = elementTypes(mine.graph ?? {});
+  const shared = tensorsOf(mine).filter(({ tensor }) => known.has(tensor) && types.get(tensor) === FLOAT);
   const names = shared.map(({ tensor }) => tensor);
   const actual = await runWith(mine, names, feeds, open);
   const expected = await runWith(theirs, names, feeds, open);
-  for (const { tensor, opType } of shared) {
+  for (const { tensor, node, opType } of shared) {
     const got = actual[tensor];
     const want = expected[tensor];
     if (got === undefined || want === undefined) continue;
     const { passed, maxAbsDiff } = compareTensors(got, want, tolerance);
-    if (!passed) return { tensor, opType, maxAbsDiff };
+    if (!passed) return { tensor, node, opType, maxAbsDiff };
   }
   return null;
 }
 
-function tensorsOf(model: onnx.ModelProto): { readonly tensor: string; readonly opType: string }[] {
+function tensorsOf(model: onnx.ModelProto): Omit<TensorDifference, "maxAbsDiff">[] {
   const nodes = model.graph?.node ?? [];
-  return nodes.flatMap((node) =>
-    (node.output ?? []).filter((tensor) => tensor !== "").map((tensor) => ({ tensor, opType: node.opType ?? "" })),
+  return nodes.flatMap(({ name, opType, output }) =>
+    (output ?? [])
+      .filter((tensor) => tensor !== "")
+      .map((tensor) => ({ tensor, node: name ?? "", opType: opType ?? "" })),
   );
 }
 
@@ -57,7 +65,9 @@ async function runWith(
 ): Promise<Readonly<Record<string, Tensor>>> {
   const own = model.graph?.output ?? [];
   const names = new Set(own.map(({ name }) => name));
-  const added = tensors.filter((tensor) => !names.has(tensor)).map((name) => ({ name }));
+  const added = tensors
+    .filter((tensor) => !names.has(tensor))
+    .map((name) => ({ name, type: { tensorType: { elemType: FLOAT } } }));
   const changed = onnx.ModelProto.decode(onnx.ModelProto.encode(model).finish());
   if (changed.graph) changed.graph.output = [...own, ...added];
   const bytes = onnx.ModelProto.encode(changed).finish();

@@ -1,26 +1,27 @@
 import type { LayersSource } from "../export/source/model.ts";
-import { exportSource, type ExportOptions } from "../export/export-model.ts";
+import { exportEveryLayer, type ExportOptions } from "../export/export-model.ts";
 import type { Session } from "../infer/runtime.ts";
 import type { Tensor } from "../tensor.ts";
 
 import { compareTensors, type Tolerance } from "./compare.ts";
+import type { Trace } from "./trace.ts";
 
-/** The first layer, in the order they are computed, whose output is not TF.js's. */
+/** The first layer, in the order they are computed, whose output differs. */
 export interface FirstDifference {
+  /** The layer's path through nested models: `encoder/conv1`. */
   readonly layer: string;
   readonly className: string;
+  /** Which of the layer's calls, in the order they are computed (0-based). */
+  readonly call: number;
   readonly maxAbsDiff: number;
+  /** What the layer's output was compared with. */
+  readonly comparedWith: "tfjs" | "a fresh export";
 }
-
-/** The output of each top-level layer's first call, by the layer's name, as TF.js computes them. */
-export type LayerOutputs = (
-  layers: readonly string[],
-  feeds: Readonly<Record<string, Tensor>>,
-) => Promise<ReadonlyMap<string, Tensor>>;
 
 /**
  * Export once more with every layer's output given, run it beside TF.js and find where they part.
  *
+ * @param trace what TF.js's layers give for the same feeds, by path
  * @param open loads an ONNX file in the runtime that showed the difference
  * @returns null when all layers agree: then it is the file that is not what this exporter makes of the model
  */
@@ -28,23 +29,22 @@ export async function firstDifference(
   source: LayersSource,
   options: ExportOptions,
   feeds: Readonly<Record<string, Tensor>>,
-  layerOutputs: LayerOutputs,
+  trace: (paths: ReadonlySet<string>) => Promise<Trace>,
   open: (bytes: Uint8Array) => Promise<Session>,
   tolerance: Tolerance,
 ): Promise<FirstDifference | null> {
-  const plain: ExportOptions = { ...options, logits: false };
-  const order = exportSource(source, plain).layers.filter(({ path, call }) => call === 0 && !path.includes("/"));
-  const names = order.map(({ path }) => path);
-  const session = await open(exportSource(source, { ...plain, outputs: names }).bytes);
+  const { bytes, layers, taps } = exportEveryLayer(source, options);
+  const expected = await trace(new Set(layers.map(({ path }) => path)));
+  const session = await open(bytes);
   try {
     const actual = await session.run(feeds);
-    const expected = await layerOutputs(names, feeds);
-    for (const { path, className } of order) {
-      const got = actual[path];
-      const want = expected.get(path);
+    for (const { name, path, occurrence, tensor } of taps ?? []) {
+      const [got, want] = [actual[name], expected.get(path)?.[occurrence]?.[tensor]];
       if (got === undefined || want === undefined) continue;
       const { passed, maxAbsDiff } = compareTensors(got, want, tolerance);
-      if (!passed) return { layer: path, className, maxAbsDiff };
+      if (passed) continue;
+      const className = layers.find((layer) => layer.path === path)?.className ?? "";
+      return { layer: path, className, call: occurrence, maxAbsDiff, comparedWith: "tfjs" };
     }
     return null;
   } finally {

@@ -7,22 +7,55 @@ export type InputDomain =
   /** Whole numbers from 0, below a bound: token ids. */
   | { readonly kind: "integers"; readonly below: number };
 
-/** Layers that hand their input's values on, at most reordered. */
-const TRANSPARENT = new Set([
-  "Dropout",
-  "SpatialDropout1D",
-  "GaussianNoise",
-  "GaussianDropout",
-  "AlphaDropout",
-  "Flatten",
-  "Reshape",
-  "Permute",
-  "RepeatVector",
-  "Masking",
+/** The bound an input of a layer must have so that what the layer gives is below `below`; `inputs` is how many it merges. */
+type Bound = (below: number, inputs: number) => number;
+
+const same: Bound = (below) => below;
+
+/** Layers that give whole numbers when given whole numbers, or something between them. */
+const CARRYING: ReadonlyMap<string, Bound> = new Map([
+  ...[
+    "Dropout",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "SpatialDropout3D",
+    "GaussianNoise",
+    "GaussianDropout",
+    "AlphaDropout",
+    "ActivityRegularization",
+    "Flatten",
+    "Reshape",
+    "Permute",
+    "RepeatVector",
+    "Masking",
+    "Concatenate",
+    "Maximum",
+    "Minimum",
+    "Average",
+    "Cropping1D",
+    "Cropping2D",
+    "Cropping3D",
+    "ZeroPadding1D",
+    "ZeroPadding2D",
+    "ZeroPadding3D",
+    "UpSampling1D",
+    "UpSampling2D",
+    "UpSampling3D",
+    "MaxPooling1D",
+    "MaxPooling2D",
+    "MaxPooling3D",
+    "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D",
+    "GlobalMaxPooling3D",
+    "ReLU",
+    "Activation",
+  ].map((className): [string, Bound] => [className, same]),
+  ["Add", (below, inputs) => Math.floor((below - 1) / inputs) + 1],
+  ["Multiply", (below, inputs) => Math.floor((below - 1) ** (1 / inputs)) + 1],
 ]);
 
 /** Layers that read whole numbers, with the config key that bounds them. */
-const INDEXING = new Map([
+const INDEXING: ReadonlyMap<string, string> = new Map([
   ["Embedding", "input_dim"],
   ["CategoryEncoding", "num_tokens"],
 ]);
@@ -33,40 +66,69 @@ const INDEXING = new Map([
  */
 export function inputDomains({ model }: LayersSource): InputDomain[] {
   return model.inputs.map((ref) => {
-    const bounds = boundsOf(model, ref, 0);
-    return bounds.length === 0 ? { kind: "normal" } : { kind: "integers", below: Math.min(...bounds) };
+    const bounds = boundsOf(model, ref, 0).flatMap(({ below }) => below ?? []);
+    return bounds.length === 0 ? { kind: "normal" } : { kind: "integers", below: Math.max(1, Math.min(...bounds)) };
   });
 }
 
 const DEEPEST = 64;
 
-function boundsOf(model: ModelSpec, ref: TensorRef, depth: number): number[] {
+/** A demand on a tensor, or (null) that it becomes an output of the model it is in. */
+interface Demand {
+  readonly below: number | null;
+  readonly output: number | null;
+}
+
+function boundsOf(model: ModelSpec, ref: TensorRef, depth: number): Demand[] {
   if (depth > DEEPEST) return [];
-  return model.layers.flatMap((layer) =>
-    layer.calls.flatMap((call, index) => {
-      const position = call.inputs.findIndex((each) => sameTensor(each, ref));
-      return position === -1 ? [] : boundsThrough(model, layer, position, index, depth);
-    }),
+  const output = model.outputs.findIndex((each) => sameTensor(each, ref));
+  const own: Demand[] = output === -1 ? [] : [{ below: null, output }];
+  const used = model.layers.flatMap((layer) =>
+    layer.calls.flatMap((call, index) =>
+      call.inputs.flatMap((each, position) =>
+        sameTensor(each, ref) ? boundsThrough(model, layer, position, index, depth) : [],
+      ),
+    ),
   );
+  return [...own, ...used];
 }
 
-function boundsThrough(model: ModelSpec, layer: LayerSpec, position: number, call: number, depth: number): number[] {
-  const key = INDEXING.get(layer.className);
-  if (key !== undefined) {
-    const bound = layer.config[key];
-    return typeof bound === "number" && bound >= 1 ? [bound] : [];
-  }
+function boundsThrough(model: ModelSpec, layer: LayerSpec, position: number, call: number, depth: number): Demand[] {
+  const below = indexBound(layer.className, layer.config);
+  if (below !== null) return [{ below, output: null }];
   const inner = layer.model?.inputs[position];
-  if (layer.model !== null && inner !== undefined) return boundsOf(layer.model, inner, depth + 1);
-  if (layer.className === "TimeDistributed") return wrappedBounds(layer.config["layer"]);
-  if (!TRANSPARENT.has(layer.className)) return [];
-  return boundsOf(model, { layer: layer.name, call, tensor: 0 }, depth + 1);
+  if (layer.model !== null && inner !== undefined) {
+    return boundsOf(layer.model, inner, depth + 1).flatMap((demand) =>
+      demand.output === null
+        ? [demand]
+        : boundsOf(model, { layer: layer.name, call, tensor: demand.output }, depth + 1),
+    );
+  }
+  if (layer.className === "TimeDistributed") return wrappedBounds(layer, depth);
+  const bound = CARRYING.get(layer.className);
+  if (bound === undefined) return [];
+  const inputs = layer.calls[call]?.inputs.length ?? 1;
+  return boundsOf(model, { layer: layer.name, call, tensor: 0 }, depth + 1).map((demand) => ({
+    below: demand.below === null ? null : bound(demand.below, inputs),
+    output: demand.output,
+  }));
 }
 
-function wrappedBounds(wrapped: unknown): number[] {
-  if (!isObject(wrapped) || wrapped["class_name"] !== "Embedding" || !isObject(wrapped["config"])) return [];
-  const bound = wrapped["config"]["input_dim"];
-  return typeof bound === "number" ? [bound] : [];
+function indexBound(className: string, config: Readonly<Record<string, unknown>>): number | null {
+  const key = INDEXING.get(className);
+  const bound = key === undefined ? null : config[key];
+  return typeof bound === "number" && bound >= 1 ? bound : null;
+}
+
+function wrappedBounds({ wrapped, config }: LayerSpec, depth: number): Demand[] {
+  const [first] = wrapped?.model?.inputs ?? [];
+  if (wrapped?.model !== null && wrapped?.model !== undefined && first !== undefined) {
+    return boundsOf(wrapped.model, first, depth + 1).filter(({ output }) => output === null);
+  }
+  const layer = config["layer"];
+  if (!isObject(layer) || typeof layer["class_name"] !== "string" || !isObject(layer["config"])) return [];
+  const below = indexBound(layer["class_name"], layer["config"]);
+  return below === null ? [] : [{ below, output: null }];
 }
 
 function sameTensor(a: TensorRef, b: TensorRef): boolean {

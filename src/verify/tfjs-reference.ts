@@ -1,23 +1,32 @@
 import type * as tfjs from "@tensorflow/tfjs";
 
 import { InferenceError } from "../errors.ts";
-import type { RawModel } from "../export/source/model.ts";
+import type { ExportedTap } from "../export/export-model.ts";
+import type { RawModel, TensorRef } from "../export/source/model.ts";
 import type { Provider } from "../infer/runtime.ts";
 import { onBackend, openTfjsBackend, type LoadNative, type TfjsBackend } from "../infer/tfjs-backend.ts";
 import { fromTfjs, toArtifacts, toTfjs } from "../infer/tfjs-session.ts";
 import type { Tensor } from "../tensor.ts";
 
-import type { LayerOutputs } from "./first-difference.ts";
+import { Recorder, recording, type Trace } from "./trace.ts";
 import type { Reference } from "./verify.ts";
 
-/** A LayersModel loaded by TF.js itself, with its layers' outputs within reach. */
+/** A model that TF.js runs, with its layers' outputs within reach. */
 export interface LayersReference extends Reference {
-  readonly layerOutputs: LayerOutputs;
+  /** What the layers at some paths give in one run. */
+  trace(feeds: Readonly<Record<string, Tensor>>, paths: ReadonlySet<string>): Promise<Trace>;
+}
+
+/** Layers' outputs instead of the model's own. */
+export interface Part {
+  /** What is computed. */
+  readonly fetches: readonly TensorRef[];
+  /** What of it is given. */
+  readonly taps: readonly ExportedTap[];
 }
 
 export interface ReferenceOptions {
-  /** Layers whose outputs to give instead of the model's own. */
-  readonly outputs?: readonly string[];
+  readonly part?: Part;
   readonly provider?: Provider;
   readonly loadNative?: LoadNative;
 }
@@ -50,14 +59,27 @@ export async function loadReference(raw: RawModel, options: ReferenceOptions = {
     },
     predict: (feeds) =>
       attempt(async (now) => {
-        const subject = options.outputs === undefined ? now.model : partOf(now, options.outputs);
-        return runModel(now, subject, feeds);
+        const { part } = options;
+        if (part === undefined) return runModel(now, now.model, feeds);
+        const paths = new Set(part.taps.map(({ path }) => path));
+        return tapped(part.taps, await traceModel(now, partOf(now, part), feeds, paths));
       }),
-    layerOutputs: (layers, feeds) =>
-      attempt(async (now) => {
-        const tensors = await runModel(now, partOf(now, layers), feeds);
-        return new Map(layers.flatMap((name, index) => (tensors[index] === undefined ? [] : [[name, tensors[index]]])));
-      }),
+    refusal: async (feeds) => {
+      const checking = await open(raw, providers.at(-1) ?? "cpu", options);
+      try {
+        const subject = options.part === undefined ? checking.model : partOf(checking, options.part);
+        await onBackend(checking.backend, () => runModel(checking, subject, feeds));
+        return null;
+      } catch (error) {
+        return error instanceof Error ? error : new InferenceError(String(error));
+      } finally {
+        checking.model.dispose();
+      }
+    },
+    trace: (feeds, paths) =>
+      attempt((now) =>
+        traceModel(now, options.part === undefined ? now.model : partOf(now, options.part), feeds, paths),
+      ),
     dispose: () => {
       opened.model.dispose();
     },
@@ -82,27 +104,68 @@ async function open(raw: RawModel, provider: Provider, { loadNative }: Reference
   }
 }
 
-/** The model with the first output of these layers' first calls as its outputs. */
-function partOf({ backend, model }: Opened, layers: readonly string[]): tfjs.LayersModel {
-  const outputs = layers.flatMap((name) => {
-    const output = model.getLayer(name).getOutputAt(0);
+/** The model with some of its layers' calls as its outputs. A model's own construction counts as its first call. */
+function partOf({ backend, model }: Opened, { fetches }: Part): tfjs.LayersModel {
+  const outputs = fetches.flatMap(({ layer: name, call }) => {
+    const layer = model.getLayer(name);
+    const output = layer.getOutputAt(layer instanceof backend.tf.LayersModel ? call + 1 : call);
     return Array.isArray(output) ? output.slice(0, 1) : [output];
   });
   return backend.tf.model({ inputs: model.inputs, outputs });
 }
 
+function tapped(taps: readonly ExportedTap[], trace: Trace): Tensor[] {
+  return taps.map(({ name, path, occurrence, tensor }) => {
+    const found = trace.get(path)?.[occurrence]?.[tensor];
+    if (found !== undefined) return found;
+    throw new InferenceError(
+      `TF.js gave no output ${name}: it ran layer ${path} ${trace.get(path)?.length ?? 0} times`,
+    );
+  });
+}
+
+async function traceModel(
+  opened: Opened,
+  subject: tfjs.LayersModel,
+  feeds: Readonly<Record<string, Tensor>>,
+  paths: ReadonlySet<string>,
+): Promise<Trace> {
+  const { tf } = opened.backend;
+  const recorder = new Recorder(tf, paths);
+  const inputs = inputsOf(opened, feeds);
+  try {
+    recording(tf, subject, recorder, () => tf.tidy(() => subject.predictOnBatch(inputs)));
+    return await recorder.read();
+  } finally {
+    tf.dispose(inputs);
+  }
+}
+
 async function runModel(
-  { backend: { tf }, model }: Opened,
+  opened: Opened,
   subject: tfjs.LayersModel,
   feeds: Readonly<Record<string, Tensor>>,
 ): Promise<Tensor[]> {
+  const { tf } = opened.backend;
+  const inputs = inputsOf(opened, feeds);
+  try {
+    const result = tf.tidy(() => subject.predictOnBatch(inputs));
+    const outputs = Array.isArray(result) ? result : [result];
+    const tensors = await Promise.all(outputs.map((each, index) => fromTfjs(each, subject.outputNames[index] ?? "")));
+    tf.dispose(outputs);
+    return tensors;
+  } finally {
+    tf.dispose(inputs);
+  }
+}
+
+function inputsOf(
+  { backend: { tf }, model }: Opened,
+  feeds: Readonly<Record<string, Tensor>>,
+): tfjs.Tensor | tfjs.Tensor[] {
   // A Sequential, which has one input, has no inputNames.
   const names = model.inputNames.length > 0 ? model.inputNames : Object.keys(feeds).slice(0, 1);
   const inputs = names.map((name) => toTfjs(tf, name, feeds[name]));
   const [first] = inputs;
-  const result = tf.tidy(() => subject.predictOnBatch(inputs.length === 1 && first !== undefined ? first : inputs));
-  const outputs = Array.isArray(result) ? result : [result];
-  const tensors = await Promise.all(outputs.map((output, index) => fromTfjs(output, subject.outputNames[index] ?? "")));
-  for (const tensor of [...inputs, ...outputs]) tensor.dispose();
-  return tensors;
+  return inputs.length === 1 && first !== undefined ? first : inputs;
 }

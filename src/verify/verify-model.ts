@@ -1,17 +1,19 @@
-import { Random } from "../data/random.ts";
-import { exportSource, type ExportOptions } from "../export/export-model.ts";
+import { exportSource, type ExportedLayer, type ExportOptions } from "../export/export-model.ts";
+import { fetchesOf, requestedLayers } from "../export/requested-outputs.ts";
 import type { LayersSource, RawModel } from "../export/source/model.ts";
 import { getRuntime } from "../infer/runtimes.ts";
 import type { Provider, RuntimeName, Session } from "../infer/runtime.ts";
 import type { LoadNative } from "../infer/tfjs-backend.ts";
+import type { Tensor } from "../tensor.ts";
 
 import type { Tolerance } from "./compare.ts";
-import { randomFeeds, type FeedSpec } from "./feeds.ts";
+import type { FeedSpec } from "./feeds.ts";
 import { fileDifference } from "./file-difference.ts";
 import { firstDifference, type FirstDifference } from "./first-difference.ts";
 import { inputDomains } from "./input-domains.ts";
-import { loadReference, type LayersReference } from "./tfjs-reference.ts";
-import { verify, type Verification, type VerifyRun } from "./verify.ts";
+import { loadReference, type LayersReference, type Part } from "./tfjs-reference.ts";
+import type { Trace } from "./trace.ts";
+import { verify, type Verification } from "./verify.ts";
 
 /** A runtime, and the provider there; without one the runtime's own default. */
 export interface Target {
@@ -50,7 +52,7 @@ export async function verifyModel(
 ): Promise<ModelVerification> {
   const { exportOptions = {}, tolerance } = options;
   const reference = await loadReference(raw, {
-    ...(exportOptions.outputs === undefined ? {} : { outputs: exportOptions.outputs }),
+    ...(exportOptions.outputs === undefined ? {} : { part: partOf(source, exportOptions, exportOptions.outputs) }),
     ...(options.referenceProvider === undefined ? {} : { provider: options.referenceProvider }),
     ...(options.loadNative === undefined ? {} : { loadNative: options.loadNative }),
   });
@@ -58,17 +60,15 @@ export async function verifyModel(
   try {
     for (const target of options.targets) sessions.push(await open(onnx, target));
     const specs = feedSpecs(sessions[0], source);
-    const verification = await verify(reference, sessions, specs, {
+    const { verification, failure } = await verify(reference, sessions, specs, {
       tolerance,
       batches: options.batches,
       seed: options.seed,
       softmaxMissing: exportOptions.logits === true,
     });
-    const failed = verification.runs.findIndex(({ outputs }) => outputs.some(({ passed }) => !passed));
-    const run = verification.runs[failed];
-    if (run === undefined) return verification;
-    const target = options.targets[Math.floor((failed * options.targets.length) / verification.runs.length)];
-    const found = await locate(source, onnx, reference, specs, run, target ?? { runtime: "node" }, options);
+    if (failure === null) return verification;
+    const target = options.targets[sessions.indexOf(failure.session)] ?? { runtime: "node" };
+    const found = await locate(source, onnx, reference, failure.feeds, target, options);
     return found === null ? verification : { ...verification, firstDifference: found };
   } finally {
     reference.dispose();
@@ -89,25 +89,38 @@ function feedSpecs(session: Session | undefined, source: LayersSource): FeedSpec
   });
 }
 
+function partOf(source: LayersSource, options: ExportOptions, outputs: readonly string[]): Part {
+  const taps = exportSource(source, { ...options, logits: false }).taps ?? [];
+  return { fetches: fetchesOf(requestedLayers(source.model, outputs)), taps };
+}
+
 /** The layer where the two part: in a fresh export beside TF.js, else between the file and a fresh export. */
 async function locate(
   source: LayersSource,
   onnx: Uint8Array,
   reference: LayersReference,
-  specs: readonly FeedSpec[],
-  run: VerifyRun,
+  feeds: Readonly<Record<string, Tensor>>,
   target: Target,
-  { exportOptions = {}, tolerance, seed }: VerifyModelOptions,
+  { exportOptions = {}, tolerance }: VerifyModelOptions,
 ): Promise<FirstDifference | null> {
-  const sizes = new Map([["batch", run.batch], ...Object.entries(run.sizes)]);
-  const feeds = randomFeeds(specs, sizes, new Random(seed));
   const load = (bytes: Uint8Array): Promise<Session> => open(bytes, target);
-  const inModel = await firstDifference(source, exportOptions, feeds, reference.layerOutputs, load, tolerance);
+  const trace = (paths: ReadonlySet<string>): Promise<Trace> => reference.trace(feeds, paths);
+  const inModel = await firstDifference(source, exportOptions, feeds, trace, load, tolerance);
   if (inModel !== null) return inModel;
-  const inFile = await fileDifference(onnx, exportSource(source, exportOptions).bytes, feeds, load, tolerance);
+  const fresh = exportSource(source, exportOptions);
+  const inFile = await fileDifference(onnx, fresh.bytes, feeds, load, tolerance);
   if (inFile === null) return null;
-  const cut = inFile.tensor.lastIndexOf("/");
-  const layer = cut === -1 ? inFile.tensor : inFile.tensor.slice(0, cut);
-  const spec = source.model.layers.find(({ name }) => name === layer);
-  return { layer, className: spec?.className ?? inFile.opType, maxAbsDiff: inFile.maxAbsDiff };
+  const owner = fresh.layers
+    .filter(({ scope, repeated }) => !repeated && inFile.node.startsWith(scope))
+    .reduce<ExportedLayer | null>(
+      (best, layer) => (layer.scope.length > (best?.scope.length ?? 0) ? layer : best),
+      null,
+    );
+  return {
+    layer: owner?.path ?? inFile.node,
+    className: owner?.className ?? inFile.opType,
+    call: owner?.occurrence ?? 0,
+    maxAbsDiff: inFile.maxAbsDiff,
+    comparedWith: "a fresh export",
+  };
 }

@@ -12,6 +12,11 @@ export interface Reference {
   readonly backend: string;
   /** Output tensors in the order of the model's outputs. */
   predict(feeds: Readonly<Record<string, Tensor>>): Promise<readonly Tensor[]>;
+  /**
+   * Why TF.js cannot compute the model on these inputs, or null when it can. Some backends check no shapes and break for good
+   * on those that do not fit; this asks one that checks them.
+   */
+  refusal(feeds: Readonly<Record<string, Tensor>>): Promise<Error | null>;
   dispose(): void;
 }
 
@@ -53,19 +58,36 @@ export interface Verification {
   readonly runs: readonly VerifyRun[];
 }
 
+/** A verification, and what the first run that failed was fed with. */
+export interface Verified {
+  readonly verification: Verification;
+  readonly failure: { readonly session: Session; readonly feeds: Readonly<Record<string, Tensor>> } | null;
+}
+
+/** Sizes of the free dimensions other than the batch: two turns, and what each further dimension has more than the first. */
+interface SizeChoice {
+  readonly turns: readonly [number, number];
+  readonly step: number;
+}
+
 /**
- * Free dimensions other than the batch, tried from small to large until TF.js accepts: a convolution without padding
- * refuses what is smaller than its kernel.
+ * Tried from small to large until TF.js accepts: a convolution without padding refuses what is smaller than its kernel, a
+ * network that halves and doubles its sizes takes only multiples. First with all dimensions different, then all alike,
+ * which inputs that are added up must be.
  */
-const SIZE_LADDER: readonly (readonly [number, number])[] = [
-  [5, 8],
-  [33, 48],
-  [96, 128],
-  [224, 256],
+const SIZE_LADDER: readonly SizeChoice[] = [
+  { turns: [5, 8], step: 1 },
+  { turns: [5, 8], step: 0 },
+  { turns: [12, 16], step: 4 },
+  { turns: [32, 48], step: 16 },
+  { turns: [32, 48], step: 0 },
+  { turns: [96, 128], step: 32 },
+  { turns: [96, 128], step: 0 },
+  { turns: [224, 256], step: 32 },
 ];
 
 /** The sets of sizes to run: every batch size, and two sizes of every other free dimension. */
-function plan(specs: readonly FeedSpec[], batches: readonly number[], ladder: readonly [number, number]): Sizes[] {
+function plan(specs: readonly FeedSpec[], batches: readonly number[], { turns: both, step }: SizeChoice): Sizes[] {
   const names = freeDimensions(specs);
   const others = names.filter((name) => name !== "batch");
   const hasBatch = names.includes("batch");
@@ -73,7 +95,7 @@ function plan(specs: readonly FeedSpec[], batches: readonly number[], ladder: re
   return Array.from({ length: turns }, (_, turn) => {
     const sizes = new Map<string, number>();
     if (hasBatch) sizes.set("batch", batches[turn % batches.length] ?? 1);
-    others.forEach((name, index) => sizes.set(name, (ladder[turn % 2] ?? 8) + index));
+    others.forEach((name, index) => sizes.set(name, (both[turn % 2] ?? 8) + index * step));
     return sizes;
   });
 }
@@ -88,29 +110,33 @@ export async function verify(
   sessions: readonly Session[],
   specs: readonly FeedSpec[],
   options: VerifyOptions,
-): Promise<Verification> {
-  const { sets, expected } = await runReference(reference, specs, options);
+): Promise<Verified> {
+  const { sets, expected } = await runReference(reference, sessions[0], specs, options);
   const runs: VerifyRun[] = [];
+  let failure: Verified["failure"] = null;
   for (const session of sessions) {
     for (const [index, { sizes, feeds }] of sets.entries()) {
       const actual = await session.run(feeds);
+      const compared = compareOutputs(session, actual, expected[index] ?? [], options);
+      if (compared.some(({ passed }) => !passed)) failure ??= { session, feeds };
       runs.push({
         runtime: session.runtime,
         provider: session.provider,
         batch: batchOf(feeds),
         sizes: Object.fromEntries([...sizes].filter(([name]) => name !== "batch")),
-        outputs: compareOutputs(session, actual, expected[index] ?? [], options),
+        outputs: compared,
       });
     }
   }
   const outputs = runs.flatMap((run) => run.outputs);
-  return {
+  const verification = {
     passed: outputs.every(({ passed }) => passed),
     ...options.tolerance,
     reference: `tfjs ${reference.backend}`,
     maxAbsDiff: outputs.reduce((most, { maxAbsDiff }) => Math.max(most, maxAbsDiff), 0),
     runs,
   };
+  return { verification, failure };
 }
 
 interface FeedSet {
@@ -120,14 +146,17 @@ interface FeedSet {
 
 async function runReference(
   reference: Reference,
+  session: Session | undefined,
   specs: readonly FeedSpec[],
   { batches, seed }: VerifyOptions,
 ): Promise<{ readonly sets: readonly FeedSet[]; readonly expected: readonly (readonly Tensor[])[] }> {
   let failure: unknown = null;
   const free = freeDimensions(specs).some((name) => name !== "batch");
-  for (const ladder of free ? SIZE_LADDER : SIZE_LADDER.slice(0, 1)) {
+  for (const choice of free ? SIZE_LADDER : SIZE_LADDER.slice(0, 1)) {
     const random = new Random(seed);
-    const sets = plan(specs, batches, ladder).map((sizes) => ({ sizes, feeds: randomFeeds(specs, sizes, random) }));
+    const sets = plan(specs, batches, choice).map((sizes) => ({ sizes, feeds: randomFeeds(specs, sizes, random) }));
+    failure = await refusalOf(reference, session, sets);
+    if (failure !== null) continue;
     try {
       const expected: (readonly Tensor[])[] = [];
       for (const { feeds } of sets) expected.push(await reference.predict(feeds));
@@ -141,6 +170,28 @@ async function runReference(
     cause: failure,
     hint: "the export could not be checked; --no-verify writes it all the same",
   });
+}
+
+/**
+ * Why TF.js would refuse these inputs; asked only where the export does.
+ *
+ * @throws {InferenceError} when the export refuses what TF.js computes.
+ */
+async function refusalOf(
+  reference: Reference,
+  session: Session | undefined,
+  sets: readonly FeedSet[],
+): Promise<Error | null> {
+  for (const { feeds } of sets) {
+    try {
+      await session?.run(feeds);
+    } catch (error) {
+      const refusal = await reference.refusal(feeds);
+      if (refusal === null) throw error;
+      return refusal;
+    }
+  }
+  return null;
 }
 
 function batchOf(feeds: Readonly<Record<string, Tensor>>): number {
