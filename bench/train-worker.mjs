@@ -1,5 +1,6 @@
 // TF.js's side of bench/train.mjs, plain (`model.trainOnBatch`) or compiled. Answers each line `NETWORK STEPS` of
-// standard input with a line of JSON: milliseconds a step, making the batch's tensors included.
+// standard input with a line of JSON: milliseconds of each step, making the batch's tensors included, and of processor
+// time in the mean.
 import { createInterface } from "node:readline";
 
 import { loadTensorFlow } from "../dist/train/native/index.js";
@@ -119,11 +120,14 @@ function stepperOf(name) {
 for await (const line of createInterface({ input: process.stdin })) {
   const [name = "", steps] = line.split(" ");
   const stepper = stepperOf(name);
+  await stepper(0);
   const times = [];
+  const before = process.cpuUsage();
   for (let index = 0; index < Number(steps); index++) {
     const started = performance.now();
     await stepper(index);
     times.push(performance.now() - started);
   }
-  process.stdout.write(`${JSON.stringify(times.slice(1))}\n`);
+  const { user, system } = process.cpuUsage(before);
+  process.stdout.write(`${JSON.stringify({ times, cpu: (user + system) / 1000 / times.length })}\n`);
 }

@@ -50,6 +50,20 @@ function setUpKeras() {
 }
 
 /**
+ * What one turn of one contestant took: wall-clock milliseconds of each step, processor milliseconds of the mean step.
+ *
+ * @typedef {{ times: number[], cpu: number }} Turn
+ */
+
+/**
+ * @param {unknown} value
+ * @returns {value is Turn}
+ */
+function isTurn(value) {
+  return typeof value === "object" && value !== null && "times" in value && "cpu" in value;
+}
+
+/**
  * A process that answers `NETWORK STEPS` with times.
  *
  * @param {string} name
@@ -65,30 +79,29 @@ function contestant(name, command, args) {
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   return {
     name,
-    /** @param {string} network @param {number} steps @returns {Promise<number[]>} */
+    /** @param {string} network @param {number} steps @returns {Promise<Turn>} */
     async run(network, steps) {
       child.stdin.write(`${network} ${steps}\n`);
       const next = await lines.next();
       if (next.done === true) throw new Error(`${name} ended early`);
       /** @type {unknown} */
       const answer = JSON.parse(next.value);
-      if (!Array.isArray(answer)) throw new Error(`${name} gave no times`);
-      return answer.map(Number);
+      if (!isTurn(answer)) throw new Error(`${name} gave no times`);
+      return answer;
     },
     stop: () => child.stdin.end(),
   };
 }
 
-/** @param {number[]} times */
-const sorted = (times) => times.toSorted((a, b) => a - b);
-/** @param {number[]} times */
-const minimum = (times) => sorted(times)[0] ?? Number.NaN;
-/** @param {number[]} times */
-const median = (times) => sorted(times)[Math.floor(times.length / 2)] ?? Number.NaN;
+/** @param {number[]} values */
+const minimum = (values) => Math.min(...values);
+/** @param {number[]} values */
+const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 
 ensureBuild();
 const worker = path.join(import.meta.dirname, "train-worker.mjs");
-const contestants = [contestant("compiled", process.execPath, [worker, "compiled"])];
+const OURS = "tfjs-to-onnx";
+const contestants = [contestant(OURS, process.execPath, [worker, "compiled"])];
 if (!values["skip-plain"]) contestants.unshift(contestant("plain TF.js", process.execPath, [worker, "plain"]));
 if (values.keras)
   contestants.push(contestant("Keras 3.15", setUpKeras(), [path.join(import.meta.dirname, "train_keras.py")]));
@@ -96,31 +109,46 @@ if (values.keras)
 /** @type {string[][]} */
 const rows = [];
 for (const network of values.networks.split(",")) {
-  /** @type {Map<string, number[]>} */
-  const times = new Map(contestants.map(({ name }) => [name, []]));
-  for (const contender of contestants) await contender.run(network, 6);
+  /** @type {Map<string, { times: number[], cpu: number[] }>} */
+  const results = new Map();
+  for (const contender of contestants) {
+    await contender.run(network, 4);
+    results.set(contender.name, { times: [], cpu: [] });
+  }
   for (let round = 0; round < Number(values.rounds); round++) {
     for (const contender of contestants) {
-      times.get(contender.name)?.push(...(await contender.run(network, Number(values.steps))));
+      const { times, cpu } = await contender.run(network, Number(values.steps));
+      results.get(contender.name)?.times.push(...times);
+      results.get(contender.name)?.cpu.push(cpu);
     }
   }
-  const ours = times.get("compiled") ?? [];
+  const ours = results.get(OURS) ?? { times: [], cpu: [] };
   for (const { name } of contestants) {
-    const theirs = times.get(name) ?? [];
-    const cells = [minimum(theirs).toFixed(1), median(theirs).toFixed(1)];
-    const ratios = [minimum(ours) / minimum(theirs), median(ours) / median(theirs)].map((ratio) => ratio.toFixed(2));
-    rows.push([network, name, ...cells, ...(name === "compiled" ? ["", ""] : ratios)]);
+    const { times, cpu } = results.get(name) ?? ours;
+    const cells = [minimum(times), median(times), minimum(cpu)].map((value) => value.toFixed(1));
+    const ratios = [
+      minimum(ours.times) / minimum(times),
+      median(ours.times) / median(times),
+      minimum(ours.cpu) / minimum(cpu),
+    ];
+    rows.push([network, name, ...cells, ...ratios.map((ratio) => (name === OURS ? "" : ratio.toFixed(2)))]);
   }
 }
 for (const contender of contestants) contender.stop();
 
-const head = ["network, batch 128", "", "min ms", "median ms", "compiled / it, min", "compiled / it, median"];
+const head = [
+  "network, batch 128",
+  "",
+  "min ms",
+  "median ms",
+  "cpu ms",
+  "ours / it, min",
+  "ours / it, median",
+  "ours / it, cpu",
+];
 /** @param {string[]} cells */
 const line = (cells) => `| ${cells.join(" | ")} |`;
-process.stdout.write(
-  `${[line(head), line(["---", "---", "---:", "---:", "---:", "---:"]), ...rows.map(line)].join("\n")}\n\n`,
-);
+const table = [line(head), line(["---", "---", ...head.slice(2).map(() => "---:")]), ...rows.map(line)].join("\n");
 const date = new Date().toISOString().slice(0, 10);
-process.stdout.write(
-  `${date}, Node ${process.version}, ${process.platform} ${process.arch}, ${cpus().length} x ${cpus()[0]?.model}\n`,
-);
+const processor = `${process.platform} ${process.arch}, ${cpus().length} x ${cpus()[0]?.model}`;
+process.stdout.write(`${table}\n\n${date}, Node ${process.version}, TensorFlow 2.20.0, ${processor}\n`);

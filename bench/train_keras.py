@@ -1,7 +1,7 @@
 """Keras's side of bench/train.mjs: trains with fit, as its users do, and says what each step took.
 
 Reads lines `NETWORK STEPS` from standard input and answers each with a line of JSON: milliseconds between the ends of
-successive batches, so that feeding the batch is part of them.
+successive batches, so that feeding the batch is part of them, and of processor time in the mean.
 """
 
 import json
@@ -57,6 +57,9 @@ class Clock(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         self.ends.append(time.perf_counter())
+        self.last = time.process_time()
+        if batch == 0:
+            self.first = self.last
 
 
 models = {}
@@ -71,13 +74,15 @@ def model_of(name):
 
 def run(name, steps):
     model = model_of(name)
+    steps += 1
     shape = model.input_shape[1:]
     generator = np.random.default_rng(1)
     images = generator.random((BATCH * steps, *shape), dtype=np.float32)
     labels = np.eye(10, dtype=np.float32)[generator.integers(0, 10, BATCH * steps)]
     clock = Clock()
     model.fit(images, labels, batch_size=BATCH, epochs=1, verbose=0, callbacks=[clock])
-    return [1e3 * (end - start) for start, end in zip(clock.ends, clock.ends[1:])]
+    times = [1e3 * (end - start) for start, end in zip(clock.ends, clock.ends[1:])]
+    return {"times": times, "cpu": 1e3 * (clock.last - clock.first) / len(times)}
 
 
 for line in sys.stdin:

@@ -124,6 +124,16 @@ export function completeAttributes(op: string, given: Attributes, inputs: readon
   return complete;
 }
 
+/** The numbers of an int32 constant. */
+export function integersOf({ attributes }: GraphNode): readonly number[] | undefined {
+  const value = attributes["value"];
+  if (value?.kind !== "tensor" || value.type.dtype !== INT32) return undefined;
+  const { buffer, byteOffset, byteLength } = value.bytes.slice();
+  return [...new Int32Array(buffer, byteOffset, byteLength / 4)];
+}
+
+const INT32 = 3;
+
 /** Nodes that the fetches need, in topological order. */
 export function prune(nodes: readonly GraphNode[], fetches: Graph["fetches"]): Graph {
   const byName = new Map(nodes.map((node) => [node.name, node]));
@@ -157,10 +167,21 @@ export class NodeMaker {
   readonly nodes: GraphNode[] = [];
   readonly #prefix: string;
   readonly #made = new Map<string, GraphNode>();
+  readonly #byName = new Map<string, GraphNode>();
+  #indexed = 0;
   #count = 0;
 
   constructor(prefix: string) {
     this.#prefix = prefix;
+  }
+
+  /** The node that makes the value; undefined if it was not made here. */
+  node(ref: Ref): GraphNode | undefined {
+    for (; this.#indexed < this.nodes.length; this.#indexed++) {
+      const made = this.nodes[this.#indexed];
+      if (made !== undefined) this.#byName.set(made.name, made);
+    }
+    return this.#byName.get(nameOf(ref));
   }
 
   /** @returns the node's outputs */

@@ -58,6 +58,12 @@ export interface NativeBackend {
   getDTypeInteger(dtype: string): number;
   createOutputTensor(metadata: TensorMetadata): Tensor;
   executeSingleOutput(name: string, attributes: OpAttribute[], inputs: readonly TensorLike[]): Tensor;
+  executeMultipleOutputs(
+    name: string,
+    attributes: OpAttribute[],
+    inputs: readonly TensorLike[],
+    outputs: number,
+  ): Tensor[];
 }
 
 /** TensorFlow's DataType numbers (tensorflow/core/framework/types.proto). */
@@ -66,7 +72,14 @@ export const INT32 = 3;
 export const STRING = 7;
 export const INT64 = 9;
 
-const METHODS = ["getInputTensorIds", "readSync", "getDTypeInteger", "createOutputTensor", "executeSingleOutput"];
+const METHODS = [
+  "getInputTensorIds",
+  "readSync",
+  "getDTypeInteger",
+  "createOutputTensor",
+  "executeSingleOutput",
+  "executeMultipleOutputs",
+];
 
 /** tfjs-node's backend if that is the one in use, else why nothing can be recorded. */
 export function nativeBackendOf(tf: TensorFlow): NativeBackend | string {

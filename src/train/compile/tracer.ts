@@ -13,9 +13,11 @@ import {
   type TensorType,
   typeAttribute,
 } from "./graph.ts";
-import { withNativeGradients } from "./gradients.ts";
+import { areMoments } from "./batch-norm.ts";
+import { type GradientRecorder, withNativeGradients } from "./gradients.ts";
 import {
   type Binding,
+  FLOAT,
   isBinding,
   type NativeBackend,
   type OpAttribute,
@@ -26,6 +28,7 @@ import {
 } from "./native.ts";
 import { type Distribution, RandomDraws } from "./random.ts";
 import { randomNode, SEED_INPUT } from "./random-node.ts";
+import { NO_GRADIENT } from "./passes/no-gradient.ts";
 import { scoped } from "./scope.ts";
 import type { Tensor, TensorFlow, Variable } from "./types.ts";
 
@@ -73,7 +76,7 @@ export function trace(tf: TensorFlow, backend: NativeBackend, request: TraceRequ
   return new Tracer(tf, backend, request).trace();
 }
 
-class Tracer {
+class Tracer implements GradientRecorder {
   readonly #tf: TensorFlow;
   readonly #backend: NativeBackend;
   readonly #binding: Binding;
@@ -148,7 +151,7 @@ class Tracer {
     });
     try {
       return this.#draws.while(() =>
-        this.#withIndexChecks(() => withNativeGradients(this.#tf, backend, () => scoped(this.#tf, run))),
+        this.#withIndexChecks(() => withNativeGradients(this.#tf, backend, this, () => scoped(this.#tf, run))),
       );
     } finally {
       backend.binding = this.#binding;
@@ -285,6 +288,27 @@ class Tracer {
     const value = this.#readVariable(index);
     this.#values.set(id, value);
     return value;
+  }
+
+  areMoments(x: Tensor, mean: Tensor, variance: Tensor): boolean {
+    return areMoments(this.#maker, { x: this.#refOf(x), mean: this.#refOf(mean), variance: this.#refOf(variance) });
+  }
+
+  noGradient(like: Tensor): Tensor {
+    const type = { dtype: FLOAT, shape: [...like.shape] };
+    const values = new Float32Array(like.size);
+    const [metadata] = this.#binding.executeOp(
+      "ZerosLike",
+      [{ name: "T", type: this.#binding.TF_ATTR_TYPE, value: FLOAT }],
+      this.#backend.getInputTensorIds([like]),
+      1,
+    );
+    if (metadata === undefined) return this.#refuse("there are no zeros");
+    const value: Attribute = { kind: "tensor", type, bytes: new Uint8Array(values.buffer) };
+    const name = `${NO_GRADIENT}${this.#maker.nodes.length}`;
+    this.#maker.make("Const", [], { dtype: typeAttribute(FLOAT), value }, [type], { name });
+    this.#set(metadata.id, { ref: refOf(name), type, varies: false, origin: "no gradient" });
+    return this.#backend.createOutputTensor(metadata);
   }
 
   #readVariable(index: number): Value {

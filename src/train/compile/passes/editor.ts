@@ -3,6 +3,7 @@ import {
   definitionOf,
   type Graph,
   type GraphNode,
+  integersOf,
   keyOf,
   NodeMaker,
   nameOf,
@@ -25,12 +26,11 @@ export type Pass = (graph: Graph) => Rewritten;
 export class Editor {
   readonly #graph: Graph;
   readonly #maker: NodeMaker;
-  readonly #nodes: Map<string, GraphNode>;
+  readonly #nodes: ReadonlyMap<string, GraphNode>;
   readonly #users = new Map<Ref, GraphNode[]>();
   readonly #fetched: ReadonlySet<Ref>;
   readonly #order: ReadonlyMap<string, number>;
   readonly #replaced = new Map<Ref, Ref>();
-  #known = 0;
   count = 0;
 
   /** @param prefix of the names of new nodes; unlike any other in the graph */
@@ -55,11 +55,7 @@ export class Editor {
 
   /** The node that makes the value. */
   node(ref: Ref): GraphNode {
-    for (; this.#known < this.#maker.nodes.length; this.#known++) {
-      const made = this.#maker.nodes[this.#known];
-      if (made !== undefined) this.#nodes.set(made.name, made);
-    }
-    const node = this.#nodes.get(nameOf(ref));
+    const node = this.#nodes.get(nameOf(ref)) ?? this.#maker.node(ref);
     if (node === undefined) throw new Error(`graph: there is no output ${ref}`);
     return node;
   }
@@ -91,10 +87,7 @@ export class Editor {
 
   /** The numbers of an int32 constant. */
   integers(ref: Ref): readonly number[] | undefined {
-    const value = this.node(ref).attributes["value"];
-    if (value?.kind !== "tensor" || value.type.dtype !== INT32) return undefined;
-    const { buffer, byteOffset, byteLength } = value.bytes.slice();
-    return [...new Int32Array(buffer, byteOffset, byteLength / 4)];
+    return integersOf(this.node(ref));
   }
 
   constant(values: Float32Array | Int32Array, type: TensorType): Ref {
@@ -132,8 +125,6 @@ export class Editor {
     return { graph: prune(nodes, fetches), count: this.count };
   }
 }
-
-const INT32 = 3;
 
 /**
  * A pass that looks at every node once, in topological order, with what its inputs have become, and may put another

@@ -1,11 +1,15 @@
 import type { Graph } from "../graph.ts";
+import { normaliseAtOnce } from "./batch-norm.ts";
 import { type Pass, shareSame } from "./editor.ts";
+import { dropNoGradients } from "./no-gradient.ts";
 import { poolFirst } from "./pooling.ts";
 import { sumProductsAtOnce, unpackPacked } from "./recurrence.ts";
 import { biasAdd, biasAddGrad, dropCasts, mergeReshapes, plainMatMul } from "./simplify.ts";
 
 /** In the order they run. Each keeps the numbers, but for the order in which sums are added up. */
 export const PASSES: Readonly<Record<string, Pass>> = {
+  dropNoGradients,
+  normaliseAtOnce,
   dropCasts,
   plainMatMul,
   mergeReshapes,
