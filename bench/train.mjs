@@ -93,10 +93,10 @@ function contestant(name, command, args) {
   };
 }
 
-/** @param {number[]} values */
-const minimum = (values) => Math.min(...values);
-/** @param {number[]} values */
-const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+/** @param {number[]} times */
+const minimum = (times) => Math.min(...times);
+/** @param {number[]} times */
+const median = (times) => times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)] ?? Number.NaN;
 
 ensureBuild();
 const worker = path.join(import.meta.dirname, "train-worker.mjs");

@@ -3,7 +3,7 @@ import { normaliseAtOnce } from "./batch-norm.ts";
 import { type Pass, shareSame } from "./editor.ts";
 import { dropNoGradients } from "./no-gradient.ts";
 import { poolFirst } from "./pooling.ts";
-import { sumProductsAtOnce, unpackPacked } from "./recurrence.ts";
+import { biasToProduct, productsAtOnce, sumProductsAtOnce, unpackPacked } from "./recurrence.ts";
 import { biasAdd, biasAddGrad, dropCasts, mergeReshapes, plainMatMul } from "./simplify.ts";
 
 /** In the order they run. Each keeps the numbers, but for the order in which sums are added up. */
@@ -16,7 +16,9 @@ export const PASSES: Readonly<Record<string, Pass>> = {
   biasAdd,
   biasAddGrad,
   unpackPacked,
+  biasToProduct,
   sumProductsAtOnce,
+  productsAtOnce,
   poolFirst,
   shareSame,
 };

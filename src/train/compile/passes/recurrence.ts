@@ -46,6 +46,35 @@ function axisOf(node: GraphNode): number {
   return value < 0 ? value + (node.outputs[0]?.shape.length ?? 0) + (node.op === "Unpack" ? 1 : 0) : value;
 }
 
+/**
+ * (x W + h U) + b becomes (h U + b) + x W, for TensorFlow then does the later product, the bias and the sum in one kernel.
+ */
+export function biasToProduct(graph: Graph): Rewritten {
+  const editor = new Editor(graph, "product");
+  for (const node of editor.nodes) {
+    const [sum, bias] = node.inputs;
+    if (node.op !== "BiasAdd" || sum === undefined || bias === undefined) continue;
+    const add = editor.node(sum);
+    const products = isAdd(add) && editor.usedOnce(sum) ? productsOf(editor, add) : undefined;
+    const [output] = node.outputs;
+    if (products === undefined || output === undefined) continue;
+    editor.count++;
+    const [earlier, later] = products;
+    const biased = editor.add("BiasAdd", [later, bias], node.attributes, output);
+    editor.replace(refOf(node.name), editor.add(add.op, [biased, earlier], add.attributes, output));
+  }
+  return editor.finish();
+}
+
+/** The two matrix products that are added, in the order of the graph. */
+function productsOf(editor: Editor, { inputs }: GraphNode): readonly [earlier: Ref, later: Ref] | undefined {
+  const [a, b] = inputs;
+  if (a === undefined || b === undefined) return undefined;
+  const [first, second] = [editor.node(a), editor.node(b)];
+  if (first.op !== "MatMul" || second.op !== "MatMul" || !editor.usedOnce(a) || !editor.usedOnce(b)) return undefined;
+  return editor.order(first) < editor.order(second) ? [a, b] : [b, a];
+}
+
 const FEWEST = 3;
 
 /**
@@ -60,9 +89,14 @@ export function sumProductsAtOnce(graph: Graph): Rewritten {
     const terms = termsOf(editor, node);
     if (terms === undefined || terms.length < FEWEST) continue;
     editor.count++;
-    editor.replace(root, productOf(editor, terms));
+    editor.replace(root, productOf(editor, inOrderOfTime(terms)));
   }
   return editor.finish();
+}
+
+/** Backpropagation comes to the last time step first. */
+function inOrderOfTime(terms: readonly GraphNode[]): readonly GraphNode[] {
+  return terms.toReversed();
 }
 
 function isPartOfSum(editor: Editor, ref: Ref): boolean {
@@ -124,4 +158,90 @@ function concatenate(editor: Editor, values: readonly Ref[]): Ref {
 function isAllOf(unpack: GraphNode, values: readonly Ref[]): boolean {
   if (unpack.op !== "Unpack" || axisOf(unpack) !== 0 || unpack.outputs.length !== values.length) return false;
   return values.every((value, port) => nameOf(value) === unpack.name && portOf(value) === port);
+}
+
+/**
+ * Products of many matrices with the same one, none of which waits for another, become one product of their
+ * concatenation: the inputs of a recurrence, and the gradients of these.
+ */
+export function productsAtOnce(graph: Graph): Rewritten {
+  const editor = new Editor(graph, "group");
+  for (const products of groupsOf(editor)) {
+    if (!isReadyAtOnce(editor, products) || !areIndependent(editor, products)) continue;
+    editor.count++;
+    multiplyAtOnce(editor, products);
+  }
+  return editor.finish();
+}
+
+/**
+ * Not so the inputs of a recurrence that reads another one, step by step: to wait for all of them would be to lose that
+ * the two run side by side. Going back, it costs less than it saves.
+ */
+function isReadyAtOnce(editor: Editor, [first]: readonly GraphNode[]): boolean {
+  const [left] = first?.inputs ?? [];
+  return isTransposed(first) || (left !== undefined && editor.node(left).op === "Unpack");
+}
+
+function isTransposed(node: GraphNode | undefined): boolean {
+  const b = node?.attributes["transpose_b"];
+  return b?.kind === "bool" && b.value;
+}
+
+/** Products by their right factor, in the order of the graph. */
+function groupsOf(editor: Editor): GraphNode[][] {
+  const groups = new Map<string, GraphNode[]>();
+  for (const node of editor.nodes) {
+    const [left, right] = node.inputs;
+    const transposed = node.attributes["transpose_a"];
+    if (node.op !== "MatMul" || left === undefined || right === undefined) continue;
+    if (transposed?.kind === "bool" && transposed.value) continue;
+    const key = [right, isTransposed(node), ...editor.type(left).shape].join();
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [node]);
+    else group.push(node);
+  }
+  return [...groups.values()].filter(({ length }) => length >= FEWEST);
+}
+
+function areIndependent(editor: Editor, products: readonly GraphNode[]): boolean {
+  const names = new Set(products.map(({ name }) => name));
+  const seen = new Set<string>();
+  const pending = products.flatMap(({ inputs }) => inputs.map(nameOf));
+  for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
+    if (names.has(name)) return false;
+    if (seen.has(name)) continue;
+    seen.add(name);
+    const node = editor.node(refOf(name));
+    pending.push(...node.inputs.map(nameOf), ...node.controls);
+  }
+  return true;
+}
+
+function multiplyAtOnce(editor: Editor, products: readonly GraphNode[]): void {
+  const [first] = products;
+  const [, right] = first?.inputs ?? [];
+  const output = first?.outputs[0];
+  if (first === undefined || right === undefined || output === undefined) return;
+  const ordered = isTransposed(first) ? inOrderOfTime(products) : products;
+  const count = ordered.length;
+  const left = concatenate(
+    editor,
+    ordered.flatMap(({ inputs }) => inputs[0] ?? []),
+  );
+  const [rows = 1, columns = 1] = output.shape;
+  const product = editor.add("MatMul", [left, right], first.attributes, { ...output, shape: [count * rows, columns] });
+  const stacked = reshape(editor, product, [count, rows, columns]);
+  const attributes = {
+    num: { kind: "int", value: count },
+    T: typeAttribute(output.dtype),
+    axis: { kind: "int", value: 0 },
+  } as const;
+  const parts = editor.addMany(
+    "Unpack",
+    [stacked],
+    attributes,
+    ordered.map(() => output),
+  );
+  ordered.forEach(({ name }, index) => editor.replace(refOf(name), parts[index] ?? ""));
 }
