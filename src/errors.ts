@@ -45,6 +45,11 @@ export class UnsupportedLayersError extends ExportError {
   }
 }
 
+/** A fault of this package's own, met while exporting. Its `cause` says where. */
+export class InternalError extends ExportError {
+  override readonly name = "InternalError";
+}
+
 /** Failure while loading or running a model in a runtime. */
 export class InferenceError extends ToolError {
   override readonly name = "InferenceError";

@@ -15,6 +15,7 @@ import { GraphBuilder } from "./onnx/builder.ts";
 import type { Dim } from "./onnx/dims.ts";
 import type { Value } from "./onnx/value.ts";
 import { everyTap, fetchesOf, requestedLayers, tapsOf, type Tap } from "./requested-outputs.ts";
+import { expectSaneShape } from "./sane-shape.ts";
 import { ConfigReader } from "./source/config.ts";
 import type { LayersSource, LayerSpec, ModelSpec, TensorRef } from "./source/model.ts";
 
@@ -143,6 +144,7 @@ function graphInput(graph: GraphBuilder, model: ModelSpec, ref: TensorRef, optio
     });
     if (options.batch !== null) dims[0] = options.batch;
     const fixed = fixDims(layer.name, dims, options.inputShapes.get(layer.name));
+    expectSaneShape(fixed);
     return { name: layer.name, value: graph.input(layer.name, inputType(config), fixed) };
   });
 }

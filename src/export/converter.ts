@@ -1,3 +1,4 @@
+import { ExportError } from "../errors.ts";
 import type { DType } from "../tensor.ts";
 
 import type { GraphBuilder } from "./onnx/builder.ts";
@@ -142,9 +143,9 @@ function isList(output: Value | readonly Value[]): output is readonly Value[] {
   return Array.isArray(output);
 }
 
-/** The single input of a layer that takes one. */
+/** The single input of a layer that takes one. @throws {ExportError} when there are none, or several */
 export function only(inputs: readonly Flow[]): Value {
   const [first] = inputs;
-  if (first === undefined) throw new RangeError("the layer has no input");
+  if (first === undefined || inputs.length > 1) throw new ExportError(`it takes one input; it has ${inputs.length}`);
   return first.value;
 }

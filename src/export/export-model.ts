@@ -5,6 +5,7 @@ import { VERSION } from "../version.ts";
 
 import { convert, type Converted, type NamedValue } from "./convert.ts";
 import type { RecurrentForm } from "./converter.ts";
+import { internalError } from "./internal-error.ts";
 import type { ConvertedCall } from "./model-run.ts";
 
 import type { Attribute, OnnxGraph, OnnxModel, OnnxNode } from "./onnx/graph.ts";
@@ -93,6 +94,14 @@ export function exportEveryLayer(source: LayersSource, options: ExportOptions = 
 }
 
 function build(source: LayersSource, options: ExportOptions, everyLayer: boolean): ExportedModel {
+  try {
+    return buildModel(source, options, everyLayer);
+  } catch (cause) {
+    throw internalError(cause);
+  }
+}
+
+function buildModel(source: LayersSource, options: ExportOptions, everyLayer: boolean): ExportedModel {
   const opset = options.opset ?? DEFAULT_OPSET;
   if (!Number.isInteger(opset) || opset < OLDEST_OPSET || opset > NEWEST_OPSET) {
     throw new ExportError(`opset ${opset} is not supported: ${OLDEST_OPSET} to ${NEWEST_OPSET}`);

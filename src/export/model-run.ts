@@ -1,11 +1,13 @@
-import { ExportError, ModelFormatError, ToolError } from "../errors.ts";
+import { ExportError, InternalError, ModelFormatError, ToolError } from "../errors.ts";
 
 import { typeOf, type BoundLayer, type Flow } from "./converter.ts";
 import { executionOrder } from "./execution-order.ts";
 import { inputType } from "./input-type.ts";
+import { internalError } from "./internal-error.ts";
 import { refusals } from "./layers/refusals.ts";
 import type { GraphBuilder } from "./onnx/builder.ts";
-import type { Value } from "./onnx/value.ts";
+import { dimsOf, type Value } from "./onnx/value.ts";
+import { expectSaneShape } from "./sane-shape.ts";
 import { ConfigReader } from "./source/config.ts";
 import type { Call, LayersSource, LayerSpec, ModelSpec, TensorRef } from "./source/model.ts";
 
@@ -96,9 +98,12 @@ export class ModelRun {
   ): readonly Flow[] {
     const layers = new Map(model.layers.map((layer) => [layer.name, layer]));
     const results = new Map<string, readonly Flow[]>();
+    if (inputs.length !== model.inputs.length) {
+      throw new ExportError(`model ${model.name} takes ${model.inputs.length} inputs; it is given ${inputs.length}`);
+    }
     model.inputs.forEach((ref, index) => {
       const flow = inputs[index];
-      if (flow === undefined) throw new ExportError(`${model.inputs.length} inputs are needed, ${inputs.length} given`);
+      if (flow === undefined) return;
       results.set(callKey(ref), [this.#source.keras3 ? flow : this.#asDeclared(flow, layers.get(ref.layer))]);
     });
     const runs = new Map<string, Run[]>();
@@ -183,7 +188,10 @@ export class ModelRun {
       for (const [key, argument] of Object.entries(call.kwargs)) {
         if (argument.kind === "tensors") keywords[key] = argument.refs.map((ref) => pick(results, ref));
       }
-      return bound.emit({ graph: this.#graph, weights: this.#source.weightsOf(path), keywords, mask }, inputs);
+      const context = { graph: this.#graph, weights: this.#source.weightsOf(path), keywords, mask };
+      const outputs = bound.emit(context, inputs);
+      for (const { value } of outputs) expectSaneShape(dimsOf(value));
+      return outputs;
     });
   }
 
@@ -233,8 +241,10 @@ export function inLayer<T>(path: readonly string[], className: string, body: () 
   try {
     return body();
   } catch (cause) {
-    if (!(cause instanceof ToolError)) throw cause;
-    const message = `layer ${path.join("/")} (${className}): ${cause.message}`;
+    const where = `layer ${path.join("/")} (${className}): `;
+    if (!(cause instanceof ToolError)) throw internalError(cause, where);
+    if (cause instanceof InternalError) throw cause;
+    const message = `${where}${cause.message}`;
     const options = { cause, ...(cause.hint === undefined ? {} : { hint: cause.hint }) };
     throw cause instanceof ModelFormatError
       ? new ModelFormatError(message, options)

@@ -49,7 +49,7 @@ function emitBidirectional(
   config: BidirectionalConfig,
   inputs: readonly Flow[],
 ): readonly Value[] {
-  const given = readInputs(context, inputs);
+  const given = readInputs(context, config.forward.cell, inputs);
   const masks = [config.forward, config.backward].map(({ cell, goBackwards }) =>
     passMask(context.graph, given.mask, given.ownMask, given.input, cell, goBackwards),
   );

@@ -1,16 +1,19 @@
+import { ExportError } from "../../errors.ts";
 import { defineConverter, only, type LayerConverter } from "../converter.ts";
 import { int } from "../onnx/graph.ts";
-import { newAxis } from "../onnx/value.ts";
+import { dimsOf, newAxis, type Value } from "../onnx/value.ts";
+import type { ConfigReader } from "../source/config.ts";
 
 /** Ids [N, T] to vectors [N, T, C]. With `mask_zero` the steps of id 0 are masked. */
 export const embedding: LayerConverter = defineConverter({
   className: "Embedding",
   ops: ["Gather"],
   takes: "any",
-  parse: (config) => ({
+  parse: (config, { keras3 }) => ({
     ids: config.positive("input_dim"),
     features: config.positive("output_dim"),
     maskZero: config.boolean("mask_zero", false),
+    lengths: keras3 ? null : readLengths(config),
   }),
   mask({ graph }, { maskZero }, inputs) {
     if (!maskZero) return null;
@@ -18,8 +21,9 @@ export const embedding: LayerConverter = defineConverter({
     const zero = { dtype: "int32", dims: [1], data: Int32Array.of(0) } as const;
     return graph.unary("Not", { ...graph.withConstant("Equal", ids, "zero", zero), dtype: "bool" });
   },
-  emit({ graph, weights }, { ids, features }, inputs) {
+  emit({ graph, weights }, { ids, features, lengths }, inputs) {
     const input = graph.cast(only(inputs), "int32");
+    expectLengths(input, lengths);
     const table = graph.constant("embeddings", weights.get("embeddings", [ids, features]));
     const name = graph.op("Gather", [table, input.name], { axis: int(0) });
     const vector = newAxis(features);
@@ -28,3 +32,24 @@ export const embedding: LayerConverter = defineConverter({
     return { name, dtype, axes: [...input.axes, vector], stored: [...input.stored, vector] };
   },
 });
+
+/** `input_length`: one size, or a list of them, null where free. */
+function readLengths(config: ConfigReader): readonly (number | null)[] | null {
+  return Array.isArray(config.raw("input_length"))
+    ? config.shape("input_length")
+    : asList(config.integer("input_length", null));
+}
+
+function asList(length: number | null): readonly number[] | null {
+  return length === null ? null : [length];
+}
+
+/** TF.js: embeddings.ts, `computeOutputShape`. @throws {ExportError} for an input of other sizes */
+function expectLengths(input: Value, lengths: readonly (number | null)[] | null): void {
+  if (lengths === null) return;
+  const sizes = dimsOf(input).slice(1);
+  const fits = (length: number | null, size: number | string | undefined): boolean =>
+    length === null || typeof size === "string" || size === length;
+  if (sizes.length === lengths.length && lengths.every((length, axis) => fits(length, sizes[axis]))) return;
+  throw new ExportError(`input_length is [${lengths.join(", ")}], but the input's shape is [${sizes.join(", ")}]`);
+}

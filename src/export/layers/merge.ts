@@ -162,6 +162,7 @@ function concat(graph: GraphBuilder, values: readonly Value[], axis: number): Va
   }
   if (values.length === 1) return first;
   const at = axis < 0 ? rank + axis : axis;
+  if (at < 0 || at >= rank) throw new ExportError(`axis ${axis} is not one of the ${rank} its inputs have`);
   const pattern = cheapestPattern(graph, values, at);
   const stored = values.map((value) => graph.store(value, arrange(value, pattern)));
   const dims: Dim[] = dimsOf(first);

@@ -16,7 +16,7 @@ export const softmax: LayerConverter = defineConverter({
   emit(context, axes, inputs) {
     const { graph } = context;
     const [flow] = inputs;
-    if (flow === undefined) throw new ExportError("the layer has no input");
+    if (flow === undefined || inputs.length > 1) throw new ExportError(`it takes one input; it has ${inputs.length}`);
     const input = masked(context, flow);
     const rank = input.axes.length;
     const wrong = axes.find((axis) => axis < -rank || axis >= rank);

@@ -7,6 +7,7 @@ import {
   type LayerConverter,
   type RecurrentForm,
 } from "../converter.ts";
+import { expectRank } from "../layers/windows.ts";
 import type { Value } from "../onnx/value.ts";
 import type { ConfigReader } from "../source/config.ts";
 
@@ -62,7 +63,7 @@ export function recurrentConverter(
 }
 
 function emitRecurrent(context: EmitContext, config: RecurrentConfig, inputs: readonly Flow[]): readonly Value[] {
-  const { input, mask, ownMask, initial } = readInputs(context, inputs);
+  const { input, mask, ownMask, initial } = readInputs(context, config.cell, inputs);
   const { cell, goBackwards } = config;
   const { sequence, states } = runPass(
     context.graph,
@@ -83,6 +84,13 @@ function emitRecurrent(context: EmitContext, config: RecurrentConfig, inputs: re
   return config.returnState ? [ordered, ...states] : [ordered];
 }
 
+/** N T C; N T H W C for images. */
+function sequenceRank(cell: Cell): number {
+  if (cell.kind === "ConvLSTM") return 5;
+  const [first] = cell.kind === "stacked" ? cell.cells : [];
+  return first === undefined ? 3 : sequenceRank(first);
+}
+
 export interface RecurrentInputs {
   readonly input: Value;
   /** The mask the layer is called with. */
@@ -95,11 +103,12 @@ export interface RecurrentInputs {
 /**
  * The sequence, and the initial states, which TF.js saves as inputs after it and Keras 3 gives by keyword.
  *
- * @throws {ExportError} for constants, which TF.js refuses
+ * @throws {ExportError} for inputs that are no sequences, and for constants, which TF.js refuses
  */
-export function readInputs({ keywords, mask }: EmitContext, inputs: readonly Flow[]): RecurrentInputs {
+export function readInputs({ keywords, mask }: EmitContext, cell: Cell, inputs: readonly Flow[]): RecurrentInputs {
   const [first, ...others] = inputs;
   if (first === undefined) throw new ExportError("it has no input");
+  expectRank(first.value, sequenceRank(cell));
   if ((keywords["constants"] ?? []).length > 0) {
     throw new ExportError("constants are given to its cell, which TF.js does not support");
   }

@@ -39,12 +39,12 @@ function isRefLike(value: readonly Json[]): boolean {
 
 function asRef(value: Json): TensorRef | null {
   if (!isJsonList(value) || value.length > 4) return null;
-  const [layer, call = 0, tensor = 0] = value;
+  const [layer, call, tensor] = value;
   if (typeof layer !== "string" || !isIndex(call) || !isIndex(tensor)) return null;
   return { layer, call, tensor };
 }
 
-function isIndex(value: Json): value is number {
+function isIndex(value: Json | undefined): value is number {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 }
 
@@ -53,11 +53,10 @@ const CONSTANT = "_CONSTANT_VALUE";
 
 function listedCall(node: Json, names: ReadonlySet<string>): Call {
   if (!isJsonList(node)) throw new ModelFormatError(`a node of inbound_nodes must be a list; got ${shown(node)}`);
-  const items = typeof node[0] === "string" ? [node] : node;
   const inputs: TensorRef[] = [];
   const constants: Json[] = [];
   const kwargs = emptyObject<CallArgument>();
-  for (const item of items) {
+  for (const item of node) {
     if (isJsonList(item) && item[0] === CONSTANT) constants.push(item[2] ?? null);
     else inputs.push(requiredRef(item, "inbound_nodes"));
     const given = isJsonList(item) ? item[3] : undefined;
@@ -93,7 +92,7 @@ function listedTensors(value: Json, names: ReadonlySet<string>): readonly Tensor
 }
 
 function knownRef(value: Json, names: ReadonlySet<string>): TensorRef | null {
-  if (!isJsonList(value) || value.length < 3 || !isRefLike(value)) return null;
+  if (!isJsonList(value) || !isRefLike(value)) return null;
   const ref = asRef(value);
   return ref !== null && names.has(ref.layer) ? ref : null;
 }

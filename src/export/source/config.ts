@@ -249,9 +249,7 @@ function repeated(
     return item === undefined ? undefined : Array.from({ length: length ?? 1 }, () => item);
   }
   const items = every(value, parse);
-  if (items === undefined || length === null || items.length === length) return items;
-  const [only] = items;
-  return items.length === 1 && only !== undefined ? Array.from({ length }, () => only) : undefined;
+  return items === undefined || length === null || items.length === length ? items : undefined;
 }
 
 function pairs(value: unknown, axes: number): readonly (readonly [number, number])[] | undefined {
@@ -259,15 +257,20 @@ function pairs(value: unknown, axes: number): readonly (readonly [number, number
   if (all !== undefined) return Array.from({ length: axes }, () => [all, all]);
   if (!Array.isArray(value)) return undefined;
   if (axes === 1 && value.length === 2) {
-    const pair = amounts(value);
+    const pair = pairOf(value);
     return pair === undefined ? undefined : [pair];
   }
-  return value.length === axes ? every(value, amounts) : undefined;
+  if (value.length !== axes) return undefined;
+  return every(value, value.every(Array.isArray) ? pairOf : amounts);
 }
 
+/** The same on both sides. */
 function amounts(value: unknown): readonly [number, number] | undefined {
   const both = natural(value);
-  if (both !== undefined) return [both, both];
+  return both === undefined ? undefined : [both, both];
+}
+
+function pairOf(value: unknown): readonly [number, number] | undefined {
   if (!Array.isArray(value) || value.length !== 2) return undefined;
   const [low, high] = value.map(natural);
   return low === undefined || high === undefined ? undefined : [low, high];

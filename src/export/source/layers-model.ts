@@ -29,7 +29,10 @@ export function readLayersModel(raw: RawModel): LayersSource {
   const read = readTopology(entry, dialect);
   const stored = storedWeights(manifest, raw.weights);
   const owners = findOwners(read, stored, dialect);
-  refuseMissing(read.model, read.layers, owners, stored.length);
+  const used = pathsOf(read.model);
+  refuseMissing(used, read.layers, owners, stored.length);
+  refuseUnused(used, read.layers, owners);
+  refuseUnexpected(read.layers, owners);
   const metadata = plainJson(ownValue(manifest, "userDefinedMetadata") ?? {}, "userDefinedMetadata");
   if (!isJsonObject(metadata)) {
     throw new ModelFormatError(`userDefinedMetadata must be an object; got ${shown(metadata)}`);
@@ -122,8 +125,12 @@ function weightsOf(owners: WeightOwners, path: readonly string[]): LayerWeights 
 }
 
 /** @throws {ModelFormatError} naming weights that layers on the way to the outputs lack. */
-function refuseMissing(model: ModelSpec, layers: readonly LayerAt[], owners: WeightOwners, stored: number): void {
-  const used = pathsOf(model);
+function refuseMissing(
+  used: ReadonlySet<string>,
+  layers: readonly LayerAt[],
+  owners: WeightOwners,
+  stored: number,
+): void {
   const missing = layers
     .filter(({ path }) => used.has(pathKey(path)))
     .flatMap((layer) => {
@@ -146,6 +153,31 @@ function refuseMissing(model: ModelSpec, layers: readonly LayerAt[], owners: Wei
           : "the model.json and its weights must come from the same export",
     },
   );
+}
+
+/** @throws {ModelFormatError} naming layers that have weights and take no part, which no model is saved with. */
+function refuseUnused(used: ReadonlySet<string>, layers: readonly LayerAt[], owners: WeightOwners): void {
+  const unused = layers.filter(({ path }) => owners.has(pathKey(path)) && !used.has(pathKey(path)));
+  if (unused.length === 0) return;
+  throw new ModelFormatError(
+    `there are weights of layers that the outputs do not need: ${listed(unused.map(({ path }) => quoted(path.join("/"))))}`,
+    { hint: "the model.json and its weights must come from the same export" },
+  );
+}
+
+/** @throws {ModelFormatError} naming weights that their layers, as configured, do not have. */
+function refuseUnexpected(layers: readonly LayerAt[], owners: WeightOwners): void {
+  const extra = layers.flatMap((layer) => {
+    const expected = expectedWeights(layer);
+    if (expected === null) return [];
+    const keys = new Set(expected.map(({ scope, name }) => pathKey([...scope, name])));
+    const own = owners.get(pathKey(layer.path)) ?? [];
+    return own.filter(({ scope, name }) => !keys.has(pathKey([...scope, name]))).map(({ stored }) => stored.name);
+  });
+  if (extra.length === 0) return;
+  throw new ModelFormatError(`there are weights that their layers do not use: ${listed(extra.map(quoted))}`, {
+    hint: "the model.json and its weights must come from the same export",
+  });
 }
 
 /** Paths of all layers that take part, through models within models. */

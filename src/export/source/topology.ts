@@ -108,6 +108,7 @@ class TopologyReader {
 
   #functional(config: JsonObject, path: readonly string[]): ModelSpec {
     const entries = this.#entries(config["layers"]);
+    entries.forEach(checkNode);
     const layers = this.#layers(entries, path);
     checkNames(layers);
     const names = new Set(layers.map(({ name }) => name));
@@ -232,6 +233,14 @@ function layerName(entry: JsonObject, className: string, index: number): string 
     throw new ModelFormatError(`layer ${quoted(name)} has another name in its config: ${shown(own)}`);
   }
   return name;
+}
+
+/** What ties a layer into a functional model is written beside its configuration. */
+function checkNode(entry: JsonObject, index: number): void {
+  const { name, inbound_nodes: nodes } = entry;
+  if (typeof name !== "string") throw new ModelFormatError(`layers[${index}] must have a name; got ${shown(name)}`);
+  if (!isJsonList(nodes))
+    throw new ModelFormatError(`layers[${index}].inbound_nodes must be a list; got ${shown(nodes)}`);
 }
 
 function nameOf(config: Json | undefined, path: readonly string[], otherwise: string): string {
