@@ -50,6 +50,7 @@ export function damaged(raw: RawModel, damages: readonly Damage[]): Damaged {
       continue;
     }
     const slots = slotsOf(root);
+    if (slots.length === 0) break;
     const wanted = each.kind % 3 === 0 ? slots.filter(({ path }) => !path.includes("nitializer")) : slots;
     const slot = pick(wanted.length === 0 ? slots : wanted, each.at);
     const before = shown(valueAt(slot));

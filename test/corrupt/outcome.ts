@@ -5,6 +5,7 @@ import { ToolError } from "../../src/errors.ts";
 import { exportRaw, type ExportedModel, type ExportedValue } from "../../src/export/export-model.ts";
 import type { RawModel } from "../../src/export/source/model.ts";
 import { fromOrt, toOrt } from "../../src/infer/ort-tensor.ts";
+import { toArtifacts } from "../../src/infer/tfjs-session.ts";
 import type { Tensor } from "../../src/tensor.ts";
 import { predict, tensorOf } from "../helpers/layer-parity.ts";
 
@@ -74,7 +75,9 @@ function acceptedAlone(refusal: Error): Outcome {
 export async function tfjsAnswer(raw: RawModel, feeds: readonly tf.Tensor[]): Promise<tf.Tensor[] | Error> {
   tf.engine().startScope();
   try {
-    const model = await tf.loadLayersModel(tf.io.fromMemory(artifactsOf(raw)));
+    const manifest: unknown = JSON.parse(JSON.stringify(raw.manifest, withoutTraining));
+    const artifacts = toArtifacts({ manifest, weights: raw.weights });
+    const model = await tf.loadLayersModel({ load: () => Promise.resolve(artifacts) });
     const outputs = predict(model, feeds);
     return outputs.map((output) => tf.keep(output));
   } catch (error) {
@@ -90,18 +93,7 @@ export async function tfjsAnswer(raw: RawModel, feeds: readonly tf.Tensor[]): Pr
  */
 function withoutTraining(key: string, value: unknown): unknown {
   if (key === "training_config" || key === "optimizer_config" || /_(regularizer|constraint)$/.test(key)) return null;
-  return /_initializer$/.test(key) ? { class_name: "Zeros", config: {} } : value;
-}
-
-function artifactsOf({ manifest, weights }: RawModel): tf.io.ModelArtifacts {
-  const text = JSON.stringify(manifest, withoutTraining);
-  const read: { modelTopology: object; weightsManifest?: { weights: tf.io.WeightsManifestEntry[] }[] } =
-    JSON.parse(text);
-  return {
-    modelTopology: read.modelTopology,
-    weightSpecs: (read.weightsManifest ?? []).flatMap((group) => group.weights),
-    weightData: weights === null ? new ArrayBuffer(0) : weights.slice().buffer,
-  };
+  return key.endsWith("_initializer") ? { class_name: "Zeros", config: {} } : value;
 }
 
 async function run(exported: ExportedModel, feeds: readonly tf.Tensor[]): Promise<readonly Tensor[] | Error> {

@@ -87,6 +87,7 @@ const concatenate: LayerConverter = defineConverter({
   parse: (config, { keras3 }) => ({ axis: config.integer("axis", -1), keras3 }),
   mask: (context, { axis }, inputs) => concatenatedMask(context, axis, inputs),
   emit({ graph }, { axis, keras3 }, inputs) {
+    if (inputs.length < 2) throw new ExportError(`it joins 2 inputs or more; it has ${inputs.length}`);
     const [first] = inputs;
     // TF.js gives all elements the type of the first input's.
     const type = first !== undefined && typeOf(first) === "int32" ? "int32" : "float32";
@@ -163,6 +164,10 @@ function concat(graph: GraphBuilder, values: readonly Value[], axis: number): Va
   if (values.length === 1) return first;
   const at = axis < 0 ? rank + axis : axis;
   if (at < 0 || at >= rank) throw new ExportError(`axis ${axis} is not one of the ${rank} its inputs have`);
+  if (values.some((value) => !sameShape(removeAxis(value, at), removeAxis(first, at)))) {
+    const shapes = values.map((value) => `[${dimsOf(value).join(", ")}]`);
+    throw new ExportError(`inputs must have equal sizes on all axes but ${axis}; they have ${shapes.join(" and ")}`);
+  }
   const pattern = cheapestPattern(graph, values, at);
   const stored = values.map((value) => graph.store(value, arrange(value, pattern)));
   const dims: Dim[] = dimsOf(first);

@@ -55,6 +55,8 @@ const prelu: LayerConverter = defineConverter({
   mask: "pass",
   emit({ graph, weights }, shared, inputs) {
     const input = only(inputs);
+    const wrong = shared.find((axis) => axis < 1 || axis >= input.axes.length);
+    if (wrong !== undefined) throw new ExportError(`shared axis ${wrong} is none of 1 to ${input.axes.length - 1}`);
     const dims = dimsOf(input)
       .slice(1)
       .map((dim, index) => (shared.includes(index + 1) ? 1 : dim));
@@ -69,6 +71,7 @@ const prelu: LayerConverter = defineConverter({
 const elu: LayerConverter = defineConverter({
   className: "ELU",
   ops: ["Elu"],
+  notes: "TF.js cannot load an alpha other than 1; it is converted as Keras defines it",
   parse: (config) => config.number("alpha", 1),
   emit({ graph }, alpha, inputs) {
     if (alpha === 1) return applyActivation(graph, "elu", only(inputs));

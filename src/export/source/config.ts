@@ -89,7 +89,7 @@ export class ConfigReader {
     const expected = `one of ${choices.join(", ")}`;
     const name = this.#read(key, fallback, expected, (value) => (typeof value === "string" ? value : undefined));
     if (name === null) return null;
-    const match = choices.find((choice) => snakeCase(choice) === snakeCase(name));
+    const match = choices.find((choice) => choice === name || (isCamelCase(name) && snakeCase(name) === choice));
     if (match === undefined) throw new ExportError(`${key} must be ${expected}; got ${shown(name)}`);
     return match;
   }
@@ -196,6 +196,10 @@ export function snakeCase(name: string): string {
     .replaceAll("ReLU", "Relu")
     .replaceAll(/([a-z0-9])([A-Z])/g, "$1_$2")
     .toLowerCase();
+}
+
+function isCamelCase(name: string): boolean {
+  return /^[a-z0-9]+([A-Z][a-z0-9]*)*$/.test(name) && !/[A-Z]{2}/.test(name);
 }
 
 function mismatch(key: string, expected: string, value: unknown): ModelFormatError {

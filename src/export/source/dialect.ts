@@ -56,7 +56,9 @@ export function keras2Config(className: string, config: JsonObject, dialect: Dia
   rename(result, "batch_shape", "batch_input_shape");
   if (className === "LeakyReLU") rename(result, "negative_slope", "alpha");
   const dtype = result["dtype"];
-  if (dtype !== undefined) result["dtype"] = className === "InputLayer" ? inputDType(dtype) : policyName(dtype);
+  if (dtype !== undefined) {
+    result["dtype"] = className === "InputLayer" && !dialect.tfjs ? inputDType(dtype) : policyName(dtype);
+  }
   for (const key of NESTED_KEYS) {
     const nested = result[key];
     if (nested !== undefined) result[key] = nestedConfig(nested, dialect);
@@ -101,6 +103,8 @@ const INPUT_DTYPES: Readonly<Record<string, string>> = {
   float16: "float32",
   bfloat16: "float32",
   float64: "float32",
+  mixed_float16: "float32",
+  mixed_bfloat16: "float32",
   int8: "int32",
   int16: "int32",
   int64: "int32",

@@ -67,6 +67,9 @@ class TopologyReader {
   model(entry: JsonObject, path: readonly string[]): ModelSpec {
     return inModel(path, () => {
       const config = entry["config"];
+      if (typeof entry["class_name"] !== "string") {
+        throw new ModelFormatError(`a model must have a class_name; got ${shown(entry["class_name"])}`);
+      }
       if (entry["class_name"] === "Sequential") return this.#sequential(config, path);
       if (isJsonObject(config) && isFunctional(config)) return this.#functional(config, path);
       throw new ModelFormatError(
@@ -81,6 +84,7 @@ class TopologyReader {
     const [first] = layers;
     if (first === undefined) throw new ModelFormatError("the model is empty: it has no layers");
     checkNames(layers);
+    checkSingleState(first);
     const given = isJsonObject(config) ? config : emptyObject<Json>();
     const input = first.className === "InputLayer" ? first : this.#impliedInput(first, layers, given, entries);
     const chain: LayerSpec[] = [input];
@@ -90,6 +94,7 @@ class TopologyReader {
         throw new ModelFormatError(`InputLayer ${quoted(layer.name)} must come first in a Sequential model`);
       }
       checkSingle(layer);
+      checkSingleState(layer);
       const previous = chain.at(-1) ?? input;
       const call: Call = {
         inputs: [{ layer: previous.name, call: 0, tensor: 0 }],
@@ -168,6 +173,7 @@ class TopologyReader {
     if (!isJsonObject(config)) {
       throw new ModelFormatError(`layer ${quoted(name)}: config must be an object; got ${shown(config)}`);
     }
+    checkInputShape(name, config);
     const className = layerClass(entry, given, config, this.#dialect);
     const own = keras2Config(className, config, this.#dialect);
     if (owner === "itself") this.layers.push({ path: here, className, config: own });
@@ -200,8 +206,8 @@ class TopologyReader {
     const entry = isJsonList(entries) && isJsonObject(entries[0]) ? entries[0] : emptyObject<Json>();
     const shape = inputShape(first, config, entry);
     const name = `${first.name}_input`;
-    const dtype = first.config["dtype"] ?? "float32";
-    const own: JsonObject = { name, dtype: typeof dtype === "string" ? dtype : "float32", batch_input_shape: shape };
+    const dtype = asConfig(first.config)["dtype"] ?? "float32";
+    const own: JsonObject = { name, dtype, batch_input_shape: shape };
     const input = keras2Config("InputLayer", own, this.#dialect);
     return { name, className: "InputLayer", config: input, calls: [], model: null, wrapped: null };
   }
@@ -235,9 +241,23 @@ function layerName(entry: JsonObject, className: string, index: number): string 
   return name;
 }
 
+function checkInputShape(name: string, config: JsonObject): void {
+  const shape = config["batch_input_shape"];
+  if (shape === undefined || shape === null || isShape(shape)) return;
+  throw new ModelFormatError(`layer ${quoted(name)}: batch_input_shape must be a list of sizes; got ${shown(shape)}`);
+}
+
+/** Keras also writes a shape as an object. */
+function isShape(value: Json): boolean {
+  return isJsonList(value) ? value.every((size) => size === null || Number.isSafeInteger(size)) : isJsonObject(value);
+}
+
 /** What ties a layer into a functional model is written beside its configuration. */
 function checkNode(entry: JsonObject, index: number): void {
-  const { name, inbound_nodes: nodes } = entry;
+  const { name, inbound_nodes: nodes, config } = entry;
+  if (isJsonObject(config) && config["name"] === undefined) {
+    throw new ModelFormatError(`layers[${index}].config must have a name`);
+  }
   if (typeof name !== "string") throw new ModelFormatError(`layers[${index}] must have a name; got ${shown(name)}`);
   if (!isJsonList(nodes))
     throw new ModelFormatError(`layers[${index}].inbound_nodes must be a list; got ${shown(nodes)}`);
@@ -263,6 +283,12 @@ function checkSingle({ name, model }: LayerSpec): void {
     `model ${quoted(name)} in a Sequential model must have one input and one output; ` +
       `it has ${model.inputs.length} and ${model.outputs.length}`,
   );
+}
+
+/** Layers that give their states as well have several outputs, which a Sequential model has no place for. */
+function checkSingleState({ name, config, wrapped }: LayerSpec): void {
+  if (config["return_state"] !== true && wrapped?.config["return_state"] !== true) return;
+  throw new ModelFormatError(`layer ${quoted(name)} in a Sequential model must have one output; return_state is true`);
 }
 
 /** Shape of a Sequential model's input, from whatever says it: the first layer, or what Keras built the model with. */

@@ -94,7 +94,9 @@ class OwnerFinder {
     if (match.layers.length > MAX_NAMESAKES) {
       throw new ModelFormatError(`weight ${quoted(weight.name)} may belong to any of ${match.layers.length} layers`);
     }
-    const layers = match.layers.filter((layer) => mayHave(layer, name));
+    const layers = match.layers.filter(
+      (layer) => mayHave(layer, name) && (!this.#dialect.tfjs || namesExactly(layer, match.inner)),
+    );
     if (layers.length === 0) this.#stray(weight);
     return layers.length === 0 ? null : { weight, name, layers, inner: match.inner };
   }
@@ -359,6 +361,16 @@ function mayHave(layer: LayerAt, name: string): boolean {
   const expected = expectedWeights(layer);
   const own = ownName(layer, name);
   return expected === null || expected.some((weight) => weight.name === own);
+}
+
+/** Whether TF.js itself would give a weight within a layer of its own this name. */
+function namesExactly(layer: LayerAt, inner: readonly string[]): boolean {
+  if (layer.className === "Bidirectional") {
+    const own = innerLayer(layer.config["layer"])?.config["name"];
+    return inner[0] === `forward_${String(own)}` || inner[0] === `backward_${String(own)}`;
+  }
+  const expected = expectedWeights(layer);
+  return expected === null || inner.length === 0 || expected.some(({ scope }) => scope.length > 0);
 }
 
 /** TF.js writes the weights of all layers that can be trained before those of layers that cannot. */
