@@ -5,7 +5,7 @@ import type { Command } from "commander";
 import type { ImageSet } from "../data/dataset.ts";
 import { UsageError } from "../errors.ts";
 import { rememberTrained } from "../node/last-run.ts";
-import { writeAside } from "../node/write-aside.ts";
+import { assertWritable, writeAside } from "../node/write-aside.ts";
 import { readCheckpoint, writeCheckpoint, type RunIdentity } from "../train/checkpoint.ts";
 import type { FitResult } from "../train/fit.ts";
 import { curvesSvg, type EpochRecord } from "../train/history.ts";
@@ -58,6 +58,7 @@ export function create(summary: string): Command {
 async function run(options: TrainOptions): Promise<void> {
   const network = networkNamed(options.network);
   const out = options.out ?? join("runs", network.name);
+  await assertWritable(out);
   const signal = interruptSignal();
   const { train, test } = await openSplits(options, signal);
   const identity: RunIdentity = {

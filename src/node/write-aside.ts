@@ -1,5 +1,5 @@
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 
 import { ToolError } from "../errors.ts";
 
@@ -15,11 +15,31 @@ export async function writeAside(path: string, data: Uint8Array | string): Promi
     await writeFile(aside, data);
     await rename(aside, path);
   } catch (cause) {
-    await rm(aside, { force: true });
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new ToolError(`cannot write ${path}: ${reason}`, {
-      hint: "choose a folder that can be written, with space left on its disk",
-      cause,
-    });
+    await rm(aside, { force: true }).catch(() => undefined);
+    throw cannotWrite(path, cause);
   }
+}
+
+/**
+ * Make a folder, and see that a file can be written there: before work of hours whose result goes into it.
+ *
+ * @throws {ToolError} when it cannot.
+ */
+export async function assertWritable(folder: string): Promise<void> {
+  const probe = join(folder, `.${process.pid}.tmp`);
+  try {
+    await mkdir(folder, { recursive: true });
+    await writeFile(probe, "");
+    await rm(probe);
+  } catch (cause) {
+    throw cannotWrite(folder, cause);
+  }
+}
+
+function cannotWrite(path: string, cause: unknown): ToolError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new ToolError(`cannot write ${path}: ${reason}`, {
+    hint: "choose a folder that can be written, with space left on its disk",
+    cause,
+  });
 }

@@ -1,4 +1,4 @@
-import { readdir } from "node:fs/promises";
+import { readdir, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 
 import { SetupError } from "../../errors.ts";
@@ -6,6 +6,7 @@ import { SetupError } from "../../errors.ts";
 import { mendCommand, thisMachine } from "./mend.ts";
 import type { TensorFlowPin } from "./pins.ts";
 import { findProgram, lastLines, runProgram } from "./programs.ts";
+import { quietLog, quietLogName } from "./quiet-log.ts";
 
 /** A C++ compiler of this machine. */
 export interface Compiler {
@@ -59,12 +60,15 @@ async function probeCompiler(command: readonly string[], env: NodeJS.ProcessEnv)
  */
 export async function compileAddon(job: CompileJob): Promise<string> {
   const binding = join(job.tfjsNode, "binding");
-  const sources = (await readdir(binding)).filter((name) => name.endsWith(".cc"));
+  const theirs = (await readdir(binding)).filter((name) => name.endsWith(".cc"));
+  const ours = join(job.folder, quietLogName);
+  await writeFile(ours, quietLog);
+  const sources = [...theirs.map((name) => join(binding, name)), ours];
   const includes = [job.nodeApi, job.tfjsNode, join(job.library, "include")].flatMap((folder) => ["-I", folder]);
   const objects = await Promise.all(
-    sources.map(async (name) => {
-      const object = join(job.folder, `${name}.o`);
-      await compile(job, [...compileFlags, ...includes, "-c", join(binding, name), "-o", object]);
+    sources.map(async (source) => {
+      const object = join(job.folder, `${basename(source)}.o`);
+      await compile(job, [...compileFlags, ...includes, "-c", source, "-o", object]);
       return object;
     }),
   );

@@ -9,6 +9,7 @@ import { cacheDir } from "../../node/cache-dir.ts";
 import { compileFlags } from "./compile.ts";
 import type { TensorFlowPin } from "./pins.ts";
 import { pinFor, thisHost } from "./platform.ts";
+import { quietLog } from "./quiet-log.ts";
 
 /** The version of `@tensorflow/tfjs-node` whose sources are compiled. */
 export const tfjsNodeVersion = "4.22.0";
@@ -100,6 +101,7 @@ function findTfjsNode(): string {
 /** Digest of all that decides what comes out of the compiler. */
 function digestSources(pin: TensorFlowPin, tfjsNode: string): string {
   const hash = createHash("sha256").update(JSON.stringify([pin.sha256, compileFlags]));
+  hash.update(quietLog);
   const binding = join(tfjsNode, "binding");
   for (const name of readdirSync(binding).toSorted()) {
     hash.update(`\n${name}\n`).update(readFileSync(join(binding, name)));

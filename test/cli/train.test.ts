@@ -1,0 +1,68 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+import { afterAll, describe, expect, test } from "vitest";
+
+import { nativeStatus } from "../../src/train/native/index.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "tfjs-to-onnx-train-"));
+const bin = resolve(import.meta.dirname, "../../dist/cli/bin.js");
+
+afterAll(() => rmSync(folder, { recursive: true }));
+
+interface Outcome {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function cli(...args: readonly string[]): Outcome {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [bin, ...args], {
+    cwd: folder,
+    encoding: "utf8",
+    env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: undefined },
+  });
+  return { status, stdout, stderr };
+}
+
+const native = nativeStatus().state === "ready";
+if (!native) process.stderr.write("skipped: native TensorFlow is not at hand, so nothing is trained\n");
+
+describe.skipIf(!native)("the three commands, one after the other with nothing more", () => {
+  test("train writes a model and prints its score, and nothing else is said", () => {
+    const { status, stdout, stderr } = cli("train", "--dataset", "digits", "--limit", "128", "--epochs", "1", "--json");
+    expect(stderr).not.toMatch(/WARNING|tensorflow\/|\.cc:/);
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ network: "crnn", dataset: "digits", epochs: 1 });
+    expect(readdirSync(join(folder, "runs", "crnn"))).toEqual(expect.arrayContaining(["model.json", "weights.bin"]));
+  }, 180_000);
+
+  test("export takes what was trained last", () => {
+    const { status, stdout } = cli("export", "--json");
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ kind: "layers", verified: { passed: true } });
+  });
+
+  test("infer takes what was exported last", () => {
+    const { status, stdout } = cli("infer", "--runtime", "web", "--dataset", "digits", "--limit", "40", "--json");
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ dataset: "digits", images: 40, runtime: "web", provider: "wasm" });
+  });
+
+  test("a run goes on where it stopped only as what it was", () => {
+    const resumed = ["train", "--resume", "--dataset", "digits", "--limit", "128", "--epochs", "1"];
+    const { status, stderr } = cli(...resumed, "--batch-size", "64");
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^error: .*batch/im);
+  });
+
+  test("an output folder that cannot be written is said before anything is trained", () => {
+    const { status, stderr } = cli("train", "--dataset", "digits", "--limit", "128", "--out", bin);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/error: .*\nhint: /);
+    expect(stderr).not.toContain("epoch 1");
+    expect(readFileSync(bin, "utf8")).toContain("main");
+  });
+});
