@@ -1,0 +1,304 @@
+// Exported graphs side by side with what a user of Python would have: nodes, bytes, time to export as a library call and as a
+// whole process, latency in onnxruntime-node and distance from TF.js's answers, of the same models with the same weights.
+//
+//   node bench/graphs.mjs [--peers] [--python FILE] [--models seed,mobilenet] [--rounds 12] [--exports 3] [--record]
+//
+// --peers sets Keras, TensorFlow, tf2onnx and onnxslim up from the Python registry, in the user's cache; it stays there
+// (1.5 GB). --python names a Python that has them already. --record puts the tables into docs/benchmarks.md.
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { homedir, tmpdir } from "node:os";
+import path from "node:path";
+import { parseArgs } from "node:util";
+
+import * as ort from "onnxruntime-node";
+
+import { ensureBuild } from "../scripts/bootstrap.mjs";
+
+import { JUDGED, makeModels } from "./graph-models.mjs";
+import { bytes, machine, median, milliseconds, record, table } from "./markdown.mjs";
+
+const { values } = parseArgs({
+  options: {
+    peers: { type: "boolean", default: false },
+    python: { type: "string" },
+    models: { type: "string", default: "" },
+    rounds: { type: "string", default: "12" },
+    exports: { type: "string", default: "3" },
+    record: { type: "boolean", default: false },
+  },
+});
+
+const PACKAGES = [
+  process.arch === "x64" && process.platform === "linux" ? "tensorflow-cpu==2.20.0" : "tensorflow==2.20.0",
+  "keras==3.15.0",
+  "tf2onnx==1.17.0",
+  "onnx==1.23.2",
+  "onnxslim==0.1.98",
+];
+const EXPORTERS = ["tf2onnx", "keras.export"];
+const BATCHES = [1, 64];
+const root = path.resolve(import.meta.dirname, "..");
+const script = path.join(import.meta.dirname, "graph_peers.py");
+
+ensureBuild();
+const { onnx } = await import("../dist/export/onnx/proto.js");
+
+/** @typedef {import("./graph-models.mjs").BenchModel} BenchModel */
+
+/**
+ * One way from a model to a file.
+ *
+ * @typedef {object} Contestant
+ * @property {string} name
+ * @property {string} file
+ * @property {number} process milliseconds from start to end of a process that exports once
+ * @property {number} first milliseconds of the first export in a process
+ * @property {number} later milliseconds of exports after it
+ */
+
+/** @returns {string} the Python that has the exporters */
+function setUpPeers() {
+  if (values.python !== undefined) return values.python;
+  const cache = process.env["XDG_CACHE_HOME"] ?? path.join(homedir(), ".cache");
+  const folder = path.join(cache, "tfjs-to-onnx", "bench-exporters");
+  const python = path.join(folder, "bin", "python");
+  if (existsSync(path.join(folder, "ready"))) return python;
+  process.stderr.write(`setting the Python exporters up in ${folder} ...\n`);
+  run("python3", ["-m", "venv", folder]);
+  run(python, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", ...PACKAGES]);
+  run("touch", [path.join(folder, "ready")]);
+  return python;
+}
+
+/**
+ * @param {string} command
+ * @param {readonly string[]} args
+ * @returns {{ stdout: string, took: number }}
+ */
+function run(command, args) {
+  const started = performance.now();
+  const { status, stdout, stderr, error } = spawnSync(command, args, { encoding: "utf8", maxBuffer: 2 ** 28 });
+  if (status !== 0) throw new Error(`${command} ${args.join(" ")} failed: ${error?.message ?? stderr.slice(-2000)}`);
+  return { stdout, took: performance.now() - started };
+}
+
+/** @param {string} line @param {string} key @returns {unknown} */
+function field(line, key) {
+  /** @type {unknown} */
+  const parsed = JSON.parse(line);
+  return typeof parsed === "object" && parsed !== null ? Reflect.get(parsed, key) : undefined;
+}
+
+/** @param {unknown} list @returns {number[]} */
+function numbers(list) {
+  return Array.isArray(list) ? list.map(Number) : [];
+}
+
+const library = `
+import { readModel } from ${JSON.stringify(path.join(root, "dist", "node", "read-model.js"))};
+import { exportRaw } from ${JSON.stringify(path.join(root, "dist", "export", "export-model.js"))};
+const raw = await readModel(process.argv[1]);
+const times = [];
+for (let round = 0; round < 11; round++) {
+  const started = performance.now();
+  exportRaw(raw);
+  times.push(performance.now() - started);
+}
+console.log(JSON.stringify({ times }));
+`;
+
+/** @param {BenchModel} model @returns {Contestant} */
+function exportOurs({ folder }) {
+  const file = path.join(folder, "ours.onnx");
+  const model = path.join(folder, "model.json");
+  const program = [path.join(root, "dist", "cli", "bin.js"), "export", model, "--no-verify", "--out", file];
+  const { took } = run(process.execPath, program);
+  const { stdout } = run(process.execPath, ["--input-type=module", "-e", library, model]);
+  const [first = Number.NaN, ...later] = numbers(field(stdout, "times"));
+  return { name: "tfjs-to-onnx", file, process: took, first, later: median(later) };
+}
+
+/** @param {string} python @param {string} kind @param {BenchModel} model @returns {Contestant} */
+function exportPeer(python, kind, { folder }) {
+  const file = path.join(folder, `${kind}.onnx`);
+  const args = [script, kind, path.join(folder, "model.json"), path.join(folder, "ordered.bin"), file];
+  const { stdout, took } = run(python, args);
+  const line = stdout.split("\n").find((each) => each.startsWith("JSON ")) ?? "";
+  const [first = Number.NaN, later = Number.NaN] = numbers(field(line.slice(5), "times")).map((each) => each * 1000);
+  return { name: kind, file, process: took - later, first, later };
+}
+
+/** The same file after onnxslim. @param {string} python @param {Contestant} from @returns {Contestant} */
+function slim(python, from) {
+  const file = from.file.replace(".onnx", ".slim.onnx");
+  run(python, [script, "onnxslim", from.file, file]);
+  const none = Number.NaN;
+  return { name: `${from.name}, onnxslim`, file, process: none, first: none, later: none };
+}
+
+/** Nodes of a file, those in bodies included. @param {string} file */
+function countNodes(file) {
+  /** @param {readonly import("../dist/export/onnx/proto.js").onnx.INodeProto[]} nodes @returns {number} */
+  const count = (nodes) =>
+    nodes.reduce(
+      (sum, { attribute }) => sum + 1 + (attribute ?? []).reduce((inner, { g }) => inner + count(g?.node ?? []), 0),
+      0,
+    );
+  return count(onnx.ModelProto.decode(readFileSync(file)).graph?.node ?? []);
+}
+
+/** Nodes that are left once ONNX Runtime has optimised the graph. @param {string} file */
+async function countOptimised(file) {
+  const out = `${file}.optimised`;
+  const options = {
+    ...session(),
+    graphOptimizationLevel: /** @type {const} */ ("extended"),
+    optimizedModelFilePath: out,
+  };
+  await (await ort.InferenceSession.create(file, options)).release();
+  return countNodes(out);
+}
+
+/** @returns {ort.InferenceSession.SessionOptions} */
+function session() {
+  return { executionProviders: ["cpu"], intraOpNumThreads: 1, interOpNumThreads: 1, logSeverityLevel: 3 };
+}
+
+/** @param {BenchModel} model @param {ort.InferenceSession} runner @param {number} batch */
+function feeds({ shape, input }, runner, batch) {
+  const size = shape.reduce((product, dim) => product * dim, 1);
+  const name = runner.inputNames[0] ?? "";
+  return { [name]: new ort.Tensor("float32", input.subarray(0, batch * size), [batch, ...shape]) };
+}
+
+/**
+ * Milliseconds of runs, by file and batch, in turns; one session at a time.
+ *
+ * @param {BenchModel} model
+ * @param {readonly Contestant[]} contestants
+ * @param {number} rounds
+ */
+async function latencies(model, contestants, rounds) {
+  /** @type {Map<string, number[]>} */
+  const times = new Map();
+  for (let round = 0; round < rounds; round++) {
+    const order = round % 2 === 0 ? contestants : contestants.toReversed();
+    for (const { name, file } of order) {
+      const runner = await ort.InferenceSession.create(file, session());
+      for (const batch of BATCHES) {
+        const fed = feeds(model, runner, batch);
+        await runner.run(fed);
+        await runner.run(fed);
+        const key = `${name} ${batch}`;
+        for (let count = 0; count < (batch === 1 ? 20 : 3); count++) {
+          const started = performance.now();
+          await runner.run(fed);
+          times.set(key, [...(times.get(key) ?? []), performance.now() - started]);
+        }
+      }
+      await runner.release();
+    }
+  }
+  return times;
+}
+
+/** Largest difference from TF.js's answers. @param {BenchModel} model @param {string} file */
+async function distance(model, file) {
+  const runner = await ort.InferenceSession.create(file, session());
+  const results = await runner.run(feeds(model, runner, JUDGED));
+  await runner.release();
+  const data = results[runner.outputNames[0] ?? ""]?.data;
+  if (!(data instanceof Float32Array) || data.length !== model.expected.length) throw new TypeError("another shape");
+  return data.reduce((worst, value, index) => Math.max(worst, Math.abs(value - (model.expected[index] ?? 0))), 0);
+}
+
+/**
+ * Export in turns, and keep the medians.
+ *
+ * @param {BenchModel} model
+ * @param {string | null} python
+ */
+function exportAll(model, python) {
+  const ways = [
+    () => exportOurs(model),
+    ...(python === null ? [] : EXPORTERS.map((kind) => () => exportPeer(python, kind, model))),
+  ];
+  const runs = Array.from({ length: Number(values.exports) }, () => ways.map((way) => way()));
+  return ways.flatMap((_, index) => {
+    const own = runs.flatMap((each) => each[index] ?? []);
+    const [last] = own;
+    if (last === undefined) return [];
+    const contestant = {
+      ...last,
+      process: median(own.map((each) => each.process)),
+      first: median(own.map((each) => each.first)),
+      later: median(own.map((each) => each.later)),
+    };
+    return index === 0 || python === null ? [contestant] : [contestant, slim(python, contestant)];
+  });
+}
+
+const python = values.peers || values.python !== undefined ? setUpPeers() : null;
+const work = mkdtempSync(path.join(tmpdir(), "tfjs-to-onnx-bench-"));
+/** @type {string[][]} */
+const graphs = [];
+/** @type {string[][]} */
+const exportTimes = [];
+try {
+  const names = values.models === "" ? [] : values.models.split(",");
+  for (const model of await makeModels(work, names)) {
+    process.stderr.write(`${model.title} ...\n`);
+    const contestants = exportAll(model, python);
+    const times = await latencies(model, contestants, Number(values.rounds));
+    /** @param {string} name @param {number} batch */
+    const typical = (name, batch) => median(times.get(`${name} ${batch}`) ?? []);
+    const [ours] = contestants;
+    for (const contestant of contestants) {
+      const { name, file } = contestant;
+      const first = contestant === ours;
+      const latency = BATCHES.flatMap((batch) => {
+        const own = typical(name, batch);
+        return [milliseconds(own), first ? "" : (own / typical(ours?.name ?? "", batch)).toFixed(2)];
+      });
+      graphs.push([
+        first ? model.title : "",
+        name,
+        String(countNodes(file)),
+        String(await countOptimised(file)),
+        bytes(statSync(file).size),
+        ...latency,
+        (await distance(model, file)).toExponential(1),
+      ]);
+      if (!Number.isNaN(contestant.first)) {
+        const { process: whole, first: once, later } = contestant;
+        exportTimes.push([first ? model.title : "", name, ...[whole, once, later].map(milliseconds)]);
+      }
+    }
+  }
+} finally {
+  rmSync(work, { recursive: true, force: true });
+}
+
+const graphHead = [
+  "",
+  "",
+  "nodes",
+  "after ORT's optimiser",
+  "file",
+  "batch 1",
+  "/ ours",
+  "batch 64",
+  "/ ours",
+  "from TF.js",
+];
+const text = [
+  "## Export",
+  `\`node bench/graphs.mjs${python === null ? "" : " --peers"}\`, ${machine()}; onnxruntime-node ${ort.env.versions.common}, one thread.`,
+  "The graph, and how long ONNX Runtime takes (median, the files in turns):",
+  table(graphHead, graphs, 2),
+  "How long the export takes: a whole process, from its start to its end; a library call, the first in a process and later ones:",
+  table(["", "", "whole process", "first call", "later calls"], exportTimes, 2),
+].join("\n\n");
+process.stdout.write(`${text}\n`);
+if (values.record) record("export", text);
