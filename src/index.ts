@@ -3,6 +3,7 @@ export { exportModel, type ModelSource } from "./export/export-any.ts";
 export { exportRaw, type ExportedModel, type ExportedValue, type ExportOptions } from "./export/export-model.ts";
 export {
   defineConverter,
+  only,
   type BindContext,
   type BoundLayer,
   type ConverterDefinition,
@@ -10,8 +11,16 @@ export {
   type Flow,
   type LayerConverter,
 } from "./export/converter.ts";
+export type { GraphBuilder, NodeInput } from "./export/onnx/builder.ts";
+export type { Dim } from "./export/onnx/dims.ts";
+export { float, floats, int, ints, string, type Attribute, type Attributes } from "./export/onnx/graph.ts";
+export { dimOf, dimsOf, permuteAxes, type Value } from "./export/onnx/value.ts";
+export type { ConfigReader } from "./export/source/config.ts";
+export type { LayerWeights, Weight } from "./export/source/model.ts";
+export type { DType, Tensor } from "./tensor.ts";
 export {
   ExportError,
+  InternalError,
   InferenceError,
   ModelFormatError,
   ToolError,

@@ -3,6 +3,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { Option, type Command } from "commander";
 
 import { ToolError, UsageError } from "../errors.ts";
+import type { LayerConverter } from "../export/converter.ts";
 import { exportSource, type ExportedModel, type ExportOptions } from "../export/export-model.ts";
 import { readLayersModel } from "../export/source/layers-model.ts";
 import type { LayersSource, RawModel } from "../export/source/model.ts";
@@ -14,6 +15,7 @@ import { baseCommand, type CommonOptions } from "./base-command.ts";
 import { formatBytes } from "./format.ts";
 import { collect, parseShape, parseWhole } from "./option-parsers.ts";
 import { note, printJson, printLine } from "./output.ts";
+import { loadPlugins } from "./plugins.ts";
 import { DEFAULT_BATCHES } from "./verify-options.ts";
 import { printVerification } from "./verify.ts";
 
@@ -27,6 +29,7 @@ interface ExportCommandOptions extends CommonOptions {
   readonly logits?: true;
   readonly inputShape?: Readonly<Record<string, readonly number[]>>;
   readonly output?: readonly string[];
+  readonly plugin?: readonly string[];
   readonly recurrent: "native" | "portable";
   readonly verify: boolean;
 }
@@ -37,6 +40,7 @@ export function create(summary: string): Command {
     "export ./my-model --opset 21 --batch 1",
     "export https://example.com/model.json --input-shape image=1,224,224,3",
     "export ./my-model --output features --no-verify --json",
+    "export ./my-model --plugin ./my-layers.mjs",
   ])
     .argument(
       "[model]",
@@ -57,6 +61,7 @@ export function create(summary: string): Command {
         .choices(["native", "portable"])
         .default("native"),
     )
+    .option("--plugin <module>", "a module with converters of layers of your own; may be repeated", collect)
     .option("--no-verify", "do not run the export beside TF.js")
     .action(run);
 }
@@ -70,11 +75,12 @@ async function run(given: string | undefined, options: ExportCommandOptions): Pr
   if (options.opset < 13 || options.opset > 21) {
     throw new UsageError(`--opset takes 13 to 21; got ${options.opset}`);
   }
+  const converters = await loadPlugins(options.plugin ?? []);
   const model = await findModel(given);
   const { readModel } = await import("../node/read-model.ts");
   const raw = await readModel(model);
   const source = readLayersModel(raw);
-  const exportOptions = toExportOptions(options);
+  const exportOptions = toExportOptions(options, converters);
   const exported = exportSource(source, exportOptions);
   const out = options.out ?? defaultOut(model);
   await writeAside(out, exported.bytes);
@@ -93,8 +99,9 @@ async function run(given: string | undefined, options: ExportCommandOptions): Pr
   else if (!options.verify) printLine("not verified (--no-verify)");
 }
 
-function toExportOptions(options: ExportCommandOptions): ExportOptions {
+function toExportOptions(options: ExportCommandOptions, converters: readonly LayerConverter[]): ExportOptions {
   return {
+    converters,
     opset: options.opset,
     batch: options.batch,
     logits: options.logits === true,

@@ -12,6 +12,7 @@ import { verifyModel, type ModelVerification } from "../verify/verify-model.ts";
 import { baseCommand, type CommonOptions } from "./base-command.ts";
 import { collect, parseChoices, parseTolerance, parseWhole } from "./option-parsers.ts";
 import { printJson, printLine } from "./output.ts";
+import { loadPlugins } from "./plugins.ts";
 import { DEFAULT_BATCHES, targetsOf } from "./verify-options.ts";
 
 interface VerifyCommandOptions extends CommonOptions {
@@ -22,6 +23,7 @@ interface VerifyCommandOptions extends CommonOptions {
   readonly rtol: number;
   readonly seed: number;
   readonly output?: readonly string[];
+  readonly plugin?: readonly string[];
   readonly logits?: true;
 }
 
@@ -45,12 +47,14 @@ export function create(summary: string): Command {
     .option("--rtol <x>", "relative tolerance", parseTolerance("--rtol"), DEFAULT_TOLERANCE.rtol)
     .option("--seed <n>", "seed of the random inputs", parseWhole("--seed", 0), 1)
     .option("--output <layer>", "the file gives this layer's output; may be repeated", collect)
+    .option("--plugin <module>", "a module with converters of layers of your own; may be repeated", collect)
     .option("--logits", "the file was exported with --logits")
     .action(run);
 }
 
 async function run(model: string, file: string, options: VerifyCommandOptions): Promise<void> {
   const targets = targetsOf(options.runtime, options.provider);
+  const converters = await loadPlugins(options.plugin ?? []);
   const { readModel } = await import("../node/read-model.ts");
   const [raw, onnx] = await Promise.all([readModel(model), readOnnx(file)]);
   const result = await verifyModel(raw, readLayersModel(raw), onnx, {
@@ -59,6 +63,7 @@ async function run(model: string, file: string, options: VerifyCommandOptions): 
     batches: options.batch === undefined ? DEFAULT_BATCHES : [options.batch],
     seed: options.seed,
     exportOptions: {
+      converters,
       ...(options.output === undefined ? {} : { outputs: options.output }),
       logits: options.logits === true,
     },

@@ -4,7 +4,7 @@ import type { DType } from "../tensor.ts";
 import { VERSION } from "../version.ts";
 
 import { convert, type Converted, type NamedValue } from "./convert.ts";
-import type { RecurrentForm } from "./converter.ts";
+import type { LayerConverter, RecurrentForm } from "./converter.ts";
 import { internalError } from "./internal-error.ts";
 import type { ConvertedCall } from "./model-run.ts";
 
@@ -37,6 +37,8 @@ export interface ExportOptions {
    * second call of a layer that is called several times (without a number, all of its calls).
    */
   readonly outputs?: readonly string[];
+  /** Converters of layers of your own, for this export alone; see docs/custom-layers.md. */
+  readonly converters?: readonly LayerConverter[];
   /** How recurrent layers are written; see docs. */
   readonly recurrentForm?: RecurrentForm;
 }
@@ -109,7 +111,7 @@ function buildModel(source: LayersSource, options: ExportOptions, everyLayer: bo
   const converted = convert(source, {
     opset,
     recurrentForm: options.recurrentForm ?? "native",
-    registry: allConverters(),
+    registry: allConverters(options.converters),
     batch: typeof options.batch === "number" ? options.batch : null,
     inputShapes: new Map(Object.entries(options.inputShapes ?? {})),
     outputs: options.outputs ?? null,

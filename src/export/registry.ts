@@ -6,14 +6,13 @@ import { builtIn } from "./layers/index.ts";
 const custom = new Map<string, LayerConverter>();
 
 /**
- * Teach the exporter a layer of your own.
+ * Teach the exporter a layer of your own, for every export from here on. `ExportOptions.converters` teaches it for one.
+ * See docs/custom-layers.md.
  *
  * @throws {ExportError} when the class has a converter already.
  */
 export function registerLayer(converter: LayerConverter): void {
-  if (allConverters().has(converter.className)) {
-    throw new ExportError(`layers of class ${converter.className} have a converter already`);
-  }
+  add(allConverters(), converter);
   custom.set(converter.className, converter);
 }
 
@@ -22,13 +21,29 @@ export function unregisterLayer(className: string): boolean {
   return custom.delete(className);
 }
 
-/** Every converter by class name, the user's included. */
-export function allConverters(): ReadonlyMap<string, LayerConverter> {
+/**
+ * Every converter by class name, the user's included.
+ *
+ * @param more Converters that are not registered.
+ * @throws {ExportError} when one of them is for a class that has a converter already.
+ */
+export function allConverters(more: readonly LayerConverter[] = []): Map<string, LayerConverter> {
   const all = new Map<string, LayerConverter>();
   for (const converter of builtIn) {
     if (all.has(converter.className)) throw new TypeError(`two converters for ${converter.className}`);
     all.set(converter.className, converter);
   }
   for (const [className, converter] of custom) all.set(className, converter);
+  for (const converter of more) add(all, converter);
   return all;
+}
+
+function add(all: Map<string, LayerConverter>, converter: LayerConverter): void {
+  const known = all.get(converter.className);
+  if (known !== undefined && known !== converter) {
+    throw new ExportError(`layers of class ${converter.className} have a converter already`, {
+      hint: "a class has one converter; unregisterLayer forgets one of your own",
+    });
+  }
+  all.set(converter.className, converter);
 }
