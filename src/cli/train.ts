@@ -3,120 +3,168 @@ import { join } from "node:path";
 import type { Command } from "commander";
 
 import type { ImageSet } from "../data/dataset.ts";
+import { renderedDigits } from "../data/digits/rendered-digits.ts";
+import { joinSets, splitOff } from "../data/parts.ts";
 import { UsageError } from "../errors.ts";
 import { rememberTrained } from "../node/last-run.ts";
 import { assertWritable, writeAside } from "../node/write-aside.ts";
-import { readCheckpoint, writeCheckpoint, type RunIdentity } from "../train/checkpoint.ts";
+import { readCheckpoint, writeCheckpoint, type RunIdentity, type RunPlan } from "../train/checkpoint.ts";
 import type { FitResult } from "../train/fit.ts";
-import { curvesSvg, type EpochRecord } from "../train/history.ts";
+import { curvesSvg, heldOut, type EpochRecord } from "../train/history.ts";
 import { loadTensorFlow, planNative } from "../train/native/index.ts";
 import { DIGITS, digitRecognizer, networkNamed, networks } from "../train/networks.ts";
+import type { Recipe } from "../train/recipe.ts";
 
 import { baseCommand, type CommonOptions } from "./base-command.ts";
 import { interruptSignal } from "./interrupt.ts";
-import { parsePositive, parseWhole } from "./option-parsers.ts";
 import { note, printJson, printLine, startProgress } from "./output.ts";
 import { setupListener } from "./setup.ts";
+import { addSettings, recipeOf, settingsOf, type TrainSettings } from "./train-settings.ts";
 
 const EXIT_INTERRUPTED = 130;
 
-interface TrainOptions extends CommonOptions {
-  readonly network: string;
-  readonly dataset: string;
-  readonly data?: string;
-  readonly limit?: number;
-  readonly epochs: number;
-  readonly batchSize: number;
-  readonly learningRate: number;
-  readonly seed: number;
-  readonly out?: string;
+interface TrainOptions extends CommonOptions, Partial<TrainSettings> {
+  readonly config?: string;
   readonly resume?: true;
   readonly eager?: true;
 }
 
 export function create(summary: string): Command {
-  return baseCommand("train", summary, [
+  const command = baseCommand("train", summary, [
     "train",
     "train --dataset digits --epochs 3 --out runs/mine",
     "train --data ~/mnist --limit 6000 --epochs 1 --json",
+    "train --network crnn-best --schedule warmup:1,cosine --augment full --validation 5000 --epochs 20",
+    "train --config models/crnn-mnist-best/recipe.json --seed 2",
     "train --resume",
-  ])
-    .option("--network <name>", networks.map(({ name, summary: about }) => `${name}: ${about}`).join("; "), "crnn")
-    .option("--dataset <name>", "auto (MNIST, else the rendered digits), mnist or digits", "auto")
-    .option("--data <dir>", "folder of MNIST's files")
-    .option("--limit <n>", "train on the first images only", parseWhole("--limit", 1))
-    .option("--epochs <n>", "times through the training set", parseWhole("--epochs", 1), 10)
-    .option("--batch-size <n>", "images in one step", parseWhole("--batch-size", 1), 128)
-    .option("--learning-rate <x>", "Adam's rate", parsePositive("--learning-rate"), 1e-3)
-    .option("--seed <n>", "decides the first weights and the order of the images", parseWhole("--seed", 0), 1)
-    .option("--out <dir>", "folder to write (default: runs/NETWORK)")
+  ]).option("--network <name>", networks.map(({ name, summary: about }) => `${name}: ${about}`).join("; "));
+  return addSettings(command)
+    .option("--config <file>", 'JSON of these settings, e.g. {"epochs": 20}; options given beside it win')
     .option("--resume", "go on from the checkpoint in that folder")
     .option("--eager", "run every operation by itself instead of one graph a step")
     .action(run);
 }
 
 async function run(options: TrainOptions): Promise<void> {
-  const network = networkNamed(options.network);
-  const out = options.out ?? join("runs", network.name);
+  const { config, resume, eager, json, verbose: _, ...given } = options;
+  const settings = await settingsOf(given, config);
+  const recipe = recipeOf(settings);
+  const network = networkNamed(settings.network);
+  const out = settings.out ?? join("runs", network.name);
   await assertWritable(out);
   const signal = interruptSignal();
-  const { train, test } = await openSplits(options, signal);
-  const identity: RunIdentity = {
-    network: network.name,
-    dataset: train.name,
-    images: train.images,
-    batchSize: options.batchSize,
-    seed: options.seed,
-    learningRate: options.learningRate,
-  };
+  const { train, validation, test } = await openParts(settings, signal);
+  const identity = identityOf(settings, recipe, train);
   const checkpointFile = join(out, "checkpoint.bin");
-  const from = options.resume === true ? await readCheckpoint(checkpointFile, identity) : undefined;
-  if (from !== undefined) note(`going on after epoch ${from.epoch}, batch ${from.batch}`);
+  const bestFile = join(out, "best.bin");
+  const from = resume === true ? await readCheckpoint(checkpointFile, identity) : undefined;
+  const plan = planOf(settings);
+  if (from !== undefined) {
+    note(`going on after epoch ${from.epoch}, batch ${from.batch}`);
+    tellChanges(from.plan, plan);
+  }
   const { fit } = await import("../train/fit.ts");
   const tf = await loadTensorFlow({ listener: setupListener(), signal });
   const model = network.build(tf);
   const title = `${network.name} on ${train.name}`;
-  const progress = startProgress("training", options.epochs * Math.ceil(train.images / options.batchSize));
+  const progress = startProgress("training", settings.epochs * Math.ceil(train.images / settings.batchSize));
   const result = await fit(tf, {
     model,
     classes: DIGITS.length,
     train,
+    ...(validation === undefined ? {} : { validation }),
     test,
+    recipe,
     run: identity,
-    epochs: options.epochs,
+    plan,
+    epochs: settings.epochs,
+    workers: settings.workers ?? (recipe.augment === undefined ? 0 : 1),
     ...(from === undefined ? {} : { from }),
-    eager: options.eager === true,
+    eager: eager === true,
     signal,
     save: (checkpoint) => writeCheckpoint(checkpointFile, checkpoint),
+    best: {
+      save: (checkpoint) => writeCheckpoint(bestFile, checkpoint),
+      load: () => readCheckpoint(bestFile, identity),
+    },
     onStep: ({ done, loss, accuracy }) =>
       progress.update(done, `loss ${loss.toFixed(4)} accuracy ${accuracy.toFixed(4)}`),
-    onEpoch: (record) => note(epochLine(record, options.epochs)),
+    onEpoch: (record) => note(epochLine(record, settings.epochs)),
     onNote: note,
   }).finally(() => progress.stop());
   await writeHistory(out, result.history, title);
   if (!result.finished) {
-    note(`interrupted; saved. To go on: tfjs-to-onnx train --resume ${resumeOptions(options)}`.trimEnd());
+    note("interrupted; saved. To go on: the same command with --resume");
     process.exitCode = EXIT_INTERRUPTED;
     return;
   }
   const { saveModel } = await import("../train/save-model.ts");
   await rememberTrained(await saveModel(tf, model, digitRecognizer, out));
-  report(options, result, train, out);
+  report(settings, result, train, out, json === true);
 }
 
-async function openSplits(
-  options: TrainOptions,
-  signal: AbortSignal,
-): Promise<{ readonly train: ImageSet; readonly test: ImageSet }> {
+/** What a checkpoint must agree in to go on from it. */
+function identityOf(settings: TrainSettings, recipe: Recipe, train: ImageSet): RunIdentity {
+  return {
+    network: settings.network,
+    dataset: train.name,
+    images: train.images,
+    batchSize: recipe.batchSize,
+    seed: recipe.seed,
+    learningRate: recipe.learningRate,
+    validation: settings.validation,
+    add: settings.add.join(" "),
+    weightDecay: recipe.weightDecay,
+    clipNorm: recipe.clipNorm ?? 0,
+    labelSmoothing: recipe.labelSmoothing,
+    averageDecay: recipe.averageDecay ?? 0,
+    augment: JSON.stringify(recipe.augment ?? {}),
+    calmStrength: recipe.calmStrength,
+  };
+}
+
+/** What may be changed half-way: the rest of a run is another one then, and that is said. */
+function planOf(settings: TrainSettings): RunPlan {
+  const { schedule, epochs, calmEpochs } = settings;
+  return { schedule, epochs, calmEpochs };
+}
+
+function tellChanges(old: RunPlan, now: RunPlan): void {
+  const changed = (["schedule", "epochs", "calmEpochs"] as const).filter((key) => old[key] !== now[key]);
+  for (const key of changed) note(`${key} was ${old[key]} so far, and is ${now[key]} from here on`);
+}
+
+interface Parts {
+  readonly train: ImageSet;
+  readonly validation: ImageSet | undefined;
+  readonly test: ImageSet;
+}
+
+async function openParts(settings: TrainSettings, signal: AbortSignal): Promise<Parts> {
   const { openDataset } = await import("../node/datasets/open-dataset.ts");
-  const { dataset, data } = options;
+  const { dataset, data, limit, validation, add } = settings;
   if (dataset !== "auto" && dataset !== "mnist" && dataset !== "digits") {
     throw new UsageError(`--dataset takes auto, mnist or digits; got "${dataset}"`);
   }
-  const train = await openDataset({ dataset, split: "train", data, limit: options.limit, signal });
+  const whole = await openDataset({ dataset, split: "train", data, limit, signal });
   const test = await openDataset({ dataset, split: "test", data, signal });
-  note(`training on ${train.note}: ${train.set.images.toLocaleString("en")} images`);
-  return { train: train.set, test: test.set };
+  const parts = splitOff(whole.set, validation);
+  const more = await Promise.all(add.map((source) => openAddition(source)));
+  const train = joinSets([parts.train, ...more]);
+  const kept = parts.kept === undefined ? "" : `, ${parts.kept.images.toLocaleString("en")} more to validate`;
+  const added = more.map(({ images, source }) => ` + ${images.toLocaleString("en")} (${source})`).join("");
+  note(`training on ${whole.note}: ${parts.train.images.toLocaleString("en")} images${added}${kept}`);
+  return { train, validation: parts.kept, test: test.set };
+}
+
+/** @throws {UsageError} when a source is neither digits:N nor a folder */
+async function openAddition(source: string): Promise<ImageSet> {
+  const count = /^digits:(\d+)$/.exec(source)?.[1];
+  if (count !== undefined) return renderedDigits({ split: "train", count: Number(count) });
+  const { readPictures } = await import("../node/datasets/pictures.ts");
+  const { set, faults } = await readPictures(source, "train");
+  if (faults.length > 0) note(`left out ${faults.length} pictures of ${source}, e.g. ${faults[0] ?? ""}`);
+  return set;
 }
 
 async function writeHistory(out: string, history: readonly EpochRecord[], title: string): Promise<void> {
@@ -125,58 +173,38 @@ async function writeHistory(out: string, history: readonly EpochRecord[], title:
 }
 
 function epochLine(record: EpochRecord, epochs: number): string {
-  const { epoch, loss, accuracy, testLoss, testAccuracy, msPerStep } = record;
+  const { epoch, loss, accuracy, validationLoss, msPerStep } = record;
+  const part = validationLoss === undefined ? "test" : "validation";
+  const scored = heldOut(record);
   return (
     `epoch ${epoch}/${epochs}  loss ${loss.toFixed(4)}  accuracy ${accuracy.toFixed(4)}  ` +
-    `test loss ${testLoss.toFixed(4)}  test accuracy ${testAccuracy.toFixed(4)}  ${msPerStep.toFixed(0)} ms/step`
+    `${part} loss ${scored.loss.toFixed(4)}  ${part} accuracy ${scored.accuracy.toFixed(4)}  ${msPerStep.toFixed(0)} ms/step`
   );
 }
 
-function resumeOptions({
-  network,
-  dataset,
-  data,
-  limit,
-  epochs,
-  batchSize,
-  learningRate,
-  seed,
-  out,
-}: TrainOptions): string {
-  const given = [
-    network === "crnn" ? "" : `--network ${network}`,
-    dataset === "auto" ? "" : `--dataset ${dataset}`,
-    data === undefined ? "" : `--data ${data}`,
-    limit === undefined ? "" : `--limit ${limit}`,
-    epochs === 10 ? "" : `--epochs ${epochs}`,
-    batchSize === 128 ? "" : `--batch-size ${batchSize}`,
-    learningRate === 1e-3 ? "" : `--learning-rate ${learningRate}`,
-    seed === 1 ? "" : `--seed ${seed}`,
-    out === undefined ? "" : `--out ${out}`,
-  ];
-  return given.filter((option) => option !== "").join(" ");
-}
-
-function report(options: TrainOptions, result: FitResult, train: ImageSet, out: string): void {
+function report(settings: TrainSettings, result: FitResult, train: ImageSet, out: string, json: boolean): void {
   const last = result.history.at(-1);
-  if (last === undefined) return;
-  const { testLoss, testAccuracy, msPerStep, epoch } = last;
+  const { test, keptEpoch, mode } = result;
+  if (last === undefined || test === undefined) return;
+  const { msPerStep, epoch } = last;
   const backend = `tensorflow ${planNative().pin.version}`;
-  if (options.json === true) {
+  if (json) {
     printJson({
-      network: options.network,
+      network: settings.network,
       dataset: train.name,
       epochs: epoch,
-      testLoss,
-      testAccuracy,
+      keptEpoch,
+      testLoss: test.loss,
+      testAccuracy: test.accuracy,
       msPerStep,
       backend,
-      mode: result.mode,
+      mode,
       out,
     });
     return;
   }
-  printLine(`Test loss: ${testLoss.toFixed(4)}`);
-  printLine(`Test accuracy: ${testAccuracy.toFixed(4)}`);
-  printLine(`wrote ${join(out, "model.json")} (${result.mode} mode, ${msPerStep.toFixed(0)} ms/step, ${backend})`);
+  if (keptEpoch !== epoch) printLine(`kept the weights of epoch ${keptEpoch}`);
+  printLine(`Test loss: ${test.loss.toFixed(4)}`);
+  printLine(`Test accuracy: ${test.accuracy.toFixed(4)}`);
+  printLine(`wrote ${join(out, "model.json")} (${mode} mode, ${msPerStep.toFixed(0)} ms/step, ${backend})`);
 }

@@ -1,5 +1,5 @@
 /** Sets of labelled 28 x 28 digits that `openDataset` (src/node/datasets) opens. */
-export type ImageSetName = "mnist" | "digits";
+export type ImageSetName = "mnist" | "digits" | "pictures";
 
 export type Split = "train" | "test";
 

@@ -1,9 +1,9 @@
 import type * as tfjs from "@tensorflow/tfjs";
 
 import type { ImageSet } from "../data/dataset.ts";
-import { Random } from "../data/random.ts";
 import { TrainError } from "../errors.ts";
 
+import type { HostBatch } from "./feed/batch-maker.ts";
 import type { Tf } from "./networks.ts";
 
 /** A batch of images [N, H, W, 1] in [0, 1] and their one-hot labels [N, classes]. The receiver disposes of both. */
@@ -12,20 +12,18 @@ export interface Batch {
   readonly labels: tfjs.Tensor2D;
 }
 
-/** The indices 0 .. count - 1 in an order that the seed and the epoch decide (Fisher and Yates). */
-export function shuffled(count: number, seed: number, epoch: number): Uint32Array {
-  const order = Uint32Array.from({ length: count }, (_, index) => index);
-  const random = new Random(seed, epoch, SHUFFLE_STREAM);
-  for (let last = count - 1; last > 0; last--) {
-    const other = random.integer(last + 1);
-    const held = order[last] ?? 0;
-    order[last] = order[other] ?? 0;
-    order[other] = held;
-  }
-  return order;
+/** Tensors of what a feed delivered. */
+export function tensorsOf(
+  tf: Tf,
+  { count, images, labels }: HostBatch,
+  { height, width }: { readonly height: number; readonly width: number },
+  classes: number,
+): Batch {
+  return {
+    images: tf.tensor4d(images, [count, height, width, 1]),
+    labels: tf.tensor2d(labels, [count, classes]),
+  };
 }
-
-const SHUFFLE_STREAM = 0x5f1e;
 
 /** Images of a set by index, as the network takes them. */
 export function takeBatch(tf: Tf, set: ImageSet, indices: ArrayLike<number>, classes: number): Batch {

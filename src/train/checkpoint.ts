@@ -15,11 +15,21 @@ export interface RunIdentity {
   readonly batchSize: number;
   readonly seed: number;
   readonly learningRate: number;
+  /** Whatever else was set, by its name. */
+  readonly [setting: string]: string | number;
+}
+
+/** What may be changed when a run goes on. */
+export interface RunPlan {
+  readonly epochs: number;
+  readonly schedule: string;
+  readonly calmEpochs: number;
 }
 
 /** A run between two steps. */
 export interface Checkpoint {
   readonly run: RunIdentity;
+  readonly plan: RunPlan;
   /** Epochs done. */
   readonly epoch: number;
   /** Batches of the current epoch done. */
@@ -32,7 +42,7 @@ export interface Checkpoint {
   readonly state: StepState;
 }
 
-const MAGIC = "tfjs-to-onnx checkpoint 1\n";
+const MAGIC = "tfjs-to-onnx checkpoint 2\n";
 
 /** Layout: magic, header length and CRC-32 of all that follows (little-endian uint32), header (JSON), values. */
 export async function writeCheckpoint(path: string, checkpoint: Checkpoint): Promise<void> {

@@ -5,11 +5,17 @@ import type * as tfjs from "@tensorflow/tfjs";
 import type { ImageSet } from "../data/dataset.ts";
 import { TrainError } from "../errors.ts";
 
-import { checkLabels, shuffled, takeBatch } from "./batches.ts";
-import type { Checkpoint, RunIdentity } from "./checkpoint.ts";
+import { storeSamples } from "../data/sample-store.ts";
+
+import { checkLabels, takeBatch, tensorsOf } from "./batches.ts";
+import type { Checkpoint, RunIdentity, RunPlan } from "./checkpoint.ts";
 import { compileStep, type CompiledStep, type TensorFlow } from "./compile/index.ts";
-import type { EpochRecord } from "./history.ts";
+import { type BatchFeed, openFeed } from "./feed/batch-feed.ts";
+import { batchesOf, type FeedPlan } from "./feed/batch-maker.ts";
+import { bestOf, type EpochRecord } from "./history.ts";
 import { initialise } from "./networks.ts";
+import type { Recipe } from "./recipe.ts";
+import { shareOf } from "./schedule.ts";
 
 /** Keras's default; TF.js's own would be its backend's smallest float. */
 const ADAM_EPSILON = 1e-7;
@@ -20,19 +26,33 @@ export interface FitOptions {
   readonly model: tfjs.LayersModel;
   readonly classes: number;
   readonly train: ImageSet;
+  /** Scored after each epoch; then the test set is looked at once, at the end. */
+  readonly validation?: ImageSet;
   readonly test: ImageSet;
-  readonly run: RunIdentity;
+  readonly recipe: Recipe;
   readonly epochs: number;
+  /** Written into every checkpoint. */
+  readonly run: RunIdentity;
+  readonly plan: RunPlan;
   /** Go on from here instead of drawing new weights. */
   readonly from?: Checkpoint;
   /** Op by op instead of one graph a step. */
   readonly eager?: boolean;
+  /** Threads that prepare batches ahead; 0 for none. */
+  readonly workers?: number;
   /** Aborted: save a checkpoint and return. */
   readonly signal?: AbortSignal;
   readonly save: (checkpoint: Checkpoint) => Promise<void>;
+  /** Where the best epoch's checkpoint is kept; needed with `recipe.keepBest`. */
+  readonly best?: BestKeeper;
   readonly onStep?: (progress: StepProgress) => void;
   readonly onEpoch?: (record: EpochRecord) => void;
   readonly onNote?: (note: string) => void;
+}
+
+export interface BestKeeper {
+  save(checkpoint: Checkpoint): Promise<void>;
+  load(): Promise<Checkpoint>;
 }
 
 export interface StepProgress {
@@ -40,6 +60,7 @@ export interface StepProgress {
   readonly done: number;
   readonly total: number;
   readonly epoch: number;
+  readonly learningRate: number;
   /** Means over the epoch so far. */
   readonly loss: number;
   readonly accuracy: number;
@@ -50,6 +71,10 @@ export interface FitResult {
   /** False when it was interrupted. */
   readonly finished: boolean;
   readonly mode: "graph" | "eager";
+  /** Of the weights that the model ends with; absent when it was interrupted. */
+  readonly test?: Score;
+  /** The epoch, from 1, whose weights the model ends with. */
+  readonly keptEpoch: number;
 }
 
 /** What is counted in one epoch. */
@@ -60,63 +85,156 @@ interface Tally {
   trainingMs: number;
 }
 
+/** A run in progress. */
+interface Run {
+  readonly tf: TensorFlow;
+  readonly options: FitOptions;
+  readonly step: CompiledStep;
+  readonly feed: BatchFeed;
+  readonly batches: number;
+  /** The learning rate of a batch of an epoch. */
+  readonly rateAt: (epoch: number, batch: number) => number;
+}
+
 /**
- * Train with Adam and categorical cross-entropy; score the test set after each epoch. The weights end in the model's
- * variables. Under one seed a run that was stopped and resumed ends with the weights of an unbroken one.
+ * Train with Adam and categorical cross-entropy; score the validation part after each epoch, or the test set where there
+ * is none. The weights end in the model's variables. Under one seed a run that was stopped and resumed ends with the
+ * weights of an unbroken one, however many threads prepare its batches.
  *
  * @throws {TrainError} when the loss is no longer finite; the last checkpoint stays as it was
  */
 export async function fit(tf: TensorFlow, options: FitOptions): Promise<FitResult> {
-  const { model, run, train, test, classes, from } = options;
-  checkLabels(train, classes);
-  checkLabels(test, classes);
-  if (from === undefined) initialise(tf, model, run.seed);
-  const step = compileStep(tf, {
-    model,
-    loss: "categoricalCrossentropy",
-    metrics: ["accuracy"],
-    optimizer: { name: "adam", learningRate: run.learningRate, epsilon: ADAM_EPSILON },
-    seed: run.seed,
-    mode: options.eager === true ? "eager" : "auto",
-    ...(options.onNote === undefined ? {} : { onNote: options.onNote }),
+  const { model, recipe, train, test, validation, classes, from } = options;
+  for (const set of [train, test, ...(validation === undefined ? [] : [validation])]) checkLabels(set, classes);
+  if (from === undefined) initialise(tf, model, recipe.seed);
+  const plan = planOf(options);
+  const step = stepOf(tf, options);
+  const feed = openFeed({
+    plan,
+    from: { epoch: from?.epoch ?? 0, batch: from?.batch ?? 0 },
+    workers: options.workers ?? 0,
   });
   try {
     if (from !== undefined) step.setState(from.state);
-    return await epochs(tf, options, step);
+    const share = shareOf(recipe.schedule, options.epochs);
+    const batches = batchesOf(plan);
+    const rateAt = (epoch: number, batch: number): number =>
+      recipe.learningRate * share(epoch + (batch + 0.5) / batches);
+    return await runEpochs({ tf, options, step, feed, batches, rateAt });
   } finally {
-    step.dispose();
+    await feed.close();
+    disposeKeeping(tf, step, model);
   }
 }
 
-async function epochs(tf: TensorFlow, options: FitOptions, step: CompiledStep): Promise<FitResult> {
-  const { from, run, test, classes } = options;
+/** The step's end puts its last weights into the model; put those back that were chosen. */
+function disposeKeeping(tf: TensorFlow, step: CompiledStep, model: tfjs.LayersModel): void {
+  const chosen = model.weights.map((weight) => weight.read().clone());
+  step.dispose();
+  model.weights.forEach((weight, index) => weight.write(chosen[index] ?? weight.read()));
+  tf.dispose(chosen);
+}
+
+function planOf({ train, classes, recipe, epochs }: FitOptions): FeedPlan {
+  return {
+    store: storeSamples([train]),
+    classes,
+    batchSize: recipe.batchSize,
+    seed: recipe.seed,
+    epochs,
+    augment: recipe.augment,
+    calmEpochs: recipe.calmEpochs,
+    calmStrength: recipe.calmStrength,
+  };
+}
+
+function stepOf(tf: TensorFlow, { model, recipe, eager, onNote }: FitOptions): CompiledStep {
+  const { learningRate, weightDecay, labelSmoothing, clipNorm, averageDecay, seed } = recipe;
+  return compileStep(tf, {
+    model,
+    loss: "categoricalCrossentropy",
+    metrics: ["accuracy"],
+    optimizer: { name: "adam", learningRate, epsilon: ADAM_EPSILON },
+    seed,
+    mode: eager === true ? "eager" : "auto",
+    weightDecay,
+    labelSmoothing,
+    ...(clipNorm === undefined ? {} : { clipNorm }),
+    ...(averageDecay === undefined ? {} : { averageDecay }),
+    ...(onNote === undefined ? {} : { onNote }),
+  });
+}
+
+async function runEpochs(run: Run): Promise<FitResult> {
+  const { options, step } = run;
+  const { from } = options;
   const history = [...(from?.history ?? [])];
   let tally: Tally =
     from === undefined
       ? emptyTally()
       : { batch: from.batch, lossSum: from.lossSum, correct: from.correct, trainingMs: from.trainingMs };
-  const checkpoint = (epoch: number): Promise<void> =>
-    options.save({ run, epoch, ...tally, history: [...history], state: step.state() });
-  for (let epoch = history.length; epoch < options.epochs; epoch++) {
-    const finished = await trainEpoch(tf, options, step, epoch, tally, () => checkpoint(epoch));
-    if (!finished) return { history, finished, mode: step.mode };
-    const scored = evaluate(tf, step, test, classes);
-    const images = options.train.images;
-    const record: EpochRecord = {
-      epoch: epoch + 1,
-      loss: tally.lossSum / images,
-      accuracy: tally.correct / images,
-      testLoss: scored.loss,
-      testAccuracy: scored.accuracy,
-      msPerStep: tally.trainingMs / tally.batch,
-    };
-    history.push(record);
-    options.onEpoch?.(record);
+  const checkpoint = (epoch: number): Checkpoint => ({
+    run: options.run,
+    plan: options.plan,
+    epoch,
+    ...tally,
+    history: [...history],
+    state: step.state(),
+  });
+  for (let epoch = history.length; epoch < options.epochs && !isHopeless(history, options); epoch++) {
+    const finished = await trainEpoch(run, epoch, tally, () => options.save(checkpoint(epoch)));
+    if (!finished) return { history, finished, mode: step.mode, keptEpoch: epoch };
+    history.push(recordOf(run, epoch, tally));
     tally = emptyTally();
-    await checkpoint(epoch + 1);
+    const state = checkpoint(epoch + 1);
+    if (options.recipe.keepBest && bestOf(history) === history.at(-1)) await options.best?.save(state);
+    await options.save(state);
+    const record = history.at(-1);
+    if (record !== undefined) options.onEpoch?.(record);
   }
-  step.pull();
-  return { history, finished: true, mode: step.mode };
+  return finish(run, history);
+}
+
+/** Whether the last epochs, as many as the patience, brought nothing better. */
+function isHopeless(history: readonly EpochRecord[], { recipe: { patience } }: FitOptions): boolean {
+  if (patience === undefined) return false;
+  const best = bestOf(history);
+  return best !== undefined && history.length - best.epoch >= patience;
+}
+
+/** Settle on the weights to keep, put them into the model, and score the test set. */
+async function finish({ tf, options, step }: Run, history: readonly EpochRecord[]): Promise<FitResult> {
+  const best = options.recipe.keepBest ? bestOf(history) : undefined;
+  if (best !== undefined && best.epoch !== history.length && options.best !== undefined) {
+    step.setState((await options.best.load()).state);
+  }
+  const average = isAveraged(options);
+  const last = history.at(-1);
+  const test =
+    options.validation === undefined && last?.testLoss !== undefined && last.testAccuracy !== undefined
+      ? { loss: last.testLoss, accuracy: last.testAccuracy }
+      : evaluate(tf, step, options.test, options.classes, average);
+  step.pull({ average });
+  return { history, finished: true, mode: step.mode, test, keptEpoch: best?.epoch ?? history.length };
+}
+
+function isAveraged({ recipe }: FitOptions): boolean {
+  return recipe.averageDecay !== undefined;
+}
+
+function recordOf({ tf, options, step, rateAt, batches }: Run, epoch: number, tally: Tally): EpochRecord {
+  const { train, validation, test, classes } = options;
+  const scored = evaluate(tf, step, validation ?? test, classes, isAveraged(options));
+  return {
+    epoch: epoch + 1,
+    loss: tally.lossSum / train.images,
+    accuracy: tally.correct / train.images,
+    ...(validation === undefined
+      ? { testLoss: scored.loss, testAccuracy: scored.accuracy }
+      : { validationLoss: scored.loss, validationAccuracy: scored.accuracy }),
+    learningRate: rateAt(epoch, batches - 1),
+    msPerStep: tally.trainingMs / tally.batch,
+  };
 }
 
 function emptyTally(): Tally {
@@ -124,40 +242,36 @@ function emptyTally(): Tally {
 }
 
 /** @returns false when it was interrupted (and has saved) */
-async function trainEpoch(
-  tf: TensorFlow,
-  options: FitOptions,
-  step: CompiledStep,
-  epoch: number,
-  tally: Tally,
-  checkpoint: () => Promise<void>,
-): Promise<boolean> {
-  const { train, run, classes, signal } = options;
-  const order = shuffled(train.images, run.seed, epoch);
-  const batches = Math.ceil(train.images / run.batchSize);
+async function trainEpoch(run: Run, epoch: number, tally: Tally, save: () => Promise<void>): Promise<boolean> {
+  const { tf, options, step, feed, batches, rateAt } = run;
+  const { recipe, classes, signal, train } = options;
   let savedAt = performance.now();
   while (tally.batch < batches) {
-    const indices = order.subarray(tally.batch * run.batchSize, (tally.batch + 1) * run.batchSize);
     const started = performance.now();
-    const { loss, accuracy } = trainBatch(tf, step, train, indices, classes);
+    const batch = await feed.next();
+    const { images, labels } = tensorsOf(tf, batch, train, classes);
+    step.learningRate = rateAt(epoch, tally.batch);
+    const { loss, metrics } = step.step(images, labels);
+    tf.dispose([images, labels]);
     tally.trainingMs += performance.now() - started;
     if (!Number.isFinite(loss)) throw notFinite(loss, epoch, tally.batch);
     tally.batch++;
-    tally.lossSum += loss * indices.length;
-    tally.correct += Math.round(accuracy * indices.length);
-    const seen = (tally.batch - 1) * run.batchSize + indices.length;
+    tally.lossSum += loss * batch.count;
+    tally.correct += Math.round(accuracyOf(metrics) * batch.count);
+    const seen = (tally.batch - 1) * recipe.batchSize + batch.count;
     options.onStep?.({
       done: epoch * batches + tally.batch,
       total: options.epochs * batches,
       epoch: epoch + 1,
+      learningRate: step.learningRate,
       loss: tally.lossSum / seen,
       accuracy: tally.correct / seen,
     });
-    // Ctrl-C is only heard between two turns of the event loop.
+    // Ctrl-C and the threads are only heard between two turns of the event loop.
     await nextTurn();
     const stopped = signal?.aborted === true;
     if (stopped || performance.now() - savedAt > CHECKPOINT_EVERY_MS) {
-      await checkpoint();
+      await save();
       savedAt = performance.now();
     }
     if (stopped) return false;
@@ -165,26 +279,13 @@ async function trainEpoch(
   return true;
 }
 
-interface Score {
+export interface Score {
   readonly loss: number;
   readonly accuracy: number;
 }
 
-function trainBatch(
-  tf: TensorFlow,
-  step: CompiledStep,
-  set: ImageSet,
-  indices: ArrayLike<number>,
-  classes: number,
-): Score {
-  const { images, labels } = takeBatch(tf, set, indices, classes);
-  const { loss, metrics } = step.step(images, labels);
-  tf.dispose([images, labels]);
-  return { loss, accuracy: accuracyOf(metrics) };
-}
-
 /** Mean loss and accuracy over a set. */
-export function evaluate(tf: TensorFlow, step: CompiledStep, set: ImageSet, classes: number): Score {
+export function evaluate(tf: TensorFlow, step: CompiledStep, set: ImageSet, classes: number, average = false): Score {
   let lossSum = 0;
   let correct = 0;
   for (let start = 0; start < set.images; start += EVALUATION_BATCH) {
@@ -195,7 +296,7 @@ export function evaluate(tf: TensorFlow, step: CompiledStep, set: ImageSet, clas
       Uint32Array.from({ length: count }, (_, index) => start + index),
       classes,
     );
-    const { loss, metrics } = step.evaluate(images, labels);
+    const { loss, metrics } = step.evaluate(images, labels, { average });
     tf.dispose([images, labels]);
     lossSum += loss * count;
     correct += Math.round(accuracyOf(metrics) * count);

@@ -1,11 +1,40 @@
-/** Mean loss (nats) and accuracy (0 to 1) of one epoch, on what was trained on and on the test set. */
+/** Mean loss (nats) and accuracy (0 to 1) of one epoch: on what was trained on, and on one part kept apart. */
 export interface EpochRecord {
+  /** From 1. */
   readonly epoch: number;
   readonly loss: number;
   readonly accuracy: number;
-  readonly testLoss: number;
-  readonly testAccuracy: number;
+  /** Present where there is no validation part. */
+  readonly testLoss?: number;
+  readonly testAccuracy?: number;
+  readonly validationLoss?: number;
+  readonly validationAccuracy?: number;
+  /** Of the epoch's last step. */
+  readonly learningRate: number;
   readonly msPerStep: number;
+}
+
+/** The epoch that scored best on the validation part: most right, and of several the lowest loss, then the first. */
+export function bestOf(history: readonly EpochRecord[]): EpochRecord | undefined {
+  return history.reduce<EpochRecord | undefined>(
+    (best, record) => (best === undefined || isBetter(record, best) ? record : best),
+    undefined,
+  );
+}
+
+function isBetter(one: EpochRecord, other: EpochRecord): boolean {
+  const difference = (one.validationAccuracy ?? 0) - (other.validationAccuracy ?? 0);
+  if (difference !== 0) return difference > 0;
+  return (one.validationLoss ?? Infinity) < (other.validationLoss ?? Infinity);
+}
+
+/** The score of the part kept apart, whichever it is. */
+export function heldOut(record: EpochRecord): { readonly loss: number; readonly accuracy: number } {
+  const { validationLoss, validationAccuracy, testLoss, testAccuracy } = record;
+  return {
+    loss: validationLoss ?? testLoss ?? Number.NaN,
+    accuracy: validationAccuracy ?? testAccuracy ?? Number.NaN,
+  };
 }
 
 const WIDTH = 720;
@@ -13,28 +42,28 @@ const HEIGHT = 300;
 const PANEL = { width: 290, height: 200, top: 50 };
 const COLOURS = { train: "#2563eb", test: "#d9480f" };
 
-/** Curves of loss and accuracy over the epochs: a picture of two panels, one line for training, one for the test set. */
+/** Curves of loss and accuracy over the epochs: a picture of two panels, one line for training, one for the part kept apart. */
 export function curvesSvg(history: readonly EpochRecord[], title: string): string {
   const panels = [
-    panel(50, "loss", history, (record) => [record.loss, record.testLoss]),
-    panel(405, "accuracy", history, (record) => [record.accuracy, record.testAccuracy]),
+    panel(50, "loss", history, (record) => [record.loss, heldOut(record).loss]),
+    panel(405, "accuracy", history, (record) => [record.accuracy, heldOut(record).accuracy]),
   ];
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12">`,
     `<title>${escaped(title)}</title>`,
     `<rect width="${WIDTH}" height="${HEIGHT}" fill="white"/>`,
     `<text x="50" y="22" font-size="14">${escaped(title)}</text>`,
-    legend(WIDTH - 190),
+    legend(WIDTH - 210, history.some(({ validationLoss }) => validationLoss !== undefined) ? "validation" : "test"),
     ...panels,
     "</svg>",
     "",
   ].join("\n");
 }
 
-function legend(x: number): string {
+function legend(x: number, heldOutName: string): string {
   const entry = (at: number, colour: string, text: string): string =>
     `<rect x="${at}" y="13" width="14" height="4" fill="${colour}"/><text x="${at + 20}" y="20">${text}</text>`;
-  return entry(x, COLOURS.train, "training") + entry(x + 95, COLOURS.test, "test");
+  return entry(x, COLOURS.train, "training") + entry(x + 95, COLOURS.test, heldOutName);
 }
 
 function panel(

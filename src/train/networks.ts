@@ -61,45 +61,44 @@ const crnn: Network = {
 };
 
 /**
- * Convolutions with batch normalisation, [N, 28, 28, 1] to 7 columns of 128 features, read in both directions by an LSTM.
+ * Normalised convolutions [N, 28, 28, 1] to [N, 7, 7, 128], read as 7 columns from both sides by an LSTM.
  */
 const crnnBest: Network = {
   name: "crnn-best",
-  summary: "six normalised convolutions and a bidirectional LSTM, under 1 M parameters",
+  summary: "five normalised convolutions and a bidirectional LSTM",
   build(tf) {
     const { layers } = tf;
-    const block = (name: string, filters: number, strides = 1): tfjs.layers.Layer[] => [
-      layers.conv2d({
-        name,
-        filters,
-        kernelSize: 3,
-        strides,
-        padding: "same",
-        useBias: false,
-        kernelInitializer: "heNormal",
-      }),
-      layers.batchNormalization({ name: `${name}_norm`, momentum: 0.9 }),
+    const conv = (name: string, filters: number, kernelSize = 3): tfjs.layers.Layer =>
+      layers.conv2d({ name, filters, kernelSize, padding: "same", useBias: false });
+    const pool = (name: string): tfjs.layers.Layer => layers.maxPooling2d({ name, poolSize: 2, strides: 2 });
+    // Pooling comes first: it leaves a quarter of the numbers to normalise.
+    const norm = (name: string): tfjs.layers.Layer[] => [
+      layers.batchNormalization({ name: `${name}_norm`, momentum: 0.95 }),
       layers.reLU({ name: `${name}_relu` }),
     ];
     const image = tf.input({ shape: [28, 28, 1], name: "image" });
     const chain = [
-      ...block("conv1", 32),
-      ...block("conv2", 32),
-      layers.maxPooling2d({ name: "pool1", poolSize: 2 }),
-      ...block("conv3", 64),
-      ...block("conv4", 64),
-      layers.maxPooling2d({ name: "pool2", poolSize: 2 }),
-      ...block("conv5", 96),
-      ...block("conv6", 96),
+      conv("conv1", 24, 5),
+      pool("pool1"),
+      ...norm("conv1"),
+      conv("conv2", 48),
+      ...norm("conv2"),
+      conv("conv3", 64),
+      pool("pool2"),
+      ...norm("conv3"),
+      conv("conv4", 96),
+      ...norm("conv4"),
+      conv("conv5", 128),
+      ...norm("conv5"),
       layers.permute({ name: "columns", dims: [2, 1, 3] }),
-      layers.reshape({ name: "steps", targetShape: [7, 7 * 96] }),
+      layers.reshape({ name: "steps", targetShape: [7, 7 * 128] }),
       layers.dropout({ name: "drop1", rate: 0.3 }),
       layers.bidirectional({
         name: "both",
         layer: layers.lstm({ ...recurrent, units: 64 }),
         mergeMode: "concat",
       }),
-      layers.dropout({ name: "drop2", rate: 0.3 }),
+      layers.dropout({ name: "drop2", rate: 0.2 }),
       layers.dense({ name: "dense", units: DIGITS.length }),
       layers.softmax({ name: "softmax" }),
     ];

@@ -8,8 +8,15 @@ import { afterAll, describe, expect, test } from "vitest";
 import { limitImages, type ImageSet } from "../../src/data/dataset.ts";
 import { renderedDigits } from "../../src/data/digits/rendered-digits.ts";
 import { TrainError } from "../../src/errors.ts";
-import { readCheckpoint, writeCheckpoint, type Checkpoint, type RunIdentity } from "../../src/train/checkpoint.ts";
+import {
+  readCheckpoint,
+  writeCheckpoint,
+  type Checkpoint,
+  type RunIdentity,
+  type RunPlan,
+} from "../../src/train/checkpoint.ts";
 import { fit, type FitOptions, type FitResult } from "../../src/train/fit.ts";
+import { PLAIN, type Recipe } from "../../src/train/recipe.ts";
 
 import { nativeTf } from "./native-tf.ts";
 
@@ -22,6 +29,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 const train = limitImages(renderedDigits({ split: "train", seed: 3 }), 100);
 const testSet = limitImages(renderedDigits({ split: "test", seed: 3 }), 20);
+const recipe: Recipe = { ...PLAIN, batchSize: 32, seed: 5, learningRate: 0.003 };
 const run: RunIdentity = {
   network: "tiny",
   dataset: "digits",
@@ -30,6 +38,7 @@ const run: RunIdentity = {
   seed: 5,
   learningRate: 0.003,
 };
+const plan: RunPlan = { epochs: 3, schedule: "constant", calmEpochs: 0 };
 
 function tiny(): tfjs.LayersModel {
   return tf.sequential({
@@ -48,7 +57,9 @@ async function trainTiny(model: tfjs.LayersModel, options: Partial<FitOptions> =
     classes: 10,
     train,
     test: testSet,
+    recipe,
     run,
+    plan,
     epochs: 3,
     save: (checkpoint: Checkpoint) => writeCheckpoint(file, checkpoint),
     ...options,
@@ -60,13 +71,29 @@ function weightsOf(model: tfjs.LayersModel): number[][] {
 }
 
 describe.skipIf(native === null)("fit", () => {
-  test("a run that was interrupted and resumed ends with the weights of an unbroken one", async () => {
+  test.each([
+    ["plain", recipe],
+    [
+      "with everything",
+      {
+        ...recipe,
+        schedule: [{ kind: "warmup", epochs: 1 }, { kind: "cosine" }],
+        weightDecay: 0.1,
+        clipNorm: 1,
+        labelSmoothing: 0.1,
+        averageDecay: 0.9,
+        augment: { turn: 10, shift: 2, elastic: 0.5, coarse: 0.5 },
+        calmEpochs: 1,
+      } satisfies Recipe,
+    ],
+  ])("a run that was interrupted and resumed ends with the weights of an unbroken one, %s", async (_, used) => {
     const unbroken = tiny();
-    const whole = await trainTiny(unbroken);
+    const whole = await trainTiny(unbroken, { recipe: used });
     expect(whole).toMatchObject({ finished: true, mode: "graph" });
     for (const stopAfter of [1, 5]) {
       const controller = new AbortController();
       const stopped = await trainTiny(tiny(), {
+        recipe: used,
         signal: controller.signal,
         onStep: ({ done }) => {
           if (done === stopAfter) controller.abort();
@@ -74,7 +101,7 @@ describe.skipIf(native === null)("fit", () => {
       });
       expect(stopped.finished).toBe(false);
       const resumed = tiny();
-      const rest = await trainTiny(resumed, { from: await readCheckpoint(file, run) });
+      const rest = await trainTiny(resumed, { recipe: used, from: await readCheckpoint(file, run) });
       expect(weightsOf(resumed)).toEqual(weightsOf(unbroken));
       expect(rest.history.map(({ loss }) => loss)).toEqual(whole.history.map(({ loss }) => loss));
     }
@@ -85,7 +112,7 @@ describe.skipIf(native === null)("fit", () => {
     const result = await trainTiny(tiny(), {
       train: few,
       test: few,
-      run: { ...run, images: 40, learningRate: 0.01 },
+      recipe: { ...recipe, learningRate: 0.01 },
       epochs: 40,
     });
     expect(result.history.at(-1)?.testAccuracy).toBe(1);
@@ -93,11 +120,50 @@ describe.skipIf(native === null)("fit", () => {
 
   test("stops at a loss that is no number, and keeps the last checkpoint", async () => {
     writeFileSync(file, "kept");
-    const wild = { ...run, learningRate: 1e30 };
-    await expect(trainTiny(tiny(), { run: wild })).rejects.toThrow(
+    const wild = { ...recipe, learningRate: 1e30 };
+    await expect(trainTiny(tiny(), { recipe: wild })).rejects.toThrow(
       /the loss became (NaN|Infinity) in epoch 1, batch \d/,
     );
     expect(readFileSync(file, "utf8")).toBe("kept");
+  });
+
+  test("scores a validation part after each epoch, and the test set only at the end", async () => {
+    const { history, test: scored } = await trainTiny(tiny(), { validation: limitImages(testSet, 10) });
+    expect(history).toHaveLength(3);
+    for (const record of history) {
+      expect(record).toHaveProperty("validationAccuracy");
+      expect(record).not.toHaveProperty("testAccuracy");
+    }
+    expect(scored?.accuracy).toBeGreaterThan(0);
+  });
+
+  test("ends with the epoch that validated best, and stops when nothing gets better", async () => {
+    const kept: { best?: Checkpoint } = {};
+    const model = tiny();
+    const result = await trainTiny(model, {
+      validation: testSet,
+      // Two good epochs, then steps so long that everything is lost.
+      recipe: { ...recipe, schedule: [{ kind: "step", every: 2, factor: 1000 }], patience: 3, keepBest: true },
+      epochs: 30,
+      best: {
+        save: (checkpoint) => Promise.resolve(void (kept.best = checkpoint)),
+        load: () =>
+          kept.best === undefined ? Promise.reject(new Error("none was saved")) : Promise.resolve(kept.best),
+      },
+    });
+    expect(result.keptEpoch).toBe(kept.best?.epoch);
+    expect(result.history).toHaveLength(result.keptEpoch + 3);
+    const accuracies = result.history.map(({ validationAccuracy = 0 }) => validationAccuracy);
+    expect(accuracies[result.keptEpoch - 1]).toBe(Math.max(...accuracies));
+    expect(result.test?.accuracy).toBe(accuracies[result.keptEpoch - 1]);
+    expect(weightsOf(model)[0]).toEqual(Array.from(kept.best?.state.variables[0]?.values ?? []));
+  });
+
+  test("scores and keeps the moving average when there is one", async () => {
+    const [plain, averaged] = [tiny(), tiny()];
+    await trainTiny(plain);
+    await trainTiny(averaged, { recipe: { ...recipe, averageDecay: 0.99 } });
+    expect(weightsOf(averaged)).not.toEqual(weightsOf(plain));
   });
 
   test("names an image whose label is no class", async () => {
@@ -109,6 +175,7 @@ describe.skipIf(native === null)("fit", () => {
 describe("a checkpoint", () => {
   const checkpoint: Checkpoint = {
     run,
+    plan,
     epoch: 1,
     batch: 2,
     lossSum: 0.1 + 0.2,

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 
 import { limitImages } from "../../data/dataset.ts";
-import type { ImageSet, ImageSetName, Split } from "../../data/dataset.ts";
+import type { ImageSet, Split } from "../../data/dataset.ts";
 import { renderedDigits } from "../../data/digits/rendered-digits.ts";
 import { DataError, ToolError } from "../../errors.ts";
 import { cacheDir } from "../cache-dir.ts";
@@ -12,7 +12,7 @@ import type { FoundFiles } from "./mnist.ts";
 
 export interface DatasetOptions {
   /** `auto`: MNIST when it is at hand or can be downloaded, else the rendered digits. */
-  readonly dataset: "auto" | ImageSetName;
+  readonly dataset: "auto" | "mnist" | "digits";
   readonly split: Split;
   /** Folder of MNIST's files; looked at before `$MNIST_DIR`, the cache and the mirrors. */
   readonly data?: string | undefined;

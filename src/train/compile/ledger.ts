@@ -74,6 +74,7 @@ export class Ledger {
       decays: keeps.decays(at(problem.trainable, index)),
     }));
     this.entries = entries;
+    unshare(tf, entries);
     this.all = [...entries.keys()];
     this.#versions = entries.map(() => 0);
     this.#homeVersions = entries.map(() => 0);
@@ -156,7 +157,7 @@ export class Ledger {
     for (const { weight, average } of this.trained) {
       if (average === undefined) throw noAverage();
       kept.set(weight, this.#tf.keep(this.variable(weight).clone()));
-      assign(this.variable(weight), this.variable(average).clone());
+      assign(this.variable(weight), copyOf(this.#tf, this.variable(average)));
     }
     this.#shown = kept;
   }
@@ -198,6 +199,17 @@ export class Ledger {
   }
 }
 
+/** Gives variables that were made of the same tensor data of their own. */
+function unshare(tf: TensorFlow, entries: readonly Entry[]): void {
+  const seen = new Set<object>();
+  for (const { variable } of entries) {
+    if (seen.has(variable.dataId)) {
+      assign(variable, tf.tensor(variable.dataSync().slice(), [...variable.shape], variable.dtype));
+    }
+    seen.add(variable.dataId);
+  }
+}
+
 function at<T>(values: readonly T[], index: number): T {
   const value = values[index];
   if (value === undefined) throw new RangeError(`no entry ${index} of ${values.length}`);
@@ -209,8 +221,9 @@ function assign(variable: Variable, value: Tensor): void {
   value.dispose();
 }
 
+/** In memory of its own: a clone would share its data, by which the recorder tells variables apart. */
 function copyOf(tf: TensorFlow, variable: Variable | undefined): Tensor {
-  return variable === undefined ? tf.zeros([]) : variable.clone();
+  return variable === undefined ? tf.zeros([]) : tf.mul(variable, 1);
 }
 
 function valuesOf(variable: Variable): VariableState["values"] {

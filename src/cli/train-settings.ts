@@ -1,0 +1,254 @@
+import { readFile } from "node:fs/promises";
+
+import type { Command } from "commander";
+
+import type { AugmentRecipe } from "../data/augment/recipe.ts";
+import { UsageError } from "../errors.ts";
+import { PLAIN, type Recipe } from "../train/recipe.ts";
+import { parseSchedule } from "../train/schedule-text.ts";
+
+import { collect, parsePositive, parseTolerance, parseWhole } from "./option-parsers.ts";
+
+/** What decides a run: the options of `train`, by the names that a configuration file has too. */
+export interface TrainSettings {
+  readonly network: string;
+  readonly dataset: string;
+  readonly data?: string;
+  readonly limit?: number;
+  readonly add: readonly string[];
+  readonly validation: number;
+  readonly epochs: number;
+  readonly batchSize: number;
+  readonly seed: number;
+  readonly learningRate: number;
+  readonly schedule: string;
+  readonly weightDecay: number;
+  readonly clipNorm?: number;
+  readonly labelSmoothing: number;
+  readonly averageDecay?: number;
+  readonly augment: string | AugmentRecipe;
+  readonly calmEpochs: number;
+  readonly calmStrength: number;
+  readonly patience?: number;
+  readonly keepBest: boolean;
+  readonly workers?: number;
+  readonly out?: string;
+}
+
+export const DEFAULTS: TrainSettings = {
+  network: "crnn",
+  dataset: "auto",
+  add: [],
+  validation: 0,
+  epochs: 10,
+  batchSize: PLAIN.batchSize,
+  seed: PLAIN.seed,
+  learningRate: PLAIN.learningRate,
+  schedule: "constant",
+  weightDecay: 0,
+  labelSmoothing: 0,
+  augment: "none",
+  calmEpochs: 0,
+  calmStrength: PLAIN.calmStrength,
+  keepBest: false,
+};
+
+/** Named ways to change images, weakest first. */
+const AUGMENTS: Readonly<Record<string, AugmentRecipe | undefined>> = {
+  light: { turn: 10, shear: 0.1, scale: 0.1, shift: 1 },
+  full: {
+    keep: 0.05,
+    turn: 13,
+    shear: 0.2,
+    scale: 0.2,
+    shift: 2,
+    elastic: 0.7,
+    stretch: 0.06,
+    pen: 0.3,
+    coarse: 0.2,
+    ink: 0.25,
+    noise: 0.1,
+  },
+};
+
+/** The options of the command line that have a name in {@link TrainSettings}. None has a default: see DEFAULTS. */
+export function addSettings(command: Command): Command {
+  const whole = (name: string, least: number): ((text: string) => number) => parseWhole(`--${name}`, least);
+  const amount = (name: string): ((text: string) => number) => parseTolerance(`--${name}`);
+  return command
+    .option("--dataset <name>", "auto (MNIST, else the rendered digits), mnist or digits (default: auto)")
+    .option("--data <dir>", "folder of MNIST's files")
+    .option("--limit <n>", "train on the first images only", whole("limit", 1))
+    .option(
+      "--add <source>",
+      "train on these too: digits:N rendered ones, or a folder DIR/0 … DIR/9 of pictures; may be repeated",
+      collect,
+    )
+    .option(
+      "--validation <n>",
+      "images (from 1) or share (below 1) of the training set to score after each epoch; the test set is then looked at once",
+      amount("validation"),
+    )
+    .option("--epochs <n>", "times through the training set (default: 10)", whole("epochs", 1))
+    .option("--batch-size <n>", "images in one step (default: 128)", whole("batch-size", 1))
+    .option("--seed <n>", "decides every random number (default: 1)", whole("seed", 0))
+    .option("--learning-rate <x>", "Adam's highest rate (default: 0.001)", parsePositive("--learning-rate"))
+    .option("--schedule <phases>", "of the rate, e.g. warmup:1,cosine (default: constant)")
+    .option("--weight-decay <x>", "decoupled decay of the kernels (default: 0)", amount("weight-decay"))
+    .option("--clip-norm <x>", "largest global norm of the gradients", parsePositive("--clip-norm"))
+    .option(
+      "--label-smoothing <x>",
+      "share of a target spread over all classes (default: 0)",
+      amount("label-smoothing"),
+    )
+    .option(
+      "--average-decay <x>",
+      "score and keep a moving average of the weights, e.g. 0.999",
+      amount("average-decay"),
+    )
+    .option("--augment <name>", `change the images: none, ${Object.keys(AUGMENTS).join(", ")}, or a JSON object`)
+    .option("--calm-epochs <n>", "change images less in the last epochs", whole("calm-epochs", 0))
+    .option("--calm-strength <x>", "how much of the change is left then (default: 0.5)", amount("calm-strength"))
+    .option("--patience <n>", "stop after so many epochs without a better validation", whole("patience", 1))
+    .option("--keep-best", "end with the epoch that validated best, not the last one")
+    .option("--workers <n>", "threads that prepare images (default: 1 when images are changed)", whole("workers", 0))
+    .option("--out <dir>", "folder to write (default: runs/NETWORK)");
+}
+
+/**
+ * Defaults, over them the configuration file, over it the options that were given.
+ *
+ * @throws {UsageError} naming the key of the file that is wrong
+ */
+export async function settingsOf(
+  given: Partial<TrainSettings>,
+  configFile: string | undefined,
+): Promise<TrainSettings> {
+  const config = configFile === undefined ? {} : await readConfig(configFile);
+  const settings: TrainSettings = { ...DEFAULTS, ...config, ...given };
+  if (settings.labelSmoothing >= 1) throw new UsageError(`label smoothing is below 1; got ${settings.labelSmoothing}`);
+  if ((settings.averageDecay ?? 0) >= 1)
+    throw new UsageError(`the average's decay is below 1; got ${settings.averageDecay}`);
+  if (settings.calmStrength > 1) throw new UsageError(`the calm strength is at most 1; got ${settings.calmStrength}`);
+  if (settings.validation === 0 && (settings.keepBest || settings.patience !== undefined)) {
+    throw new UsageError("--keep-best and --patience need a part of the training set to choose by: give --validation");
+  }
+  return settings;
+}
+
+type Check = (value: unknown) => boolean;
+
+const isText: Check = (value) => typeof value === "string";
+const isAmount: Check = (value) => typeof value === "number" && Number.isFinite(value) && value >= 0;
+const isPositive: Check = (value) => isAmount(value) && value !== 0;
+const isWhole: Check = (value) => Number.isSafeInteger(value) && isAmount(value);
+const isCount: Check = (value) => isWhole(value) && value !== 0;
+
+const CHECKS: Readonly<Record<keyof TrainSettings, readonly [check: Check, expected: string]>> = {
+  network: [isText, "a name"],
+  dataset: [isText, "a name"],
+  data: [isText, "a folder"],
+  limit: [isCount, "a whole number of at least 1"],
+  add: [(value) => Array.isArray(value) && value.every(isText), "a list of sources"],
+  validation: [isAmount, "a number of at least 0"],
+  epochs: [isCount, "a whole number of at least 1"],
+  batchSize: [isCount, "a whole number of at least 1"],
+  seed: [isWhole, "a whole number of at least 0"],
+  learningRate: [isPositive, "a number above 0"],
+  schedule: [isText, "phases, e.g. warmup:1,cosine"],
+  weightDecay: [isAmount, "a number of at least 0"],
+  clipNorm: [isPositive, "a number above 0"],
+  labelSmoothing: [isAmount, "a number of at least 0"],
+  averageDecay: [isAmount, "a number of at least 0"],
+  augment: [(value) => isText(value) || isAugment(value), "a name or an object of numbers"],
+  calmEpochs: [isWhole, "a whole number of at least 0"],
+  calmStrength: [isAmount, "a number of at least 0"],
+  patience: [isCount, "a whole number of at least 1"],
+  keepBest: [(value) => typeof value === "boolean", "true or false"],
+  workers: [isWhole, "a whole number of at least 0"],
+  out: [isText, "a folder"],
+};
+
+async function readConfig(path: string): Promise<Partial<TrainSettings>> {
+  const text = await readFile(path, "utf8").catch((cause: unknown) => {
+    throw new UsageError(`--config ${path} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`);
+  });
+  const config = parseJson(text, `--config ${path}`);
+  if (isSettings(config, path)) return config;
+  throw new UsageError(`--config ${path} holds no object`);
+}
+
+function parseJson(text: string, where: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new UsageError(`${where} is no JSON: ${cause instanceof Error ? cause.message : String(cause)}`);
+  }
+}
+
+function isSettings(value: unknown, path: string): value is Partial<TrainSettings> {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  const checks = new Map<string, readonly [Check, string]>(Object.entries(CHECKS));
+  for (const [key, found] of Object.entries(value)) {
+    const check = checks.get(key);
+    if (check === undefined) {
+      throw new UsageError(`--config ${path}: there is no setting ${key}; there are ${Object.keys(CHECKS).join(", ")}`);
+    }
+    if (!check[0](found)) {
+      throw new UsageError(`--config ${path}: ${key} must be ${check[1]}; got ${JSON.stringify(found)}`);
+    }
+  }
+  return true;
+}
+
+const AUGMENT_KEYS: ReadonlySet<string> = new Set([
+  "keep",
+  "turn",
+  "shear",
+  "scale",
+  "shift",
+  "elastic",
+  "stretch",
+  "pen",
+  "coarse",
+  "ink",
+  "noise",
+]);
+
+function isAugment(value: unknown): value is AugmentRecipe {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  return Object.entries(value).every(([key, amount]) => AUGMENT_KEYS.has(key) && isAmount(amount));
+}
+
+/** The recipe of settings. */
+export function recipeOf(settings: TrainSettings): Recipe {
+  const { clipNorm, averageDecay, patience } = settings;
+  const augment = augmentOf(settings.augment);
+  return {
+    batchSize: settings.batchSize,
+    seed: settings.seed,
+    learningRate: settings.learningRate,
+    schedule: parseSchedule(settings.schedule),
+    weightDecay: settings.weightDecay,
+    labelSmoothing: settings.labelSmoothing,
+    calmEpochs: settings.calmEpochs,
+    calmStrength: settings.calmStrength,
+    keepBest: settings.keepBest,
+    ...(clipNorm === undefined ? {} : { clipNorm }),
+    ...(averageDecay === undefined ? {} : { averageDecay }),
+    ...(patience === undefined ? {} : { patience }),
+    ...(augment === undefined ? {} : { augment }),
+  };
+}
+
+function augmentOf(given: string | AugmentRecipe): AugmentRecipe | undefined {
+  if (typeof given !== "string") return given;
+  if (given === "none") return undefined;
+  const named = AUGMENTS[given];
+  if (named !== undefined) return named;
+  const parsed = given.startsWith("{") ? parseJson(given, "--augment") : undefined;
+  if (isAugment(parsed)) return parsed;
+  throw new UsageError(
+    `--augment takes none, ${Object.keys(AUGMENTS).join(", ")} or an object of ${[...AUGMENT_KEYS].join(", ")}; got "${given}"`,
+  );
+}
