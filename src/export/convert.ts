@@ -10,7 +10,7 @@ import {
 } from "./converter.ts";
 import { executionOrder } from "./execution-order.ts";
 import { inputType } from "./input-type.ts";
-import { inLayer, ModelRun, noConverter, type Bound, type ConvertedCall } from "./model-run.ts";
+import { inLayer, ModelRun, noConverter, wrappedModel, type Bound, type ConvertedCall } from "./model-run.ts";
 import { GraphBuilder } from "./onnx/builder.ts";
 import type { Dim } from "./onnx/dims.ts";
 import type { Value } from "./onnx/value.ts";
@@ -84,22 +84,26 @@ export function convert(source: LayersSource, options: ConvertOptions): Converte
 function bindAll(source: LayersSource, options: ConvertOptions, fetches: readonly TensorRef[]): Bound {
   const bound = new Map<LayerSpec, BoundLayer>();
   const unsupported: UnsupportedLayer[] = [];
-  const context: BindContext = {
+  const contextOf = (modelClass: string | null): BindContext => ({
     keras3: source.keras3,
     recurrentForm: options.recurrentForm,
     bind(className, config) {
       const converter = options.registry.get(className);
-      if (converter === undefined) throw new ExportError(noConverter(className));
-      return converter.bind(config, context);
+      if (converter !== undefined) return converter.bind(config, this);
+      if (className === modelClass) return wrappedRunner(className);
+      throw new ExportError(noConverter(className));
     },
-  };
+  });
   const needed = new Set(executionOrder(source.model, fetches).map(({ layer }) => layer));
   const visit = (layers: readonly LayerSpec[], path: readonly string[]): void => {
     for (const layer of layers) {
       const here = [...path, layer.name];
       if (layer.model !== null) visit(layer.model.layers, here);
       else if (layer.className !== "InputLayer") {
+        const inner = wrappedModel(layer, here);
+        if (inner !== null) visit(inner.model.layers, inner.path);
         try {
+          const context = contextOf(inner?.className ?? null);
           bound.set(layer, context.bind(layer.className, new ConfigReader(layer.config)));
         } catch (error) {
           if (!(error instanceof ToolError)) throw error;
@@ -119,6 +123,11 @@ function bindAll(source: LayersSource, options: ConvertOptions, fetches: readonl
     );
   }
   return bound;
+}
+
+/** Stands for a wrapped model among the converters. */
+function wrappedRunner(className: string): BoundLayer {
+  return { className, emit: ({ wrapped, mask }, inputs) => wrapped?.(inputs, mask) ?? [] };
 }
 
 const AXIS_NAMES: Readonly<Record<number, readonly string[]>> = {

@@ -49,6 +49,8 @@ export interface EmitContext {
    * all layers it runs later, so this need not be that of the layer's inputs.
    */
   readonly mask: Value | null;
+  /** Runs the model that the layer, or a layer in it, wraps; null when none does. */
+  readonly wrapped: ((inputs: readonly Flow[], mask: Value | null) => readonly Flow[]) | null;
 }
 
 export interface ConverterDefinition<Config> {

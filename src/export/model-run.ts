@@ -1,6 +1,6 @@
 import { ExportError, InternalError, ModelFormatError, ToolError } from "../errors.ts";
 
-import { typeOf, type BoundLayer, type Flow } from "./converter.ts";
+import { typeOf, type BoundLayer, type EmitContext, type Flow } from "./converter.ts";
 import { executionOrder } from "./execution-order.ts";
 import { inputType } from "./input-type.ts";
 import { internalError } from "./internal-error.ts";
@@ -188,11 +188,25 @@ export class ModelRun {
       for (const [key, argument] of Object.entries(call.kwargs)) {
         if (argument.kind === "tensors") keywords[key] = argument.refs.map((ref) => pick(results, ref));
       }
-      const context = { graph: this.#graph, weights: this.#source.weightsOf(path), keywords, mask };
+      const weights = this.#source.weightsOf(path);
+      const context = { graph: this.#graph, weights, keywords, mask, wrapped: this.#wrapped(layer, path) };
       const outputs = bound.emit(context, inputs);
       for (const { value } of outputs) expectSaneShape(dimsOf(value));
       return outputs;
     });
+  }
+
+  /** TF.js runs a wrapped model once for each step, so that its layers' calls are none of the whole model's. */
+  #wrapped(layer: LayerSpec, path: readonly string[]): EmitContext["wrapped"] {
+    const inner = wrappedModel(layer, path);
+    if (inner === null) return null;
+    return (inputs, mask) => {
+      const outer = this.#calls;
+      this.#calls = [];
+      const flows = this.#nested(inner.model, inner.path, inputs, { mask });
+      this.#calls = outer;
+      return flows;
+    };
   }
 
   #repeat({ calls }: Run): void {
@@ -215,6 +229,18 @@ function seenAsFloat(flow: Flow): Flow {
 function sameHanded(a: Handed | null, b: Handed | null): boolean {
   if (a === null || b === null) return a === b;
   return a.mask?.name === b.mask?.name;
+}
+
+/** The model that a wrapper wraps, however many wrappers are around it, and where its layers' weights are. */
+export function wrappedModel(
+  layer: LayerSpec,
+  path: readonly string[],
+): { readonly className: string; readonly model: ModelSpec; readonly path: readonly string[] } | null {
+  const { wrapped } = layer;
+  if (wrapped === null) return null;
+  const here = [...path, wrapped.name];
+  if (wrapped.model === null) return wrappedModel(wrapped, here);
+  return { className: wrapped.className, model: wrapped.model, path: here };
 }
 
 function callKey({ layer, call }: TensorRef): string {

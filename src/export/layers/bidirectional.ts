@@ -1,5 +1,12 @@
 import { ExportError } from "../../errors.ts";
-import { defineConverter, type BindContext, type EmitContext, type Flow, type LayerConverter } from "../converter.ts";
+import {
+  defineConverter,
+  type BindContext,
+  type BoundLayer,
+  type EmitContext,
+  type Flow,
+  type LayerConverter,
+} from "../converter.ts";
 import type { GraphBuilder } from "../onnx/builder.ts";
 import { int } from "../onnx/graph.ts";
 import { reduce } from "../onnx/reduce.ts";
@@ -14,11 +21,21 @@ import type { ConfigReader } from "../source/config.ts";
 type MergeMode = "concat" | "sum" | "mul" | "ave";
 
 interface BidirectionalConfig {
+  readonly kind: "recurrent";
   readonly forward: RecurrentConfig;
   readonly backward: RecurrentConfig;
   /** Null: both outputs. */
   readonly merge: MergeMode | null;
 }
+
+/** Two layers that know no direction. TF.js wraps those as well. */
+interface PairConfig {
+  readonly kind: "pair";
+  readonly layers: readonly [forward: BoundLayer, backward: BoundLayer];
+  readonly merge: MergeMode | null;
+}
+
+const RECURRENT: ReadonlySet<string> = new Set(["SimpleRNN", "GRU", "LSTM", "RNN", "ConvLSTM2D"]);
 
 /**
  * A recurrent layer and its mirror image. One ONNX node for both directions where its semantics allow, with the outputs
@@ -28,20 +45,38 @@ export const bidirectional: LayerConverter = defineConverter({
   className: "Bidirectional",
   ops: ["LSTM", "GRU", "RNN", "Scan"],
   parse: readBidirectional,
-  mask: (_, { forward }, inputs) => (forward.returnSequences ? (inputs[0]?.mask ?? null) : null),
-  emit: emitBidirectional,
+  mask: (_, config, inputs) =>
+    config.kind === "recurrent" && config.forward.returnSequences ? (inputs[0]?.mask ?? null) : null,
+  emit: (context, config, inputs) =>
+    config.kind === "recurrent" ? emitBidirectional(context, config, inputs) : emitPair(context, config, inputs),
 });
 
-function readBidirectional(config: ConfigReader, context: BindContext): BidirectionalConfig {
+function readBidirectional(config: ConfigReader, context: BindContext): BidirectionalConfig | PairConfig {
   const layer = config.layer("layer");
-  const forward = readRecurrent(layer.className, layer.config, context);
+  const other = config.has("backward_layer") ? config.layer("backward_layer") : null;
   const merge = config.isNull("merge_mode")
     ? null
     : config.oneOf("merge_mode", ["concat", "sum", "mul", "ave"], "concat");
-  const mirrored = { ...forward, goBackwards: !forward.goBackwards };
-  if (!config.has("backward_layer") || config.isNull("backward_layer")) return { forward, backward: mirrored, merge };
-  const other = config.layer("backward_layer");
-  return { forward, backward: readRecurrent(other.className, other.config, context), merge };
+  if (!RECURRENT.has(layer.className)) {
+    const [forward, backward] = [layer, other ?? layer].map((each) => context.bind(each.className, each.config));
+    if (forward === undefined || backward === undefined) throw new RangeError("it has two layers");
+    return { kind: "pair", layers: [forward, backward], merge };
+  }
+  const forward = readRecurrent(layer.className, layer.config, context);
+  const backward =
+    other === null
+      ? { ...forward, goBackwards: !forward.goBackwards }
+      : readRecurrent(other.className, other.config, context);
+  return { kind: "recurrent", forward, backward, merge };
+}
+
+function emitPair(context: EmitContext, { layers, merge }: PairConfig, inputs: readonly Flow[]): readonly Value[] {
+  const outputs = layers.flatMap((layer, index) => {
+    const scope = index === 0 ? "forward" : "backward";
+    const own = { ...context, weights: context.weights.within(scope), keywords: {} };
+    return context.graph.within(scope, () => layer.emit(own, inputs).slice(0, 1)).map(({ value }) => value);
+  });
+  return merge === null ? outputs : [mergeOutputs(context.graph, outputs, merge)];
 }
 
 function emitBidirectional(

@@ -92,7 +92,8 @@ const concatenate: LayerConverter = defineConverter({
     // TF.js gives all elements the type of the first input's.
     const type = first !== undefined && typeOf(first) === "int32" ? "int32" : "float32";
     const values = inputs.map(({ value }) => graph.cast(value, type));
-    return concat(graph, values, axis < 0 && !keras3 ? -1 : axis);
+    const rank = first?.value.axes.length ?? 0;
+    return concat(graph, values, (axis < 0 || axis === rank) && !keras3 ? -1 : axis);
   },
 });
 
@@ -161,6 +162,7 @@ function concat(graph: GraphBuilder, values: readonly Value[], axis: number): Va
       `inputs must have as many axes; they have ${values.map(({ axes }) => axes.length).join(", ")}`,
     );
   }
+  if (axis >= rank || axis < -rank) throw new ExportError(`axis ${axis} is not one of inputs with ${rank} axes`);
   if (values.length === 1) return first;
   const at = axis < 0 ? rank + axis : axis;
   if (at < 0 || at >= rank) throw new ExportError(`axis ${axis} is not one of the ${rank} its inputs have`);
@@ -264,10 +266,18 @@ function unitLength(graph: GraphBuilder, x: Value, axis: number): Value {
 
 function contraction(graph: GraphBuilder, x: Value, a: number, y: Value, b: number): Value {
   if (x.axes.length === 2 && y.axes.length === 2) {
-    return reduce(graph, "ReduceSum", graph.binary("Mul", x, y), [1], true);
+    if (a !== b)
+      throw new ExportError(`axes [${a}, ${b}] of matrices: TF.js computes them for batches of one size only`);
+    const sum = reduce(graph, "ReduceSum", graph.binary("Mul", x, y), [a]);
+    return insertAxis(sum, 1);
   }
+  // TF.js takes every axis but the last for the one before it, the samples too.
   const left = x.axes.length === 2 ? insertAxis(x, 1) : permuteAxes(x, a === 2 ? [0, 1, 2] : [0, 2, 1]);
-  const right = y.axes.length === 2 ? insertAxis(y, 2) : permuteAxes(y, b === 1 ? [0, 1, 2] : [0, 2, 1]);
+  const right = y.axes.length === 2 ? insertAxis(y, 2) : permuteAxes(y, b === 2 ? [0, 2, 1] : [0, 1, 2]);
+  const inner = [dimOf(left, 2), dimOf(right, 1)];
+  if (typeof inner[0] === "number" && typeof inner[1] === "number" && inner[0] !== inner[1]) {
+    throw new ExportError(`axes ${a} and ${b} to multiply over have ${inner.join(" and ")} elements`);
+  }
   const dims = [dimOf(x, 0), dimOf(left, 1), dimOf(right, 2)];
   const product = newValue(graph.op("MatMul", [graph.plain(left), graph.plain(right)]), "float32", dims);
   graph.learnSymbols(product);

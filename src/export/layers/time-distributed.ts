@@ -24,7 +24,9 @@ export const timeDistributed: LayerConverter = defineConverter({
     const mask = context.mask === null ? null : repeatedMask(context.graph, context.mask, input.value);
     const outputs = layer.emit({ ...context, weights, keywords: {}, mask }, [{ value: merged, mask: null }]);
     const [output] = outputs;
-    if (output === undefined) throw new ExportError("the wrapped layer has no output");
+    if (output === undefined || outputs.length > 1) {
+      throw new ExportError(`the wrapped layer must have one output; it has ${outputs.length}`);
+    }
     const [steps = [], ...rest] = output.value.axes;
     // Layers that keep the axis they were given need no reshape back.
     if (

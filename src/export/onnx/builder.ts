@@ -176,10 +176,12 @@ export class GraphBuilder {
     const view = regroup(value, dims);
     if (view !== null) return view;
     const name = this.plain(value);
-    const size = product(dimsOf(value));
-    const fixed = product(dims.filter((dim) => dim !== null));
-    const resolved = dims.map((dim) => dim ?? divide(size, fixed));
-    const axes = resolved.map(newAxis);
+    const differs = dims.findIndex((dim, index) => dim !== value.axes.map(sizeOfAxis)[index]);
+    const kept = differs === -1 ? dims.length : differs;
+    const size = product(dimsOf(value).slice(kept));
+    const fixed = product(dims.slice(kept).filter((dim) => dim !== null));
+    const resolved = dims.slice(kept).map((dim) => dim ?? divide(size, fixed));
+    const axes = [...value.axes.slice(0, kept), ...resolved.map(newAxis)];
     const made = this.#reshapeTo(name, value.axes, axes);
     return { ...value, name: made, axes, stored: axes };
   }

@@ -37,7 +37,8 @@ export class OwnWeights implements LayerWeights {
   /** Where nothing is stored within `child`, it shares the names of what it is in: a wrapped layer, the cell of an RNN. */
   within(child: string): LayerWeights {
     const scope = canonicalScope(child);
-    const inner = this.#weights.flatMap((weight) => {
+    const own = this.#weights.filter((weight) => weight.scope[0] === scope);
+    const inner = (own.length > 0 ? own : this.#weights).flatMap((weight) => {
       const index = weight.scope.indexOf(scope);
       return index === -1 ? [] : [{ ...weight, scope: weight.scope.slice(index + 1) }];
     });

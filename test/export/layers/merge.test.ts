@@ -48,7 +48,7 @@ for (const [name, make] of [
 }
 
 describe("Concatenate", () => {
-  for (const axis of [-1, -2, 1, 2, 3]) {
+  for (const axis of [-1, -2, 1, 2, 3, 4]) {
     test(`axis ${axis}`, async () => {
       const shapes = [
         [4, 5, 3],
@@ -76,6 +76,15 @@ describe("Concatenate", () => {
 });
 
 describe("Dot", () => {
+  /** TF.js multiplies along the axis after the samples all the same. */
+  test("along the samples, of tensors with three axes", async () => {
+    const shapes = [
+      [4, 4],
+      [4, 3],
+    ];
+    for (const normalize of [false, true]) await expectMerge(tf.layers.dot({ axes: 0, normalize }), shapes);
+  });
+
   for (const normalize of [false, true]) {
     test(`vectors, normalize ${normalize}`, async () => {
       await expectMerge(tf.layers.dot({ axes: 1, normalize }), [[5], [5]]);
