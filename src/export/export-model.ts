@@ -106,7 +106,12 @@ function build(source: LayersSource, options: ExportOptions, everyLayer: boolean
 function buildModel(source: LayersSource, options: ExportOptions, everyLayer: boolean): ExportedModel {
   const opset = options.opset ?? DEFAULT_OPSET;
   if (!Number.isInteger(opset) || opset < OLDEST_OPSET || opset > NEWEST_OPSET) {
-    throw new ExportError(`opset ${opset} is not supported: ${OLDEST_OPSET} to ${NEWEST_OPSET}`);
+    throw new ExportError(`opset must be ${OLDEST_OPSET} to ${NEWEST_OPSET}; got ${opset}`, {
+      hint:
+        opset > NEWEST_OPSET
+          ? "from opset 22 on, ONNX Runtime's WebGPU and JSEP providers leave LSTM, MaxPool and Conv to the CPU"
+          : "17 runs wherever ONNX Runtime does",
+    });
   }
   const converted = convert(source, {
     opset,

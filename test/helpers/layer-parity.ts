@@ -65,9 +65,21 @@ export async function expectParity(
   const cases = batches.map((batch) => ({ batch, expected: options.expected?.(batch) ?? predict(model, batch) }));
   for (const runtime of options.runtimes ?? (["node", "web"] as const))
     await compareOn(runtime, exported, cases, options);
+  if (options.exportOptions?.opset === undefined) await compareOpsets(options.edit?.(saved) ?? saved, cases, options);
   const { graph } = onnx.ModelProto.decode(exported.bytes);
   if (!(graph instanceof onnx.GraphProto)) throw new TypeError("the exported file has no graph");
   return { exported, ops: opsOf(graph), graph };
+}
+
+/** The same numbers from the oldest opset, the newest, and that in which reductions and others changed. */
+const OTHER_OPSETS = [13, 18, 21] as const;
+
+async function compareOpsets(saved: RawModel, [first]: readonly Case[], options: ParityOptions): Promise<void> {
+  for (const opset of OTHER_OPSETS) {
+    const exported = exportRaw(saved, { ...options.exportOptions, opset });
+    keepExport(exported);
+    await compareOn("node", exported, first === undefined ? [] : [first], options);
+  }
 }
 
 interface Case {
@@ -106,7 +118,10 @@ async function compareOn(
         if (result === undefined || want === undefined) throw new TypeError(`no output ${name}`);
         expectDeclared(exported, index, batch, result.dims);
         const tolerance = { atol: options.atol ?? 1e-5, rtol: options.rtol ?? 0 };
-        expect(fromOrt(result, name), `${name} on ${runtime}`).toMatchTensor(tensorOf(want), tolerance);
+        expect(fromOrt(result, name), `${name} on ${runtime}, opset ${exported.opset}`).toMatchTensor(
+          tensorOf(want),
+          tolerance,
+        );
       }
     }
   } finally {
