@@ -93,6 +93,7 @@ export function printVerification(verified: ModelVerification): void {
       );
     }
   }
+  if (verified.note !== undefined) printLine(`  note: ${verified.note}`);
   const verdict = verified.passed ? "the same numbers as" : "NOT the same numbers as";
   printLine(`${verdict} ${verified.reference} (atol ${verified.atol}, rtol ${verified.rtol})`);
   if (verified.firstDifference !== undefined) printLine(describeDifference(verified.firstDifference));

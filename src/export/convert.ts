@@ -9,6 +9,7 @@ import {
   type RecurrentForm,
 } from "./converter.ts";
 import { executionOrder } from "./execution-order.ts";
+import { followsKeras } from "./follows-keras.ts";
 import { inputType } from "./input-type.ts";
 import { inLayer, ModelRun, noConverter, wrappedModel, type Bound, type ConvertedCall } from "./model-run.ts";
 import { GraphBuilder } from "./onnx/builder.ts";
@@ -86,6 +87,7 @@ function bindAll(source: LayersSource, options: ConvertOptions, fetches: readonl
   const unsupported: UnsupportedLayer[] = [];
   const contextOf = (modelClass: string | null): BindContext => ({
     keras3: source.keras3,
+    kerasMasks: followsKeras(source),
     recurrentForm: options.recurrentForm,
     bind(className, config) {
       const converter = options.registry.get(className);

@@ -33,6 +33,8 @@ export type RecurrentForm =
 export interface BindContext {
   /** Written by Keras 3: `hard_sigmoid` is clip(x/6 + 0.5, 0, 1), `gelu` is exact, and so on. */
   readonly keras3: boolean;
+  /** Masks follow Keras's rules, since TF.js cannot load the model. */
+  readonly kerasMasks: boolean;
   readonly recurrentForm: RecurrentForm;
   /** The converter of a wrapped layer, e.g. that of TimeDistributed. @throws {ExportError} when it is not supported */
   bind(className: string, config: ConfigReader): BoundLayer;
@@ -73,6 +75,8 @@ export interface ConverterDefinition<Config> {
    * `computeMask`); without it the mask ends here.
    */
   readonly mask?: "pass" | ((context: EmitContext, config: Config, inputs: readonly Flow[]) => Value | null);
+  /** The same where masks follow Keras's rules, if that is something else. */
+  readonly kerasMask?: "pass";
 }
 
 /** A layer whose configuration has been read. */
@@ -104,7 +108,8 @@ export function defineConverter<Config>(definition: ConverterDefinition<Config>)
           const output = definition.emit(context, config, given);
           const [first, ...others] = isList(output) ? output : [output];
           if (first === undefined) return [];
-          const mask = outputMask(definition, context, config, given);
+          const rule = (bindContext.kerasMasks ? definition.kerasMask : undefined) ?? definition.mask;
+          const mask = outputMask(rule, context, config, given);
           const typed = (value: Value): Pick<Flow, "value" | "type"> => withType(definition, inputs, value);
           return [{ ...typed(first), mask }, ...others.map((value) => ({ ...typed(value), mask: null }))];
         },
@@ -132,7 +137,7 @@ function withType<Config>(
 }
 
 function outputMask<Config>(
-  { mask }: ConverterDefinition<Config>,
+  mask: ConverterDefinition<Config>["mask"],
   context: EmitContext,
   config: Config,
   inputs: readonly Flow[],

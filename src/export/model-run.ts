@@ -5,6 +5,7 @@ import { executionOrder } from "./execution-order.ts";
 import { inputType } from "./input-type.ts";
 import { internalError } from "./internal-error.ts";
 import { refusals } from "./layers/refusals.ts";
+import { followsKeras } from "./follows-keras.ts";
 import type { GraphBuilder } from "./onnx/builder.ts";
 import { dimsOf, type Value } from "./onnx/value.ts";
 import { expectSaneShape } from "./sane-shape.ts";
@@ -53,6 +54,8 @@ interface Run {
  */
 export class ModelRun {
   readonly #source: LayersSource;
+  /** Masks follow Keras's rules. */
+  readonly #keras: boolean;
   readonly #bound: Bound;
   readonly #graph: GraphBuilder;
   readonly #orders = new Map<ModelSpec, readonly TensorRef[]>();
@@ -62,6 +65,7 @@ export class ModelRun {
 
   constructor(source: LayersSource, bound: Bound, graph: GraphBuilder) {
     this.#source = source;
+    this.#keras = followsKeras(source);
     this.#bound = bound;
     this.#graph = graph;
   }
@@ -79,7 +83,7 @@ export class ModelRun {
   #nested(model: ModelSpec, path: readonly string[], inputs: readonly Flow[], handed: Handed): readonly Flow[] {
     const order = this.#orders.get(model) ?? executionOrder(model, model.outputs);
     this.#orders.set(model, order);
-    if (this.#source.keras3) return this.#execute(model, path, inputs, model.outputs, order, handed);
+    if (this.#keras) return this.#execute(model, path, inputs, model.outputs, order, handed);
     const given = inputs.map((flow) => ({ ...flow, mask: null }));
     const before = handed.mask;
     const outputs = this.#execute(model, path, given, model.outputs, order, handed);
@@ -104,7 +108,7 @@ export class ModelRun {
     model.inputs.forEach((ref, index) => {
       const flow = inputs[index];
       if (flow === undefined) return;
-      results.set(callKey(ref), [this.#source.keras3 ? flow : this.#asDeclared(flow, layers.get(ref.layer))]);
+      results.set(callKey(ref), [this.#keras ? flow : this.#asDeclared(flow, layers.get(ref.layer))]);
     });
     const runs = new Map<string, Run[]>();
     const fetched = new Map<string, readonly Flow[]>();
@@ -115,7 +119,7 @@ export class ModelRun {
       const call = layer?.calls[ref.call];
       if (layer === undefined || call === undefined) throw noCall(ref);
       const flows = call.inputs.map((each) => pick(results, each));
-      if (!this.#source.keras3 && flows.some(({ mask }) => mask !== null)) {
+      if (!this.#keras && flows.some(({ mask }) => mask !== null)) {
         current ??= { mask: null };
         current.mask = flows[0]?.mask ?? null;
       }
@@ -126,7 +130,7 @@ export class ModelRun {
       if (same === undefined) runs.set(key, [...known, run]);
       else this.#repeat(same);
       if (current !== null) current.mask = run.after;
-      if (!results.has(key)) results.set(key, this.#source.keras3 ? run.flows : run.flows.map(seenAsFloat));
+      if (!results.has(key)) results.set(key, this.#keras ? run.flows : run.flows.map(seenAsFloat));
       fetched.set(key, run.flows);
     }
     return fetches.map((ref) => pick(fetched.has(callKey(ref)) ? fetched : results, ref));
@@ -152,7 +156,7 @@ export class ModelRun {
     current: Handed | null,
   ): Run {
     const before = current === null ? null : { mask: current.mask };
-    const handed: Handed = this.#source.keras3 ? { mask: inputs[0]?.mask ?? null } : { mask: before?.mask ?? null };
+    const handed: Handed = this.#keras ? { mask: inputs[0]?.mask ?? null } : { mask: before?.mask ?? null };
     const [outer, outerScope] = [this.#calls, this.#scope];
     const name = index === 0 ? layer.name : `${layer.name}_${index}`;
     const scope = `${outerScope}${name}/`;
@@ -192,7 +196,9 @@ export class ModelRun {
       const context = { graph: this.#graph, weights, keywords, mask, wrapped: this.#wrapped(layer, path) };
       const outputs = bound.emit(context, inputs);
       for (const { value } of outputs) expectSaneShape(dimsOf(value));
-      return outputs;
+      // TF.js gives every output of a layer the mask of the first.
+      const first = outputs[0]?.mask ?? null;
+      return this.#keras ? outputs : outputs.map((flow) => ({ ...flow, mask: first }));
     });
   }
 

@@ -2,12 +2,14 @@ import type * as tfjs from "@tensorflow/tfjs";
 
 import { InferenceError } from "../errors.ts";
 import type { ExportedTap } from "../export/export-model.ts";
-import type { RawModel, TensorRef } from "../export/source/model.ts";
+import { followsKeras } from "../export/follows-keras.ts";
+import type { LayersSource, RawModel, TensorRef } from "../export/source/model.ts";
 import type { Provider } from "../infer/runtime.ts";
 import { onBackend, openTfjsBackend, type LoadNative, type TfjsBackend } from "../infer/tfjs-backend.ts";
 import { fromTfjs, toArtifacts, toTfjs } from "../infer/tfjs-session.ts";
 import type { Tensor } from "../tensor.ts";
 
+import { Layerwise } from "./layerwise.ts";
 import { Recorder, recording, type Trace } from "./trace.ts";
 import type { Reference } from "./verify.ts";
 
@@ -35,13 +37,17 @@ export interface ReferenceOptions {
 const PORTABLE: readonly Provider[] = ["wasm", "cpu"];
 
 /**
- * Load a model as TF.js's own `loadLayersModel` does, from memory.
+ * Load a model as TF.js's own `loadLayersModel` does, from memory. One that TF.js refuses is computed by TF.js layer by layer.
  *
- * @throws {SetupError} when TF.js is not installed. @throws {InferenceError} with its message when it refuses the model.
+ * @throws {SetupError} when TF.js is not installed.
  */
-export async function loadReference(raw: RawModel, options: ReferenceOptions = {}): Promise<LayersReference> {
+export async function loadReference(
+  raw: RawModel,
+  source: LayersSource,
+  options: ReferenceOptions = {},
+): Promise<LayersReference> {
   const providers = options.provider === undefined ? PORTABLE : [options.provider];
-  let opened = await open(raw, providers[0] ?? "cpu", options);
+  let opened = await open(raw, source, providers[0] ?? "cpu", options);
   const attempt = async <Result>(task: (opened: Opened) => Promise<Result>): Promise<Result> => {
     try {
       return await onBackend(opened.backend, () => task(opened));
@@ -49,63 +55,121 @@ export async function loadReference(raw: RawModel, options: ReferenceOptions = {
       const next = providers[providers.indexOf(opened.backend.provider) + 1];
       if (next === undefined || !(error instanceof Error) || !/not registered|not supported/i.test(error.message))
         throw error;
-      opened = await open(raw, next, options);
+      opened = await open(raw, source, next, options);
       return onBackend(opened.backend, () => task(opened));
     }
   };
   return {
     get backend(): string {
-      return opened.backend.name;
+      return opened.refusal === null ? opened.backend.name : `${opened.backend.name}, layer by layer`;
     },
-    predict: (feeds) =>
-      attempt(async (now) => {
-        const { part } = options;
-        if (part === undefined) return runModel(now, now.model, feeds);
-        const paths = new Set(part.taps.map(({ path }) => path));
-        return tapped(part.taps, await traceModel(now, partOf(now, part), feeds, paths));
-      }),
+    get note(): string | null {
+      return opened.refusal === null ? null : `TF.js refuses the model as a whole: ${opened.refusal}`;
+    },
+    predict: (feeds) => attempt((now) => predict(now, options.part, feeds)),
     refusal: async (feeds) => {
-      const checking = await open(raw, providers.at(-1) ?? "cpu", options);
+      const checking = await open(raw, source, providers.at(-1) ?? "cpu", options);
       try {
-        const subject = options.part === undefined ? checking.model : partOf(checking, options.part);
-        await onBackend(checking.backend, () => runModel(checking, subject, feeds));
+        await onBackend(checking.backend, () => predict(checking, options.part, feeds));
         return null;
       } catch (error) {
         return error instanceof Error ? error : new InferenceError(String(error));
       } finally {
-        checking.model.dispose();
+        checking.dispose();
       }
     },
-    trace: (feeds, paths) =>
-      attempt((now) =>
-        traceModel(now, options.part === undefined ? now.model : partOf(now, options.part), feeds, paths),
-      ),
+    trace: (feeds, paths) => attempt((now) => now.trace(feeds, paths)),
     dispose: () => {
-      opened.model.dispose();
+      opened.dispose();
     },
   };
 }
 
+/** A model on one backend. */
 interface Opened {
+  readonly backend: TfjsBackend;
+  /** Why TF.js does not take the model as a whole; null when it does. */
+  readonly refusal: string | null;
+  outputs(feeds: Readonly<Record<string, Tensor>>): Promise<Tensor[]>;
+  trace(feeds: Readonly<Record<string, Tensor>>, paths: ReadonlySet<string>): Promise<Trace>;
+  dispose(): void;
+}
+
+async function predict(
+  opened: Opened,
+  part: Part | undefined,
+  feeds: Readonly<Record<string, Tensor>>,
+): Promise<Tensor[]> {
+  if (part === undefined) return opened.outputs(feeds);
+  const paths = new Set(part.taps.map(({ path }) => path));
+  return tapped(part.taps, await opened.trace(feeds, paths));
+}
+
+async function open(
+  raw: RawModel,
+  source: LayersSource,
+  provider: Provider,
+  { loadNative, part }: ReferenceOptions,
+): Promise<Opened> {
+  const backend = await openTfjsBackend({ provider }, loadNative);
+  if (followsKeras(source)) {
+    const reason = source.keras3 ? "it is written by Keras 3" : "it has layers that TF.js lacks";
+    return openLayerwise(backend, source, part, reason);
+  }
+  try {
+    const artifacts = toArtifacts(raw);
+    const load = (): Promise<tfjs.LayersModel> =>
+      backend.tf.loadLayersModel({ load: () => Promise.resolve(artifacts) });
+    return openWhole(backend, await onBackend(backend, load), part);
+  } catch (cause) {
+    return openLayerwise(backend, source, part, cause instanceof Error ? cause.message : String(cause));
+  }
+}
+
+function openWhole(backend: TfjsBackend, model: tfjs.LayersModel, part: Part | undefined): Opened {
+  const loaded = { backend, model };
+  const subject = part === undefined ? model : partOf(loaded, part);
+  return {
+    backend,
+    refusal: null,
+    outputs: (feeds) => runModel(loaded, subject, feeds),
+    trace: (feeds, paths) => traceModel(loaded, subject, feeds, paths),
+    dispose: () => {
+      model.dispose();
+    },
+  };
+}
+
+function openLayerwise(backend: TfjsBackend, source: LayersSource, part: Part | undefined, refusal: string): Opened {
+  const layers = new Layerwise(backend.tf, source);
+  const fetches = part?.fetches ?? source.model.outputs;
+  return {
+    backend,
+    refusal,
+    async outputs(feeds) {
+      const outputs = await layers.run(feeds, fetches, null);
+      const tensors = await Promise.all(outputs.map((output) => fromTfjs(output, "output")));
+      backend.tf.dispose(outputs);
+      return tensors;
+    },
+    async trace(feeds, paths) {
+      const recorder = new Recorder(backend.tf, paths);
+      backend.tf.dispose(await layers.run(feeds, fetches, recorder));
+      return recorder.read();
+    },
+    dispose: () => {
+      layers.dispose();
+    },
+  };
+}
+
+interface Loaded {
   readonly backend: TfjsBackend;
   readonly model: tfjs.LayersModel;
 }
 
-async function open(raw: RawModel, provider: Provider, { loadNative }: ReferenceOptions): Promise<Opened> {
-  const backend = await openTfjsBackend({ provider }, loadNative);
-  const artifacts = toArtifacts(raw);
-  try {
-    const load = (): Promise<tfjs.LayersModel> =>
-      backend.tf.loadLayersModel({ load: () => Promise.resolve(artifacts) });
-    return { backend, model: await onBackend(backend, load) };
-  } catch (cause) {
-    const message = cause instanceof Error ? cause.message : String(cause);
-    throw new InferenceError(`TF.js cannot load the model: ${message}`, { cause });
-  }
-}
-
 /** The model with some of its layers' calls as its outputs. A model's own construction counts as its first call. */
-function partOf({ backend, model }: Opened, { fetches }: Part): tfjs.LayersModel {
+function partOf({ backend, model }: Loaded, { fetches }: Part): tfjs.LayersModel {
   const outputs = fetches.flatMap(({ layer: name, call }) => {
     const layer = model.getLayer(name);
     const output = layer.getOutputAt(layer instanceof backend.tf.LayersModel ? call + 1 : call);
@@ -125,7 +189,7 @@ function tapped(taps: readonly ExportedTap[], trace: Trace): Tensor[] {
 }
 
 async function traceModel(
-  opened: Opened,
+  opened: Loaded,
   subject: tfjs.LayersModel,
   feeds: Readonly<Record<string, Tensor>>,
   paths: ReadonlySet<string>,
@@ -142,7 +206,7 @@ async function traceModel(
 }
 
 async function runModel(
-  opened: Opened,
+  opened: Loaded,
   subject: tfjs.LayersModel,
   feeds: Readonly<Record<string, Tensor>>,
 ): Promise<Tensor[]> {
@@ -160,7 +224,7 @@ async function runModel(
 }
 
 function inputsOf(
-  { backend: { tf }, model }: Opened,
+  { backend: { tf }, model }: Loaded,
   feeds: Readonly<Record<string, Tensor>>,
 ): tfjs.Tensor | tfjs.Tensor[] {
   // A Sequential, which has one input, has no inputNames.

@@ -51,7 +51,7 @@ export async function verifyModel(
   options: VerifyModelOptions,
 ): Promise<ModelVerification> {
   const { exportOptions = {}, tolerance } = options;
-  const reference = await loadReference(raw, {
+  const reference = await loadReference(raw, source, {
     ...(exportOptions.outputs === undefined ? {} : { part: partOf(source, exportOptions, exportOptions.outputs) }),
     ...(options.referenceProvider === undefined ? {} : { provider: options.referenceProvider }),
     ...(options.loadNative === undefined ? {} : { loadNative: options.loadNative }),

@@ -10,6 +10,8 @@ import { freeDimensions, randomFeeds, type FeedSpec, type Sizes } from "./feeds.
 export interface Reference {
   /** What computes: `wasm`, `cpu`, `tensorflow`. */
   readonly backend: string;
+  /** What a reader should know of the reference; null when it is TF.js running the model as it is. */
+  readonly note: string | null;
   /** Output tensors in the order of the model's outputs. */
   predict(feeds: Readonly<Record<string, Tensor>>): Promise<readonly Tensor[]>;
   /**
@@ -54,6 +56,8 @@ export interface Verification {
   readonly rtol: number;
   /** What TF.js computed on. */
   readonly reference: string;
+  /** What else is to be known of it. */
+  readonly note?: string;
   readonly maxAbsDiff: number;
   readonly runs: readonly VerifyRun[];
 }
@@ -133,6 +137,7 @@ export async function verify(
     passed: outputs.every(({ passed }) => passed),
     ...options.tolerance,
     reference: `tfjs ${reference.backend}`,
+    ...(reference.note === null ? {} : { note: reference.note }),
     maxAbsDiff: outputs.reduce((most, { maxAbsDiff }) => Math.max(most, maxAbsDiff), 0),
     runs,
   };

@@ -294,6 +294,13 @@ describe("Softmax", () => {
     await expectMasked(x, one(tf.layers.softmax({ axis: -1 }), scores));
   });
 
+  test("over scores of every step with every other, one sample at a time in TF.js", async () => {
+    const x = ids();
+    const embedded = embed(x);
+    const scores = one(tf.layers.dot({ axes: 2 }), [embedded, embedded]);
+    await expectMasked(x, one(tf.layers.softmax({ axis: -1 }), scores), IDS.slice([0, 0], [1, STEPS]));
+  });
+
   test("is not touched by a mask of another size", async () => {
     const x = ids();
     const scores = one(tf.layers.flatten(), one(tf.layers.dense({ units: 1 }), embed(x)));
@@ -303,6 +310,12 @@ describe("Softmax", () => {
 });
 
 describe("TimeDistributed", () => {
+  test("over a free number of steps, when a mask lingers", async () => {
+    const x = ids(null);
+    const y = one(tf.layers.timeDistributed({ layer: tf.layers.dense({ units: 2 }) }), embed(x));
+    await expectMasked(x, [y, one(tf.layers.gru({ units: 2 }), y)]);
+  });
+
   test("hands the mask to the layer within at every step", async () => {
     const x = ids();
     const y = one(tf.layers.reshape({ targetShape: [3, STEPS, 1] }), embed(x));

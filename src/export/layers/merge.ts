@@ -18,9 +18,9 @@ import {
 } from "../onnx/value.ts";
 import type { ConfigReader } from "../source/config.ts";
 
-/** Which rules a merge's mask follows: TF.js's, or those of Keras for models of Keras 3. */
+/** Which rules a merge's mask follows. */
 interface MergeConfig {
-  readonly keras3: boolean;
+  readonly kerasMasks: boolean;
 }
 
 /**
@@ -29,12 +29,12 @@ interface MergeConfig {
  *
  * @throws {ExportError} where TF.js would fail
  */
-function mergedMask({ graph }: EmitContext, { keras3 }: MergeConfig, inputs: readonly Flow[]): Value | null {
+function mergedMask({ graph }: EmitContext, { kerasMasks }: MergeConfig, inputs: readonly Flow[]): Value | null {
   const masks = inputs.map(({ mask }) => mask);
   const known = masks.filter((mask) => mask !== null);
   const [first, ...others] = known;
   if (first === undefined) return null;
-  if (keras3)
+  if (kerasMasks)
     return known.length < masks.length ? null : others.reduce((all, mask) => graph.binary("Or", all, mask), first);
   const [leading, ...between] = masks.slice(0, Math.max(1, masks.length - 1));
   if (between.some((mask) => mask === null) || (leading === null && between.length > 0)) {
@@ -67,7 +67,7 @@ function elementwise(
     className,
     ops: [opType],
     ...(className === "Average" ? {} : { integers: "kept" }),
-    parse: (_, { keras3 }): MergeConfig => ({ keras3 }),
+    parse: (_, { kerasMasks }): MergeConfig => ({ kerasMasks }),
     mask: mergedMask,
     emit({ graph }, _, inputs) {
       if (inputs.length < 2) throw new ExportError(`it merges 2 inputs or more; it has ${inputs.length}`);

@@ -1,6 +1,7 @@
 import { defineConverter, only, type LayerConverter } from "../converter.ts";
+import type { GraphBuilder } from "../onnx/builder.ts";
 import { reduce } from "../onnx/reduce.ts";
-import { dimOf } from "../onnx/value.ts";
+import { dimOf, insertAxis, type Value } from "../onnx/value.ts";
 
 import { ones } from "./convolution.ts";
 import { channelsFirst, expectRank, fitWindow, spatialAxes, windowNode } from "./windows.ts";
@@ -47,16 +48,27 @@ function globalPooling(className: string, opType: "ReduceMax" | "ReduceMean", ra
     className,
     ops: [opType],
     ...(opType === "ReduceMax" ? { integers: "kept" } : {}),
-    parse(config, { keras3 }) {
+    parse(config, { keras3, kerasMasks }) {
       const format = rank === 1 && !keras3 ? "channels_last" : config.dataFormat();
-      return { format, keep: keras3 && config.boolean("keepdims", false) };
+      const keep = keras3 && config.boolean("keepdims", false);
+      return { format, keep, masked: kerasMasks && rank === 1 && opType === "ReduceMean" };
     },
-    emit({ graph }, { format, keep }, inputs) {
+    emit({ graph }, { format, keep, masked }, inputs) {
       const input = only(inputs);
       expectRank(input, rank + 2);
+      const mask = inputs[0]?.mask ?? null;
+      if (masked && mask !== null) return maskedMean(graph, input, mask, spatialAxes(format, rank).spatial, keep);
       return reduce(graph, opType, input, spatialAxes(format, rank).spatial, keep);
     },
   });
+}
+
+/** Keras: the mean of the steps that are not masked. */
+function maskedMean(graph: GraphBuilder, x: Value, mask: Value, axes: readonly number[], keep: boolean): Value {
+  const [steps = 1] = axes;
+  const weights = insertAxis(graph.cast(mask, "float32"), steps === 1 ? 2 : 1);
+  const sum = reduce(graph, "ReduceSum", graph.binary("Mul", x, weights), axes, keep);
+  return graph.binary("Div", sum, reduce(graph, "ReduceSum", weights, axes, keep));
 }
 
 export const poolings: readonly LayerConverter[] = [

@@ -40,6 +40,7 @@ function bend(graph: EmitContext["graph"], input: Value, slope: number, threshol
 
 const leakyRelu: LayerConverter = defineConverter({
   className: "LeakyReLU",
+  kerasMask: "pass",
   ops: ["LeakyRelu"],
   parse: (config) => config.number("alpha", 0.3),
   emit: ({ graph }, alpha, inputs) => graph.unary("LeakyRelu", only(inputs), { alpha: float(alpha) }),
@@ -70,6 +71,7 @@ const prelu: LayerConverter = defineConverter({
 
 const elu: LayerConverter = defineConverter({
   className: "ELU",
+  kerasMask: "pass",
   ops: ["Elu"],
   notes: "TF.js cannot load an alpha other than 1; it is converted as Keras defines it",
   parse: (config) => config.number("alpha", 1),
@@ -82,6 +84,7 @@ const elu: LayerConverter = defineConverter({
 /** `x` where it is above theta, 0 elsewhere. */
 const thresholdedRelu: LayerConverter = defineConverter({
   className: "ThresholdedReLU",
+  kerasMask: "pass",
   ops: ["ThresholdedRelu"],
   parse: (config) => config.number("theta", 1),
   emit: ({ graph }, theta, inputs) => graph.unary("ThresholdedRelu", only(inputs), { alpha: float(theta) }),

@@ -3,7 +3,7 @@ import { alongAxis, withScalar } from "../activation.ts";
 import { defineConverter, type EmitContext, type Flow, type LayerConverter } from "../converter.ts";
 import type { Dim } from "../onnx/dims.ts";
 import { reduce } from "../onnx/reduce.ts";
-import { dimsOf, type Value } from "../onnx/value.ts";
+import { dimOf, dimsOf, insertAxis, type Value } from "../onnx/value.ts";
 
 /** Added to what a mask leaves out, before the softmax. */
 const MASKED = -1e9;
@@ -11,6 +11,7 @@ const MASKED = -1e9;
 /** Softmax along an axis, or over several together. */
 export const softmax: LayerConverter = defineConverter({
   className: "Softmax",
+  kerasMask: "pass",
   ops: ["Softmax", "ReduceLogSumExp", "Sub", "Exp"],
   parse: (config, { keras3 }) => config.integers("axis", null, [keras3 ? -1 : 1]),
   emit(context, axes, inputs) {
@@ -36,21 +37,31 @@ export const softmax: LayerConverter = defineConverter({
  * @throws {ExportError} where the input's own mask does not fit: there TF.js fails
  */
 function masked({ graph, mask }: EmitContext, flow: Flow): Value {
-  const { value } = flow;
-  if (mask === null) return value;
-  if (!broadcasts(dimsOf(value), dimsOf(mask))) {
-    if (mask.name !== flow.mask?.name) return value;
+  const value = graph.cast(flow.value, "float32");
+  const fitting = mask === null ? null : fitted(value, mask);
+  if (mask === null || (fitting === null && mask.name !== flow.mask?.name)) return value;
+  if (fitting === null) {
     const shapes = [mask, value].map((each) => `[${dimsOf(each).join(", ")}]`).join(" to an input of shape ");
     throw new ExportError(`TF.js cannot apply a mask of shape ${shapes}`);
   }
-  const left = graph.unary("Not", mask);
+  const left = graph.unary("Not", fitting);
   return graph.binary("Add", value, withScalar(graph, "Mul", graph.cast(left, "float32"), MASKED));
 }
 
-function broadcasts(a: readonly Dim[], b: readonly Dim[]): boolean {
-  const shared = Math.min(a.length, b.length);
-  return Array.from({ length: shared }, (_, index) => index + 1).every((back) => {
-    const [x, y] = [a.at(-back), b.at(-back)];
-    return x === 1 || y === 1 || x === y;
-  });
+/**
+ * The mask where it can be spread over the value. TF.js takes one of fewer axes for a single sample only, whose axis
+ * vanishes among the others; here each sample keeps its own. Null where it never fits.
+ */
+function fitted(value: Value, mask: Value): Value | null {
+  if (broadcasts(dimsOf(value), dimsOf(mask))) return mask;
+  if (dimOf(mask, 0) !== dimOf(value, 0)) return null;
+  let full = mask;
+  while (full.axes.length < value.axes.length) full = insertAxis(full, 1);
+  return broadcasts(dimsOf(value), dimsOf(full)) ? full : null;
+}
+
+/** Whether a mask can be spread over a value without making it larger. */
+function broadcasts(value: readonly Dim[], mask: readonly Dim[]): boolean {
+  if (mask.length > value.length) return false;
+  return mask.every((size, axis) => size === 1 || size === value[value.length - mask.length + axis]);
 }

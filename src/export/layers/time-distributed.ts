@@ -1,7 +1,6 @@
 import { ExportError } from "../../errors.ts";
 import { defineConverter, type LayerConverter } from "../converter.ts";
 import type { GraphBuilder } from "../onnx/builder.ts";
-import { product } from "../onnx/dims.ts";
 import { dimsOf, insertAxis, newValue, type Value } from "../onnx/value.ts";
 
 /** The wrapped layer on each step: steps are read as more samples, which costs no node. */
@@ -11,17 +10,17 @@ export const timeDistributed: LayerConverter = defineConverter({
   takes: "any",
   parse(config, context) {
     const { className, name, config: inner } = config.layer("layer");
-    return { name, layer: context.bind(className, inner) };
+    return { name, layer: context.bind(className, inner), lingers: !context.kerasMasks };
   },
   mask: "pass",
-  emit(context, { name, layer }, inputs) {
+  emit(context, { name, layer, lingers }, inputs) {
     const [input] = inputs;
     if (input === undefined || inputs.length > 1) throw new ExportError(`it takes one input; it has ${inputs.length}`);
     const [batch = [], time = [], ...features] = input.value.axes;
     if (features.length === 0) throw new ExportError("its input must have an axis of steps, and features after it");
     const merged: Value = { ...input.value, axes: [[...batch, ...time], ...features] };
     const weights = context.weights.within(name);
-    const mask = context.mask === null ? null : repeatedMask(context.graph, context.mask, input.value);
+    const mask = context.mask === null || !lingers ? null : repeatedMask(context.graph, context.mask, input.value);
     const outputs = layer.emit({ ...context, weights, keywords: {}, mask }, [{ value: merged, mask: null }]);
     const [output] = outputs;
     if (output === undefined || outputs.length > 1) {
@@ -46,9 +45,11 @@ function repeatedMask(graph: GraphBuilder, mask: Value, input: Value): Value | n
   const [samples = 1, length = 1] = dimsOf(input);
   const [rows, ...sizes] = dimsOf(mask);
   if (rows !== samples) return null;
-  const repeated = [samples, length, ...sizes];
-  const [batch = [], ...others] = mask.axes;
-  const axes = [batch, input.axes[1] ?? [], ...others];
+  const [own = [], ...others] = mask.axes;
+  const axes = [own, input.axes[1] ?? [], ...others];
   const name = graph.op("Expand", [graph.plain(insertAxis(mask, 1)), graph.runtimeShape(axes)]);
-  return graph.reshape(newValue(name, mask.dtype, repeated), [product([samples, length]), ...sizes]);
+  // New factors: the mask's steps may be those of the input, and a value has each factor once.
+  const value = newValue(name, mask.dtype, [samples, length, ...sizes]);
+  const [batch = [], time = [], ...rest] = value.axes;
+  return { ...value, axes: [[...batch, ...time], ...rest] };
 }
