@@ -70,7 +70,9 @@ function problemOfModel(tf: TensorFlow, options: ModelStepOptions): Problem {
       of(at(targets, index, "target"), at(outputs, index, "output")),
     );
     const sum = losses.reduce((total, term) => total.add(term));
-    const total = model.calculateLosses().reduce((value, penalty) => value.add(penalty), sum.mean());
+    // TF.js's own evaluation leaves the regularizers out, too.
+    const penalties = training ? model.calculateLosses() : [];
+    const total = penalties.reduce((value, penalty) => value.add(penalty), sum.mean());
     const measured: Record<string, Tensor> = {};
     for (const { name, of, output } of resolved.metrics) {
       measured[name] = of(at(ys, output, "target"), at(outputs, output, "output")).mean();
