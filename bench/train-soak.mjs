@@ -112,8 +112,8 @@ async function memory() {
   }
 }
 
-ensureBuild();
 const [mode] = positionals;
+if (mode !== "one") ensureBuild();
 if (mode === "one") await trainAndEnd(options.ending);
 else if (mode === "exits") await exits();
 else if (mode === "memory") await memory();

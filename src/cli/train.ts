@@ -11,7 +11,6 @@ import { assertWritable, writeAside } from "../node/write-aside.ts";
 import { readCheckpoint, writeCheckpoint, type RunIdentity, type RunPlan } from "../train/checkpoint.ts";
 import type { FitResult } from "../train/fit.ts";
 import { curvesSvg, heldOut, type EpochRecord } from "../train/history.ts";
-import { loadTensorFlow, planNative } from "../train/native/index.ts";
 import { DIGITS, digitRecognizer, networkNamed, networks } from "../train/networks.ts";
 import type { Recipe } from "../train/recipe.ts";
 
@@ -19,6 +18,7 @@ import { baseCommand, type CommonOptions } from "./base-command.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { note, printJson, printLine, startProgress } from "./output.ts";
 import { setupListener } from "./setup.ts";
+import { mistakeSheet, RunLog, scoresOfRun, writeReport } from "./train-records.ts";
 import { addSettings, recipeOf, settingsOf, type TrainSettings } from "./train-settings.ts";
 
 const EXIT_INTERRUPTED = 130;
@@ -27,6 +27,8 @@ interface TrainOptions extends CommonOptions, Partial<TrainSettings> {
   readonly config?: string;
   readonly resume?: true;
   readonly eager?: true;
+  readonly backend: string;
+  readonly logDir?: string;
 }
 
 export function create(summary: string): Command {
@@ -42,11 +44,13 @@ export function create(summary: string): Command {
     .option("--config <file>", 'JSON of these settings, e.g. {"epochs": 20}; options given beside it win')
     .option("--resume", "go on from the checkpoint in that folder")
     .option("--eager", "run every operation by itself instead of one graph a step")
+    .option("--backend <name>", "auto (native TensorFlow, else WebAssembly), tensorflow or wasm", "auto")
+    .option("--log-dir <dir>", "folder of TensorBoard's event files (default: logs in the folder that --out names)")
     .action(run);
 }
 
 async function run(options: TrainOptions): Promise<void> {
-  const { config, resume, eager, json, verbose: _, ...given } = options;
+  const { config, resume, eager, json, backend: wish, logDir, verbose: _, ...given } = options;
   const settings = await settingsOf(given, config);
   const recipe = recipeOf(settings);
   const network = networkNamed(settings.network);
@@ -64,9 +68,15 @@ async function run(options: TrainOptions): Promise<void> {
     tellChanges(from.plan, plan);
   }
   const { fit } = await import("../train/fit.ts");
-  const tf = await loadTensorFlow({ listener: setupListener(), signal });
+  const { openBackend } = await import("../train/open-backend.ts");
+  const { tf, name: backend } = await openBackend(wish, { listener: setupListener(), signal, onNote: note });
   const model = network.build(tf);
   const title = `${network.name} on ${train.name}`;
+  const log = new RunLog(
+    logDir ?? join(out, "logs"),
+    validation === undefined ? "test" : "validation",
+    from?.state.step ?? 0,
+  );
   const progress = startProgress("training", settings.epochs * Math.ceil(train.images / settings.batchSize));
   const result = await fit(tf, {
     model,
@@ -87,9 +97,14 @@ async function run(options: TrainOptions): Promise<void> {
       save: (checkpoint) => writeCheckpoint(bestFile, checkpoint),
       load: () => readCheckpoint(bestFile, identity),
     },
-    onStep: ({ done, loss, accuracy }) =>
-      progress.update(done, `loss ${loss.toFixed(4)} accuracy ${accuracy.toFixed(4)}`),
-    onEpoch: (record) => note(epochLine(record, settings.epochs)),
+    onStep: (step) => {
+      progress.update(step.done, `loss ${step.loss.toFixed(4)} accuracy ${step.accuracy.toFixed(4)}`);
+      log.step(step);
+    },
+    onEpoch: (record) => {
+      note(epochLine(record, settings.epochs));
+      log.epoch(record);
+    },
     onNote: note,
   }).finally(() => progress.stop());
   await writeHistory(out, result.history, title);
@@ -100,7 +115,24 @@ async function run(options: TrainOptions): Promise<void> {
   }
   const { saveModel } = await import("../train/save-model.ts");
   await rememberTrained(await saveModel(tf, model, digitRecognizer, out));
-  report(settings, result, train, out, json === true);
+  const scores = scoresOfRun(result, test);
+  if (scores !== undefined) {
+    const sheet = mistakeSheet(scores, test);
+    if (sheet !== undefined) log.mistakes(sheet);
+    await writeReport(out, { title, recipe: recipeRows(settings, backend), history: result.history, test, scores });
+  }
+  log.close();
+  report(settings, result, { train, out, backend, json: json === true });
+}
+
+/** What the report says of how it was trained. */
+function recipeRows(settings: TrainSettings, backend: string): (readonly [string, string])[] {
+  const rows = Object.entries(settings).map(([name, value]: [string, unknown]) => [name, shown(value)] as const);
+  return [...rows.filter(([, value]) => value !== ""), ["backend", backend], ["trained", new Date().toISOString()]];
+}
+
+function shown(value: unknown): string {
+  return typeof value === "string" ? value : JSON.stringify(value ?? "").replaceAll(/^(?:""|\[\])$/g, "");
 }
 
 /** What a checkpoint must agree in to go on from it. */
@@ -182,12 +214,18 @@ function epochLine(record: EpochRecord, epochs: number): string {
   );
 }
 
-function report(settings: TrainSettings, result: FitResult, train: ImageSet, out: string, json: boolean): void {
+interface Outcome {
+  readonly train: ImageSet;
+  readonly out: string;
+  readonly backend: string;
+  readonly json: boolean;
+}
+
+function report(settings: TrainSettings, result: FitResult, { train, out, backend, json }: Outcome): void {
   const last = result.history.at(-1);
   const { test, keptEpoch, mode } = result;
   if (last === undefined || test === undefined) return;
   const { msPerStep, epoch } = last;
-  const backend = `tensorflow ${planNative().pin.version}`;
   if (json) {
     printJson({
       network: settings.network,
@@ -206,5 +244,7 @@ function report(settings: TrainSettings, result: FitResult, train: ImageSet, out
   if (keptEpoch !== epoch) printLine(`kept the weights of epoch ${keptEpoch}`);
   printLine(`Test loss: ${test.loss.toFixed(4)}`);
   printLine(`Test accuracy: ${test.accuracy.toFixed(4)}`);
-  printLine(`wrote ${join(out, "model.json")} (${mode} mode, ${msPerStep.toFixed(0)} ms/step, ${backend})`);
+  printLine(
+    `wrote ${join(out, "report.html")} and ${join(out, "model.json")} (${mode} mode, ${msPerStep.toFixed(0)} ms/step, ${backend})`,
+  );
 }

@@ -61,6 +61,8 @@ export interface StepProgress {
   readonly total: number;
   readonly epoch: number;
   readonly learningRate: number;
+  /** Of this batch alone. */
+  readonly batchLoss: number;
   /** Means over the epoch so far. */
   readonly loss: number;
   readonly accuracy: number;
@@ -73,6 +75,8 @@ export interface FitResult {
   readonly mode: "graph" | "eager";
   /** Of the weights that the model ends with; absent when it was interrupted. */
   readonly test?: Score;
+  /** What the network says of each test image with those weights: probabilities [N, classes]. */
+  readonly answers?: Float32Array;
   /** The epoch, from 1, whose weights the model ends with. */
   readonly keptEpoch: number;
 }
@@ -214,8 +218,9 @@ async function finish({ tf, options, step }: Run, history: readonly EpochRecord[
     options.validation === undefined && last?.testLoss !== undefined && last.testAccuracy !== undefined
       ? { loss: last.testLoss, accuracy: last.testAccuracy }
       : evaluate(tf, step, options.test, options.classes, average);
+  const answers = predictAll(tf, step, options.test, options.classes, average);
   step.pull({ average });
-  return { history, finished: true, mode: step.mode, test, keptEpoch: best?.epoch ?? history.length };
+  return { history, finished: true, mode: step.mode, test, answers, keptEpoch: best?.epoch ?? history.length };
 }
 
 function isAveraged({ recipe }: FitOptions): boolean {
@@ -264,6 +269,7 @@ async function trainEpoch(run: Run, epoch: number, tally: Tally, save: () => Pro
       total: options.epochs * batches,
       epoch: epoch + 1,
       learningRate: step.learningRate,
+      batchLoss: loss,
       loss: tally.lossSum / seen,
       accuracy: tally.correct / seen,
     });
@@ -302,6 +308,26 @@ export function evaluate(tf: TensorFlow, step: CompiledStep, set: ImageSet, clas
     correct += Math.round(accuracyOf(metrics) * count);
   }
   return { loss: lossSum / set.images, accuracy: correct / set.images };
+}
+
+/** The network's output for every image of a set: [N, classes]. */
+function predictAll(
+  tf: TensorFlow,
+  step: CompiledStep,
+  set: ImageSet,
+  classes: number,
+  average: boolean,
+): Float32Array {
+  const answers = new Float32Array(set.images * classes);
+  for (let start = 0; start < set.images; start += EVALUATION_BATCH) {
+    const count = Math.min(EVALUATION_BATCH, set.images - start);
+    const indices = Uint32Array.from({ length: count }, (_, index) => start + index);
+    const { images, labels } = takeBatch(tf, set, indices, classes);
+    const outputs = step.predict(images, { average });
+    answers.set(outputs[0]?.dataSync<"float32">() ?? [], start * classes);
+    tf.dispose([images, labels, ...outputs]);
+  }
+  return answers;
 }
 
 function accuracyOf(metrics: Readonly<Record<string, number>>): number {

@@ -5,7 +5,7 @@ export function escaped(text: string): string {
 
 /** Per cent with as many digits as the number of images can carry. */
 export function percent(value: number, digits = 2): string {
-  return Number.isNaN(value) ? "–" : `${(100 * value).toFixed(digits)} %`;
+  return Number.isNaN(value) ? "–" : `${(100 * value).toFixed(digits)}\u00a0%`;
 }
 
 export interface Column {

@@ -1,4 +1,4 @@
-import type { EpochRecord } from "../history.ts";
+import { type EpochRecord, heldOut } from "../history.ts";
 
 import { calibrationChart, lineChart } from "./charts.ts";
 import { escaped, percent, table } from "./html.ts";
@@ -32,7 +32,7 @@ export function reportHtml(report: Report): string {
     tiles([
       [percent(scores.accuracy), "accuracy"],
       [whole(scores.mistakes.length), scores.mistakes.length === 1 ? "mistake" : "mistakes"],
-      ...(last === undefined ? [] : [[last.testLoss.toFixed(4), "loss (nats)"] as const]),
+      [scores.loss.toFixed(4), "loss (nats)"],
       [percent(scores.calibrationError), "calibration error"],
       ...(last === undefined ? [] : [[`${last.msPerStep.toFixed(0)} ms`, "a training step"] as const]),
     ]),
@@ -59,6 +59,8 @@ function tiles(values: readonly (readonly [value: string, name: string])[]): str
 
 function curves(history: readonly EpochRecord[]): string {
   if (history.length === 0) return "";
+  const validated = history.some(({ validationLoss }) => validationLoss !== undefined);
+  const apart = validated ? "validation" : "test";
   const figure = (
     label: string,
     pick: (record: EpochRecord) => readonly [number, number],
@@ -66,18 +68,19 @@ function curves(history: readonly EpochRecord[]): string {
   ): string => {
     const lines = [
       { name: "training", style: "training", values: history.map((record) => pick(record)[0]) },
-      { name: "test", style: "test", values: history.map((record) => pick(record)[1]) },
+      { name: apart, style: "test", values: history.map((record) => pick(record)[1]) },
     ] as const;
     return `<figure><figcaption>${label}</figcaption>${lineChart(label, lines, format)}</figure>`;
   };
   return [
     "<h2>Curves</h2>",
-    '<p class="soft legend"><i class="training"></i>training (mean over the epoch)<i class="test"></i>test (after it)</p>',
+    '<p class="soft legend"><i class="training"></i>training (mean over the epoch)' +
+      `<i class="test"></i>${apart} (after it)</p>`,
     '<div class="panels">',
-    figure("Loss", ({ loss, testLoss }) => [loss, testLoss], short),
+    figure("Loss", (record) => [record.loss, heldOut(record).loss], short),
     figure(
       "Accuracy",
-      ({ accuracy, testAccuracy }) => [accuracy, testAccuracy],
+      (record) => [record.accuracy, heldOut(record).accuracy],
       (value) => `${short(100 * value)} %`,
     ),
     "</div>",
@@ -108,11 +111,12 @@ function mistakeFigure({ image, truth, answer, confidence, truthProbability }: M
   );
 }
 
-/** The diagonal in one colour, mistakes in another, the deeper the more of the row. */
+/** The diagonal in one colour, mistakes in another, the deeper the more. */
 function confusionSection({ classes, scores }: Report): string {
   const head = classes.map((name) => `<th scope="col">${escaped(name)}</th>`).join("");
+  const mistakes = scores.confusion.flatMap((counts, truth) => counts.filter((_, answer) => answer !== truth));
+  const most = Math.max(1, ...mistakes);
   const rows = scores.confusion.map((counts, truth) => {
-    const most = Math.max(1, ...counts.filter((_, answer) => answer !== truth));
     const cells = counts.map((count, answer) => {
       if (count === 0) return '<td class="none">0</td>';
       const [colour, depth] = answer === truth ? ["good", 0.3] : ["wrong", 0.12 + 0.48 * (count / most)];

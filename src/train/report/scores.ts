@@ -42,6 +42,8 @@ export interface CalibrationBin {
 export interface Scores {
   readonly images: number;
   readonly accuracy: number;
+  /** Mean cross-entropy in nats; a right answer held for impossible counts as one of 1e-7. */
+  readonly loss: number;
   /** Row: truth; column: answer; number of images. */
   readonly confusion: readonly (readonly number[])[];
   readonly perClass: readonly ClassScore[];
@@ -53,18 +55,21 @@ export interface Scores {
 }
 
 const BINS = 10;
+const LEAST = 1e-7;
 
 export function scoresOf(answers: Answers): Scores {
   const { classes, truth, probabilities } = answers;
   const images = truth.length;
   const confusion = classes.map(() => classes.map(() => 0));
   const mistakes: Mistake[] = [];
+  let lossSum = 0;
   const bins = Array.from({ length: BINS }, () => ({ images: 0, confidence: 0, right: 0 }));
   for (let image = 0; image < images; image++) {
     const row = probabilities.subarray(image * classes.length, (image + 1) * classes.length);
     const answer = largest(row);
     const right = truth[image] ?? 0;
     const confidence = row[answer] ?? 0;
+    lossSum -= Math.log(Math.max(LEAST, row[right] ?? 0));
     const counts = confusion[right];
     if (counts !== undefined) counts[answer] = (counts[answer] ?? 0) + 1;
     const bin = bins[Math.min(BINS - 1, Math.max(0, Math.ceil(confidence * BINS) - 1))];
@@ -88,6 +93,7 @@ export function scoresOf(answers: Answers): Scores {
   return {
     images,
     accuracy: (images - mistakes.length) / images,
+    loss: lossSum / images,
     confusion,
     perClass: classes.map((name, index) => classScore(name, index, confusion)),
     mistakes: mistakes.toSorted((a, b) => b.confidence - a.confidence || a.image - b.image),

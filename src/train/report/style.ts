@@ -14,7 +14,7 @@ p { margin: 0.25rem 0 0.75rem; max-width: 46rem; }
 .tile { background: var(--card); border: 1px solid var(--line); border-radius: 0.5rem; padding: 0.75rem 0.9rem; }
 .tile b { display: block; font-size: 1.45rem; font-weight: 600; line-height: 1.2; font-variant-numeric: tabular-nums; }
 .tile span { font-size: 0.85rem; }
-.panels { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr)); gap: 1rem; }
+.panels { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 22rem), 1fr)); gap: 1rem; }
 figure { margin: 0; background: var(--card); border: 1px solid var(--line); border-radius: 0.5rem; padding: 0.75rem; }
 figcaption { font-size: 0.9rem; margin-bottom: 0.25rem; }
 svg { display: block; width: 100%; height: auto; font-size: 11px; }
@@ -24,8 +24,9 @@ polyline { fill: none; stroke-width: 2; stroke-linejoin: round; }
 polyline.training { stroke: var(--training); } polyline.test { stroke: var(--test); }
 circle.training, .key.training { fill: var(--training); } circle.test, .key.test { fill: var(--test); }
 .bar { fill: var(--test); } .ideal { stroke: var(--soft); stroke-dasharray: 4 4; }
-.legend i { display: inline-block; width: 0.9rem; height: 0.25rem; margin: 0 0.35rem 0.25rem 0.75rem; border-radius: 2px; }
+.legend i { display: inline-block; width: 0.9rem; height: 0.25rem; margin: 0 0.35rem 0.25rem 0; border-radius: 2px; }
 .legend i.training { background: var(--training); } .legend i.test { background: var(--test); }
+.legend i.test { margin-left: 1rem; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 0.95rem; font-variant-numeric: tabular-nums; }
 caption { text-align: left; font-size: 0.9rem; padding-bottom: 0.4rem; }

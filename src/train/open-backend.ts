@@ -1,0 +1,73 @@
+import { SetupError, UsageError } from "../errors.ts";
+
+import { loadTensorFlow, planNative, type LoadOptions } from "./native/index.ts";
+import type { Tf } from "./networks.ts";
+import { completeKernels } from "./wasm/kernels.ts";
+
+/** TF.js with a backend that trains. */
+export interface TrainingBackend {
+  readonly tf: Tf;
+  /** As "tensorflow 2.20.0" or "wasm". */
+  readonly name: string;
+}
+
+export const BACKENDS = ["auto", "tensorflow", "wasm"] as const;
+
+export interface OpenBackendOptions extends LoadOptions {
+  readonly onNote: (note: string) => void;
+}
+
+/** How many times longer a step of the seed's network takes: docs/training-speed.md. */
+const WASM_SLOWDOWN = 20;
+
+/**
+ * Native TensorFlow, or, with `auto`, WebAssembly where that cannot be had.
+ *
+ * @throws {SetupError} when what was asked for cannot be had
+ * @throws {UsageError} when there is no such backend
+ */
+export async function openBackend(wish: string, options: OpenBackendOptions): Promise<TrainingBackend> {
+  switch (wish) {
+    case "tensorflow":
+      return openNative(options);
+    case "wasm":
+      return openWasm(options, "as asked for");
+    case "auto":
+      return openFastest(options);
+    default:
+      throw new UsageError(`--backend takes ${BACKENDS.join(", ")}; got "${wish}"`);
+  }
+}
+
+async function openFastest(options: OpenBackendOptions): Promise<TrainingBackend> {
+  try {
+    return await openNative(options);
+  } catch (error) {
+    if (!(error instanceof SetupError) || options.signal?.aborted === true) throw error;
+    return openWasm(options, `because native TensorFlow cannot be had (${error.message})`);
+  }
+}
+
+async function openNative(options: OpenBackendOptions): Promise<TrainingBackend> {
+  return { tf: await loadTensorFlow(options), name: `tensorflow ${planNative().pin.version}` };
+}
+
+async function openWasm({ onNote }: OpenBackendOptions, why: string): Promise<TrainingBackend> {
+  const tf = await import("@tensorflow/tfjs").catch(missing("@tensorflow/tfjs"));
+  await import("@tensorflow/tfjs-backend-wasm").catch(missing("@tensorflow/tfjs-backend-wasm"));
+  // Otherwise the first operation prints an advertisement for tfjs-node.
+  tf.env().set("PROD", true);
+  if (!(await tf.setBackend("wasm"))) throw new SetupError("TF.js's WebAssembly backend does not start");
+  completeKernels(tf, "wasm");
+  onNote(
+    `training on TF.js's WebAssembly backend, ${why}: some ${WASM_SLOWDOWN} times slower than native TensorFlow, with ` +
+      "the same numbers up to rounding",
+  );
+  return { tf, name: "wasm" };
+}
+
+function missing(name: string): (cause: unknown) => never {
+  return (cause) => {
+    throw new SetupError(`the package ${name} is missing`, { hint: `run: npm install ${name}`, cause });
+  };
+}
