@@ -28,6 +28,15 @@ function fitTransposed(
   return { out, low, high: total - low, extra: Math.max(stride - kernel, 0) };
 }
 
+/** TF.js's own 3D kernels put such windows elsewhere than native TensorFlow does: no answer would be right. */
+function refuseGaps(kernel: readonly number[], strides: readonly number[]): void {
+  const axis = kernel.findIndex((size, index) => size < (strides[index] ?? 1));
+  if (axis === -1) return;
+  throw new ExportError(
+    `padding "same" with a kernel of ${kernel.join(", ")} at strides of ${strides.join(", ")}: TF.js's backends disagree on it`,
+  );
+}
+
 function convolutionTranspose(className: string, rank: number): LayerConverter {
   return defineConverter({
     className,
@@ -51,6 +60,7 @@ function convolutionTranspose(className: string, rank: number): LayerConverter {
     emit({ graph, weights }, { filters, kernel, strides, same, format, useBias, activation }, inputs) {
       const input = only(inputs);
       expectRank(input, rank + 2);
+      if (rank === 3 && same) refuseGaps(kernel, strides);
       const axes = spatialAxes(format, rank);
       const fits = axes.spatial.map((axis, index) =>
         fitTransposed(dimOf(input, axis), kernel[index] ?? 1, strides[index] ?? 1, same),

@@ -44,9 +44,12 @@ const depthwiseConv2d: LayerConverter = defineConverter({
   ops: ["Conv"],
   notes: "TF.js ignores dilation_rate here",
   parse(config, { keras3 }) {
-    const window = readWindow(config, 2, ["valid", "same"]);
+    const window = readWindow(config, 2, keras3 ? ["valid", "same"] : ["valid", "same", "causal"]);
+    // TF.js takes any other padding than `same` for `valid`.
+    const padding = window.padding === "same" ? "same" : "valid";
+    const asTfjs: Window = { ...window, padding, dilations: ones(2) };
     return {
-      window: keras3 ? window : { ...window, dilations: ones(2) },
+      window: keras3 ? window : asTfjs,
       multiplier: config.positive("depth_multiplier", null),
       format: config.dataFormat(),
       useBias: config.boolean("use_bias", true),

@@ -1,10 +1,12 @@
+import { ExportError } from "../../errors.ts";
 import { defineConverter, only, type LayerConverter } from "../converter.ts";
 import type { GraphBuilder } from "../onnx/builder.ts";
+import type { Dim } from "../onnx/dims.ts";
 import { reduce } from "../onnx/reduce.ts";
 import { dimOf, insertAxis, type Value } from "../onnx/value.ts";
 
 import { ones } from "./convolution.ts";
-import { channelsFirst, expectRank, fitWindow, spatialAxes, windowNode } from "./windows.ts";
+import { channelsFirst, expectRank, fitWindow, spatialAxes, windowNode, type Padding, type Window } from "./windows.ts";
 
 type PoolOp = "MaxPool" | "AveragePool";
 
@@ -21,7 +23,9 @@ function pooling(className: string, opType: PoolOp, rank: number): LayerConverte
         Array.from({ length: rank }, () => 2),
       );
       const strides = config.positives("strides", rank, kernel);
-      const padding = config.oneOf("padding", ["valid", "same"], "valid");
+      // TF.js takes any other padding than `same` for `valid`.
+      const given = config.oneOf("padding", keras3 ? ["valid", "same"] : ["valid", "same", "causal"], "valid");
+      const padding: Padding = given === "same" ? "same" : "valid";
       const format = rank === 1 && !keras3 ? "channels_last" : config.dataFormat();
       return { window: { kernel, strides, dilations: ones(rank), padding }, format };
     },
@@ -29,10 +33,9 @@ function pooling(className: string, opType: PoolOp, rank: number): LayerConverte
       const input = only(inputs);
       expectRank(input, rank + 2);
       const axes = spatialAxes(format, rank);
-      const fit = fitWindow(
-        window,
-        axes.spatial.map((axis) => dimOf(input, axis)),
-      );
+      const sizes = axes.spatial.map((axis) => dimOf(input, axis));
+      refuseGaps(window, sizes);
+      const fit = fitWindow(window, sizes);
       return windowNode(graph, opType, [channelsFirst(graph, input, axes)], fit.attributes, axes, {
         batch: dimOf(input, 0),
         channels: dimOf(input, axes.channels),
@@ -40,6 +43,25 @@ function pooling(className: string, opType: PoolOp, rank: number): LayerConverte
       });
     },
   });
+}
+
+/**
+ * Windows with gaps between them over a free size have a padding that depends on it, unless they are of one or two elements.
+ *
+ * @throws {ExportError} for those, which ONNX Runtime refuses to pad by itself
+ */
+function refuseGaps({ kernel, strides, padding }: Window, sizes: readonly Dim[]): void {
+  if (padding !== "same") return;
+  const free = sizes.flatMap((size, index) =>
+    typeof size === "number" ? [] : [{ extent: kernel[index] ?? 1, stride: strides[index] ?? 1 }],
+  );
+  const fitted = free.some(({ extent, stride }) => stride > 1 && (extent >= stride || extent > 2));
+  const gap = free.find(({ extent, stride }) => extent < stride);
+  if (gap === undefined || !fitted) return;
+  throw new ExportError(
+    `padding "same" with windows of ${gap.extent} at strides of ${gap.stride} over a free size: ONNX Runtime cannot pool that`,
+    { hint: "fix the size: --input-shape, or inputShapes in the library" },
+  );
 }
 
 /** Pooling over all of the spatial axes, which vanish. */

@@ -80,7 +80,7 @@ function fitAxis(padding: Padding, size: Dim, extent: number, stride: number): A
   if (padding === "same") {
     const out = ceilDivide(size, stride);
     if (stride === 1) return { out, pad: halves(extent - 1) };
-    if (typeof size === "string" || typeof out === "string") return { out, pad: null };
+    if (typeof size === "string" || typeof out === "string") return { out, pad: anyPad(extent, stride) };
     return { out, pad: halves(Math.max((out - 1) * stride + extent - size, 0)) };
   }
   const before = padding === "causal" ? extent - 1 : 0;
@@ -89,6 +89,14 @@ function fitAxis(padding: Padding, size: Dim, extent: number, stride: number): A
     throw new ExportError(`a window of ${extent} does not fit into ${size} elements`);
   }
   return { out, pad: [before, 0] };
+}
+
+/**
+ * The padding of windows shorter than their stride over a free size: an element at the end is enough for windows of two, and
+ * padding that no window reaches changes nothing. ONNX Runtime's poolings refuse to find it themselves.
+ */
+function anyPad(extent: number, stride: number): readonly [number, number] | null {
+  return extent < stride && extent <= 2 ? [0, extent - 1] : null;
 }
 
 function halves(total: number): readonly [number, number] {

@@ -1,6 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { describe, expect, test } from "vitest";
 
+import { ExportError } from "../../../src/errors.ts";
+
 import { expectLayer } from "./single-layer.ts";
 
 const PADDINGS = ["valid", "same"] as const;
@@ -80,4 +82,33 @@ describe("global", () => {
       await expectLayer(tf.layers.globalMaxPooling2d({}), [5, 6, 4], options);
     });
   }
+});
+
+describe("windows with gaps between them", () => {
+  for (const [name, layer] of [
+    ["MaxPooling1D", tf.layers.maxPooling1d],
+    ["AveragePooling1D", tf.layers.averagePooling1d],
+  ] as const) {
+    for (const { poolSize, strides } of [
+      { poolSize: 1, strides: 2 },
+      { poolSize: 2, strides: 3 },
+    ]) {
+      test(`${name} of ${poolSize} at strides of ${strides} over a free length`, async () => {
+        for (const length of [7, 8, 9]) {
+          await expectLayer(layer({ poolSize, strides, padding: "same" }), [null, 2], { free: [length] });
+        }
+      });
+    }
+
+    test(`${name} of 3 at strides of 4 over a free length is refused`, async () => {
+      const wide = layer({ poolSize: 3, strides: 4, padding: "same" });
+      await expectLayer(wide, [9, 2]);
+      await expect(expectLayer(wide, [null, 2])).rejects.toThrow(ExportError);
+    });
+  }
+});
+
+test("padding causal is valid to TF.js", async () => {
+  await expectLayer(tf.layers.maxPooling1d({ poolSize: 3, padding: "causal" }), [8, 2]);
+  await expectLayer(tf.layers.depthwiseConv2d({ kernelSize: 3, padding: "causal" }), [5, 6, 2]);
 });
