@@ -38,7 +38,7 @@ function inBrowser(executablePath: string): TestProjectConfiguration {
   return {
     server: { headers: { ...isolationHeaders } },
     optimizeDeps: {
-      include: ["protobufjs/minimal.js", "@tensorflow/tfjs"],
+      include: ["protobufjs/minimal.js", "@tensorflow/tfjs", "@tensorflow/tfjs-backend-wasm"],
       // They find their .wasm files beside themselves.
       exclude: ["onnxruntime-web", "onnxruntime-web/wasm", "onnxruntime-web/webgpu"],
     },

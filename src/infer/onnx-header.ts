@@ -1,8 +1,9 @@
-import { Reader } from "protobufjs/minimal.js";
+import type { Reader } from "protobufjs/minimal.js";
 
 import { InferenceError } from "../errors.ts";
 import type { DType } from "../tensor.ts";
 
+import { notOnnx, readFields } from "./protobuf-fields.ts";
 import type { ValueInfo } from "./runtime.ts";
 
 /** What an ONNX file says of itself, without its nodes and weights. */
@@ -20,8 +21,6 @@ export interface OnnxHeader {
   readonly externalData: readonly string[];
 }
 
-const VARINT = 0;
-const LENGTH_DELIMITED = 2;
 /** Field numbers of onnx.proto (onnx 1.16): https://github.com/onnx/onnx/blob/main/onnx/onnx.proto */
 const MODEL = { irVersion: 1, producerName: 2, graph: 7, opsetImport: 8, metadataProps: 14 };
 const GRAPH = { initializer: 5, input: 11, output: 12, sparseInitializer: 15 };
@@ -180,35 +179,10 @@ function readEntry(bytes: Uint8Array, entries: Map<string, string>): void {
   entries.set(key, value);
 }
 
-type FieldReaders = Readonly<Record<number, (reader: Reader) => unknown>>;
-
-/** Hand each field that has a reader to it, step over the others. A field of an unexpected wire type is a fault. */
-function readFields(bytes: Uint8Array, readers: FieldReaders): void {
-  const reader = Reader.create(bytes);
-  while (reader.pos < reader.len) {
-    const tag = reader.uint32();
-    const wireType = tag & 7;
-    const read = readers[tag >>> 3];
-    if (read === undefined) {
-      reader.skipType(wireType, 0, tag >>> 3);
-    } else if (wireType === LENGTH_DELIMITED || wireType === VARINT) {
-      read(reader);
-    } else {
-      throw notOnnx(`field ${tag >>> 3} has wire type ${wireType}`);
-    }
-  }
-}
-
 /** An int64 that must be exact as a number. */
 function readInteger(reader: Reader): number {
   const read = reader.int64();
   const value = typeof read === "number" ? read : read.high * 2 ** 32 + (read.low >>> 0);
   if (!Number.isSafeInteger(value)) throw notOnnx(`a number out of range: ${value}`);
   return value;
-}
-
-function notOnnx(reason: string): InferenceError {
-  return new InferenceError(`not an ONNX file, or one cut short: ${reason}`, {
-    hint: "give a whole .onnx file; `tfjs-to-onnx export` makes one from a TF.js model",
-  });
 }

@@ -10,10 +10,14 @@ import { createOrtSession, wrapOrtSession, type Ort } from "./ort-session.ts";
 import type { Runtime, Session, SessionOptions } from "./runtime.ts";
 
 /**
- * What onnxruntime-node logs while it creates a WebGPU session. It writes to the process's own stderr, so only another
- * process can read it.
+ * What onnxruntime-node logs while it creates a session. It writes to the process's own stderr, so only another process
+ * can read it. The options are plain data.
  */
-export type LogCreation = (model: Uint8Array, options: SessionOptions) => Promise<string>;
+export type LogCreation = (
+  model: Uint8Array,
+  externalData: ReadonlyMap<string, Uint8Array>,
+  options: InferenceSession.SessionOptions,
+) => Promise<string>;
 
 /** onnxruntime-node: native code, on the CPU or on a GPU through WebGPU. */
 export function createNodeRuntime(logCreation?: LogCreation): Runtime {
@@ -70,7 +74,8 @@ async function loadWebGpu(
   options: SessionOptions,
   logCreation: LogCreation | undefined,
 ): Promise<Session> {
-  const readLog = async (): Promise<string | null> => (await logCreation?.(bytes, options)) ?? null;
+  const readLog = async (verbose: InferenceSession.SessionOptions): Promise<string | null> =>
+    (await logCreation?.(bytes, options.externalData ?? new Map(), verbose)) ?? null;
   const { session, elsewhere } = await createWebGpuSession(ort, bytes, base, readLog);
   noteElsewhere(elsewhere, options);
   return wrapOrtSession(ort, session, header, { runtime: "node", provider: "webgpu", elsewhere });

@@ -5,6 +5,7 @@ import { InferenceError, SetupError } from "../errors.ts";
 import { nodesOnCpu } from "./ort-log.ts";
 import { createOrtSession, reasonOf, type Ort } from "./ort-session.ts";
 import type { SessionOptions } from "./runtime.ts";
+import { refusedOnWebGpu } from "./webgpu-gaps.ts";
 
 /** A session on WebGPU, and what is known of the nodes that run elsewhere. */
 export interface WebGpuSession {
@@ -36,7 +37,10 @@ export async function createWebGpuSession(
   base: InferenceSession.SessionOptions,
   readLog: ReadLog,
 ): Promise<WebGpuSession> {
-  const options = { ...base, executionProviders: ["webgpu"] };
+  const forceCpuNodeNames = refusedOnWebGpu(model);
+  // An empty list is an error to ONNX Runtime.
+  const provider = forceCpuNodeNames.length === 0 ? "webgpu" : { name: "webgpu", forceCpuNodeNames };
+  const options = { ...base, executionProviders: [provider] };
   try {
     const strict = { ...options, extra: { session: { disable_cpu_ep_fallback: "1" } } };
     return { session: await createOrtSession(ort, model, strict), elsewhere: [] };

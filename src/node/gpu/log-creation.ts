@@ -4,30 +4,42 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { pathToFileURL } from "node:url";
 
+import type { InferenceSession } from "onnxruntime-common";
+
 import { importPackage } from "../../infer/import-package.ts";
-import type { SessionOptions } from "../../infer/runtime.ts";
 import { runProgram } from "../../train/native/programs.ts";
 
-/** Creates one session and ends; its arguments are onnxruntime-node's address and the model's path. */
+/** Creates one session and ends; its arguments are onnxruntime-node's address, the model's path and its options. */
 const PROGRAM = `
-const [address, path] = process.argv.slice(1);
+const [address, path, options] = process.argv.slice(1);
 const { default: ort } = await import(address);
-await ort.InferenceSession.create(path, { executionProviders: ["webgpu"], logSeverityLevel: 0 });
+await ort.InferenceSession.create(path, JSON.parse(options));
 `;
 
 /**
- * What onnxruntime-node logs, at its most talkative, while it creates a WebGPU session. Native code writes it to the
+ * What onnxruntime-node logs while it creates a session. Native code writes it to the
  * process's own stderr, so another process creates the session.
  */
-export async function logCreation(model: Uint8Array, options: SessionOptions): Promise<string> {
+export async function logCreation(
+  model: Uint8Array,
+  externalData: ReadonlyMap<string, Uint8Array>,
+  options: InferenceSession.SessionOptions,
+): Promise<string> {
   const { resolve } = createRequire(import.meta.url);
   const entry = await importPackage("onnxruntime-node", async () => resolve("onnxruntime-node"));
   const folder = await mkdtemp(join(tmpdir(), "tfjs-to-onnx-placement-"));
   try {
     const path = join(folder, "model.onnx");
     await writeFile(path, model);
-    for (const [location, data] of options.externalData ?? []) await writeFile(join(folder, basename(location)), data);
-    const args = ["--input-type=module", "--eval", PROGRAM, pathToFileURL(entry).href, path];
+    for (const [location, data] of externalData) await writeFile(join(folder, basename(location)), data);
+    const args = [
+      "--input-type=module",
+      "--eval",
+      PROGRAM,
+      pathToFileURL(entry).href,
+      path,
+      JSON.stringify({ ...options, externalData: undefined }),
+    ];
     const { output } = await runProgram([process.execPath, ...args]);
     return output;
   } finally {

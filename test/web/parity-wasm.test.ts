@@ -1,0 +1,10 @@
+import { getRuntime } from "../../src/infer/runtimes.ts";
+import { expectParityMatrix } from "../parity/matrix.ts";
+
+const web = await getRuntime("web");
+
+expectParityMatrix({
+  name: "web in Chromium, wasm",
+  load: ({ onnx }) => web.load(onnx, { threads: 1 }),
+  ran: ["web", "wasm"],
+});
