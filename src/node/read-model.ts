@@ -14,6 +14,8 @@ import {
   parseManifest,
 } from "../export/source/shards.ts";
 
+import { codeOf } from "./error-code.ts";
+
 const READS_AT_ONCE = 8;
 
 export interface ReadModelOptions {
@@ -175,10 +177,6 @@ async function readInto(path: string, target: Uint8Array): Promise<void> {
   } finally {
     await file.close();
   }
-}
-
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }
 
 const REASONS: Readonly<Record<string, string>> = {

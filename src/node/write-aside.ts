@@ -1,22 +1,26 @@
-import { mkdir, rename, rm, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { mkdir, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 
 import { ToolError } from "../errors.ts";
 
+import { codeOf } from "./error-code.ts";
+
 /**
- * Write a whole file or nothing: into a temporary file beside it, then rename. Makes the folder.
+ * Write a whole file or nothing: into a temporary file beside it, then rename. Makes the folder. What a link leads to is
+ * written, not the link.
  *
- * @throws {ToolError} when the folder or the file cannot be written.
+ * @throws {ToolError} when the path is a folder or a device, or the folder or the file cannot be written.
  */
 export async function writeAside(path: string, data: Uint8Array | string): Promise<void> {
-  const aside = `${path}.${process.pid}.tmp`;
+  const target = await targetOf(path);
+  const aside = join(dirname(target), `.${basename(target)}.${process.pid}.tmp`);
   try {
-    await mkdir(dirname(path), { recursive: true });
+    await makeFolder(dirname(target));
     await writeFile(aside, data);
-    await rename(aside, path);
+    await rename(aside, target);
   } catch (cause) {
     await rm(aside, { force: true }).catch(() => undefined);
-    throw cannotWrite(path, cause);
+    throw unwritable(path, cause);
   }
 }
 
@@ -28,16 +32,53 @@ export async function writeAside(path: string, data: Uint8Array | string): Promi
 export async function assertWritable(folder: string): Promise<void> {
   const probe = join(folder, `.${process.pid}.tmp`);
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     await writeFile(probe, "");
     await rm(probe);
   } catch (cause) {
-    throw cannotWrite(folder, cause);
+    throw unwritable(folder, cause);
   }
 }
 
-function cannotWrite(path: string, cause: unknown): ToolError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
+async function targetOf(path: string): Promise<string> {
+  const found = await stat(path).catch((cause: unknown) => {
+    const code = codeOf(cause);
+    if (code === "ENOENT" || code === "ENOTDIR") return null;
+    throw unwritable(path, cause);
+  });
+  if (found === null) return path;
+  if (found.isFile()) return await realpath(path);
+  const kind = found.isDirectory() ? "a folder" : "not a file";
+  throw new ToolError(`cannot write ${path}: it is ${kind}`, { hint: "give the name of the file to write" });
+}
+
+/** Node's own recursive mkdir never comes back in folders such as /proc, where nothing can be made. */
+async function makeFolder(path: string): Promise<void> {
+  const found = await stat(path).catch(() => null);
+  if (found?.isDirectory() === true) return;
+  const parent = dirname(path);
+  if (found === null && parent !== path) await makeFolder(parent);
+  await mkdir(path).catch(async (cause: unknown) => {
+    // Another process may have made it meanwhile.
+    const made = await stat(path).catch(() => null);
+    if (made?.isDirectory() !== true) throw cause;
+  });
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  EEXIST: "a part of the path is a file, not a folder",
+  ENOTDIR: "a part of the path is a file, not a folder",
+  ENOENT: "its folder cannot be made",
+  EACCES: "you may not write there",
+  EPERM: "you may not write there",
+  EROFS: "it is on a disk that can only be read",
+  ENOSPC: "the disk is full",
+  EDQUOT: "your share of the disk is full",
+  ENAMETOOLONG: "its name is too long",
+};
+
+function unwritable(path: string, cause: unknown): ToolError {
+  const reason = REASONS[codeOf(cause) ?? ""] ?? (cause instanceof Error ? cause.message : String(cause));
   return new ToolError(`cannot write ${path}: ${reason}`, {
     hint: "choose a folder that can be written, with space left on its disk",
     cause,

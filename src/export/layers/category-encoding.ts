@@ -15,6 +15,7 @@ export const categoryEncoding: LayerConverter = defineConverter({
     mode: config.oneOf("output_mode", ["multi_hot", "one_hot", "count", "int"], "multi_hot"),
   }),
   emit({ graph }, { tokens, mode }, inputs) {
+    if (tokens >= 2 ** 31) throw new ExportError(`num_tokens must be below 2147483648; got ${tokens}`);
     const ids = graph.cast(only(inputs), "int32");
     if (mode === "int") return ids;
     const rank = ids.axes.length;

@@ -3,7 +3,7 @@ import { float32 } from "../../tensor.ts";
 import { defineConverter, only, type EmitContext, type LayerConverter } from "../converter.ts";
 import type { Value } from "../onnx/value.ts";
 
-import { pick, resizeImage } from "./resize.ts";
+import { expectPixels, pick, resizeImage } from "./resize.ts";
 import { expectRank, fixedSize, spatialAxes } from "./windows.ts";
 
 const NHWC = spatialAxes("channels_last", 2);
@@ -24,6 +24,7 @@ export const centerCrop: LayerConverter = defineConverter({
     expectRank(input, 4);
     const [height, width] = size;
     const [tall, wide] = [fixedSize(input, 1), fixedSize(input, 2)];
+    expectPixels([tall, wide, ...size]);
     if (keras3) return cropPlainly(graph, input, [tall, wide], size);
     const down = Math.floor((tall - height) / 2);
     // A width that is one pixel too large is cropped on the left.

@@ -1,3 +1,4 @@
+import { ExportError } from "../../errors.ts";
 import type { GraphBuilder } from "../onnx/builder.ts";
 import type { Dim } from "../onnx/dims.ts";
 import { int, string, type Attributes } from "../onnx/graph.ts";
@@ -32,6 +33,7 @@ export function resizeImage(
 ): Value {
   const input = how.method === "bilinear" ? graph.cast(image, "float32") : image;
   const from = axes.spatial.map((axis) => dimOf(input, axis));
+  expectPixels([...from, ...size]);
   if (from.every((dim, index) => dim === size[index])) return input;
   const sides = knownSides(from, size);
   if (sides !== null && how.method === "nearest" && !sides.every((side) => takesTheSame(side, how))) {
@@ -50,6 +52,15 @@ export function resizeImage(
     { dtype: input.dtype, dims, order },
     modes(how),
   );
+}
+
+/** Beyond this a float32, in which places are computed, tells neighbouring pixels no more apart. */
+const MOST_PIXELS = 2 ** 24;
+
+/** @throws {ExportError} for sides of images that no image has, since pixels are looked at one by one */
+export function expectPixels(sizes: readonly Dim[]): void {
+  const wrong = sizes.find((size) => typeof size === "number" && size > MOST_PIXELS);
+  if (wrong !== undefined) throw new ExportError(`a side of ${wrong} pixels is larger than any image's`);
 }
 
 /** The value with the elements at `indices` of one axis; an index beyond the axis gives zeros. */

@@ -14,6 +14,8 @@ import type { WeightGroup } from "./weights.ts";
 
 const FETCHES_AT_ONCE = 6;
 const STALL_MS = 30_000;
+/** Slower than the slowest modem. */
+const SLOWEST_BYTES_PER_MS = 1;
 
 export interface FetchOptions {
   readonly signal?: AbortSignal;
@@ -127,6 +129,7 @@ async function readBody(
     if (done) break;
     received += value.byteLength;
     if (received > limit) tooLong();
+    watch.expectPace(received);
     pieces.push(value);
   }
   return joined(pieces.length === 0 ? [allocated(0)] : pieces);
@@ -151,6 +154,7 @@ class StallWatch {
   readonly #stallMs: number;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #stalled = false;
+  readonly #started = performance.now();
 
   constructor(address: URL, { signal, stallMs = STALL_MS }: FetchOptions) {
     this.#address = address;
@@ -174,6 +178,19 @@ class StallWatch {
     } finally {
       clearTimeout(this.#timer);
     }
+  }
+
+  /** Gives up on a server that keeps sending, but so slowly that it would never end. */
+  expectPace(received: number): void {
+    const elapsed = performance.now() - this.#started;
+    if (elapsed < 2 * this.#stallMs || received > elapsed * SLOWEST_BYTES_PER_MS) return;
+    this.#abort();
+    throw new ToolError(
+      `${shownAddress(this.#address)}: only ${received} bytes came in ${Math.round(elapsed / 1000)} s`,
+      {
+        hint: "try again later, or download the model yourself",
+      },
+    );
   }
 
   end(): void {

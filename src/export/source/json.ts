@@ -7,8 +7,10 @@ export interface JsonObject {
 
 /** Far beyond the deepest model seen; each model within a model adds about six levels. */
 const MAX_DEPTH = 200;
+/** The description of a model is not the whole of a file. */
+const MAX_TEXT_DEPTH = 2 * MAX_DEPTH;
 /** Far beyond the largest description seen, of about 50,000 values. */
-const MAX_VALUES = 2_000_000;
+const MAX_VALUES = 1_000_000;
 const SHOWN_LENGTH = 80;
 
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
@@ -49,6 +51,43 @@ export function listed(names: readonly string[], most = 8): string {
   return names.length > most ? `${first} and ${names.length - most} more` : first;
 }
 
+/**
+ * JSON.parse for text from outside, which would take gigabytes to parse brackets that are opened a million times.
+ *
+ * @param where What the text is, for messages.
+ * @throws {ModelFormatError} when it is nested deeper than any description is. @throws {SyntaxError} when it is not JSON
+ */
+export function parseJson(text: string, where: string): unknown {
+  if (nestingOf(text) > MAX_TEXT_DEPTH) {
+    throw new ModelFormatError(`${where} is nested deeper than ${MAX_TEXT_DEPTH} levels`);
+  }
+  const value: unknown = JSON.parse(text);
+  return value;
+}
+
+/** How deep brackets are nested outside of strings; counting ends beyond the limit. */
+function nestingOf(text: string): number {
+  let depth = 0;
+  let deepest = 0;
+  for (let at = 0; at < text.length && deepest <= MAX_TEXT_DEPTH; at++) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) at = endOfString(text, at);
+    else if (code === OPEN_LIST || code === OPEN_OBJECT) deepest = Math.max(deepest, ++depth);
+    else if (code === CLOSE_LIST || code === CLOSE_OBJECT) depth--;
+  }
+  return deepest;
+}
+
+const [QUOTE, BACKSLASH] = [0x22, 0x5c];
+const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d];
+
+/** Where the string that begins at `start` ends. */
+function endOfString(text: string, start: number): number {
+  let at = start + 1;
+  while (at < text.length && text.charCodeAt(at) !== QUOTE) at += text.charCodeAt(at) === BACKSLASH ? 2 : 1;
+  return at;
+}
+
 /** An object without prototype, so that no key means more than it says. */
 export function emptyObject<Value>(): Record<string, Value> {
   const made: Record<string, Value> = {};
@@ -62,7 +101,7 @@ export function emptyObject<Value>(): Record<string, Value> {
  *
  * @param where What the value is, for messages: `modelTopology`.
  * @throws {ModelFormatError} for NaN and infinities, `__proto__` keys, functions and other non-data, a value nested
- *   deeper than 200 levels (or within itself), or more than two million values.
+ *   deeper than 200 levels (or within itself), or more than a million values.
  */
 export function plainJson(value: unknown, where: string): Json {
   return copy(value, { name: where, within: null }, { values: 0 }, 0);

@@ -2,7 +2,7 @@ import { ExportError, ModelFormatError } from "../../errors.ts";
 import { sizeOf } from "../../tensor.ts";
 
 import { dialectOf } from "./dialect.ts";
-import { isJsonObject, isObject, listed, plainJson, quoted, shown, type JsonObject } from "./json.ts";
+import { isJsonObject, isObject, listed, parseJson, plainJson, quoted, shown, type JsonObject } from "./json.ts";
 import { OwnWeights } from "./layer-weights.ts";
 import type { LayersSource, LayerWeights, ModelSpec, RawModel } from "./model.ts";
 import { readTopology, type LayerAt } from "./topology.ts";
@@ -91,8 +91,9 @@ function versionOf(topology: Readonly<Record<string, unknown>>): JsonObject {
 function parsed(value: unknown, where: string): unknown {
   if (typeof value !== "string") return value;
   try {
-    return JSON.parse(value);
+    return parseJson(value, where);
   } catch (cause) {
+    if (cause instanceof ModelFormatError) throw cause;
     throw new ModelFormatError(`${where} is text that is not JSON`, { cause });
   }
 }

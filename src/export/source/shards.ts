@@ -1,11 +1,11 @@
 import { ModelFormatError } from "../../errors.ts";
 
-import { isObject, plainJson, quoted } from "./json.ts";
+import { isObject, parseJson, plainJson, quoted } from "./json.ts";
 import { refuseGraphModel } from "./layers-model.ts";
 import { readWeightsManifest, type WeightGroup } from "./weights.ts";
 
 /** The largest model.json seen has 2 MB. */
-export const MAX_JSON_BYTES: number = 256 * 2 ** 20;
+export const MAX_JSON_BYTES: number = 64 * 2 ** 20;
 /** Shards of 4 MB, TF.js's usual size, make 40 GB of these. */
 const MAX_SHARDS = 10_000;
 
@@ -41,8 +41,9 @@ export function parseManifest(text: string, name: string): ParsedManifest {
 function parseObject(text: string, name: string): Readonly<Record<string, unknown>> {
   let value: unknown;
   try {
-    value = JSON.parse(text.replace(/^\uFEFF/, ""));
+    value = parseJson(text.replace(/^\uFEFF/, ""), name);
   } catch (cause) {
+    if (cause instanceof ModelFormatError) throw cause;
     throw notJson(text, name, cause);
   }
   if (isObject(value)) return value;

@@ -111,8 +111,8 @@ export function expectedWeights({ className, config }: InnerLayer): readonly Exp
     }
     case "Bidirectional":
       return expectedIn([
-        ["forward", innerLayer(config["layer"])],
-        ["backward", innerLayer(config["backward_layer"] ?? config["layer"])],
+        ["forward", recurrentLayer(config["layer"])],
+        ["backward", recurrentLayer(config["backward_layer"] ?? config["layer"])],
       ]);
     case "RNN": {
       const cell = innerLayer(config["cell"]);
@@ -139,6 +139,14 @@ export function innerLayer(value: unknown): InnerLayer | null {
   if (!isObject(value)) return null;
   const { class_name: className, config } = value;
   return typeof className === "string" && isObject(config) ? { className, config } : null;
+}
+
+const RECURRENT: ReadonlySet<string> = new Set(["SimpleRNN", "GRU", "LSTM", "RNN", "ConvLSTM2D"]);
+
+/** What Bidirectional may wrap. Itself it may not: sixty times within itself its weights would be beyond counting. */
+function recurrentLayer(value: unknown): InnerLayer | null {
+  const inner = innerLayer(value);
+  return inner !== null && RECURRENT.has(inner.className) ? inner : null;
 }
 
 export function stackedCells(config: Config): readonly (InnerLayer | null)[] {
