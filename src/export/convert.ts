@@ -57,6 +57,7 @@ export interface NamedValue {
  */
 export function convert(source: LayersSource, options: ConvertOptions): Converted {
   const { model } = source;
+  expectInputs(model, options.inputShapes);
   const requested = options.outputs === null ? null : requestedLayers(model, options.outputs);
   const fetches = requested === null ? model.outputs : fetchesOf(requested);
   const bound = bindAll(source, options, fetches);
@@ -153,11 +154,31 @@ function graphInput(graph: GraphBuilder, model: ModelSpec, ref: TensorRef, optio
       const name = names[axis - 1] ?? `axis${axis}`;
       return dim ?? (several ? `${layer.name}_${name}` : name);
     });
-    if (options.batch !== null) dims[0] = options.batch;
+    dims[0] = batchSize(layer.name, dims[0] ?? "batch", options);
     const fixed = fixDims(layer.name, dims, options.inputShapes.get(layer.name));
     expectSaneShape(fixed);
     return { name: layer.name, value: graph.input(layer.name, inputType(config), fixed) };
   });
+}
+
+/** The batch's size where the user fixed it, by itself or in the shape of any input; all inputs have the same. */
+function batchSize(name: string, own: Dim, { batch, inputShapes }: ConvertOptions): Dim {
+  const [given] = [...inputShapes.values()].flatMap((shape) => shape.slice(0, 1));
+  const wanted = batch ?? given;
+  if (wanted === undefined || wanted === own) return own;
+  if (typeof own === "string") return wanted;
+  if (batch === null) return own;
+  throw new ExportError(`input ${name} has batches of ${own}, which the model fixes; got ${batch}`, {
+    hint: "leave the size of the batch out",
+  });
+}
+
+/** @throws {ExportError} when a shape is given for what is no input. */
+function expectInputs(model: ModelSpec, shapes: ConvertOptions["inputShapes"]): void {
+  const names = model.inputs.map(({ layer }) => layer);
+  const unknown = [...shapes.keys()].find((name) => !names.includes(name));
+  if (unknown === undefined) return;
+  throw new ExportError(`a shape is given for ${unknown}, which is no input`, { hint: `inputs: ${names.join(", ")}` });
 }
 
 function fixDims(name: string, dims: readonly Dim[], shape: readonly number[] | undefined): readonly Dim[] {

@@ -12,6 +12,8 @@ export function product(dims: readonly Dim[]): Dim {
   }
   if (free.length === 0) return known;
   if (known === 0) return 0;
+  const [only] = free;
+  if (known === 1 && free.length === 1 && only !== undefined) return only;
   return [...(known === 1 ? [] : [String(known)]), ...free.map(group)].join("*");
 }
 
@@ -47,8 +49,9 @@ export function divide(a: Dim, b: Dim): Dim {
   const denominator = product([below / common, ...bottom]);
   const [only, ...more] = top;
   if (denominator === 1) return only !== undefined && more.length === 0 && above === common ? only : numerator;
-  const divisor = bottom.length === 0 || (bottom.length === 1 && below === common) ? denominator : `(${denominator})`;
-  return `${numerator}/${divisor}`;
+  const simple = bottom.length === 0 || (bottom.length === 1 && below === common);
+  const divisor = simple ? group(denominator) : `(${denominator})`;
+  return `${numerator === only ? group(numerator) : numerator}/${divisor}`;
 }
 
 /** A number, and the symbols it is multiplied with. */

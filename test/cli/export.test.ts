@@ -1,0 +1,91 @@
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+import { onnx } from "../../src/export/onnx/proto.js";
+
+const root = resolve(import.meta.dirname, "../..");
+const bin = join(root, "dist/cli/bin.js");
+const folder = mkdtempSync(join(tmpdir(), "tfjs-to-onnx-export-"));
+const model = join(folder, "model");
+
+interface Outcome {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function cli(...args: readonly string[]): Outcome {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [bin, ...args], {
+    cwd: folder,
+    encoding: "utf8",
+    timeout: 120_000,
+  });
+  return { status, stdout, stderr };
+}
+
+beforeAll(() => {
+  mkdirSync(model);
+  for (const file of ["model.json", "weights.bin"]) {
+    cpSync(join(root, "models/crnn-mnist", file), join(model, file));
+  }
+});
+
+afterAll(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+test("export writes, verifies and says so in JSON", () => {
+  const { status, stdout } = cli("export", model, "--out", "a.onnx", "--json");
+  expect(status).toBe(0);
+  const parsed: unknown = JSON.parse(stdout);
+  expect(parsed).toMatchObject({
+    kind: "layers",
+    opset: 17,
+    inputs: [{ name: "image", dtype: "float32", dims: ["batch", 28, 28, 1] }],
+    verified: { passed: true, reference: "tfjs wasm", runs: [{ batch: 1 }, { batch: 3 }] },
+  });
+});
+
+test("verify runs both runtimes, and fails on a damaged file with the layer's name", () => {
+  cli("export", model, "--out", "b.onnx", "--no-verify");
+  const sound = cli("verify", model, "b.onnx", "--runtime", "node,web", "--batch", "2", "--json");
+  expect(sound.status).toBe(0);
+  const report: unknown = JSON.parse(sound.stdout);
+  expect(report).toMatchObject({
+    passed: true,
+    atol: 1e-5,
+    rtol: 1e-4,
+    runs: [
+      { runtime: "node", provider: "cpu", batch: 2, outputs: [{ passed: true }] },
+      { runtime: "web", provider: "wasm", batch: 2, outputs: [{ passed: true }] },
+    ],
+  });
+
+  const file = onnx.ModelProto.decode(readFileSync(join(folder, "b.onnx")));
+  const node = file.graph?.node?.find(({ opType }) => opType === "LSTM");
+  const layer = (node?.name ?? "").split("/")[0] ?? "";
+  const weight = file.graph?.initializer?.find(({ name }) => name === node?.input?.[2]);
+  const data = Uint8Array.from(weight?.rawData ?? []);
+  if (weight === undefined || data.length < 4) throw new TypeError("the file has no LSTM with raw weights");
+  const numbers = new Float32Array(data.buffer).map((value) => value + 0.1);
+  weight.rawData = new Uint8Array(numbers.buffer);
+  writeFileSync(join(folder, "damaged.onnx"), onnx.ModelProto.encode(file).finish());
+  const damaged = cli("verify", model, "damaged.onnx", "--json");
+  expect(damaged.status).toBe(1);
+  const failure: unknown = JSON.parse(damaged.stdout);
+  expect(failure).toMatchObject({ passed: false, firstDifference: { layer } });
+  expect(cli("verify", model, "damaged.onnx").stdout).toContain(`the first layer that differs: ${layer}`);
+});
+
+test("wrong usage ends with 2, a missing layer with 1 and the layers there are", () => {
+  expect(cli("verify", model).status).toBe(2);
+  expect(cli("export", model, "--input-shape", "image=1,28").status).toBe(1);
+  expect(cli("export", model, "--batch", "none").status).toBe(2);
+  const missing = cli("export", model, "--output", "nowhere", "--out", "c.onnx");
+  expect(missing.status).toBe(1);
+  expect(missing.stderr).toContain("no layer nowhere");
+});
