@@ -1,15 +1,16 @@
 import { ModelFormatError } from "../../errors.ts";
 
-import { isObject, shown } from "./json.ts";
+import { isObject, plainJson, shown } from "./json.ts";
 import type { RawModel } from "./model.ts";
 import { joined } from "./shards.ts";
+import { readWeightsManifest } from "./weights.ts";
 
 /** What of `tf.io.ModelArtifacts` matters here. */
 export interface ModelArtifacts {
   readonly modelTopology?: unknown;
   readonly weightSpecs?: unknown;
   readonly weightData?: unknown;
-  /** TF.js 4 gives this in the place of `weightData` when asked to stream. */
+  /** A function that gives a ReadableStream of buffers, which TF.js 4 has in the place of `weightData` when asked to stream. */
   readonly getWeightStream?: unknown;
   readonly format?: unknown;
   readonly generatedBy?: unknown;
@@ -37,15 +38,11 @@ export function isSavable(value: unknown): value is SavableModel {
  *
  * @throws {ModelFormatError} when the weight data is no buffer, or buffers.
  */
-export function fromArtifacts(artifacts: ModelArtifacts): RawModel {
+export async function fromArtifacts(artifacts: ModelArtifacts): Promise<RawModel> {
   const given: unknown = artifacts;
   if (!isObject(given)) throw new ModelFormatError(`model artifacts must be an object; got ${shown(given)}`);
-  const { weightData, weightSpecs } = artifacts;
-  if (weightData === undefined && typeof artifacts.getWeightStream === "function") {
-    throw new ModelFormatError("the artifacts give their weights as a stream", {
-      hint: "load the model without the option streamWeights",
-    });
-  }
+  const { weightSpecs } = artifacts;
+  const weightData = artifacts.weightData ?? (await streamed(artifacts));
   return {
     manifest: {
       format: artifacts.format,
@@ -67,13 +64,36 @@ export function fromArtifacts(artifacts: ModelArtifacts): RawModel {
 export async function fromModel(model: SavableModel): Promise<RawModel> {
   const saved: { raw: RawModel | null } = { raw: null };
   await model.save({
-    save(artifacts) {
-      saved.raw = fromArtifacts(artifacts);
-      return Promise.resolve({ modelArtifactsInfo: { dateSaved: new Date(), modelTopologyType: "JSON" } });
+    async save(artifacts) {
+      saved.raw = await fromArtifacts(artifacts);
+      return { modelArtifactsInfo: { dateSaved: new Date(), modelTopologyType: "JSON" } };
     },
   });
   if (saved.raw === null) throw new ModelFormatError("the model's save did not give its artifacts");
   return saved.raw;
+}
+
+/** The pieces of a weight stream, as many as the weights need and one more, which is too many. */
+async function streamed({ getWeightStream, weightSpecs }: ModelArtifacts): Promise<readonly unknown[] | null> {
+  if (typeof getWeightStream !== "function") return null;
+  const stream: unknown = Reflect.apply(getWeightStream, undefined, []);
+  if (!(stream instanceof ReadableStream)) {
+    throw new ModelFormatError(`getWeightStream must give a ReadableStream; got ${shown(stream)}`);
+  }
+  const [group] = readWeightsManifest(plainJson([{ weights: weightSpecs ?? [] }], "weightSpecs"));
+  const expected = group?.byteLength ?? 0;
+  const pieces: Uint8Array[] = [];
+  let received = 0;
+  const reader = stream.getReader();
+  while (received <= expected) {
+    const read: { readonly done: boolean; readonly value?: unknown } = await reader.read();
+    if (read.done) break;
+    const [piece = new Uint8Array()] = buffersOf(read.value);
+    received += piece.byteLength;
+    pieces.push(piece);
+  }
+  await reader.cancel();
+  return pieces;
 }
 
 function buffersOf(data: unknown): readonly Uint8Array[] {
