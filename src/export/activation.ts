@@ -95,7 +95,11 @@ export function applyActivation(graph: GraphBuilder, activation: Activation, inp
 /** An operator with an `axis` attribute along one axis of TF.js's. */
 export function alongAxis(graph: GraphBuilder, opType: "Softmax" | "LogSoftmax", input: Value, axis: number): Value {
   const { value, dim } = graph.isolate(input, axis);
-  return graph.unary(opType, value, { axis: int(dim) });
+  // The last dimension is what runtimes are quick at; after it only dimensions of size 1 may be left.
+  const plainly = dim < value.stored.length - 1 && value.stored.slice(dim + 1).every(({ length }) => length === 0);
+  const last = axis === -1 || axis === input.axes.length - 1;
+  if (!plainly || !last) return graph.unary(opType, value, { axis: int(dim) });
+  return graph.unary(opType, graph.storedAs(input, value.stored.slice(0, dim + 1)), { axis: int(dim) });
 }
 
 /** `min(max(x, low), high)`; a null bound is none. */

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 
 import { expectParity, randomizeWeights } from "../helpers/layer-parity.ts";
 
-import { expectLayers } from "./layers/single-layer.ts";
+import { chain, expectLayers } from "./layers/single-layer.ts";
 
 /** The nodes of a model of layers one after the other, which give TF.js's numbers. */
 async function opsOf(
@@ -116,7 +116,42 @@ describe("nothing is computed or stored in vain", () => {
       tf.layers.conv2d({ filters: 3, kernelSize: 1, activation: "relu" }),
       tf.layers.flatten(),
     ];
-    expect(await opsOf(layers, [5, 6, 1])).toEqual(["Reshape", "Conv", "ReduceMean", "Conv", "Relu", "Reshape"]);
+    expect(await opsOf(layers, [5, 6, 1])).toEqual(["Reshape", "Conv", "GlobalAveragePool", "Conv", "Relu", "Reshape"]);
+  });
+
+  test("probabilities of a convolution over one pixel are those of a vector", async () => {
+    const layers = [
+      tf.layers.conv2d({ filters: 4, kernelSize: [5, 6], activation: "linear" }),
+      tf.layers.flatten(),
+      tf.layers.softmax(),
+    ];
+    expect(await opsOf(layers, [5, 6, 1])).toEqual(["Reshape", "Conv", "Reshape", "Softmax"]);
+  });
+
+  test("padding twice is padding once, by the convolution", async () => {
+    const layers = [
+      tf.layers.zeroPadding2d({ padding: 1 }),
+      tf.layers.zeroPadding2d({ padding: [2, 1] }),
+      tf.layers.conv2d({ filters: 3, kernelSize: 3, strides: 2 }),
+    ];
+    expect(await opsOf(layers, [5, 6, 2])).toEqual(["Transpose", "Conv", "Transpose"]);
+  });
+
+  test("a bias of zeros is none", async () => {
+    const model = chain([tf.layers.dense({ units: 3, activation: "tanh" })], [4, 5]);
+    const { ops } = await expectParity(model, tf.randomNormal([2, 4, 5], 0, 1, "float32", 3), { runtimes: ["node"] });
+    expect(ops).toEqual(["MatMul", "Tanh"]);
+  });
+
+  test("joined and joined again is joined once", async () => {
+    const input = tf.input({ shape: [6] });
+    const [a, b, c] = [2, 3, 4].map((units) => apply(tf.layers.dense({ units }), input));
+    if (a === undefined || b === undefined || c === undefined) throw new TypeError("three are needed");
+    const outputs = apply(tf.layers.concatenate(), [apply(tf.layers.concatenate(), [a, b]), c]);
+    const model = tf.model({ inputs: input, outputs });
+    randomizeWeights(model);
+    const { ops } = await expectParity(model, tf.randomNormal([2, 6], 0, 1, "float32", 3), { runtimes: ["node"] });
+    expect(ops).toEqual(["Gemm", "Gemm", "Gemm", "Concat"]);
   });
 
   test("a recurrent layer gives every step's output or the last, not both", async () => {

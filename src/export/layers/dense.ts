@@ -23,7 +23,8 @@ export const dense: LayerConverter = defineConverter({
     const own = input.axes.at(-1) ?? [];
     const output = [{ size: units }];
     const kernel = graph.constant("kernel", permuteFactors(stored, [...own, ...output], [...factors, ...output]));
-    const bias = useBias ? graph.constant("bias", weights.get("bias", [units])) : null;
+    const shift = useBias ? weights.get("bias", [units]) : null;
+    const bias = shift === null || shift.data.every((each) => each === 0) ? null : graph.constant("bias", shift);
     const axis = newAxis(units);
     const shape = { axes: value.axes.toSpliced(-1, 1, axis), stored: value.stored.toSpliced(-1, 1, axis) };
     const result = (name: string): Value => ({ name, dtype: "float32", ...shape });

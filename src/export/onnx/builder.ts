@@ -360,9 +360,8 @@ export class GraphBuilder {
 
     const [best] = this.#planned(value.stored, dims);
     if (best === undefined) throw new RangeError("the dimensions asked for are not made of the value's factors");
-    const cut = this.#resize(value.name, value.stored, best.from);
-    const moved = this.op("Transpose", [cut], { perm: ints(best.perm) });
-    return this.#resize(moved, best.to, dims);
+    const cut = this.storedAs(value, best.from);
+    return this.store(this.storedAs(cut, best.to), dims);
   }
 
   /** The ways to rearrange, with the number of nodes each takes, the shortest first. */

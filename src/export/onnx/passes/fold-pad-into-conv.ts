@@ -5,6 +5,15 @@ import { countUses } from "./wiring.ts";
 
 /** Padding with zeros, then a convolution that nothing else shares the padded tensor with: the convolution pads itself. */
 export function foldPadIntoConv(graph: OnnxGraph): OnnxGraph {
+  let current = graph;
+  for (;;) {
+    const next = foldOnce(current);
+    if (next.nodes.length === current.nodes.length) return next;
+    current = next;
+  }
+}
+
+function foldOnce(graph: OnnxGraph): OnnxGraph {
   const uses = countUses(graph);
   const pads = new Map<string, OnnxNode>();
   for (const node of graph.nodes) if (node.opType === "Pad") pads.set(node.outputs[0] ?? "", node);

@@ -7,6 +7,7 @@ import { foldScaleIntoNext } from "./fold-scale-into-next.ts";
 import { foldScaleIntoWeights } from "./fold-scale.ts";
 import { guardPaddedPooling } from "./guard-padded-pooling.ts";
 import { keepReducedAxes } from "./keep-reduced-axes.ts";
+import { mergeConcats } from "./merge-concats.ts";
 import { mergeReshapes } from "./merge-reshapes.ts";
 import { shareEqualNodes } from "./share-equal-nodes.ts";
 
@@ -21,6 +22,7 @@ export const passes: Readonly<Record<string, Pass>> = {
   foldScaleIntoNext,
   absorbTransposeIntoDense,
   mergeReshapes,
+  mergeConcats,
   keepReducedAxes,
   guardPaddedPooling,
   dropUnused,

@@ -3,6 +3,11 @@ import { int, type OnnxGraph, type OnnxNode } from "../graph.ts";
 import { withReplaced } from "./drop-unused.ts";
 import { int64Constant, rankOf, soleProducer, wiringOf } from "./wiring.ts";
 
+const GLOBAL_POOLING: ReadonlyMap<string, string> = new Map([
+  ["ReduceMean", "GlobalAveragePool"],
+  ["ReduceMax", "GlobalMaxPool"],
+]);
+
 /** A reduction whose axes are put back with size 1 by a Reshape or Unsqueeze: it keeps them itself. */
 export function keepReducedAxes(graph: OnnxGraph): OnnxGraph {
   const wiring = wiringOf(graph);
@@ -13,11 +18,20 @@ export function keepReducedAxes(graph: OnnxGraph): OnnxGraph {
     if (reduction === null || axes === null) continue;
     const rank = rankOf(graph, wiring, reduction.inputs[0] ?? "");
     if (rank === null || !putsBack(graph, node, axes, rank)) continue;
-    const attributes = { ...reduction.attributes, keepdims: int(1) };
-    replaced.set(reduction, { ...reduction, attributes, outputs: node.outputs });
+    replaced.set(reduction, { ...keeping(reduction, axes, rank), outputs: node.outputs });
     replaced.set(node, null);
   }
   return replaced.size === 0 ? graph : withReplaced(graph, replaced, graph.initializers);
+}
+
+/** The reduction with its axes kept; over all spatial axes the pooling that runtimes have for it. */
+function keeping(reduction: OnnxNode, axes: readonly number[], rank: number): OnnxNode {
+  const pooling = GLOBAL_POOLING.get(reduction.opType);
+  const spatial = rank > 2 && axes.length === rank - 2 && !axes.includes(0) && !axes.includes(1);
+  if (pooling === undefined || !spatial) {
+    return { ...reduction, attributes: { ...reduction.attributes, keepdims: int(1) } };
+  }
+  return { ...reduction, opType: pooling, inputs: reduction.inputs.slice(0, 1), attributes: {} };
 }
 
 /** The axes that a Reduce node drops. */
