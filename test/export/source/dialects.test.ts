@@ -98,7 +98,7 @@ describe("quantised weights are what TF.js makes of them", () => {
 });
 
 test("a model of Keras 3, which TF.js cannot load, gives the numbers of the TF.js model it is", async () => {
-  await expect(load(asKeras3(raw))).rejects.toThrow(/Improper config format|sourceLayer|undefined|not/i);
+  await expect(load(asKeras3(raw))).rejects.toThrow("An InputLayer should be passed");
   await expectParity(model, images, { edit: asKeras3 });
 });
 
