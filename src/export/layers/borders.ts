@@ -6,63 +6,94 @@ import { dimOf } from "../onnx/value.ts";
 import { resizeImage } from "./resize.ts";
 import { channelsFirst, expectRank, spatialAxes, windowNode } from "./windows.ts";
 
-const ONE_EACH = [
-  [1, 1],
-  [1, 1],
-] as const;
+const BEYOND = "Keras has it, TF.js does not";
 
-const zeroPadding2D: LayerConverter = defineConverter({
-  className: "ZeroPadding2D",
-  ops: ["Pad"],
-  integers: "kept",
-  parse: (config) => ({ padding: config.pairs("padding", 2, ONE_EACH), format: config.dataFormat() }),
-  emit({ graph }, { padding, format }, inputs) {
-    const input = only(inputs);
-    expectRank(input, 4);
-    const axes = spatialAxes(format, 2);
-    const pads = [0, 0, ...padding.map(([low]) => low), 0, 0, ...padding.map(([, high]) => high)];
-    return windowNode(graph, "Pad", [channelsFirst(graph, input, axes), graph.int64s(pads)], {}, axes, {
-      batch: dimOf(input, 0),
-      channels: dimOf(input, axes.channels),
-      spatial: axes.spatial.map((axis, index) => {
-        const [low, high] = padding[index] ?? [0, 0];
-        return plus(dimOf(input, axis), low + high);
-      }),
-    });
-  },
-});
+function pairsOf(rank: number, each: number): readonly (readonly [number, number])[] {
+  return Array.from({ length: rank }, () => [each, each] as const);
+}
 
-const cropping2D: LayerConverter = defineConverter({
-  className: "Cropping2D",
-  ops: ["Slice"],
-  integers: "kept",
-  parse: (config) => ({
-    cropping: config.pairs("cropping", 2, [
-      [0, 0],
-      [0, 0],
-    ]),
-    format: config.dataFormat(),
-  }),
-  emit({ graph }, { cropping, format }, inputs) {
-    const input = only(inputs);
-    expectRank(input, 4);
-    const axes = spatialAxes(format, 2);
-    const sizes = axes.spatial.map((axis, index) => {
-      const [low, high] = cropping[index] ?? [0, 0];
-      const left = plus(dimOf(input, axis), -low - high);
-      if (typeof left === "number" && left < 1) throw new ExportError(`cropping leaves nothing of axis ${axis}`);
-      return left;
-    });
-    const starts = cropping.map(([low]) => low);
-    const ends = cropping.map(([, high]) => (high === 0 ? Number.MAX_SAFE_INTEGER : -high));
-    const bounds = [starts, ends, [2, 3]].map((each) => graph.int64s(each));
-    return windowNode(graph, "Slice", [channelsFirst(graph, input, axes), ...bounds], {}, axes, {
-      batch: dimOf(input, 0),
-      channels: dimOf(input, axes.channels),
-      spatial: sizes,
-    });
-  },
-});
+function zeroPadding(rank: number): LayerConverter {
+  return defineConverter({
+    className: `ZeroPadding${rank}D`,
+    ops: ["Pad"],
+    ...(rank === 2 ? {} : { notes: BEYOND }),
+    integers: "kept",
+    parse: (config) => ({ padding: config.pairs("padding", rank, pairsOf(rank, 1)), format: config.dataFormat() }),
+    emit({ graph }, { padding, format }, inputs) {
+      const input = only(inputs);
+      expectRank(input, rank + 2);
+      const axes = spatialAxes(format, rank);
+      const pads = [0, 0, ...padding.map(([low]) => low), 0, 0, ...padding.map(([, high]) => high)];
+      return windowNode(graph, "Pad", [channelsFirst(graph, input, axes), graph.int64s(pads)], {}, axes, {
+        batch: dimOf(input, 0),
+        channels: dimOf(input, axes.channels),
+        spatial: axes.spatial.map((axis, index) => {
+          const [low, high] = padding[index] ?? [0, 0];
+          return plus(dimOf(input, axis), low + high);
+        }),
+      });
+    },
+  });
+}
+
+/** Keras crops one element at each end of a sequence or volume where nothing is said; TF.js nothing of an image. */
+function cropping(rank: number): LayerConverter {
+  return defineConverter({
+    className: `Cropping${rank}D`,
+    ops: ["Slice"],
+    ...(rank === 2 ? {} : { notes: BEYOND }),
+    integers: "kept",
+    parse: (config) => ({
+      cropped: config.pairs("cropping", rank, pairsOf(rank, rank === 2 ? 0 : 1)),
+      format: config.dataFormat(),
+    }),
+    emit({ graph }, { cropped, format }, inputs) {
+      const input = only(inputs);
+      expectRank(input, rank + 2);
+      const axes = spatialAxes(format, rank);
+      const sizes = axes.spatial.map((axis, index) => {
+        const [low, high] = cropped[index] ?? [0, 0];
+        const left = plus(dimOf(input, axis), -low - high);
+        if (typeof left === "number" && left < 1) throw new ExportError(`cropping leaves nothing of axis ${axis}`);
+        return left;
+      });
+      const starts = cropped.map(([low]) => low);
+      const ends = cropped.map(([, high]) => (high === 0 ? Number.MAX_SAFE_INTEGER : -high));
+      const places = cropped.map((_, index) => index + 2);
+      const bounds = [starts, ends, places].map((each) => graph.int64s(each));
+      return windowNode(graph, "Slice", [channelsFirst(graph, input, axes), ...bounds], {}, axes, {
+        batch: dimOf(input, 0),
+        channels: dimOf(input, axes.channels),
+        spatial: sizes,
+      });
+    },
+  });
+}
+
+/** Each step or voxel several times over. */
+function repeating(rank: 1 | 3): LayerConverter {
+  return defineConverter({
+    className: `UpSampling${rank}D`,
+    takes: "any",
+    ops: ["Resize"],
+    notes: BEYOND,
+    parse: (config) => ({
+      scales: config.positives(
+        "size",
+        rank,
+        Array.from({ length: rank }, () => 2),
+      ),
+      format: config.dataFormat(),
+    }),
+    emit({ graph }, { scales, format }, inputs) {
+      const input = only(inputs);
+      expectRank(input, rank + 2);
+      const axes = spatialAxes(format, rank);
+      const size = axes.spatial.map((axis, index) => times(dimOf(input, axis), scales[index] ?? 1));
+      return resizeImage(graph, input, axes, { size, scales }, { method: "nearest", coordinates: "asymmetric" });
+    },
+  });
+}
 
 /** TF.js resizes without half-pixel centres; Keras 3 with them. */
 const upSampling2D: LayerConverter = defineConverter({
@@ -87,4 +118,9 @@ const upSampling2D: LayerConverter = defineConverter({
   },
 });
 
-export const borders: readonly LayerConverter[] = [zeroPadding2D, cropping2D, upSampling2D];
+export const borders: readonly LayerConverter[] = [
+  ...[1, 2, 3].flatMap((rank) => [zeroPadding(rank), cropping(rank)]),
+  repeating(1),
+  upSampling2D,
+  repeating(3),
+];

@@ -41,10 +41,10 @@ function convolutionTranspose(className: string, rank: number): LayerConverter {
   return defineConverter({
     className,
     ops: ["ConvTranspose"],
-    notes: "TF.js ignores dilation_rate and output_padding here",
+    notes: rank === 1 ? "Keras has it, TF.js does not" : "TF.js ignores dilation_rate and output_padding here",
     parse(config, { keras3 }) {
       const dilated = config.positives("dilation_rate", rank, ones(rank)).some((dilation) => dilation !== 1);
-      if (keras3 && (dilated || config.has("output_padding"))) {
+      if ((keras3 || rank === 1) && (dilated || config.has("output_padding"))) {
         throw new ExportError("dilation_rate and output_padding are not supported");
       }
       return {
@@ -92,6 +92,7 @@ function convolutionTranspose(className: string, rank: number): LayerConverter {
 }
 
 export const transposedConvolutions: readonly LayerConverter[] = [
+  convolutionTranspose("Conv1DTranspose", 1),
   convolutionTranspose("Conv2DTranspose", 2),
   convolutionTranspose("Conv3DTranspose", 3),
 ];

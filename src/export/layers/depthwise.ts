@@ -2,7 +2,8 @@ import { applyActivation, readActivation } from "../activation.ts";
 import { defineConverter, only, type EmitContext, type LayerConverter } from "../converter.ts";
 import { transposed } from "../onnx/builder.ts";
 import { int, ints } from "../onnx/graph.ts";
-import { dimOf, permuteAxes, type Value } from "../onnx/value.ts";
+import { dimOf, insertAxis, permuteAxes, removeAxis, type Value } from "../onnx/value.ts";
+import type { LayerWeights, Weight } from "../source/model.ts";
 
 import { ones, readWindow } from "./convolution.ts";
 import { channelsFirst, expectRank, fitWindow, fixedSize, spatialAxes, windowNode, type Window } from "./windows.ts";
@@ -39,32 +40,35 @@ function depthwise(
 const TO_NHWC = [0, 2, 3, 1];
 const TO_NCHW = [0, 3, 1, 2];
 
-const depthwiseConv2d: LayerConverter = defineConverter({
-  className: "DepthwiseConv2D",
-  ops: ["Conv"],
-  notes: "TF.js ignores dilation_rate here",
-  parse(config, { keras3 }) {
-    const window = readWindow(config, 2, keras3 ? ["valid", "same"] : ["valid", "same", "causal"]);
-    // TF.js takes any other padding than `same` for `valid`.
-    const padding = window.padding === "same" ? "same" : "valid";
-    const asTfjs: Window = { ...window, padding, dilations: ones(2) };
-    return {
-      window: keras3 ? window : asTfjs,
-      multiplier: config.positive("depth_multiplier", null),
-      format: config.dataFormat(),
-      useBias: config.boolean("use_bias", true),
-      activation: readActivation(config, "activation", keras3),
-    };
-  },
-  emit(context, { window, multiplier, format, useBias, activation }, inputs) {
-    const { graph, weights } = context;
-    const first = format === "channels_first";
-    const input = first ? permuteAxes(only(inputs), TO_NHWC) : only(inputs);
-    const bias = useBias ? graph.constant("bias", weights.get("bias")) : null;
-    const output = depthwise(context, input, window, multiplier, bias);
-    return applyActivation(graph, activation, first ? permuteAxes(output, TO_NCHW) : output);
-  },
-});
+/** @param byKeras Keras heeds `dilation_rate`, TF.js does not. */
+function depthwiseConvolution(className: string, byKeras: boolean): LayerConverter {
+  return defineConverter({
+    className,
+    ops: ["Conv"],
+    notes: "TF.js ignores dilation_rate here",
+    parse(config, { keras3 }) {
+      const window = readWindow(config, 2, keras3 ? ["valid", "same"] : ["valid", "same", "causal"]);
+      // TF.js takes any other padding than `same` for `valid`.
+      const padding = window.padding === "same" ? "same" : "valid";
+      const asTfjs: Window = { ...window, padding, dilations: ones(2) };
+      return {
+        window: keras3 || byKeras ? window : asTfjs,
+        multiplier: config.positive("depth_multiplier", null),
+        format: config.dataFormat(),
+        useBias: config.boolean("use_bias", true),
+        activation: readActivation(config, "activation", keras3),
+      };
+    },
+    emit(context, { window, multiplier, format, useBias, activation }, inputs) {
+      const { graph, weights } = context;
+      const first = format === "channels_first";
+      const input = first ? permuteAxes(only(inputs), TO_NHWC) : only(inputs);
+      const bias = useBias ? graph.constant("bias", weights.get("bias")) : null;
+      const output = depthwise(context, input, window, multiplier, bias);
+      return applyActivation(graph, activation, first ? permuteAxes(output, TO_NCHW) : output);
+    },
+  });
+}
 
 const separableConv2d: LayerConverter = defineConverter({
   className: "SeparableConv2D",
@@ -105,4 +109,65 @@ const separableConv2d: LayerConverter = defineConverter({
   },
 });
 
-export const depthwiseConvolutions: readonly LayerConverter[] = [depthwiseConv2d, separableConv2d];
+/** As images of one row: axes N 1 T C, windows of height 1, kernels with an axis of size 1 before the others. */
+function overSteps(className: string, whole: LayerConverter): LayerConverter {
+  return {
+    className,
+    ops: whole.ops,
+    notes: "Keras has it, TF.js does not; padding valid or same",
+    bind(config, context) {
+      config.oneOf("padding", ["valid", "same"], "valid");
+      const asRow = (key: string): readonly number[] => [1, ...config.positives(key, 1, [1])];
+      const layer = whole.bind(
+        config.with({
+          kernel_size: asRow("kernel_size"),
+          strides: asRow("strides"),
+          dilation_rate: asRow("dilation_rate"),
+        }),
+        context,
+      );
+      const place = config.dataFormat() === "channels_first" ? 2 : 1;
+      return {
+        className,
+        emit(emitContext, inputs) {
+          const rows = inputs.map((flow) => ({ ...flow, value: insertAxis(flow.value, place), mask: null }));
+          const outputs = layer.emit(
+            { ...emitContext, weights: new RowWeights(emitContext.weights), mask: null },
+            rows,
+          );
+          return outputs.map((flow) => ({ ...flow, value: removeAxis(flow.value, place) }));
+        },
+      };
+    },
+  };
+}
+
+/** Kernels [T, …] as [1, T, …]. */
+class RowWeights implements LayerWeights {
+  readonly #weights: LayerWeights;
+
+  constructor(weights: LayerWeights) {
+    this.#weights = weights;
+  }
+
+  get(name: string, dims?: readonly (number | null)[]): Weight {
+    if (!name.endsWith("kernel")) return this.#weights.get(name, dims);
+    const weight = this.#weights.get(name, dims?.slice(1));
+    return { ...weight, dims: [1, ...weight.dims] };
+  }
+
+  has(name: string): boolean {
+    return this.#weights.has(name);
+  }
+
+  within(child: string): LayerWeights {
+    return new RowWeights(this.#weights.within(child));
+  }
+}
+
+export const depthwiseConvolutions: readonly LayerConverter[] = [
+  depthwiseConvolution("DepthwiseConv2D", false),
+  separableConv2d,
+  overSteps("DepthwiseConv1D", depthwiseConvolution("DepthwiseConv1D", true)),
+  overSteps("SeparableConv1D", separableConv2d),
+];

@@ -17,6 +17,7 @@ import { layerNormalization } from "./layer-normalization.ts";
 import { lstm } from "./lstm.ts";
 import { masking } from "./masking.ts";
 import { merges } from "./merge.ts";
+import { normalization } from "./normalization.ts";
 import { poolings } from "./pooling.ts";
 import { positionEmbedding } from "./position-embedding.ts";
 import { randomResizings } from "./random-resizing.ts";
@@ -43,6 +44,7 @@ export const builtIn: readonly LayerConverter[] = [
   softmax,
   batchNormalization,
   layerNormalization,
+  normalization,
   ...merges,
   simpleRnn,
   gru,

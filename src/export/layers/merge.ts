@@ -66,11 +66,13 @@ function elementwise(
   return defineConverter({
     className,
     ops: [opType],
+    ...(opType === "Sub" ? { notes: "Keras has it, TF.js does not" } : {}),
     ...(className === "Average" ? {} : { integers: "kept" }),
     parse: (_, { kerasMasks }): MergeConfig => ({ kerasMasks }),
     mask: mergedMask,
     emit({ graph }, _, inputs) {
       if (inputs.length < 2) throw new ExportError(`it merges 2 inputs or more; it has ${inputs.length}`);
+      if (opType === "Sub" && inputs.length > 2) throw new ExportError(`it takes 2 inputs; it has ${inputs.length}`);
       const [first, ...others] = sameRank(inputs);
       if (first === undefined) throw new RangeError("no inputs");
       const merged = others.reduce((all, value) => graph.binary(opType, all, value), first);
@@ -287,6 +289,7 @@ function contraction(graph: GraphBuilder, x: Value, a: number, y: Value, b: numb
 
 export const merges: readonly LayerConverter[] = [
   elementwise("Add", "Add"),
+  elementwise("Subtract", "Sub"),
   elementwise("Multiply", "Mul"),
   elementwise("Average", "Add", (graph, sum, count) =>
     graph.withConstant("Mul", sum, "share", { dtype: "float32", dims: [1], data: Float32Array.of(1 / count) }),

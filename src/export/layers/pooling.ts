@@ -69,6 +69,7 @@ function globalPooling(className: string, opType: "ReduceMax" | "ReduceMean", ra
   return defineConverter({
     className,
     ops: [opType],
+    ...(rank === 3 ? { notes: "Keras has it, TF.js does not" } : {}),
     ...(opType === "ReduceMax" ? { integers: "kept" } : {}),
     parse(config, { keras3, kerasMasks }) {
       const format = rank === 1 && !keras3 ? "channels_last" : config.dataFormat();
@@ -98,7 +99,7 @@ export const poolings: readonly LayerConverter[] = [
     pooling(`MaxPooling${rank}D`, "MaxPool", rank),
     pooling(`AveragePooling${rank}D`, "AveragePool", rank),
   ]),
-  ...[1, 2].flatMap((rank) => [
+  ...[1, 2, 3].flatMap((rank) => [
     globalPooling(`GlobalMaxPooling${rank}D`, "ReduceMax", rank),
     globalPooling(`GlobalAveragePooling${rank}D`, "ReduceMean", rank),
   ]),

@@ -120,4 +120,7 @@ export const rearrangements: readonly LayerConverter[] = [
   permute,
   repeatVector,
   ...["Dropout", "SpatialDropout1D", "GaussianNoise", "GaussianDropout", "AlphaDropout"].map((name) => nothing(name)),
+  ...["SpatialDropout2D", "SpatialDropout3D", "ActivityRegularization"].map((name) =>
+    nothing(name, "Keras has it, TF.js does not"),
+  ),
 ];

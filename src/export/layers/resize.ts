@@ -146,7 +146,7 @@ function resizeOperands(
 ): (string | null)[] {
   if (scales !== null) {
     const data = Float32Array.of(1, 1, ...scales);
-    return [null, graph.constant("scales", { dtype: "float32", dims: [4], data })];
+    return [null, graph.constant("scales", { dtype: "float32", dims: [data.length], data })];
   }
   const outer = [input.axes[0] ?? [], input.axes[axes.channels] ?? []];
   const inner = size.map((dim) => (dim === 1 ? [] : [{ size: dim }]));

@@ -31,6 +31,11 @@ export class ConfigReader {
     this.#config = config;
   }
 
+  /** The configuration with other values for some keys. */
+  with(values: Readonly<Record<string, unknown>>): ConfigReader {
+    return new ConfigReader({ ...this.#config, ...values });
+  }
+
   /** Whether the key is there and not null. */
   has(key: string): boolean {
     return this.raw(key) !== undefined;

@@ -353,7 +353,7 @@ function weightKey(scope: readonly string[], name: string): string {
 
 /** Keras 3 calls the kernel of a depthwise convolution just that. */
 function ownName({ className }: LayerAt, name: string): string {
-  return className === "DepthwiseConv2D" && name === "kernel" ? "depthwise_kernel" : name;
+  return /^DepthwiseConv[12]D$/.test(className) && name === "kernel" ? "depthwise_kernel" : name;
 }
 
 /** Whether the layer's class has a weight of this name; anything for classes that are not TF.js's own. */
