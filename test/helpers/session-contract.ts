@@ -42,6 +42,13 @@ export function expectSessionContract(load: Load): void {
     expect(await session.run({ x })).toEqual({ y: x });
   });
 
+  test("takes a scalar, and a dimension of no elements", async () => {
+    const scalar: Tensor = { dtype: "float32", dims: [], data: Float32Array.of(2.5) };
+    expect(await (await open(identity("float32", []))).run({ x: scalar })).toEqual({ y: scalar });
+    const none: Tensor = { dtype: "float32", dims: [0, 3], data: new Float32Array() };
+    expect(await (await open(identity("float32", ["n", 3]))).run({ x: none })).toEqual({ y: none });
+  });
+
   test("computes, with several sizes of a free dimension", async () => {
     const session = await open(smallDense());
     expect(session.inputs).toEqual([{ name: "x", dtype: "float32", dims: ["batch", 4] }]);
@@ -174,6 +181,19 @@ export function expectSessionContract(load: Load): void {
     expect((await open(whole)).outputs).toHaveLength(1);
   });
 
+  test("refuses a file cut short anywhere, and goes on working", async () => {
+    const whole = smallDense();
+    const faults = new Set<string>();
+    for (let length = 0; length < whole.length; length++) {
+      const loading = load(whole.subarray(0, length));
+      faults.add(
+        await loading.then(disposed, (error: unknown) => (error instanceof InferenceError ? "typed" : String(error))),
+      );
+    }
+    expect([...faults]).toEqual(["typed"]);
+    expect((await (await open(whole)).run({ x: good }))["y"]?.dims).toEqual([1, 3]);
+  });
+
   test("refuses to run after dispose, which may be called twice and waits for the runs under way", async () => {
     const session = await load(identity("float32"));
     const x: Tensor = { dtype: "float32", dims: [1], data: Float32Array.of(3) };
@@ -198,4 +218,10 @@ export function expectSessionContract(load: Load): void {
     expect(y?.data).toEqual(W);
     await session.dispose();
   });
+}
+
+/** A load that should have failed. */
+async function disposed(session: Session): Promise<string> {
+  await session.dispose();
+  return "loaded";
 }

@@ -16,7 +16,7 @@ describe.each(runtimes)("session on $name", (runtime) => {
     const bytes = smallDense();
     const cycle = async (times: number): Promise<void> => {
       for (let turn = 0; turn < times; turn++) {
-        const session = await runtime.load(bytes);
+        const session = await runtime.load(bytes, { threads: 1 });
         await session.run({ x: good });
         await session.dispose();
       }
