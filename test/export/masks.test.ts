@@ -53,7 +53,8 @@ describe("a mask from an embedding", () => {
       for (const returnSequences of [false, true]) {
         test(`${name}, goBackwards ${goBackwards}, returnSequences ${returnSequences}`, async () => {
           const x = ids(null);
-          await expectMasked(x, one(make({ units: 4, goBackwards, returnSequences }), embed(x)));
+          const { ops } = await expectMasked(x, one(make({ units: 4, goBackwards, returnSequences }), embed(x)));
+          expect(ops).toContain(name === "SimpleRNN" ? "RNN" : name);
         });
       }
     }
@@ -130,6 +131,28 @@ describe("Masking", () => {
     const x = tf.input({ shape: [4, 2] });
     const masked = one(tf.layers.masking({ maskValue: 1 }), one(tf.layers.masking({ maskValue: -1 }), x));
     await expectMasked(x, one(tf.layers.gru({ units: 3 }), masked), steps);
+  });
+});
+
+describe("ConvLSTM2D", () => {
+  const images = tf.randomUniform([2, 3, 4, 5, 2], -1, 1, "float32", 5);
+  const gaps = tf.randomUniform([2, 3, 4, 5, 1], 0, 1, "float32", 6).greater(0.5).cast("float32");
+
+  test("holds the state of every pixel that is masked", async () => {
+    const x = tf.input({ shape: [3, 4, 5, 2] });
+    const masked = one(tf.layers.masking({ maskValue: 0 }), x);
+    const options = { filters: 2, kernelSize: 3, padding: "same", returnSequences: true } as const;
+    await expectMasked(x, one(tf.layers.convLstm2d(options), masked), images.mul(gaps));
+  });
+
+  test("is refused where the mask is not of its state's size", async () => {
+    const x = tf.input({ shape: [3, 4, 5, 2] });
+    const masked = one(tf.layers.masking({ maskValue: 0 }), x);
+    const y = one(tf.layers.convLstm2d({ filters: 2, kernelSize: 3, padding: "valid" }), masked);
+    const model = tf.model({ inputs: x, outputs: y });
+    expect(() => predict(model, [images])).toThrow("could not be broadcast");
+    const raw = await rawModelOf(model);
+    expect(() => exportRaw(raw)).toThrow("cannot apply a mask of images [4, 5, 1] to states [2, 3, 2]");
   });
 });
 
@@ -299,6 +322,12 @@ describe("Softmax", () => {
     const embedded = embed(x);
     const scores = one(tf.layers.dot({ axes: 2 }), [embedded, embedded]);
     await expectMasked(x, one(tf.layers.softmax({ axis: -1 }), scores), IDS.slice([0, 0], [1, STEPS]));
+  });
+
+  test("over one score becomes as wide as the mask, as in TF.js", async () => {
+    const x = ids(3);
+    const score = one(tf.layers.dense({ units: 1 }), one(tf.layers.gru({ units: 2 }), embed(x)));
+    await expectMasked(x, one(tf.layers.softmax({ axis: -1 }), score), IDS.slice([0, 0], [4, 3]));
   });
 
   test("is not touched by a mask of another size", async () => {

@@ -11,10 +11,20 @@ const DEFAULT_RUNS = 100;
 const runs = Number(process.env["FUZZ_RUNS"] ?? DEFAULT_RUNS);
 const seed = Number(process.env["FUZZ_SEED"] ?? 20_261_124);
 
-/** TF.js's answer; null where it cannot compute the model it built, as with masks that do not fit. */
+/**
+ * TF.js's answer; null where it cannot compute the model it built, as with masks that do not fit, or where that gives other
+ * shapes than the model says, as with masks that are spread over the samples of others.
+ */
 function answer(model: tf.LayersModel, inputs: readonly tf.Tensor[]): tf.Tensor[] | null {
   try {
-    return predict(model, inputs);
+    const outputs = predict(model, inputs);
+    const asDeclared = outputs.every(({ shape }, index) => {
+      const declared = model.outputs[index]?.shape ?? [];
+      return (
+        shape.length === declared.length && shape.every((size, axis) => [null, size].includes(declared[axis] ?? null))
+      );
+    });
+    return asDeclared ? outputs : null;
   } catch (error) {
     if (error instanceof Error) return null;
     throw error;

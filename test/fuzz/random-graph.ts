@@ -207,7 +207,6 @@ function anywhere(x: Tensor, { units, p, q }: Move): (readonly [string, Maker])[
     ["leakyReLU", () => one(tf.layers.leakyReLU({ alpha: 0.3 }), x)],
     ["layerNormalization", () => one(tf.layers.layerNormalization({ axis: -1, epsilon: 0.01 }), x)],
     ["softmax", () => one(tf.layers.softmax({ axis: -1 }), x)],
-    ["masking", () => one(tf.layers.masking({ maskValue: 0 }), x)],
   ];
 }
 
@@ -237,6 +236,8 @@ function onSequences(x: Tensor, { units, p, q, kind, with: other }: Move): (read
         return one(tf.layers.rnn({ cell, returnSequences: p, goBackwards: q }), x);
       },
     ],
+    // Not over vectors: a mask of one truth a sample, TF.js's Softmax spreads over the samples of the others.
+    ["masking", () => one(tf.layers.masking({ maskValue: 0 }), x)],
     ["timeDistributed dense", () => one(tf.layers.timeDistributed({ layer: tf.layers.dense({ units }) }), x)],
     ["conv1d", () => one(tf.layers.conv1d({ filters: units, kernelSize: 2, padding: p ? "same" : "valid" }), x)],
     ["maxPooling1d", () => one(tf.layers.maxPooling1d({ poolSize: 2, strides: p ? 1 : 2, padding: "same" }), x)],

@@ -60,8 +60,11 @@ function fitted(value: Value, mask: Value): Value | null {
   return broadcasts(dimsOf(value), dimsOf(full)) ? full : null;
 }
 
-/** Whether a mask can be spread over a value without making it larger. */
+/** Whether a mask and a value can be added; samples are spread over samples only. */
 function broadcasts(value: readonly Dim[], mask: readonly Dim[]): boolean {
   if (mask.length > value.length) return false;
-  return mask.every((size, axis) => size === 1 || size === value[value.length - mask.length + axis]);
+  return mask.every((size, axis) => {
+    const own = value[value.length - mask.length + axis];
+    return size === 1 || size === own || (own === 1 && axis > 0);
+  });
 }

@@ -1,12 +1,13 @@
 import { ExportError } from "../../errors.ts";
 import type { RecurrentForm } from "../converter.ts";
 import type { GraphBuilder } from "../onnx/builder.ts";
-import { dimOf, removeAxis, type Value } from "../onnx/value.ts";
+import { dimOf, dimsOf, removeAxis, sizeOfAxis, type Value } from "../onnx/value.ts";
 import type { LayerWeights } from "../source/model.ts";
 
 import { stateCount, type Cell, type ConvCell, type GatedCell, type StackedCells } from "./cell.ts";
 import { convStepper } from "./conv-step.ts";
 import { emitScan, emitUnrolled, MAX_UNROLLED, type LoopOutputs } from "./loop.ts";
+import { leavesOutSteps, runMasked } from "./masked.ts";
 import { emitNative, isNative } from "./native.ts";
 import { gatedStepper, type Stepper } from "./step.ts";
 
@@ -71,14 +72,28 @@ function runStack(graph: GraphBuilder, { cells }: StackedCells, pass: Pass, inpu
 
 function runGated(graph: GraphBuilder, cell: GatedCell, pass: Pass, input: Value): PassOutputs {
   expectAxes(input, 3);
-  if (pass.mask === null && isNative(cell, pass.form === "portable")) return runNative(graph, cell, pass, input);
+  const { mask, form } = pass;
+  const native = isNative(cell, form === "portable");
+  if (native && mask === null) return runNative(graph, cell, pass, input);
+  if (native && mask !== null && form === "native" && leavesOutSteps(mask, input)) {
+    return runMasked(graph, cell, pass, mask, input);
+  }
   return runSteps(graph, gatedStepper(graph, cell, pass.weights, input), pass, input);
 }
 
 function runConv(graph: GraphBuilder, cell: ConvCell, pass: Pass, input: Value): PassOutputs {
   expectAxes(input, 5);
-  if (pass.mask !== null) throw new ExportError("its input has a mask, with which TF.js cannot compute it");
-  return runSteps(graph, convStepper(graph, cell, pass.weights, input), pass, input);
+  const stepper = convStepper(graph, cell, pass.weights, input);
+  if (pass.mask !== null) expectMaskOfState(pass.mask, stepper);
+  return runSteps(graph, stepper, pass, input);
+}
+
+/** @throws {ExportError} when a mask [N, T, H, W, 1] is not of the size of the state's images: there TF.js fails. */
+function expectMaskOfState(mask: Value, { stateAxes }: Stepper): void {
+  const [, , ...sizes] = dimsOf(mask);
+  const state = stateAxes.slice(1).map(sizeOfAxis);
+  if (sizes.every((size, axis) => size === 1 || size === state[axis])) return;
+  throw new ExportError(`TF.js cannot apply a mask of images [${sizes.join(", ")}] to states [${state.join(", ")}]`);
 }
 
 function runSteps(graph: GraphBuilder, stepper: Stepper, pass: Pass, input: Value): PassOutputs {
