@@ -1,27 +1,13 @@
 import * as tf from "@tensorflow/tfjs";
 import * as fc from "fast-check";
 
-/**
- * No masks: once TF.js has met one, its executor hands it to every later layer, those it does not reach included
- * (engine/executor.js keeps one `kwargs`), which exports do not copy. test/export/layers has the models with masks.
- *
- * A random model is a list of steps that are read one after the other: each takes the tensor made last and adds a layer,
- * if one of its kind fits there, so that a list stays a model when steps are dropped or made simpler (shrinking).
- */
-export interface Step {
-  /** Which of the layers that fit. */
-  readonly choice: number;
-  readonly a: number;
-  readonly b: number;
-  readonly c: number;
-  readonly p: boolean;
-  readonly q: boolean;
-  readonly r: boolean;
-  readonly activation: number;
-}
+import { activationOf, apply, bounded, type Maker, type Step, type Tensor } from "./step.ts";
+import { onVolumes, wideAnywhere, wideOnImages, wideOnSequences } from "./wide-makers.ts";
 
 export interface Recipe {
-  readonly input: "image" | "sequence" | "tokens" | "vector";
+  readonly input: "image" | "sequence" | "tokens" | "vector" | "volume" | "integers";
+  /** Whether the model leaves the sizes between samples and features open. */
+  readonly free: boolean;
   readonly sizes: readonly [number, number, number];
   readonly steps: readonly Step[];
   readonly outputs: number;
@@ -40,36 +26,20 @@ const step: fc.Arbitrary<Step> = fc.record({
 });
 
 export const recipe: fc.Arbitrary<Recipe> = fc.record({
-  input: fc.constantFrom("image" as const, "sequence" as const, "tokens" as const, "vector" as const),
+  input: fc.constantFrom(
+    "image" as const,
+    "sequence" as const,
+    "tokens" as const,
+    "vector" as const,
+    "volume" as const,
+    "integers" as const,
+  ),
+  free: fc.boolean(),
   sizes: fc.tuple(fc.integer({ min: 4, max: 9 }), fc.integer({ min: 4, max: 9 }), fc.integer({ min: 1, max: 4 })),
   steps: fc.array(step, { minLength: 1, maxLength: 7 }),
   outputs: fc.integer({ min: 1, max: 2 }),
   seed: fc.nat({ max: 1_000_000 }),
 });
-
-const ACTIVATIONS = [
-  "linear",
-  "relu",
-  "relu6",
-  "elu",
-  "selu",
-  "sigmoid",
-  "hardSigmoid",
-  "softplus",
-  "softsign",
-  "tanh",
-  "softmax",
-  "swish",
-  "mish",
-] as const;
-
-type Tensor = tf.SymbolicTensor;
-type Maker = (x: Tensor, step: Step, context: Context) => Tensor | null;
-
-interface Context {
-  /** Every tensor made so far. */
-  readonly made: readonly Tensor[];
-}
 
 /** A built model, inputs to feed it with, and a name for messages. */
 export interface Sample {
@@ -81,35 +51,58 @@ export interface Sample {
 const TOKENS = 11;
 const BATCH = 3;
 
-export function buildSample({ input, sizes, steps, outputs, seed }: Recipe): Sample {
+const KINDS = {
+  image: (height: number, width: number, channels: number) => [height, width, channels],
+  sequence: (height: number, _: number, channels: number) => [height, channels + 1],
+  tokens: (height: number) => [height],
+  vector: (_: number, width: number) => [width],
+  volume: (height: number, width: number, channels: number) => [4, height, width, channels],
+  integers: (height: number, _: number, channels: number) => [height, channels + 1],
+} as const;
+
+export function buildSample({ input, free, sizes, steps, outputs, seed }: Recipe): Sample {
   const [height, width, channels] = sizes;
-  const shape = {
-    image: [height, width, channels],
-    sequence: [height, channels + 1],
-    tokens: [height],
-    vector: [width],
-  }[input];
-  const start = tf.input({ shape, dtype: input === "tokens" ? "int32" : "float32" });
+  const shape = KINDS[input](height, width, channels);
+  const declared = shape.map((size, axis) => (free && axis < shape.length - 1 ? null : size));
+  const dtype = input === "tokens" || input === "integers" ? "int32" : "float32";
+  const start = tf.input({ shape: declared, dtype });
+  const inputs: Tensor[] = [start];
+  const fed = [randomFeed(shape, dtype, input === "tokens", seed)];
   const made: Tensor[] = [start];
   const names: string[] = [];
   for (const each of steps) {
     const current = made.at(-1) ?? start;
-    const fitting = makersFor(current);
+    const fitting = makersFor(current, input === "tokens");
     const [name, make] = fitting[each.choice % fitting.length] ?? ["", (): null => null];
-    const next = ifAccepted(() => make(current, each, { made }));
+    const added: Tensor[] = [];
+    const another = (own: readonly (number | null)[]): Tensor => {
+      const symbol = tf.input({ shape: [...own] });
+      added.push(symbol);
+      return symbol;
+    };
+    const next = ifAccepted(() => make(current, each, { made, input: another }));
     if (next === null || next.shape.slice(1).some((dim) => dim !== null && dim < 1)) continue;
     names.push(name);
     made.push(next);
+    for (const symbol of added) {
+      inputs.push(symbol);
+      fed.push(randomFeed(symbol.shape.slice(1).map(sizeOrSmall), "float32", false, seed + inputs.length));
+    }
   }
   if (made.length === 1) made.push(apply(tf.layers.activation({ activation: "linear" }), start));
   const given = made.slice(1).slice(-outputs);
-  const model = tf.model({ inputs: start, outputs: given });
+  const model = tf.model({ inputs, outputs: given });
+  return { model, inputs: fed, description: `${input} [${declared.map(String).join()}]: ${names.join(", ")}` };
+}
+
+function sizeOrSmall(size: number | null): number {
+  return size ?? 5;
+}
+
+function randomFeed(shape: readonly number[], dtype: "int32" | "float32", ids: boolean, seed: number): tf.Tensor {
   const dims = [BATCH, ...shape];
-  const fed =
-    input === "tokens"
-      ? tf.randomUniform(dims, 0, TOKENS, "int32", seed)
-      : tf.randomNormal(dims, 0, 1, "float32", seed);
-  return { model, inputs: [fed], description: `${input} [${shape.join()}]: ${names.join(", ")}` };
+  if (dtype === "float32") return tf.randomNormal(dims, 0, 1, "float32", seed);
+  return tf.randomUniform(dims, ids ? 0 : -4, ids ? TOKENS : 5, "int32", seed);
 }
 
 /** Null for a layer that TF.js itself refuses there. */
@@ -120,21 +113,6 @@ function ifAccepted(make: () => Tensor | null): Tensor | null {
     if (error instanceof Error) return null;
     throw error;
   }
-}
-
-function apply(layer: tf.layers.Layer, x: Tensor | Tensor[]): Tensor {
-  const result = layer.apply(x);
-  if (Array.isArray(result) || result instanceof tf.Tensor) throw new TypeError("one symbolic tensor was expected");
-  return result;
-}
-
-function activationOf({ activation }: Step): (typeof ACTIVATIONS)[number] {
-  return ACTIVATIONS[activation % ACTIVATIONS.length] ?? "linear";
-}
-
-/** Activations that keep values of order 1 within a recurrence. */
-function bounded({ activation }: Step): "sigmoid" | "hardSigmoid" | "tanh" | "softsign" {
-  return (["tanh", "sigmoid", "hardSigmoid", "softsign"] as const)[activation % 4] ?? "tanh";
 }
 
 const anywhere: Readonly<Record<string, Maker>> = {
@@ -366,11 +344,25 @@ const onTokens: Readonly<Record<string, Maker>> = {
   embedding: (x, s) => apply(tf.layers.embedding({ inputDim: TOKENS, outputDim: s.a }), x),
 };
 
-function makersFor(x: Tensor): readonly (readonly [string, Maker])[] {
-  if (x.dtype === "int32") return Object.entries(onTokens);
-  const size = x.shape.slice(1).reduce<number>((product, dim) => product * (dim ?? 1), 1);
-  const special = { 2: onVectors, 3: onSequences, 4: onImages }[x.shape.length] ?? {};
-  const fitting = Object.entries({ ...anywhere, ...special, ...special });
+/** What TF.js's cpu kernels do not make nonsense of: some give integers for what is none. */
+function onIntegers(x: Tensor): readonly (readonly [string, Maker])[] {
+  const special = { 2: onVectors, 3: { ...onSequences, ...wideOnSequences } }[x.shape.length] ?? {};
+  const unsound = /normalization|activation|reLU|softmax|elu$/i;
+  return Object.entries({ ...anywhere, ...wideAnywhere, ...special }).filter(([name]) => !unsound.test(name));
+}
+
+function makersFor(x: Tensor, tokens: boolean): readonly (readonly [string, Maker])[] {
+  if (x.dtype === "int32" && tokens) return Object.entries(onTokens);
+  if (x.dtype === "int32") return onIntegers(x);
+  const size = x.shape.slice(1).reduce<number>((product, dim) => product * (dim ?? 6), 1);
+  const special: Readonly<Record<string, Maker>> =
+    {
+      2: onVectors,
+      3: { ...onSequences, ...wideOnSequences },
+      4: { ...onImages, ...wideOnImages },
+      5: onVolumes,
+    }[x.shape.length] ?? {};
+  const fitting = Object.entries({ ...anywhere, ...wideAnywhere, ...special });
   return size > 5000
     ? fitting.filter(([name]) => /pooling|flatten|dense/i.test(name))
     : [...fitting, ...Object.entries(special)];

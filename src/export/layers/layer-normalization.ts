@@ -5,7 +5,7 @@ import { defineConverter, only, type EmitContext, type LayerConverter } from "..
 import { permuteFactors } from "../onnx/builder.ts";
 import { float, int } from "../onnx/graph.ts";
 import { reduce } from "../onnx/reduce.ts";
-import { sizeOfAxis, type Value } from "../onnx/value.ts";
+import { dimOf, sizeOfAxis, type Value } from "../onnx/value.ts";
 
 import { fixedSize } from "./windows.ts";
 
@@ -36,14 +36,15 @@ export const layerNormalization: LayerConverter = defineConverter({
       throw new ExportError(`axis [${config.axes.join(", ")}] does not fit an input with ${input.axes.length} axes`);
     }
     // TF.js reshapes parameters for axes in descending order to ascending order without moving elements.
-    const shape = places.map((place) => fixedSize(input, place));
+    const isFree = places.some((place) => typeof dimOf(input, place) === "string");
+    const shape = config.scale || config.center ? places.map((place) => fixedSize(input, place)) : [];
     const normalization = {
       axes: places.toSorted((a, b) => a - b),
       epsilon: config.epsilon,
       gamma: config.scale ? weights.get("gamma", shape) : null,
       beta: config.center ? weights.get("beta", shape) : null,
     };
-    return graph.opset >= 17 ? native(graph, input, normalization) : decomposed(graph, input, normalization);
+    return graph.opset >= 17 && !isFree ? native(graph, input, normalization) : decomposed(graph, input, normalization);
   },
 });
 

@@ -33,35 +33,43 @@ function pooling(className: string, opType: PoolOp, rank: number): LayerConverte
       const input = only(inputs);
       expectRank(input, rank + 2);
       const axes = spatialAxes(format, rank);
-      const sizes = axes.spatial.map((axis) => dimOf(input, axis));
-      refuseGaps(window, sizes);
-      const fit = fitWindow(window, sizes);
-      return windowNode(graph, opType, [channelsFirst(graph, input, axes)], fit.attributes, axes, {
-        batch: dimOf(input, 0),
-        channels: dimOf(input, axes.channels),
-        spatial: fit.dims,
-      });
+      const sizesOf = (value: Value): Dim[] => axes.spatial.map((axis) => dimOf(value, axis));
+      return axisByAxis(window, sizesOf(input)).reduce((value, part) => {
+        const fit = fitWindow(part, sizesOf(value));
+        return windowNode(graph, opType, [channelsFirst(graph, value, axes)], fit.attributes, axes, {
+          batch: dimOf(value, 0),
+          channels: dimOf(value, axes.channels),
+          spatial: fit.dims,
+        });
+      }, input);
     },
   });
 }
 
 /**
- * Windows with gaps between them over a free size have a padding that depends on it, unless they are of one or two elements.
+ * ONNX Runtime does not find the padding of a pooling by itself where windows leave gaps on any axis. Both poolings can go
+ * axis by axis, so that those with gaps, which need no more than one element at the end, are apart from the others.
  *
- * @throws {ExportError} for those, which ONNX Runtime refuses to pad by itself
+ * @throws {ExportError} for windows of three elements or more with gaps over a free size, whose padding depends on it
  */
-function refuseGaps({ kernel, strides, padding }: Window, sizes: readonly Dim[]): void {
-  if (padding !== "same") return;
-  const free = sizes.flatMap((size, index) =>
-    typeof size === "number" ? [] : [{ extent: kernel[index] ?? 1, stride: strides[index] ?? 1 }],
-  );
-  const fitted = free.some(({ extent, stride }) => stride > 1 && (extent >= stride || extent > 2));
-  const gap = free.find(({ extent, stride }) => extent < stride);
-  if (gap === undefined || !fitted) return;
-  throw new ExportError(
-    `padding "same" with windows of ${gap.extent} at strides of ${gap.stride} over a free size: ONNX Runtime cannot pool that`,
-    { hint: "fix the size: --input-shape, or inputShapes in the library" },
-  );
+function axisByAxis(window: Window, sizes: readonly Dim[]): readonly Window[] {
+  const { kernel, strides, padding } = window;
+  const sides = sizes.map((size, axis) => {
+    const [extent = 1, stride = 1] = [kernel[axis], strides[axis]];
+    return { extent, stride, gap: extent < stride, free: typeof size === "string" };
+  });
+  if (padding !== "same" || !sides.some(({ gap }) => gap)) return [window];
+  const wide = sides.find(({ gap, free, extent }) => gap && free && extent > 2);
+  if (wide !== undefined) {
+    throw new ExportError(
+      `padding "same" with windows of ${wide.extent} at strides of ${wide.stride} over a free size: ONNX Runtime cannot pool that`,
+      { hint: "fix the size: --input-shape, or inputShapes in the library" },
+    );
+  }
+  if (!sides.some(({ free, gap, stride }) => free && !gap && stride > 1)) return [window];
+  const alone = (values: readonly number[], at: number): number[] =>
+    values.map((each, axis) => (axis === at ? each : 1));
+  return sizes.map((_, axis) => ({ ...window, kernel: alone(kernel, axis), strides: alone(strides, axis) }));
 }
 
 /** Pooling over all of the spatial axes, which vanish. */

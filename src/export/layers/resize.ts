@@ -2,7 +2,7 @@ import { ExportError } from "../../errors.ts";
 import type { GraphBuilder } from "../onnx/builder.ts";
 import type { Dim } from "../onnx/dims.ts";
 import { int, string, type Attributes } from "../onnx/graph.ts";
-import { dimOf, dimsOf, type Value } from "../onnx/value.ts";
+import { dimOf, dimsOf, sameFactors, type Value } from "../onnx/value.ts";
 
 import type { SpatialAxes } from "./windows.ts";
 
@@ -48,7 +48,7 @@ export function resizeImage(
   const operands = resizeOperands(graph, input, axes, size, scales ?? sides?.map(scaleOf) ?? null);
   return graph.make(
     "Resize",
-    [graph.inOrder(input, order), ...operands],
+    [how.method === "bilinear" ? guarded(graph, input, order) : graph.inOrder(input, order), ...operands],
     { dtype: input.dtype, dims, order },
     modes(how),
   );
@@ -61,6 +61,20 @@ const MOST_PIXELS = 2 ** 24;
 export function expectPixels(sizes: readonly Dim[]): void {
   const wrong = sizes.find((size) => typeof size === "number" && size > MOST_PIXELS);
   if (wrong !== undefined) throw new ExportError(`a side of ${wrong} pixels is larger than any image's`);
+}
+
+/**
+ * The tensor stored N C H W. ONNX Runtime (1.30) moves a Transpose behind the Resize after it, and then refuses a bilinear one
+ * unless rows and columns are the inner or the middle dimensions. It leaves an Einsum where it is.
+ */
+function guarded(graph: GraphBuilder, input: Value, order: readonly number[]): string {
+  const name = graph.inOrder(input, order);
+  const [batch = [], channels = []] = order.map((axis) => input.axes[axis]);
+  const [first = [], second = []] = input.stored;
+  const isMovable =
+    sameFactors(first, batch) && [second, input.stored.at(-1) ?? []].some((dim) => sameFactors(dim, channels));
+  if (name === input.name || isMovable) return name;
+  return graph.op("Einsum", [name], { equation: string("nchw->nchw") });
 }
 
 /** The value with the elements at `indices` of one axis; an index beyond the axis gives zeros. */

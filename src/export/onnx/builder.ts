@@ -442,17 +442,22 @@ export class GraphBuilder {
   }
 
   #broadcast(opType: string, a: Value, b: Value, dtype: DType): Value {
-    const axes = a.axes.map((axis, index) => (axis.length > 0 ? axis : (b.axes[index] ?? [])));
     const toA = new Map<Factor, Factor>();
+    const ownOfA = new Set(a.axes.flat());
     b.axes.forEach((axis, index) => {
       const partner = a.axes[index] ?? [];
-      axis.forEach((factor, position) => toA.set(factor, partner[position] ?? factor));
+      axis.forEach((factor, position) => {
+        // One factor may be along different axes of the two.
+        const alone = ownOfA.has(factor) ? { size: factor.size } : factor;
+        toA.set(factor, partner[position] ?? alone);
+      });
     });
     const renamed: Value = {
       ...b,
       axes: b.axes.map((axis) => axis.map((factor) => toA.get(factor) ?? factor)),
       stored: b.stored.map((axis) => axis.map((factor) => toA.get(factor) ?? factor)),
     };
+    const axes = a.axes.map((axis, index) => (axis.length > 0 ? axis : (renamed.axes[index] ?? [])));
     const full = axes.flat().length;
     const covers = (value: Value): boolean => value.axes.flat().length === full;
     const reference = covers(a) ? a : covers(renamed) ? renamed : null;

@@ -108,6 +108,18 @@ describe("windows with gaps between them", () => {
   }
 });
 
+test("windows with gaps along one of two free axes", async () => {
+  for (const layer of [tf.layers.maxPooling2d, tf.layers.averagePooling2d]) {
+    for (const free of [
+      [7, 8],
+      [8, 9],
+    ]) {
+      await expectLayer(layer({ poolSize: [2, 3], strides: [3, 2], padding: "same" }), [null, null, 2], { free });
+      await expectLayer(layer({ poolSize: [1, 3], strides: [2, 2], padding: "same" }), [7, null, 2], { free });
+    }
+  }
+});
+
 test("padding causal is valid to TF.js", async () => {
   await expectLayer(tf.layers.maxPooling1d({ poolSize: 3, padding: "causal" }), [8, 2]);
   await expectLayer(tf.layers.depthwiseConv2d({ kernelSize: 3, padding: "causal" }), [5, 6, 2]);
