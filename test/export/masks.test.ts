@@ -112,6 +112,12 @@ describe("a mask from an embedding", () => {
   });
 });
 
+test("an embedding masks zeros, not what is only cut down to zero", async () => {
+  const x = tf.input({ shape: [STEPS] });
+  const halves = tf.tensor2d([0.5, 0, 1, -0.25, 2, 0, 3, 0.75, 0, 1], [2, STEPS]);
+  await expectMasked(x, one(tf.layers.gru({ units: 3, returnSequences: true }), embed(x)), halves);
+});
+
 describe("Masking", () => {
   const steps = tf.tensor3d([1, 2, -1, -1, 3, -1, -1, -1, -1, -1, -1, -1, 1, -1, -1, 1], [2, 4, 2]);
 

@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 
 import { exportSource } from "../../src/export/export-model.ts";
 import { readLayersModel } from "../../src/export/source/layers-model.ts";
+import type { RawModel } from "../../src/export/source/model.ts";
 import { readModel } from "../../src/node/read-model.ts";
 import { verifyModel } from "../../src/verify/verify-model.ts";
 
@@ -12,21 +13,29 @@ const folder = resolve(import.meta.dirname, "../../../shared/models/layers");
 const models = existsSync(folder) ? readdirSync(folder) : [];
 if (models.length === 0) process.stderr.write("skipped: no ../shared/models/layers beside this checkout\n");
 
-/** Exported, but not run here: why. */
-const NOT_RUN: ReadonlyMap<string, string> = new Map([
-  ["brainchop-meshnet5-conv3d", "256 x 256 x 256 voxels keep TF.js's cpu backend busy for hours"],
-  ["char-lstm", "noise drives its 40 steps into chaos: rounding grows to 1e-3 on any two runtimes"],
+/** Voxels of 256 x 256 x 256 keep TF.js busy for hours; the network takes any size. */
+const SMALLER: ReadonlyMap<string, readonly [from: string, to: string]> = new Map([
+  ["brainchop-meshnet5-conv3d", ["[null,256,256,256,1]", "[null,12,14,16,1]"]],
 ]);
+
+/** The model, of inputs that TF.js computes in a test's time. */
+async function read(name: string): Promise<RawModel> {
+  const raw = await readModel(resolve(folder, name));
+  const change = SMALLER.get(name);
+  if (change === undefined) return raw;
+  const text = JSON.stringify(raw.manifest);
+  expect(text).toContain(change[0]);
+  const manifest: unknown = JSON.parse(text.replaceAll(change[0], change[1]));
+  return { manifest, weights: raw.weights };
+}
 
 describe.skipIf(models.length === 0)("real public models", () => {
   test.each(models)(
     "%s",
     async (name) => {
-      const raw = await readModel(resolve(folder, name));
+      const raw = await read(name);
       const source = readLayersModel(raw);
       const exported = exportSource(source);
-      expect(exported.nodes).toBeGreaterThan(0);
-      if (NOT_RUN.has(name)) return;
       const verified = await verifyModel(raw, source, exported.bytes, {
         targets: [{ runtime: "node" }],
         tolerance: { atol: 1e-5, rtol: 1e-4 },

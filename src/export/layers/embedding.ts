@@ -1,4 +1,5 @@
 import { ExportError } from "../../errors.ts";
+import { float32 } from "../../tensor.ts";
 import { defineConverter, only, type LayerConverter } from "../converter.ts";
 import { int } from "../onnx/graph.ts";
 import { dimsOf, newAxis, type Value } from "../onnx/value.ts";
@@ -17,8 +18,13 @@ export const embedding: LayerConverter = defineConverter({
   }),
   mask({ graph }, { maskZero }, inputs) {
     if (!maskZero) return null;
-    const ids = graph.cast(only(inputs), "int32");
-    const zero = { dtype: "int32", dims: [1], data: Int32Array.of(0) } as const;
+    // TF.js compares what it is given: 0.5, whose vector is that of id 0, is not masked.
+    const given = only(inputs);
+    const ids = given.dtype === "int32" ? given : graph.cast(given, "float32");
+    const zero =
+      ids.dtype === "int32"
+        ? ({ dtype: "int32", dims: [1], data: Int32Array.of(0) } as const)
+        : float32(new Float32Array(1), [1]);
     return graph.unary("Not", { ...graph.withConstant("Equal", ids, "zero", zero), dtype: "bool" });
   },
   emit({ graph, weights }, { ids, features, lengths }, inputs) {
