@@ -51,9 +51,14 @@ export interface EmitContext {
    * all layers it runs later, so this need not be that of the layer's inputs.
    */
   readonly mask: Value | null;
+  /** Final states of the layer's calls before, which a stateful one goes on from; null where it cannot. */
+  readonly memory: LayerMemory | null;
   /** Runs the model that the layer, or a layer in it, wraps; null when none does. */
   readonly wrapped: ((inputs: readonly Flow[], mask: Value | null) => readonly Flow[]) | null;
 }
+
+/** States of a stateful layer by direction, kept from one call to the next within a run. */
+export type LayerMemory = Map<string, readonly Value[]>;
 
 export interface ConverterDefinition<Config> {
   /** `class_name` in the serialized model. */
@@ -65,7 +70,9 @@ export interface ConverterDefinition<Config> {
   /** Elements of which types it works on; without it inputs come as float32. */
   readonly takes?: "any";
   /** `kept`: in TF.js the output of integers is integers. Without it, as the output is stored. */
-  readonly integers?: "kept";
+  readonly integers?: "kept" | ((config: Config) => boolean);
+  /** Whether a call changes what the next one gives. */
+  readonly stateful?: (config: Config) => boolean;
   /** Read the config keys that change the numbers. @throws {ExportError} on values that cannot be honoured. */
   parse(config: ConfigReader, context: BindContext): Config;
   /** Append nodes that compute the layer. @returns its output, or outputs */
@@ -82,6 +89,8 @@ export interface ConverterDefinition<Config> {
 /** A layer whose configuration has been read. */
 export interface BoundLayer {
   readonly className: string;
+  /** Whether a call changes what the next one gives. */
+  readonly stateful?: boolean;
   emit(context: EmitContext, inputs: readonly Flow[]): readonly Flow[];
 }
 
@@ -103,6 +112,7 @@ export function defineConverter<Config>(definition: ConverterDefinition<Config>)
       const config = definition.parse(reader, bindContext);
       return {
         className,
+        stateful: definition.stateful?.(config) ?? false,
         emit(context, inputs) {
           const given = definition.takes === "any" ? inputs : inputs.map((flow) => asFloat(context, flow));
           const output = definition.emit(context, config, given);
@@ -110,7 +120,7 @@ export function defineConverter<Config>(definition: ConverterDefinition<Config>)
           if (first === undefined) return [];
           const rule = (bindContext.kerasMasks ? definition.kerasMask : undefined) ?? definition.mask;
           const mask = outputMask(rule, context, config, given);
-          const typed = (value: Value): Pick<Flow, "value" | "type"> => withType(definition, inputs, value);
+          const typed = (value: Value): Pick<Flow, "value" | "type"> => withType(definition, config, inputs, value);
           return [{ ...typed(first), mask }, ...others.map((value) => ({ ...typed(value), mask: null }))];
         },
       };
@@ -125,13 +135,15 @@ function asFloat({ graph }: EmitContext, flow: Flow): Flow {
 /** Integers that were only moved are what TF.js had them as. */
 function withType<Config>(
   { takes, integers }: ConverterDefinition<Config>,
+  config: Config,
   inputs: readonly Flow[],
   value: Value,
 ): Pick<Flow, "value" | "type"> {
   const [first] = inputs;
   if (first === undefined) return { value };
   const areIntegers = inputs.every((input) => typeOf(input) === "int32");
-  if (integers === "kept" && areIntegers) return { value, type: "int32" };
+  const kept = typeof integers === "function" ? integers(config) : integers === "kept";
+  if (kept && areIntegers) return { value, type: "int32" };
   const isMoved = takes === "any" && value.dtype === first.value.dtype;
   return isMoved && first.type !== undefined ? { value, type: first.type } : { value };
 }

@@ -1,6 +1,6 @@
 import { ExportError, InternalError, ModelFormatError, ToolError } from "../errors.ts";
 
-import { typeOf, type BoundLayer, type EmitContext, type Flow } from "./converter.ts";
+import { typeOf, type BoundLayer, type EmitContext, type Flow, type LayerMemory } from "./converter.ts";
 import { executionOrder } from "./execution-order.ts";
 import { inputType } from "./input-type.ts";
 import { internalError } from "./internal-error.ts";
@@ -59,6 +59,7 @@ export class ModelRun {
   readonly #bound: Bound;
   readonly #graph: GraphBuilder;
   readonly #orders = new Map<ModelSpec, readonly TensorRef[]>();
+  readonly #memories = new Map<string, LayerMemory>();
   readonly #occurrences = new Map<string, number>();
   #scope = "";
   #calls: ConvertedCall[] = [];
@@ -125,7 +126,8 @@ export class ModelRun {
       }
       const known = runs.get(key) ?? [];
       const before = current === null ? null : { mask: current.mask };
-      const same = known.find((run) => sameHanded(run.before, before));
+      const isStateful = this.#bound.get(layer)?.stateful === true;
+      const same = isStateful ? undefined : known.find((run) => sameHanded(run.before, before));
       const run = same ?? this.#apply(layer, call, ref.call, [...path, layer.name], flows, results, current);
       if (same === undefined) runs.set(key, [...known, run]);
       else this.#repeat(same);
@@ -193,13 +195,21 @@ export class ModelRun {
         if (argument.kind === "tensors") keywords[key] = argument.refs.map((ref) => pick(results, ref));
       }
       const weights = this.#source.weightsOf(path);
-      const context = { graph: this.#graph, weights, keywords, mask, wrapped: this.#wrapped(layer, path) };
+      const memory = this.#memoryOf(path);
+      const context = { graph: this.#graph, weights, keywords, mask, memory, wrapped: this.#wrapped(layer, path) };
       const outputs = bound.emit(context, inputs);
       for (const { value } of outputs) expectSaneShape(dimsOf(value));
       // TF.js gives every output of a layer the mask of the first.
       const first = outputs[0]?.mask ?? null;
       return this.#keras ? outputs : outputs.map((flow) => ({ ...flow, mask: first }));
     });
+  }
+
+  #memoryOf(path: readonly string[]): LayerMemory {
+    const key = JSON.stringify(path);
+    const memory = this.#memories.get(key) ?? new Map<string, readonly Value[]>();
+    this.#memories.set(key, memory);
+    return memory;
   }
 
   /** TF.js runs a wrapped model once for each step, so that its layers' calls are none of the whole model's. */

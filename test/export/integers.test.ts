@@ -57,6 +57,8 @@ describe("integers given to", () => {
     ["Maximum", () => layers.maximum()],
     ["Minimum", () => layers.minimum()],
     ["Concatenate", () => layers.concatenate()],
+    ["Dot", () => layers.dot({ axes: 1 })],
+    ["Dot, normalized", () => layers.dot({ axes: 1, normalize: true })],
   ] as const) {
     for (const types of [
       ["int32", "int32"],

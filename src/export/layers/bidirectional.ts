@@ -11,7 +11,7 @@ import type { GraphBuilder } from "../onnx/builder.ts";
 import { int } from "../onnx/graph.ts";
 import { reduce } from "../onnx/reduce.ts";
 import { dimOf, dimsOf, newValue, type Value } from "../onnx/value.ts";
-import { readInputs, readRecurrent, type RecurrentConfig, type RecurrentInputs } from "../recurrent/layer.ts";
+import { readInputs, readRecurrent, recall, type RecurrentConfig, type RecurrentInputs } from "../recurrent/layer.ts";
 import { passMask } from "../recurrent/mask.ts";
 import { emitNative, isNative } from "../recurrent/native.ts";
 import { runPass } from "../recurrent/run.ts";
@@ -44,6 +44,7 @@ const RECURRENT: ReadonlySet<string> = new Set(["SimpleRNN", "GRU", "LSTM", "RNN
 export const bidirectional: LayerConverter = defineConverter({
   className: "Bidirectional",
   ops: ["LSTM", "GRU", "RNN", "Scan"],
+  stateful: (config) => config.kind === "recurrent" && config.forward.stateful,
   parse: readBidirectional,
   mask: (_, config, inputs) =>
     config.kind === "recurrent" && config.forward.returnSequences ? (inputs[0]?.mask ?? null) : null,
@@ -93,14 +94,14 @@ function emitBidirectional(
   const half = given.initial === null ? 0 : given.initial.length / 2;
   const passes = [config.forward, config.backward].map((direction, index) => {
     const scope = index === 0 ? "forward" : "backward";
-    return context.graph.within(scope, () =>
+    const outputs = context.graph.within(scope, () =>
       runPass(
         context.graph,
         {
           cell: direction.cell,
           weights: context.weights.within(scope),
           reverse: direction.goBackwards,
-          initial: given.initial?.slice(index * half, (index + 1) * half) ?? null,
+          initial: given.initial?.slice(index * half, (index + 1) * half) ?? recall(context, direction, scope),
           mask: masks[index] ?? null,
           form: direction.form,
           everyStep: direction.returnSequences,
@@ -108,6 +109,8 @@ function emitBidirectional(
         given.input,
       ),
     );
+    if (direction.stateful) context.memory?.set(scope, outputs.states);
+    return outputs;
   });
   const { returnSequences, returnState, goBackwards } = config.forward;
   const outputs = passes.map(({ sequence, states }) => {
@@ -127,7 +130,7 @@ function emitSingleNode(
   { input, initial }: RecurrentInputs,
 ): Value | null {
   const { cell, goBackwards, returnSequences, returnState, form } = forward;
-  if (initial !== null || goBackwards || !backward.goBackwards || returnState) return null;
+  if (forward.stateful || initial !== null || goBackwards || !backward.goBackwards || returnState) return null;
   if (merge === null || merge === "mul" || cell.kind === "stacked" || cell.kind === "ConvLSTM") return null;
   if (JSON.stringify(cell) !== JSON.stringify(backward.cell) || !isNative(cell, form === "portable")) return null;
   const sides = [weights.within("forward"), weights.within("backward")];

@@ -233,6 +233,7 @@ const dot: LayerConverter = defineConverter({
   ops: ["MatMul", "Mul", "ReduceSum"],
   notes: "inputs of two or three axes",
   parse: (config) => ({ axes: dotAxes(config), normalize: config.boolean("normalize", false) }),
+  integers: ({ normalize }) => !normalize,
   emit({ graph }, { axes, normalize }, inputs) {
     const [x, y] = inputs.map(({ value }) => value);
     if (x === undefined || y === undefined) throw new ExportError(`it merges 2 inputs; it has ${inputs.length}`);

@@ -21,7 +21,9 @@ export const timeDistributed: LayerConverter = defineConverter({
     const merged: Value = { ...input.value, axes: [[...batch, ...time], ...features] };
     const weights = context.weights.within(name);
     const mask = context.mask === null || !lingers ? null : repeatedMask(context.graph, context.mask, input.value);
-    const outputs = layer.emit({ ...context, weights, keywords: {}, mask }, [{ value: merged, mask: null }]);
+    const outputs = layer.emit({ ...context, weights, keywords: {}, mask, memory: null }, [
+      { value: merged, mask: null },
+    ]);
     const [output] = outputs;
     if (output === undefined || outputs.length > 1) {
       throw new ExportError(`the wrapped layer must have one output; it has ${outputs.length}`);

@@ -22,6 +22,8 @@ export interface RecurrentConfig {
   readonly returnSequences: boolean;
   readonly returnState: boolean;
   readonly goBackwards: boolean;
+  /** Whether a call without initial states goes on from where the one before ended. */
+  readonly stateful: boolean;
   readonly form: RecurrentForm;
 }
 
@@ -32,6 +34,7 @@ export function readRecurrent(className: string, config: ConfigReader, context: 
     returnSequences: config.boolean("return_sequences", false),
     returnState: config.boolean("return_state", false),
     goBackwards: config.boolean("go_backwards", false),
+    stateful: config.boolean("stateful", false),
     form: context.recurrentForm,
   };
 }
@@ -50,12 +53,13 @@ function readLayerCell(className: string, config: ConfigReader, context: BindCon
 export function recurrentConverter(
   className: string,
   ops: readonly string[],
-  notes = "a stateful layer starts each run from zero states",
+  notes = "a stateful layer starts each run from zero states, and goes on from call to call within it",
 ): LayerConverter {
   return defineConverter({
     className,
     ops,
     notes,
+    stateful: (config) => config.stateful,
     parse: (config, context) => readRecurrent(className, config, context),
     mask: (_, { returnSequences }, inputs) => (returnSequences ? (inputs[0]?.mask ?? null) : null),
     emit: emitRecurrent,
@@ -71,13 +75,14 @@ function emitRecurrent(context: EmitContext, config: RecurrentConfig, inputs: re
       cell,
       weights: context.weights,
       reverse: goBackwards,
-      initial,
+      initial: initial ?? recall(context, config, "forward"),
       mask: passMask(context.graph, mask, ownMask, input, cell, goBackwards),
       form: config.form,
       everyStep: config.returnSequences,
     },
     input,
   );
+  if (config.stateful) context.memory?.set("forward", states);
   const output = config.returnSequences ? sequence : states[0];
   if (output === null || output === undefined) throw new RangeError("the pass gave no output");
   const ordered = config.returnSequences && config.goBackwards ? reverseTime(context.graph, output) : output;
@@ -89,6 +94,23 @@ function sequenceRank(cell: Cell): number {
   if (cell.kind === "ConvLSTM") return 5;
   const [first] = cell.kind === "stacked" ? cell.cells : [];
   return first === undefined ? 3 : sequenceRank(first);
+}
+
+/**
+ * The states a stateful layer ended with when it was called before in the same run; null at first: zeros.
+ *
+ * @throws {ExportError} where it is called for one step after the other
+ */
+export function recall(
+  { memory }: EmitContext,
+  { stateful }: RecurrentConfig,
+  direction: "forward" | "backward",
+): readonly Value[] | null {
+  if (!stateful) return null;
+  if (memory === null) {
+    throw new ExportError("a stateful layer within TimeDistributed goes on from step to step, which is not supported");
+  }
+  return memory.get(direction) ?? null;
 }
 
 export interface RecurrentInputs {
