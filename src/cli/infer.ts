@@ -11,6 +11,7 @@ import { parseTensors } from "./infer/tensors.ts";
 import { loadNative } from "./native-tensorflow.ts";
 import { collect, parseWhole } from "./option-parsers.ts";
 import { note } from "./output.ts";
+import { delayWasmOptimisation } from "./patient-wasm.ts";
 
 interface InferOptions extends CommonOptions {
   readonly model?: string;
@@ -81,6 +82,7 @@ async function run(inputs: readonly string[], options: InferOptions): Promise<vo
   const session = await runtime.load(found.model, {
     ...(options.provider === undefined ? {} : { provider: options.provider }),
     ...(options.threads === undefined ? {} : { threads: options.threads }),
+    externalData: found.externalData,
     onNote: note,
   });
   try {
@@ -127,6 +129,9 @@ function checkUsage(inputs: readonly string[], options: InferOptions): void {
 }
 
 async function openRuntime({ browser, runtime }: InferOptions): Promise<Runtime> {
-  if (browser !== true) return getRuntime(runtime, { loadNative, ...gpuHooks });
+  if (browser !== true) {
+    if (runtime !== "node") delayWasmOptimisation();
+    return getRuntime(runtime, { loadNative, ...gpuHooks });
+  }
   return (await import("../node/browser/browser-runtime.ts")).browserRuntime;
 }

@@ -48,14 +48,38 @@ function parsedOrNull(text: string): unknown {
   }
 }
 
-/** Checks what is relied on. */
+/** Whether a value says all that this version relies on. */
 export function isRecognizer(value: unknown): value is Recognizer {
   if (typeof value !== "object" || value === null || !("version" in value) || value.version !== 1) return false;
-  if (!("input" in value) || !("output" in value)) return false;
-  const { input, output } = value;
-  if (typeof input !== "object" || input === null || typeof output !== "object" || output === null) return false;
-  if (!("fit" in input) || !("range" in input) || !Array.isArray(input.range)) return false;
-  return "labels" in output ? Array.isArray(output.labels) : "characters" in output;
+  return "input" in value && "output" in value && isImageInput(value.input) && isOutput(value.output);
+}
+
+function isImageInput(input: unknown): boolean {
+  if (typeof input !== "object" || input === null) return false;
+  if (!("kind" in input && "fit" in input && "height" in input && "width" in input)) return false;
+  if (!("channels" in input && "range" in input)) return false;
+  const { kind, fit, height, width, channels, range } = input;
+  const isFit = fit === "mnist" || fit === "stretch" || fit === "line";
+  if (kind !== "image" || !isFit || !isSize(height) || !(width === null || isSize(width))) return false;
+  return (
+    (channels === 1 || channels === 3) && Array.isArray(range) && range.length === 2 && range.every(Number.isFinite)
+  );
+}
+
+function isSize(value: unknown): boolean {
+  return typeof value === "number" && Number.isInteger(value) && value > 0;
+}
+
+function isOutput(output: unknown): boolean {
+  if (typeof output !== "object" || output === null || !("kind" in output && "activation" in output)) return false;
+  const { kind, activation } = output;
+  if (activation !== "softmax" && activation !== "logits") return false;
+  if (kind === "classes") return "labels" in output && areTexts(output.labels);
+  return kind === "ctc" && "characters" in output && areTexts(output.characters);
+}
+
+function areTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.length > 0 && value.every((text) => typeof text === "string");
 }
 
 /**

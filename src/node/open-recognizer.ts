@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { dirname, extname, join } from "node:path";
+import { dirname, extname, isAbsolute, join, normalize } from "node:path";
 
 import { ModelFormatError } from "../errors.ts";
 import { readOnnxHeader } from "../infer/onnx-header.ts";
@@ -8,14 +8,16 @@ import { isRecognizer, readRecognizer } from "../infer/recognize.ts";
 import type { Model, RuntimeName } from "../infer/runtime.ts";
 import type { Recognizer } from "../metadata.ts";
 
+import { fileFault } from "./file-fault.ts";
 import { lastExport } from "./last-run.ts";
-import { readModel } from "./read-model.ts";
 import { shippedModel } from "./shipped-models.ts";
 
 /** A model to run, and where it came from. */
 export interface FoundModel {
   readonly path: string;
   readonly model: Model;
+  /** Weight files beside an ONNX file, by the location it gives them. */
+  readonly externalData: ReadonlyMap<string, Uint8Array>;
   /** @throws {ModelFormatError} when the model does not say what it is for */
   recognizer(): Recognizer;
 }
@@ -44,18 +46,37 @@ async function openOnnx(path: string): Promise<FoundModel> {
     });
   }
   const model = await readFile(path).catch((cause: unknown) => {
-    throw new ModelFormatError(`cannot read ${path}: ${cause instanceof Error ? cause.message : String(cause)}`, {
+    throw new ModelFormatError(`${path} ${fileFault(cause)}`, {
       hint: "name an ONNX file, or export one first: tfjs-to-onnx export MODEL",
       cause,
     });
   });
-  return { path, model, recognizer: () => readRecognizer(readOnnxHeader(model).metadata) };
+  const header = readOnnxHeader(model);
+  const externalData = await readBeside(dirname(path), header.externalData);
+  return { path, model, externalData, recognizer: () => readRecognizer(header.metadata) };
+}
+
+/** Files that are there, in the model's folder or below it and nowhere else; the runtime names those that are missing. */
+async function readBeside(folder: string, locations: readonly string[]): Promise<Map<string, Uint8Array>> {
+  const files = new Map<string, Uint8Array>();
+  for (const location of locations) {
+    const path = normalize(location);
+    if (path.startsWith("..") || isAbsolute(path)) {
+      throw new ModelFormatError(`the model keeps weights outside its own folder: ${location}`, {
+        hint: "save it again with its weight files beside it",
+      });
+    }
+    const content = await readFile(join(folder, path)).catch(() => null);
+    if (content !== null) files.set(location, content);
+  }
+  return files;
 }
 
 async function openTfjs(path: string): Promise<FoundModel> {
   const json = path.endsWith(".onnx") ? join(dirname(path), "model.json") : path;
+  const { readModel } = await import("./read-model.ts");
   const raw = await readModel(json);
-  return { path: json, model: raw, recognizer: () => recognizerOf(json, raw.manifest) };
+  return { path: json, model: raw, externalData: new Map(), recognizer: () => recognizerOf(json, raw.manifest) };
 }
 
 function recognizerOf(path: string, manifest: unknown): Recognizer {

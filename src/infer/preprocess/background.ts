@@ -3,23 +3,24 @@ import { at, type Pixels, type Plane } from "./image.ts";
 /** Share of a side's pixels that a border has at least. */
 const BORDER_SHARE = 0.02;
 /** Spread of the border's grey below which the ground is one colour. */
-const EVEN = 0.06;
+const EVEN = 0.1;
+
+/** Pixels that statistics and fits look at, at most about so many. */
+const SAMPLES = 4096;
 
 /**
  * The ground that a drawing is on, one plane a channel: the colour that the border mostly has or, where light is uneven, a
  * smooth surface (quadratic in x and y) fitted to all that is not drawn.
  */
 export function findGround(pixels: Pixels): Plane[] {
-  const border = borderPixels(pixels.width, pixels.height);
-  const inside = allPixels(pixels);
+  const border = thinned(borderPixels(pixels.width, pixels.height));
+  const inside = gridOf(pixels);
   return Array.from({ length: pixels.channels }, (_, channel) => {
     const plane = channelOf(pixels, channel);
-    const edge = quantiles(plane.data, border);
-    const all = quantiles(plane.data, inside);
-    const colour = chooseColour(plane, border, edge.middle, all.middle);
-    const spread = spreadAround(plane, border, colour);
-    if (spread < EVEN) return fill(pixels, colour);
-    return fitSurface(plane, border) ?? fill(pixels, colour);
+    const edge = quantile(plane.data, border, 0.5);
+    const colour = chooseColour(plane, border, edge, quantile(plane.data, inside, 0.5));
+    if (spreadAround(plane, border, colour) < EVEN) return fill(pixels, colour);
+    return fitSurface(plane, edge, inside) ?? fill(pixels, colour);
   });
 }
 
@@ -30,14 +31,24 @@ export function borderPixels(width: number, height: number): number[] {
   for (let y = 0; y < height; y++) {
     const edge = y < thickness || y >= height - thickness;
     for (let x = 0; x < width; x++) {
-      if (edge || x < thickness || x >= width - thickness) border.push(y * width + x);
+      if (!edge && x === thickness) x = Math.max(x, width - thickness);
+      border.push(y * width + x);
     }
   }
   return border;
 }
 
-function allPixels({ width, height }: Pixels): number[] {
-  return Array.from({ length: width * height }, (_, index) => index);
+function thinned(pixels: readonly number[]): readonly number[] {
+  const step = Math.ceil(pixels.length / SAMPLES);
+  return step === 1 ? pixels : pixels.filter((_, index) => index % step === 0);
+}
+
+/** Indices of pixels on an even grid over the whole. */
+function gridOf({ width, height }: Pixels): number[] {
+  const step = Math.max(1, Math.floor(Math.sqrt((width * height) / SAMPLES)));
+  const grid: number[] = [];
+  for (let y = 0; y < height; y += step) for (let x = 0; x < width; x += step) grid.push(y * width + x);
+  return grid;
 }
 
 function channelOf({ width, height, channels, data }: Pixels, channel: number): Plane {
@@ -47,9 +58,10 @@ function channelOf({ width, height, channels, data }: Pixels, channel: number): 
   return { width, height, data: plane };
 }
 
-function quantiles(data: Float32Array, indices: readonly number[]): { readonly middle: number } {
+/** The value that so large a share of some pixels stays at or under. */
+function quantile(data: Float32Array, indices: readonly number[], share: number): number {
   const sorted = Float32Array.from(indices, (index) => at(data, index)).toSorted();
-  return { middle: at(sorted, Math.floor(sorted.length / 2)) };
+  return at(sorted, Math.floor(share * (sorted.length - 1)));
 }
 
 /** Ink that touches the border is outvoted there by the ground; where it is not, the ground is what most pixels are. */
@@ -59,7 +71,7 @@ function chooseColour(plane: Plane, border: readonly number[], edge: number, all
   return near >= 0.7 * border.length ? edge : all;
 }
 
-/** How far border pixels are from the colour: the value that 80 % of those nearer to it than ink stay under, times 2. */
+/** How far border pixels are from the colour: the distance that 80 % of them stay under. */
 function spreadAround(plane: Plane, border: readonly number[], colour: number): number {
   const far = Float32Array.from(border, (pixel) => Math.abs(at(plane.data, pixel) - colour)).toSorted();
   return at(far, Math.floor(0.8 * (far.length - 1)));
@@ -69,36 +81,40 @@ const TERMS = 6;
 const ROUNDS = 8;
 
 /**
- * Least squares of 1, x, y, x², xy, y² to pixels that lie near the surface of the round before, from the border inwards.
- * Null when the fit is degenerate.
+ * Least squares of 1, x, y, x², xy, y² to those of some pixels that lie near the surface of the round before, at first near
+ * `start`. Null when the fit is degenerate.
  */
-function fitSurface(plane: Plane, border: readonly number[]): Plane | null {
+function fitSurface(plane: Plane, start: number, pixels: readonly number[]): Plane | null {
   const { width, height, data } = plane;
-  let surface = fill(plane, quantiles(data, border).middle);
+  const bases = pixels.map((pixel) => terms((pixel % width) / width, Math.floor(pixel / width) / height));
+  let solution: readonly number[] = [start, 0, 0, 0, 0, 0];
   let reach = 1;
   for (let round = 0; round < ROUNDS; round++) {
     const sums = new Float64Array(TERMS * (TERMS + 1));
-    const residuals: number[] = [];
-    const step = Math.max(1, Math.floor(Math.sqrt((width * height) / 20_000)));
-    for (let y = 0; y < height; y += step) {
-      for (let x = 0; x < width; x += step) {
-        const value = at(data, y * width + x);
-        const residual = Math.abs(value - at(surface.data, y * width + x));
-        residuals.push(residual);
-        if (residual <= reach) accumulate(sums, terms(x / width, y / height), value);
-      }
+    const residuals = new Float32Array(pixels.length);
+    for (let index = 0; index < pixels.length; index++) {
+      const basis = bases[index] ?? [];
+      const value = at(data, pixels[index] ?? 0);
+      const residual = Math.abs(value - surfaceAt(basis, solution));
+      residuals[index] = residual;
+      if (residual <= reach) accumulate(sums, basis, value);
     }
-    const solution = solve(sums);
-    if (solution === null) return null;
-    surface = evaluate(solution, width, height);
-    const sorted = Float32Array.from(residuals).toSorted();
-    reach = Math.max(0.02, 2.5 * at(sorted, Math.floor(sorted.length * 0.5)));
+    const solved = solve(sums);
+    if (solved === null) return null;
+    solution = solved;
+    reach = Math.max(0.02, 2.5 * at(residuals.toSorted(), Math.floor(residuals.length / 2)));
   }
-  return surface;
+  return evaluate(solution, width, height);
 }
 
 function terms(x: number, y: number): readonly number[] {
   return [1, x, y, x * x, x * y, y * y];
+}
+
+function surfaceAt(basis: readonly number[], solution: readonly number[]): number {
+  let value = 0;
+  for (let term = 0; term < TERMS; term++) value += (solution[term] ?? 0) * (basis[term] ?? 0);
+  return value;
 }
 
 /** Add one equation to the normal equations, kept as TERMS rows of TERMS + 1. */
@@ -135,14 +151,15 @@ function solve(sums: Float64Array): number[] | null {
   return rows.map((row, index) => (row[TERMS] ?? 0) / (row[index] ?? 1));
 }
 
-function evaluate(solution: readonly number[], width: number, height: number): Plane {
+function evaluate([a = 0, b = 0, c = 0, d = 0, e = 0, f = 0]: readonly number[], width: number, height: number): Plane {
   const data = new Float32Array(width * height);
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      const basis = terms(x / width, y / height);
-      let value = 0;
-      for (let term = 0; term < TERMS; term++) value += (solution[term] ?? 0) * (basis[term] ?? 0);
-      data[y * width + x] = value;
+  for (let row = 0; row < height; row++) {
+    const y = row / height;
+    const constant = a + c * y + f * y * y;
+    const slope = b + e * y;
+    for (let column = 0; column < width; column++) {
+      const x = column / width;
+      data[row * width + column] = constant + (slope + d * x) * x;
     }
   }
   return { width, height, data };

@@ -12,7 +12,7 @@ export function withoutFrame(pixels: Pixels): Pixels {
   const { width, height } = pixels;
   if (Math.min(width, height) < 16) return pixels;
   const frame = colourAt(pixels, 0, 0);
-  const isFrame = (x: number, y: number): boolean => difference(colourAt(pixels, x, y), frame) < 0.15;
+  const isFrame = (x: number, y: number): boolean => differenceAt(pixels, y * width + x, frame) < 0.15;
   const column = (x: number): boolean => share(height, (y) => isFrame(x, y)) >= UNIFORM;
   const row = (y: number): boolean => share(width, (x) => isFrame(x, y)) >= UNIFORM;
   const left = countWhile(width * FRAME_SHARE, column);
@@ -34,9 +34,8 @@ export function withoutFrame(pixels: Pixels): Pixels {
 
 function hasEvenGround(pixels: Pixels, frame: readonly number[]): boolean {
   const ground = colourAt(pixels, 0, 0);
-  if (difference(ground, frame) < 0.3) return false;
-  const near = (pixel: number): boolean =>
-    difference(colourAt(pixels, pixel % pixels.width, Math.floor(pixel / pixels.width)), ground) < 0.15;
+  if (differenceAt(pixels, 0, frame) < 0.3) return false;
+  const near = (pixel: number): boolean => differenceAt(pixels, pixel, ground) < 0.15;
   const border = borderPixels(pixels.width, pixels.height);
   if (share(border.length, (index) => near(border[index] ?? 0)) < UNIFORM) return false;
   return share(pixels.width * pixels.height, near) < 0.99;
@@ -46,8 +45,13 @@ function colourAt({ width, channels, data }: Pixels, x: number, y: number): numb
   return Array.from({ length: channels }, (_, channel) => at(data, (y * width + x) * channels + channel));
 }
 
-function difference(a: readonly number[], b: readonly number[]): number {
-  return Math.max(...a.map((value, channel) => Math.abs(value - (b[channel] ?? 0))));
+/** The largest difference of any channel between a pixel and a colour. */
+function differenceAt({ channels, data }: Pixels, pixel: number, colour: readonly number[]): number {
+  let most = 0;
+  for (let channel = 0; channel < channels; channel++) {
+    most = Math.max(most, Math.abs(at(data, pixel * channels + channel) - (colour[channel] ?? 0)));
+  }
+  return most;
 }
 
 function share(count: number, holds: (index: number) => boolean): number {

@@ -2,7 +2,6 @@ import { DataError } from "../../errors.ts";
 
 import { borderPixels, findGround } from "./background.ts";
 import { components } from "./components.ts";
-import { distanceTo } from "./distance.ts";
 import { at, type Pixels, type Plane } from "./image.ts";
 import { withoutFrame } from "./frame.ts";
 import { resize } from "./resize.ts";
@@ -11,12 +10,19 @@ import { resize } from "./resize.ts";
 const WORKING_SIDE = 400;
 /** Contrast between ink and ground below which a picture is blank; black to white is 1 (a channel). */
 const LEAST_CONTRAST = 0.06;
-/** Ink of at least this strength belongs to a stroke. */
+/** Ink of at least this strength belongs to a stroke, if some of the stroke is stronger than the other. */
+const FAINT = 0.3;
 const STROKE = 0.4;
+/** Strength that counts as full ink: pens do not press evenly. */
+const FULL = 0.65;
 /** A part of the drawing smaller than this share of its largest part is a speck. */
 const SPECK = 0.04;
+/** A part that touches the picture's edge and is smaller than this share of the largest is cut off from something else. */
+const CUT_OFF = 0.4;
 /** Pixels around a stroke that its soft edge reaches. */
 const SOFT_EDGE = 2;
+/** Pixels from the picture's side that count as its edge. */
+const EDGE = 2;
 
 /**
  * What is drawn, as strength of ink from 0 (ground) to 1, whatever its colour and the ground's; [H, W]. Specks and noise
@@ -26,8 +32,7 @@ const SOFT_EDGE = 2;
  */
 export function findInk(picture: Pixels): Plane {
   const pixels = withoutFrame(shrink(picture));
-  const ink = strengthOfInk(pixels);
-  return keepStrokes(ink);
+  return keepStrokes(withoutRuling(strengthOfInk(pixels)));
 }
 
 function shrink(pixels: Pixels): Pixels {
@@ -54,13 +59,12 @@ function strengthOfInk(pixels: Pixels): Plane {
     }
     size[pixel] = Math.sqrt(square / channels);
   }
-  const sorted = size.toSorted();
   const noise = noiseOf(size, width, height);
-  const top = at(sorted, Math.floor(0.998 * (count - 1)));
+  const top = exceededBy(size, Math.min(24, Math.max(1, Math.round(0.002 * count))));
   if (top < LEAST_CONTRAST + 3 * noise) throw blank();
   const colour = colourOfInk(apart, size, channels, 0.5 * top);
   const length = colour.reduce((sum, value) => sum + value * value, 0);
-  const floor = Math.min(0.5, (3 * noise) / Math.sqrt(length / channels));
+  const floor = Math.min(0.5, (1.5 * noise) / Math.sqrt(length / channels));
   const ink = new Float32Array(count);
   for (let pixel = 0; pixel < count; pixel++) {
     let dot = 0;
@@ -71,6 +75,23 @@ function strengthOfInk(pixels: Pixels): Plane {
     ink[pixel] = Math.min(1, Math.max(0, strength));
   }
   return { width, height, data: ink };
+}
+
+const BINS = 1024;
+
+/** A value that about so many of the values exceed; all are from 0 to 1. */
+function exceededBy(values: Float32Array, rank: number): number {
+  const bins = new Uint32Array(BINS);
+  for (const value of values) {
+    const bin = Math.min(BINS - 1, Math.floor(value * BINS));
+    bins[bin] = (bins[bin] ?? 0) + 1;
+  }
+  let above = 0;
+  for (let bin = BINS - 1; bin > 0; bin--) {
+    above += bins[bin] ?? 0;
+    if (above > rank) return (bin + 0.5) / BINS;
+  }
+  return 0;
 }
 
 /** Noise of the ground: the spread of the border, where ink is rare. */
@@ -91,20 +112,80 @@ function colourOfInk(apart: Float32Array, size: Float32Array, channels: number, 
     }
   });
   strong.sort((a, b) => a - b);
-  const target = strong[Math.floor(0.9 * (strong.length - 1))] ?? 1;
+  const target = strong[Math.floor(0.6 * (strong.length - 1))] ?? 1;
   const length = Math.sqrt(sums.reduce((sum, value) => sum + value * value, 0) / channels);
   return sums.map((value) => (value / Math.max(length, 1e-12)) * target);
 }
 
-/** Erase what is not near a stroke, and strokes that are specks. */
-function keepStrokes({ width, height, data }: Plane): Plane {
-  const mask = Uint8Array.from(data, (value) => (value >= STROKE ? 1 : 0));
+/** Share of a row or column that a ruled line covers. */
+const RULED = 0.9;
+/** Pixels of a row or column that are looked at. */
+const LOOKS = 64;
+
+/** Take ruled lines away: what nearly all of a row, or of a column, has at least. */
+function withoutRuling({ width, height, data }: Plane): Plane {
+  const rows = Float32Array.from({ length: height }, (_, y) => common(data, y * width, 1, width));
+  const columns = Float32Array.from({ length: width }, (_, x) => common(data, x, width, height));
+  if (rows.every((value) => value === 0) && columns.every((value) => value === 0)) return { width, height, data };
+  const rest = data.map((value, pixel) => {
+    const line = Math.max(at(rows, Math.floor(pixel / width)), at(columns, pixel % width));
+    return Math.max(0, (value - line) / Math.max(1 - line, 0.1));
+  });
+  return { width, height, data: rest };
+}
+
+/** The strength that so large a share of a line as ruling covers has at least. */
+function common(data: Float32Array, start: number, step: number, length: number): number {
+  const looks = Math.min(LOOKS, length);
+  const seen = Float32Array.from({ length: looks }, (_, look) =>
+    at(data, start + step * Math.floor((look * length) / looks)),
+  );
+  return at(seen.toSorted(), Math.floor((1 - RULED) * looks));
+}
+
+/** Erase what is not near a stroke, strokes that are specks and those cut off at the edge; make the rest full ink. */
+function keepStrokes(ink: Plane): Plane {
+  const { width, height, data } = ink;
+  const mask = Uint8Array.from(data, (value) => (value >= FAINT ? 1 : 0));
   const { part, sizes } = components(mask, width, height);
-  const largest = Math.max(...sizes);
+  const kept = keptParts(ink, part, sizes);
+  const near = new Uint8Array(data.length);
+  part.forEach((label, pixel) => {
+    if (kept[label] === 1) markAround(near, pixel, width, height);
+  });
+  return { width, height, data: data.map((value, pixel) => (near[pixel] === 1 ? Math.min(1, value / FULL) : 0)) };
+}
+
+/** 1 for each part that is kept. */
+function keptParts({ width, height, data }: Plane, part: Int32Array, sizes: readonly number[]): Uint8Array {
+  const strong = new Uint8Array(sizes.length);
+  const atEdge = new Uint8Array(sizes.length);
+  part.forEach((label, pixel) => {
+    if (label === 0) return;
+    if (at(data, pixel) >= STROKE) strong[label] = 1;
+    const x = pixel % width;
+    const y = (pixel - x) / width;
+    if (x < EDGE || y < EDGE || x >= width - EDGE || y >= height - EDGE) atEdge[label] = 1;
+  });
+  const largest = sizes.reduce((most, size, label) => (strong[label] === 1 ? Math.max(most, size) : most), 0);
   if (largest === 0) throw blank();
-  const kept = Uint8Array.from(part, (label) => (label > 0 && (sizes[label] ?? 0) >= SPECK * largest ? 1 : 0));
-  const distance = distanceTo(kept, width, height);
-  return { width, height, data: data.map((value, pixel) => (at(distance, pixel) <= SOFT_EDGE ? value : 0)) };
+  return Uint8Array.from(sizes, (size, label) => {
+    const least = (atEdge[label] === 1 ? CUT_OFF : SPECK) * largest;
+    return strong[label] === 1 && size >= least ? 1 : 0;
+  });
+}
+
+/** Mark the pixels that the soft edge of a stroke's pixel may reach. */
+function markAround(marks: Uint8Array, pixel: number, width: number, height: number): void {
+  const x = pixel % width;
+  const y = (pixel - x) / width;
+  for (let dy = -SOFT_EDGE; dy <= SOFT_EDGE; dy++) {
+    for (let dx = -SOFT_EDGE; dx <= SOFT_EDGE; dx++) {
+      if (dx * dx + dy * dy > SOFT_EDGE * SOFT_EDGE) continue;
+      const [toX, toY] = [x + dx, y + dy];
+      if (toX >= 0 && toX < width && toY >= 0 && toY < height) marks[toY * width + toX] = 1;
+    }
+  }
 }
 
 function blank(): DataError {

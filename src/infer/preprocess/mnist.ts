@@ -20,7 +20,7 @@ const THINNEST = 2;
  * @throws {DataError} when the picture is blank.
  */
 export function fitMnist(pixels: Pixels): Plane {
-  return asItIs(pixels) ?? place(scaleInk(thicken(findInk(pixels))));
+  return asItIs(pixels) ?? place(scaleInk(thicken(cropped(findInk(pixels)))));
 }
 
 /** A 28 x 28 picture that is made as MNIST's are already, light on dark or its negative, comes back unchanged. */
@@ -37,6 +37,20 @@ function asItIs(pixels: Pixels): Plane | null {
   const { x, y } = centreOfMass(ink);
   const isCentred = Math.abs(x - SIDE / 2) <= 1.5 && Math.abs(y - SIDE / 2) <= 1.5;
   return isCentred && ink.data.some((value) => value > 0.7) ? ink : null;
+}
+
+/** The drawing with a margin of a pixel. */
+function cropped(ink: Plane): Plane {
+  const extent = extentOf(ink, 0);
+  if (extent === null) return ink;
+  const width = extent.width + 2;
+  const height = extent.height + 2;
+  const data = new Float32Array(width * height);
+  for (let y = 0; y < extent.height; y++) {
+    const start = (extent.top + y) * ink.width + extent.left;
+    data.set(ink.data.subarray(start, start + extent.width), (y + 1) * width + 1);
+  }
+  return { width, height, data };
 }
 
 /** Thin lines would fade when scaled down: widen strokes that would come out thinner than MNIST's thin ones. */
