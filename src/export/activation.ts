@@ -27,6 +27,24 @@ export const ACTIVATIONS = [
 
 export type Activation = (typeof ACTIVATIONS)[number] | "hard_sigmoid_keras3";
 
+/** Keys of a layer that Keras wrote where an activation is named, and the values with which it is the plain activation. */
+type PlainKeys = readonly (readonly [key: string, value: number | null])[];
+
+const RELU_KEYS: PlainKeys = [
+  ["max_value", null],
+  ["negative_slope", 0],
+  ["threshold", 0],
+];
+const PLAIN_KEYS: ReadonlyMap<string, PlainKeys> = new Map<string, PlainKeys>([
+  ["relu", RELU_KEYS],
+  ["elu", [["alpha", 1]]],
+  ["softmax", [["axis", -1]]],
+]);
+
+function isPlain(config: ConfigReader, keys: PlainKeys): boolean {
+  return keys.every(([key, value]) => config.number(key, value) === value);
+}
+
 /**
  * The activation a layer names under `key`; `otherwise` when it names none.
  *
@@ -39,7 +57,14 @@ export function readActivation(
   keras3: boolean,
   otherwise: Activation = "linear",
 ): Activation {
-  const { name } = config.activation(key, otherwise);
+  const { name, config: own } = config.activation(key, otherwise);
+  if (name === "relu" && own.number("max_value", null) === 6 && isPlain(own, RELU_KEYS.slice(1))) return "relu6";
+  const keys = PLAIN_KEYS.get(name) ?? [];
+  if (!isPlain(own, keys)) {
+    throw new ExportError(`${key} is a layer ${name} with ${keys.map(([each]) => each).join(", ")} of its own`, {
+      hint: "make it a layer after this one",
+    });
+  }
   if (name === "hard_sigmoid" && keras3) return "hard_sigmoid_keras3";
   const match = ACTIVATIONS.find((activation) => activation === name);
   if (match !== undefined) return match;

@@ -52,6 +52,25 @@ for (const [name, make] of Object.entries(MAKERS)) {
       await expectParity(model, tf.randomUniform([2, 5, 3], -1, 1, "float32", 3));
     });
 
+    for (const activation of ["tanh", "mish"] as const) {
+      test(`initial states as inputs, ${activation}, and final ones as outputs`, async () => {
+        for (const wrap of [false, true]) {
+          const input = tf.input({ shape: [null, 3] });
+          const count = (name === "LSTM" ? 2 : 1) * (wrap ? 2 : 1);
+          const initialState = Array.from({ length: count }, () => tf.input({ shape: [4] }));
+          const inner = make({ units: 4, activation, returnState: true, returnSequences: true, goBackwards: wrap });
+          const layer = wrap ? tf.layers.bidirectional({ layer: inner, mergeMode: "concat" }) : inner;
+          const outputs = layer.apply(input, { initialState });
+          if (!Array.isArray(outputs)) throw new TypeError("no states");
+          const symbolic = outputs.filter((each) => each instanceof tf.SymbolicTensor);
+          const model = tf.model({ inputs: [input, ...initialState], outputs: symbolic });
+          randomizeWeights(model);
+          const states = initialState.map((_, index) => tf.randomUniform([2, 4], -1, 1, "float32", 9 + index));
+          await expectParity(model, [tf.randomUniform([2, 5, 3], -1, 1, "float32", 3), ...states]);
+        }
+      });
+    }
+
     test("two layers, one after the other, need no Transpose between them", async () => {
       const { ops } = await expectLayers([make({ units: 4, returnSequences: true }), make({ units: 3 })], [6, 2]);
       expect(ops.filter((op) => op === "Transpose").length).toBeLessThanOrEqual(1);
@@ -88,6 +107,19 @@ for (const [name, make] of Object.entries(MAKERS)) {
     });
   });
 }
+
+describe("gates with activations that ONNX's recurrent operators lack", () => {
+  for (const [name, make] of [
+    ["GRU", tf.layers.gru],
+    ["LSTM", tf.layers.lstm],
+  ] as const) {
+    for (const recurrentActivation of ["relu", "softmax", "mish", "linear"] as const) {
+      test(`${name}, ${recurrentActivation}`, async () => {
+        await expectLayer(make({ units: 3, recurrentActivation, returnSequences: true }), [3, 2], { atol: 1e-4 });
+      });
+    }
+  }
+});
 
 test("an RNN over a stack of cells", async () => {
   const cell = [
