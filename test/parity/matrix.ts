@@ -75,6 +75,7 @@ async function expectSameNumbers(place: Place, network: Network, cases: readonly
   const raw = await rawModelOf(model);
   const session = await place.load({ raw, onnx: exportRaw(raw, network.exportOptions).bytes });
   expect([session.runtime, session.provider]).toEqual(place.ran);
+  expect(session.elsewhere).toHaveLength(session.provider === "webgpu" ? (network.leftToCpu ?? 0) : 0);
   const random = new Random(11);
   let maxAbsDiff = 0;
   for (const { batch, sizes } of cases) {

@@ -59,6 +59,7 @@ export function convStepper(graph: GraphBuilder, cell: ConvCell, weights: LayerW
     stateAxes,
     stateStored,
     stateCount: 2,
+    zeros: null,
     step: (body, xt, [ht1, ct1]) => {
       const value = (name: string): Value => ({ name, dtype: "float32", axes: stateAxes, stored: stateStored });
       const activate = (activation: Activation, name: string): string =>

@@ -31,7 +31,7 @@ export function emitScan(graph: GraphBuilder, run: LoopRun): LoopOutputs {
   const { stepper, mask } = run;
   const [time = [], ...stepAxes] = stepper.projected.stored;
   const masks = mask === null ? null : storeMask(graph, stepper, mask);
-  const initial = initialStates(graph, run);
+  const initial = initialStates(graph, run, null);
   const scanned = masks === null ? [stepper.projected.name] : [stepper.projected.name, masks.name];
 
   const body = graph.body();
@@ -76,7 +76,7 @@ export function emitUnrolled(graph: GraphBuilder, run: LoopRun, steps: number): 
   const masks = mask === null ? null : storeMask(graph, stepper, mask);
   const at = (tensor: string, step: number): string =>
     graph.op("Gather", [tensor, graph.constant("step", scalarInt64(step))], { axis: int(0) });
-  let states = initialStates(graph, run);
+  let states = initialStates(graph, run, stepper.zeros);
   const outputs: string[] = [];
   for (let count = 0; count < steps; count++) {
     const t = run.reverse ? steps - 1 - count : count;
@@ -135,9 +135,13 @@ function storeMask(graph: GraphBuilder, stepper: Stepper, mask: Value): Value {
   return { ...full, name: graph.store(full, stored), stored };
 }
 
-function initialStates(graph: GraphBuilder, { stepper, initial }: LoopRun): readonly Value[] {
+function initialStates(
+  graph: GraphBuilder,
+  { stepper, initial }: LoopRun,
+  zerosOfInput: Stepper["zeros"],
+): readonly Value[] {
   const zeros = (): Value => ({
-    name: zeroState(graph, stepper),
+    name: zeroState(graph, stepper, zerosOfInput),
     dtype: "float32",
     axes: stepper.stateAxes,
     stored: stepper.stateStored,
@@ -154,13 +158,14 @@ function initialStates(graph: GraphBuilder, { stepper, initial }: LoopRun): read
   });
 }
 
-function zeroState(graph: GraphBuilder, stepper: Stepper): string {
+function zeroState(graph: GraphBuilder, stepper: Stepper, zerosOfInput: Stepper["zeros"]): string {
   const dims = stateDims(stepper);
   const fixed = dims.filter((dim) => typeof dim === "number");
   if (fixed.length === dims.length) {
     const size = fixed.reduce((product, dim) => product * dim, 1);
     return graph.constant("zeros", { dtype: "float32", dims: fixed, data: new Float32Array(size) });
   }
+  if (zerosOfInput !== null) return zerosOfInput(graph);
   return graph.op("ConstantOfShape", [graph.runtimeShape(stepper.stateStored)]);
 }
 

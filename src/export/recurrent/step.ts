@@ -15,6 +15,8 @@ export interface Stepper {
   /** Dimensions in which states are stored while stepping. */
   readonly stateStored: readonly Axis[];
   readonly stateCount: number;
+  /** Zeros stored as a state is, made of the input alone: every provider runs them, WebGPU too. Null where it has none. */
+  readonly zeros: ((graph: GraphBuilder) => string) | null;
   /** Next states from one step's part of `projected` (stored without its first dimension). The first is the output. */
   step(graph: GraphBuilder, input: Value, states: readonly Value[]): readonly Value[];
 }
@@ -45,6 +47,7 @@ export function gatedStepper(graph: GraphBuilder, cell: GatedCell, weights: Laye
     stateAxes,
     stateStored: stateAxes,
     stateCount: cell.kind === "LSTM" ? 2 : 1,
+    zeros: (body) => zerosLike(body, projected.name, cell.units),
     step: (body, xt, states) => {
       const next = nodes(
         body,
@@ -54,6 +57,25 @@ export function gatedStepper(graph: GraphBuilder, cell: GatedCell, weights: Laye
       return next.map((name): Value => ({ name, dtype: "float32", axes: stateAxes, stored: stateAxes }));
     },
   };
+}
+
+const FLOAT = 1;
+
+/**
+ * Zeros [N, H] out of [T, N, G·H]: no number is less than itself. ONNX's ConstantOfShape computes on a shape, which
+ * WebGPU leaves to the CPU, and a product with zero keeps NaN.
+ */
+function zerosLike(graph: GraphBuilder, projected: string, units: number): string {
+  const [start, end, axes] = [[0], [units], [1]].map((each) => graph.int64s(each));
+  const first = graph.op(
+    "Gather",
+    [projected, graph.constant("step", { dtype: "int64", dims: [], data: BigInt64Array.of(0n) })],
+    {
+      axis: int(0),
+    },
+  );
+  const part = graph.op("Slice", [first, start ?? "", end ?? "", axes ?? ""]);
+  return graph.op("Cast", [graph.op("Less", [part, part])], { to: int(FLOAT) });
 }
 
 /** Next states from a step's projected input and the states before; the kernels are constants of the outermost graph. */
