@@ -40,7 +40,10 @@ export function create(summary: string): Command {
     "infer -- -odd-name.png",
   ])
     .argument("[input...]", "pictures, folders, globs, - for a list on stdin; without one, a sample of the test set")
-    .option("--model <file|name>", "an ONNX file or a shipped model (default: the last export here, else crnn-mnist)")
+    .option(
+      "--model <file|name>",
+      "an ONNX file or a shipped model (default: the last export here, else crnn-mnist-best)",
+    )
     .addOption(new Option("--runtime <name>", "what runs it").choices(["node", "web", "tfjs"]).default("node"))
     .addOption(
       new Option("--provider <name>", "where it runs (default: the runtime's own)").choices([

@@ -34,7 +34,7 @@ export async function findModel(given: string | undefined, runtime: RuntimeName)
 }
 
 async function onnxPath(given: string | undefined): Promise<string> {
-  if (given === undefined) return (await lastExport()) ?? shippedModel("crnn-mnist", "model.onnx");
+  if (given === undefined) return (await lastExport()) ?? shippedModel("crnn-mnist-best", "model.onnx");
   if (existsSync(given) || extname(given) !== "" || given.includes("/")) return given;
   return shippedModel(given, "model.onnx");
 }
