@@ -7,7 +7,7 @@ import { renderedDigits } from "../data/digits/rendered-digits.ts";
 import { joinSets, splitOff } from "../data/parts.ts";
 import { UsageError } from "../errors.ts";
 import { rememberTrained } from "../node/last-run.ts";
-import { assertWritable, writeAside } from "../node/write-aside.ts";
+import { assertWritable, removeLeftovers, writeAside } from "../node/write-aside.ts";
 import { readCheckpoint, writeCheckpoint, type RunIdentity, type RunPlan } from "../train/checkpoint.ts";
 import type { FitResult } from "../train/fit.ts";
 import { curvesSvg, heldOut, type EpochRecord } from "../train/history.ts";
@@ -56,6 +56,7 @@ async function run(options: TrainOptions): Promise<void> {
   const network = networkNamed(settings.network);
   const out = settings.out ?? join("runs", network.name);
   await assertWritable(out);
+  await removeLeftovers(out);
   const signal = interruptSignal();
   const { train, validation, test } = await openParts(settings, signal);
   const identity = identityOf(settings, recipe, train);

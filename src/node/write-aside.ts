@@ -1,4 +1,4 @@
-import { mkdir, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 
 import { ToolError } from "../errors.ts";
@@ -21,6 +21,22 @@ export async function writeAside(path: string, data: Uint8Array | string): Promi
   } catch (cause) {
     await rm(aside, { force: true }).catch(() => undefined);
     throw unwritable(path, cause);
+  }
+}
+
+/** Remove what writers of files in the folder left there when they were killed. A folder that is not there has none. */
+export async function removeLeftovers(folder: string): Promise<void> {
+  for (const name of await readdir(folder).catch(() => [])) {
+    const pid = /\.(\d+)\.tmp$/.exec(name)?.[1];
+    if (pid !== undefined && !isAlive(Number(pid))) await rm(join(folder, name), { force: true });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "EPERM";
   }
 }
 

@@ -9,9 +9,9 @@ import { storeSamples } from "../data/sample-store.ts";
 
 import { checkLabels, takeBatch, tensorsOf } from "./batches.ts";
 import type { Checkpoint, RunIdentity, RunPlan } from "./checkpoint.ts";
-import { compileStep, type CompiledStep, type TensorFlow } from "./compile/index.ts";
+import { compileStep, type CompiledStep, type StepState, type TensorFlow } from "./compile/index.ts";
 import { type BatchFeed, openFeed } from "./feed/batch-feed.ts";
-import { batchesOf, type FeedPlan } from "./feed/batch-maker.ts";
+import { batchesOf, type BatchPlace, type FeedPlan } from "./feed/batch-maker.ts";
 import { bestOf, type EpochRecord } from "./history.ts";
 import { initialise } from "./networks.ts";
 import type { Recipe } from "./recipe.ts";
@@ -43,6 +43,8 @@ export interface FitOptions {
   /** Aborted: save a checkpoint and return. */
   readonly signal?: AbortSignal;
   readonly save: (checkpoint: Checkpoint) => Promise<void>;
+  /** Milliseconds between the checkpoints within an epoch. Default a minute. */
+  readonly checkpointEveryMs?: number;
   /** Where the best epoch's checkpoint is kept; needed with `recipe.keepBest`. */
   readonly best?: BestKeeper;
   readonly onStep?: (progress: StepProgress) => void;
@@ -115,7 +117,7 @@ export async function fit(tf: TensorFlow, options: FitOptions): Promise<FitResul
   const step = stepOf(tf, options);
   const feed = openFeed({
     plan,
-    from: { epoch: from?.epoch ?? 0, batch: from?.batch ?? 0 },
+    from: placeAfter(from, batchesOf(plan)),
     workers: options.workers ?? 0,
   });
   try {
@@ -129,6 +131,12 @@ export async function fit(tf: TensorFlow, options: FitOptions): Promise<FitResul
     await feed.close();
     disposeKeeping(tf, step, model);
   }
+}
+
+/** A checkpoint may have been written between an epoch's last batch and its scoring. */
+function placeAfter(from: Checkpoint | undefined, batches: number): BatchPlace {
+  if (from === undefined) return { epoch: 0, batch: 0 };
+  return from.batch < batches ? { epoch: from.epoch, batch: from.batch } : { epoch: from.epoch + 1, batch: 0 };
 }
 
 /** The step's end puts its last weights into the model; put those back that were chosen. */
@@ -183,8 +191,10 @@ async function runEpochs(run: Run): Promise<FitResult> {
     epoch,
     ...tally,
     history: [...history],
-    state: step.state(),
+    state: soundState(step, `epoch ${epoch + 1}, batch ${tally.batch}`),
   });
+  // So that a run can go on from whatever moment it was killed at.
+  if (from === undefined) await options.save(checkpoint(0));
   for (let epoch = history.length; epoch < options.epochs && !isHopeless(history, options); epoch++) {
     const finished = await trainEpoch(run, epoch, tally, () => options.save(checkpoint(epoch)));
     if (!finished) return { history, finished, mode: step.mode, keptEpoch: epoch };
@@ -259,7 +269,8 @@ async function trainEpoch(run: Run, epoch: number, tally: Tally, save: () => Pro
     const { loss, metrics } = step.step(images, labels);
     tf.dispose([images, labels]);
     tally.trainingMs += performance.now() - started;
-    if (!Number.isFinite(loss)) throw notFinite(loss, epoch, tally.batch);
+    if (!Number.isFinite(loss))
+      throw notFinite(`the loss became ${loss}`, step, `epoch ${epoch + 1}, batch ${tally.batch + 1}`);
     tally.batch++;
     tally.lossSum += loss * batch.count;
     tally.correct += Math.round(accuracyOf(metrics) * batch.count);
@@ -276,7 +287,7 @@ async function trainEpoch(run: Run, epoch: number, tally: Tally, save: () => Pro
     // Ctrl-C and the threads are only heard between two turns of the event loop.
     await nextTurn();
     const stopped = signal?.aborted === true;
-    if (stopped || performance.now() - savedAt > CHECKPOINT_EVERY_MS) {
+    if (stopped || performance.now() - savedAt >= (options.checkpointEveryMs ?? CHECKPOINT_EVERY_MS)) {
       await save();
       savedAt = performance.now();
     }
@@ -337,8 +348,16 @@ function accuracyOf(metrics: Readonly<Record<string, number>>): number {
   return accuracy;
 }
 
-function notFinite(loss: number, epoch: number, batch: number): TrainError {
-  return new TrainError(`the loss became ${loss} in epoch ${epoch + 1}, batch ${batch + 1}`, {
+/** The state of training, unless it is past saving: a finite loss can leave weights that are not. */
+function soundState(step: CompiledStep, place: string): StepState {
+  const state = step.state();
+  const broken = state.variables.find(({ values }) => !values.every((value) => Number.isFinite(value)));
+  if (broken !== undefined) throw notFinite(`${broken.name} holds numbers that are not finite`, step, place);
+  return state;
+}
+
+function notFinite(what: string, step: CompiledStep, place: string): TrainError {
+  return new TrainError(`${what} at step ${step.stepCount} (${place})`, {
     hint: "the last checkpoint was kept; try a smaller --learning-rate, or look at the data",
   });
 }
