@@ -10,8 +10,7 @@ import { resize } from "./resize.ts";
 const WORKING_SIDE = 400;
 /** Contrast between ink and ground below which a picture is blank; black to white is 1 (a channel). */
 const LEAST_CONTRAST = 0.06;
-/** Ink of at least this strength belongs to a stroke, if some of the stroke is stronger than the other. */
-const FAINT = 0.3;
+/** Ink of at least this strength belongs to a stroke. */
 const STROKE = 0.4;
 /** Strength that counts as full ink: pens do not press evenly. */
 const FULL = 0.65;
@@ -144,11 +143,10 @@ function common(data: Float32Array, start: number, step: number, length: number)
 }
 
 /** Erase what is not near a stroke, strokes that are specks and those cut off at the edge; make the rest full ink. */
-function keepStrokes(ink: Plane): Plane {
-  const { width, height, data } = ink;
-  const mask = Uint8Array.from(data, (value) => (value >= FAINT ? 1 : 0));
+function keepStrokes({ width, height, data }: Plane): Plane {
+  const mask = Uint8Array.from(data, (value) => (value >= STROKE ? 1 : 0));
   const { part, sizes } = components(mask, width, height);
-  const kept = keptParts(ink, part, sizes);
+  const kept = keptParts(part, sizes, width, height);
   const near = new Uint8Array(data.length);
   part.forEach((label, pixel) => {
     if (kept[label] === 1) markAround(near, pixel, width, height);
@@ -157,21 +155,18 @@ function keepStrokes(ink: Plane): Plane {
 }
 
 /** 1 for each part that is kept. */
-function keptParts({ width, height, data }: Plane, part: Int32Array, sizes: readonly number[]): Uint8Array {
-  const strong = new Uint8Array(sizes.length);
+function keptParts(part: Int32Array, sizes: readonly number[], width: number, height: number): Uint8Array {
   const atEdge = new Uint8Array(sizes.length);
   part.forEach((label, pixel) => {
-    if (label === 0) return;
-    if (at(data, pixel) >= STROKE) strong[label] = 1;
     const x = pixel % width;
     const y = (pixel - x) / width;
     if (x < EDGE || y < EDGE || x >= width - EDGE || y >= height - EDGE) atEdge[label] = 1;
   });
-  const largest = sizes.reduce((most, size, label) => (strong[label] === 1 ? Math.max(most, size) : most), 0);
+  const largest = sizes.reduce((most, size) => Math.max(most, size), 0);
   if (largest === 0) throw blank();
   return Uint8Array.from(sizes, (size, label) => {
     const least = (atEdge[label] === 1 ? CUT_OFF : SPECK) * largest;
-    return strong[label] === 1 && size >= least ? 1 : 0;
+    return label > 0 && size >= least ? 1 : 0;
   });
 }
 
