@@ -11,6 +11,7 @@ describe("a quotient of sizes", () => {
     ["8*time", 4, "2*time"],
     [product(["batch", "time+1"]), "batch", "time+1"],
     ["time+1", 2, "(time+1)/2"],
+    ["2*floor((ceil(height/3)+1)/2)", 2, "(2*floor((ceil(height/3)+1)/2))/2"],
   ])("%s by %s", (a, b, expected) => {
     expect(divide(a, b)).toBe(expected);
   });

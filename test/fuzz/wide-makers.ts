@@ -60,7 +60,7 @@ export const wideAnywhere: Readonly<Record<string, Maker>> = {
     return apply(pick(all, s.activation) ?? layers.add(), s.p ? [x, other] : [other, x, x]);
   },
   mergeWithInput: (x, s, { input }) => {
-    const shape = x.shape.slice(1).map((size, axis) => (axis % 2 === s.b % 2 ? 1 : size));
+    const shape = x.shape.slice(1).map((size, axis) => (size === null || axis % 2 === s.b % 2 ? 1 : size));
     return apply(s.q ? layers.add() : layers.multiply(), [x, input(s.p ? shape : shape.slice(-1))]);
   },
   concatenateAnywhere: (x, s, { made }) => {

@@ -59,6 +59,8 @@ function factorsOf(dim: Dim): [number, ...string[]] {
   if (typeof dim === "number") return [dim];
   const parts = dim.match(/(?:\([^()]*(?:\([^()]*\)[^()]*)*\)|[^*()])+/g) ?? [dim];
   if (parts.some((part) => /^[^(]*[-+/]/.test(part))) return [1, dim];
+  // Parentheses deeper than those above: one factor.
+  if (parts.join("*") !== dim) return [1, dim];
   const bare = parts.map((part) => /^\(([^()]*)\)$/.exec(part)?.[1] ?? part);
   const [first = "", ...others] = bare;
   return /^\d+$/.test(first) ? [Number(first), ...others] : [1, ...bare];
