@@ -35,6 +35,8 @@ interface PairConfig {
   readonly merge: MergeMode | null;
 }
 
+const MOST_LEVELS = 8;
+
 const RECURRENT: ReadonlySet<string> = new Set(["SimpleRNN", "GRU", "LSTM", "RNN", "ConvLSTM2D"]);
 
 /**
@@ -52,6 +54,15 @@ export const bidirectional: LayerConverter = defineConverter({
     config.kind === "recurrent" ? emitBidirectional(context, config, inputs) : emitPair(context, config, inputs),
 });
 
+/** Each level doubles what is computed. */
+function expectFewDirections(layer: ReturnType<ConfigReader["layer"]>): void {
+  let levels = 1;
+  for (let each = layer; each.config.has("layer"); each = each.config.layer("layer")) {
+    if (each.className === "Bidirectional") levels++;
+    if (levels > MOST_LEVELS) throw new ExportError(`it holds more than ${MOST_LEVELS} levels of Bidirectional`);
+  }
+}
+
 function readBidirectional(config: ConfigReader, context: BindContext): BidirectionalConfig | PairConfig {
   const layer = config.layer("layer");
   const other = config.has("backward_layer") ? config.layer("backward_layer") : null;
@@ -59,8 +70,9 @@ function readBidirectional(config: ConfigReader, context: BindContext): Bidirect
     ? null
     : config.oneOf("merge_mode", ["concat", "sum", "mul", "ave"], "concat");
   if (!RECURRENT.has(layer.className)) {
-    const [forward, backward] = [layer, other ?? layer].map((each) => context.bind(each.className, each.config));
-    if (forward === undefined || backward === undefined) throw new RangeError("it has two layers");
+    expectFewDirections(layer);
+    const forward = context.bind(layer.className, layer.config);
+    const backward = other === null ? forward : context.bind(other.className, other.config);
     return { kind: "pair", layers: [forward, backward], merge };
   }
   const forward = readRecurrent(layer.className, layer.config, context);
