@@ -43,7 +43,7 @@ function optionsOf(engine: Engine): SessionOptions {
 }
 
 async function load(options: SessionOptions): Promise<Opened> {
-  const url = new URL("../../models/crnn-mnist/model.onnx", import.meta.url);
+  const url = new URL("../../models/crnn-mnist-best/model.onnx", import.meta.url);
   const response = await fetch(url);
   if (!response.ok) {
     throw new InferenceError(`the network cannot be fetched: the server answered ${response.status}`, {
