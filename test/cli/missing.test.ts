@@ -27,13 +27,14 @@ function bare(args: readonly string[]): Outcome {
   const { status, stdout, stderr } = spawnSync(process.execPath, [bin, ...args], {
     encoding: "utf8",
     env,
-    timeout: 60_000,
+    timeout: 170_000,
   });
   return { status, stdout, stderr };
 }
 
-test("without Python and a compiler, set-up and training name both, with the command that mends it", () => {
-  for (const args of [["setup"], ["train", "--dataset", "digits", "--limit", "10", "--out", join(folder, "run")]]) {
+test("without Python and a compiler, set-up and native training name both, with the command that mends it", () => {
+  const native = ["--backend", "tensorflow", "--dataset", "digits", "--limit", "10", "--out", join(folder, "run")];
+  for (const args of [["setup"], ["train", ...native]]) {
     const { status, stderr } = bare(args);
     expect(status).toBe(1);
     expect(stderr).toContain("error: native TensorFlow needs pip (or uv)");
@@ -41,6 +42,14 @@ test("without Python and a compiler, set-up and training name both, with the com
     expect(stderr).toMatch(/\nhint: .+/);
     expect(stderr).not.toContain("    at ");
   }
+});
+
+test("without them a network is trained on WebAssembly, which is said, and why", { timeout: 180_000 }, () => {
+  const args = ["--dataset", "digits", "--limit", "10", "--epochs", "1", "--out", join(folder, "slow"), "--json"];
+  const { status, stdout, stderr } = bare(["train", ...args]);
+  expect(stderr).toMatch(/WebAssembly backend, because native TensorFlow cannot be had .* times slower/);
+  expect(status).toBe(0);
+  expect(stdout).toMatch(/"backend":"wasm/);
 });
 
 test("the doctor lists them as missing, and export works without them", () => {

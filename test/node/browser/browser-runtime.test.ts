@@ -59,7 +59,9 @@ describe.skipIf(findBrowser() === undefined)("a browser that this process drives
 
   test("a browser that dies is one typed error, and the next load starts another", async () => {
     const session = await browserRuntime.load(identity("float32"));
+    await expect.poll(browsers, { timeout: 10_000 }).not.toEqual([]);
     for (const pid of browsers()) process.kill(pid, "SIGKILL");
+    await expect.poll(browsers, { timeout: 10_000 }).toEqual([]);
     await expect(session.run({ x })).rejects.toThrow(/the browser's page is gone|the browser .* ended: SIGKILL/u);
     await expect(session.dispose()).rejects.toThrow(/gone|ended/u);
     const again = await browserRuntime.load(identity("float32"));
