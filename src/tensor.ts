@@ -38,3 +38,33 @@ export function float32(data: Float32Array, dims: readonly number[]): Extract<Te
   }
   return { dtype: "float32", dims, data };
 }
+
+/** The tensor whose elements a buffer holds, in this machine's byte order. A view: nothing is copied. */
+export function tensorOver(dtype: Exclude<DType, "string">, dims: readonly number[], buffer: ArrayBuffer): Tensor {
+  switch (dtype) {
+    case "float32":
+      return { dtype, dims, data: new Float32Array(buffer) };
+    case "float64":
+      return { dtype, dims, data: new Float64Array(buffer) };
+    case "float16":
+    case "uint16":
+      return { dtype, dims, data: new Uint16Array(buffer) };
+    case "int8":
+      return { dtype, dims, data: new Int8Array(buffer) };
+    case "uint8":
+    case "bool":
+      return { dtype, dims, data: new Uint8Array(buffer) };
+    case "int16":
+      return { dtype, dims, data: new Int16Array(buffer) };
+    case "int32":
+      return { dtype, dims, data: new Int32Array(buffer) };
+    case "uint32":
+      return { dtype, dims, data: new Uint32Array(buffer) };
+    case "int64":
+      return { dtype, dims, data: new BigInt64Array(buffer) };
+    case "uint64":
+      return { dtype, dims, data: new BigUint64Array(buffer) };
+    default:
+      return dtype satisfies never;
+  }
+}

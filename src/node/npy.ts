@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 
 import { DataError } from "../errors.ts";
-import { sizeOf, type DType, type Tensor } from "../tensor.ts";
+import { sizeOf, tensorOver, type DType, type Tensor } from "../tensor.ts";
 
 import { fileFault } from "./file-fault.ts";
 
@@ -132,33 +132,24 @@ function rowMajor(bytes: Uint8Array, dims: readonly number[], width: number): Ui
 }
 
 function tensorOf(dtype: DType, dims: readonly number[], body: Uint8Array<ArrayBuffer>, width: number): Tensor {
-  const { buffer } = body;
   switch (dtype) {
-    case "float32":
-      return { dtype, dims, data: new Float32Array(buffer) };
-    case "float64":
-      return { dtype, dims, data: new Float64Array(buffer) };
-    case "float16":
-    case "uint16":
-      return { dtype, dims, data: new Uint16Array(buffer) };
-    case "int8":
-      return { dtype, dims, data: new Int8Array(buffer) };
-    case "int16":
-      return { dtype, dims, data: new Int16Array(buffer) };
-    case "int32":
-      return { dtype, dims, data: new Int32Array(buffer) };
-    case "uint32":
-      return { dtype, dims, data: new Uint32Array(buffer) };
-    case "int64":
-      return { dtype, dims, data: new BigInt64Array(buffer) };
-    case "uint64":
-      return { dtype, dims, data: new BigUint64Array(buffer) };
     case "uint8":
       return { dtype, dims, data: body };
     case "bool":
       return { dtype, dims, data: body.map((value) => (value === 0 ? 0 : 1)) };
     case "string":
       return { dtype, dims, data: stringsOf(body, sizeOf(dims), width / 4) };
+    case "float32":
+    case "float64":
+    case "float16":
+    case "uint16":
+    case "int8":
+    case "int16":
+    case "int32":
+    case "uint32":
+    case "int64":
+    case "uint64":
+      return tensorOver(dtype, dims, body.buffer);
     default:
       return dtype satisfies never;
   }

@@ -1,5 +1,5 @@
 import { InferenceError, SetupError } from "../../errors.ts";
-import type { DType, Tensor } from "../../tensor.ts";
+import { tensorOver, type DType, type Tensor } from "../../tensor.ts";
 import type { Provider, Tensors, ValueInfo } from "../runtime.ts";
 
 /**
@@ -138,34 +138,8 @@ export function unpackTensors(heads: readonly TensorHead[], parts: readonly Uint
 }
 
 function tensorOf({ dtype, dims }: TensorHead, buffer: ArrayBuffer): Tensor {
-  switch (dtype) {
-    case "float32":
-      return { dtype, dims, data: new Float32Array(buffer) };
-    case "float64":
-      return { dtype, dims, data: new Float64Array(buffer) };
-    case "float16":
-    case "uint16":
-      return { dtype, dims, data: new Uint16Array(buffer) };
-    case "int8":
-      return { dtype, dims, data: new Int8Array(buffer) };
-    case "uint8":
-    case "bool":
-      return { dtype, dims, data: new Uint8Array(buffer) };
-    case "int16":
-      return { dtype, dims, data: new Int16Array(buffer) };
-    case "int32":
-      return { dtype, dims, data: new Int32Array(buffer) };
-    case "uint32":
-      return { dtype, dims, data: new Uint32Array(buffer) };
-    case "int64":
-      return { dtype, dims, data: new BigInt64Array(buffer) };
-    case "uint64":
-      return { dtype, dims, data: new BigUint64Array(buffer) };
-    case "string":
-      throw new InferenceError("a tensor of strings came without its strings");
-    default:
-      return dtype satisfies never;
-  }
+  if (dtype === "string") throw new InferenceError("a tensor of strings came without its strings");
+  return tensorOver(dtype, dims, buffer);
 }
 
 /** A fault as an answer; what is none of ours stays what it says. */
