@@ -17,6 +17,7 @@ import type { FeedSpec } from "../verify/feeds.ts";
 import type { InputDomain } from "../verify/input-domains.ts";
 
 import { baseCommand, type CommonOptions } from "./base-command.ts";
+import { defaultModel } from "./default-model.ts";
 import { formatBytes } from "./format.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { parseShape, parseWhole } from "./option-parsers.ts";
@@ -157,14 +158,6 @@ async function openModel(
     return { name, dtype, dims: sizes, domain: domains.get(name) ?? { kind: "normal" } };
   });
   return { model: { onnx: resolve(onnx), json, inputs: specs }, fixedBatch };
-}
-
-async function defaultModel(): Promise<string> {
-  const { lastTrainedModel } = await import("../node/last-run.ts");
-  const trained = await lastTrainedModel();
-  if (trained !== null) return trained;
-  const { shippedModel } = await import("../node/shipped-models.ts");
-  return shippedModel("crnn-mnist", "model.json");
 }
 
 /** The model.json an ONNX file was made of: of the same name, or the folder's. */

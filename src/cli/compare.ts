@@ -12,6 +12,7 @@ import type { Session } from "../infer/runtime.ts";
 import { agreement, type Agreement, type LabelledBatches } from "../verify/agreement.ts";
 
 import { baseCommand, type CommonOptions } from "./base-command.ts";
+import { defaultModel } from "./default-model.ts";
 import { parseWhole } from "./option-parsers.ts";
 import { note, printJson, printLine, printTable, startProgress } from "./output.ts";
 
@@ -64,14 +65,6 @@ async function run(model: string | undefined, file: string | undefined, options:
   if (!agreed) process.exitCode = 1;
   if (options.json === true) printJson({ agreed, dataset: set.name, split: set.split, images: set.images, runs: rows });
   else printRows(rows, set.images, agreed);
-}
-
-async function defaultModel(): Promise<string> {
-  const { lastTrainedModel } = await import("../node/last-run.ts");
-  const trained = await lastTrainedModel();
-  if (trained !== null) return trained;
-  const { shippedModel } = await import("../node/shipped-models.ts");
-  return shippedModel("crnn-mnist", "model.json");
 }
 
 async function openSessions(json: string, onnxPath: string): Promise<Session[]> {
