@@ -1,7 +1,7 @@
 import { InferenceError } from "../errors.ts";
 import type { FeedSpec } from "../verify/feeds.ts";
 
-import { nameOf, type Contender } from "./contender.ts";
+import { named, type Contender, type Named } from "./contender.ts";
 import { startWorker, type WorkerProcess } from "./worker-process.ts";
 
 /** A model in both its forms. */
@@ -25,7 +25,7 @@ export interface BenchOptions {
 }
 
 /** What one contender did. Times in milliseconds. */
-export interface BenchRun extends Contender {
+export interface BenchRun extends Named {
   /** From the start of a process to its first answer: median of the rounds. */
   readonly coldStartMs: number;
   /** Of that, to load the runtime and the model. */
@@ -40,9 +40,9 @@ export interface BenchRun extends Contender {
   /** Samples a second at each batch size, by the median run, and the best of them. */
   readonly throughput: readonly Throughput[];
   readonly best: Throughput;
-  /** Most memory of a process that answers once, and of one that ran every batch size. */
-  readonly peakBytes: number;
-  readonly peakBytesAllBatches: number;
+  /** Most memory of a process that answers once, and of one that ran every batch size; null in a browser, which is many. */
+  readonly peakBytes: number | null;
+  readonly peakBytesAllBatches: number | null;
   /** Largest difference of any output from the first contender's. */
   readonly maxAbsDiff: number;
 }
@@ -53,7 +53,7 @@ export interface Throughput {
 }
 
 /** A contender that cannot run here, and why. */
-export interface NotRun extends Contender {
+export interface NotRun extends Named {
   readonly reason: string;
 }
 
@@ -85,12 +85,12 @@ export async function benchModel(model: BenchModel, options: BenchOptions): Prom
     for (const contender of contenders) {
       const entrant = await enter(model, contender, options, notRun);
       if (entrant !== null) entrants.push(entrant);
-      advance(nameOf(contender));
+      advance(named(contender).name);
     }
     for (let round = 0; round < rounds; round++) {
       for (const entrant of rotated(entrants, round)) {
         await measure(entrant, options, signal);
-        advance(nameOf(entrant.contender));
+        advance(named(entrant.contender).name);
       }
     }
   } finally {
@@ -122,7 +122,7 @@ async function enter(
 ): Promise<Entrant | null> {
   const path = contender.runtime === "tfjs" ? model.json : model.onnx;
   if (path === null) {
-    notRun.push({ ...contender, reason: "there is no model.json beside the ONNX file" });
+    notRun.push({ ...named(contender), reason: "there is no model.json beside the ONNX file" });
     return null;
   }
   const start = (once: boolean): Promise<WorkerProcess> =>
@@ -139,7 +139,8 @@ async function enter(
     };
   } catch (error) {
     if (!(error instanceof InferenceError)) throw error;
-    notRun.push({ ...contender, reason: error.message.replace(`${nameOf(contender)}: `, "") });
+    const naming = named(contender);
+    notRun.push({ ...naming, reason: error.message.replace(`${naming.name}: `, "") });
     return null;
   }
 }
@@ -175,10 +176,12 @@ function summary(entrant: Entrant, reference: Entrant, { batches }: BenchOptions
     batch: 0,
     perSecond: 0,
   });
+  const peak = quantile(
+    coldStarts.map(({ answered }) => answered.peakBytes),
+    0.5,
+  );
   return {
-    runtime: contender.runtime,
-    provider: contender.provider,
-    threads: contender.threads,
+    ...named(contender),
     coldStartMs: quantile(
       coldStarts.map(({ coldStartMs }) => coldStartMs),
       0.5,
@@ -197,11 +200,8 @@ function summary(entrant: Entrant, reference: Entrant, { batches }: BenchOptions
     runs: latencies.length,
     throughput,
     best,
-    peakBytes: quantile(
-      coldStarts.map(({ answered }) => answered.peakBytes),
-      0.5,
-    ),
-    peakBytesAllBatches: entrant.peakBytesAllBatches,
+    peakBytes: contender.browser === true ? null : peak,
+    peakBytesAllBatches: contender.browser === true ? null : entrant.peakBytesAllBatches,
     maxAbsDiff: largestDifference(worker.answered.output, reference.worker.answered.output),
   };
 }

@@ -44,7 +44,8 @@ const STYLE = [
 interface Panel {
   readonly title: string;
   readonly hint: string;
-  value(run: BenchRun): number;
+  /** Null where it was not measured. */
+  value(run: BenchRun): number | null;
   /** End of a thin line beyond the bar. */
   tail?(run: BenchRun): number;
   show(run: BenchRun): string;
@@ -74,7 +75,7 @@ const PANELS: readonly Panel[] = [
     title: "Peak memory",
     hint: "of a process that answers once; less is better",
     value: ({ peakBytes }) => peakBytes,
-    show: ({ peakBytes }) => `${Math.round(peakBytes / 1024 ** 2)} MB`,
+    show: ({ peakBytes }) => (peakBytes === null ? "not measured" : `${Math.round(peakBytes / 1024 ** 2)} MB`),
   },
 ];
 
@@ -85,12 +86,13 @@ function panelHeight(rows: number): number {
 function drawPanel(panel: Panel, runs: readonly BenchRun[], labels: readonly string[], x: number, y: number): string {
   const room = PANEL - LABEL - VALUE;
   // A far outlier of the tails may not flatten the bars.
-  const most = Math.max(...runs.map((run) => panel.value(run)), 1e-9);
+  const most = Math.max(...runs.map((run) => panel.value(run) ?? 0), 1e-9);
   const scale = (value: number): number => Math.round(Math.min(1, value / most) * room * 10) / 10;
   const rows = runs.map((run, index) => {
     const top = y + PANEL_HEAD + index * ROW;
     const middle = top + BAR / 2;
-    const width = Math.max(1.5, scale(panel.value(run)));
+    const value = panel.value(run);
+    const width = value === null ? 0 : Math.max(1.5, scale(value));
     const end = panel.tail === undefined ? width : Math.max(width, scale(panel.tail(run)));
     const kind = run.runtime === "tfjs" ? "tfjs" : "onnx";
     const tail =
@@ -116,10 +118,13 @@ const NAMES: Readonly<Record<string, string>> = {
   "node/webgpu": "ORT node WebGPU",
   "web/wasm": "ORT web WASM",
   "web/webgpu": "ORT web WebGPU",
+  "browser/wasm": "Browser WASM",
+  "browser/webgpu": "Browser WebGPU",
 };
 
-function labelOf({ runtime, provider, threads }: BenchRun): string {
-  const name = NAMES[`${runtime}/${provider}`] ?? `${runtime}/${provider}`;
+function labelOf({ runtime, provider, threads, browser }: BenchRun): string {
+  const where = `${browser ? "browser" : runtime}/${provider}`;
+  const name = NAMES[where] ?? where;
   return threads === null ? name : `${name} × ${threads}`;
 }
 

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 
 import { InferenceError, ToolError } from "../errors.ts";
 
-import { nameOf } from "./contender.ts";
+import { named } from "./contender.ts";
 import type { Answered, Job, Reply, TimeRequest, Timed } from "./job.ts";
 
 const WORKER = fileURLToPath(new URL("./worker.js", import.meta.url));
@@ -77,7 +77,7 @@ function replyOf<Kind extends "answered" | "timed">(
   };
   return new Promise((resolve, reject) => {
     const fail = (reason: string): void =>
-      settle(() => reject(new InferenceError(`${nameOf(job.contender)}: ${reason}`)));
+      settle(() => reject(new InferenceError(`${named(job.contender).name}: ${reason}`)));
     const onMessage = (message: unknown): void => {
       if (!isReply(message)) return;
       if (isOfKind(message, kind)) settle(() => resolve(message));

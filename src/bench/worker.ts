@@ -1,10 +1,9 @@
 // A process of its own that loads one model in one runtime, answers once, and then times runs as its parent asks.
-import { readFile } from "node:fs/promises";
-
 import { Random } from "../data/random.ts";
 import { ToolError } from "../errors.ts";
 import type { Session, Tensors } from "../infer/runtime.ts";
-import { getRuntime } from "../infer/runtimes.ts";
+import { loadAt } from "../node/place.ts";
+import { readOnnxFile } from "../node/read-onnx.ts";
 import { randomFeeds } from "../verify/feeds.ts";
 
 import { BATCH, type Job, type Reply, type TimeRequest } from "./job.ts";
@@ -24,16 +23,12 @@ function isTimeRequest(value: unknown): value is TimeRequest {
 }
 
 async function open({ contender, model }: Job): Promise<Session> {
-  const { runtime, provider, threads } = contender;
-  const options = { provider, ...(threads === null ? {} : { threads }) };
-  if (runtime !== "tfjs") return (await getRuntime(runtime)).load(await readFile(model), options);
-  const [{ readModel }, loader] = await Promise.all([
-    import("../node/read-model.ts"),
-    getRuntime("tfjs", {
-      loadNative: async () => (await import("../train/native/index.ts")).loadTensorFlow({ install: "never" }),
-    }),
-  ]);
-  return loader.load(await readModel(model), options);
+  if (contender.runtime === "tfjs") {
+    const { readModel } = await import("../node/read-model.ts");
+    return loadAt(contender, await readModel(model));
+  }
+  const { bytes, externalData } = await readOnnxFile(model);
+  return loadAt(contender, bytes, { externalData });
 }
 
 function feedsOf(job: Job, batch: number): Tensors {

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { availableParallelism, cpus, loadavg, tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 
@@ -7,11 +7,10 @@ import type { Command } from "commander";
 
 import { benchModel, type BenchModel, type BenchResult } from "../bench/bench-model.ts";
 import { benchChart, showMs } from "../bench/chart.ts";
-import { nameOf, usualContenders, type Contender } from "../bench/contender.ts";
+import { usualContenders, type Contender } from "../bench/contender.ts";
 import { BATCH } from "../bench/job.ts";
-import { ModelFormatError, ToolError, UsageError } from "../errors.ts";
-import { providersOf } from "../infer/runtimes.ts";
-import type { RuntimeName } from "../infer/runtime.ts";
+import { ToolError, UsageError } from "../errors.ts";
+import { readOnnxFile } from "../node/read-onnx.ts";
 import { writeAside } from "../node/write-aside.ts";
 import type { FeedSpec } from "../verify/feeds.ts";
 import type { InputDomain } from "../verify/input-domains.ts";
@@ -22,14 +21,14 @@ import { formatBytes } from "./format.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { parseShape, parseWhole } from "./option-parsers.ts";
 import { note, printJson, printLine, printTable, startProgress } from "./output.ts";
+import { addPlaceListOptions, inBrowser, type PlaceFlags } from "./place-options.ts";
 
 const EXIT_INTERRUPTED = 130;
 /** Size of free dimensions that nobody gave, the batch left out. */
 const FREE_SIZE = 32;
 
-interface BenchCommandOptions extends CommonOptions {
+interface BenchCommandOptions extends CommonOptions, PlaceFlags {
   readonly on?: readonly Contender[];
-  readonly threads?: number;
   readonly rounds: number;
   readonly batches: readonly number[];
   readonly inputShape?: Readonly<Record<string, readonly number[]>>;
@@ -37,22 +36,17 @@ interface BenchCommandOptions extends CommonOptions {
 }
 
 export function create(summary: string): Command {
-  return baseCommand("bench", summary, [
+  const command = baseCommand("bench", summary, [
     "bench",
     "bench my-model/model.json --svg bench.svg",
     "bench model.onnx --on node/cpu,web/wasm,web/webgpu --rounds 3",
+    "bench model.onnx --on web/wasm,browser/wasm,browser/webgpu --threads 2",
     "bench model.onnx --input-shape image=1,224,224,3 --batches 1,8 --json",
-  ])
-    .argument(
-      "[model]",
-      "a model.json, its folder or URL, or an ONNX file, with the model.json beside it if TF.js is to run too (default: the last network trained here, else the shipped one)",
-    )
-    .option(
-      "--on <list>",
-      "runtimes and providers (default: tfjs/tensorflow, tfjs/wasm, node/cpu, web/wasm on one thread and on all)",
-      parseContenders,
-    )
-    .option("--threads <n>", "threads of one operator (default: the runtime's own choice)", parseWhole("--threads", 1))
+  ]).argument(
+    "[model]",
+    "a model.json, its folder or URL, or an ONNX file, with the model.json beside it if TF.js is to run too (default: the last network trained here, else the shipped one)",
+  );
+  return addPlaceListOptions(command, "tfjs/tensorflow, tfjs/wasm, node/cpu, web/wasm on one thread and on all")
     .option("--rounds <n>", "how often everything is measured", parseWhole("--rounds", 1), 5)
     .option("--batches <list>", "batch sizes, where the model leaves it free", parseBatches, [1, 4, 16, 64, 256])
     .option(
@@ -64,36 +58,20 @@ export function create(summary: string): Command {
     .action(run);
 }
 
-function parseContenders(text: string): Contender[] {
-  return text.split(",").map((entry) => {
-    const [name = "", provider = ""] = entry.trim().split("/");
-    const runtime = (["node", "web", "tfjs"] as const).find((each) => each === name);
-    const found = runtime === undefined ? undefined : providersOf[runtime].find((each) => each === provider);
-    if (runtime === undefined || found === undefined) {
-      throw new UsageError(`--on takes a list of ${everyContender().join(", ")}; got "${entry}"`);
-    }
-    return { runtime, provider: found, threads: null };
-  });
-}
-
-function everyContender(): string[] {
-  const runtimes: readonly RuntimeName[] = ["tfjs", "node", "web"];
-  return runtimes.flatMap((runtime) => providersOf[runtime].map((provider) => `${runtime}/${provider}`));
-}
-
 function parseBatches(text: string): number[] {
   const sizes = text.split(",").map(parseWhole("--batches", 1));
   return [...new Set(sizes)].toSorted((a, b) => a - b);
 }
 
 async function run(given: string | undefined, options: BenchCommandOptions): Promise<void> {
+  const contenders = contendersOf(options);
   const signal = interruptSignal();
   const busy = busyness();
   if (busy !== null) note(busy);
   const folder = await mkdtemp(join(tmpdir(), "tfjs-to-onnx-bench-"));
   try {
     const { model, fixedBatch } = await openModel(given, options, folder);
-    const result = await measured(model, fixedBatch, options, signal);
+    const result = await measured(model, fixedBatch, contenders, options, signal);
     await report(given, model, result, options);
   } catch (error) {
     if (signal.aborted) process.exitCode = EXIT_INTERRUPTED;
@@ -106,12 +84,10 @@ async function run(given: string | undefined, options: BenchCommandOptions): Pro
 async function measured(
   model: BenchModel,
   fixedBatch: number | null,
+  contenders: readonly Contender[],
   options: BenchCommandOptions,
   signal: AbortSignal,
 ): Promise<BenchResult> {
-  const threads = options.threads ?? null;
-  const contenders =
-    options.on?.map((each) => ({ ...each, threads })) ?? usualContenders(availableParallelism(), threads);
   const progress = startProgress("measuring", contenders.length * (options.rounds + 1));
   try {
     return await benchModel(model, {
@@ -124,6 +100,16 @@ async function measured(
   } finally {
     progress.stop();
   }
+}
+
+function contendersOf({ on, threads, browser }: BenchCommandOptions): Contender[] {
+  const wished = threads === undefined ? {} : { threads };
+  const here = on?.map((each) => ({ ...each, ...wished })) ?? usualContenders(availableParallelism(), threads);
+  if (browser !== true) return here;
+  if (!here.some(({ runtime }) => runtime === "web")) {
+    throw new UsageError("--browser goes with the runtime web, which --on leaves out");
+  }
+  return here.map(inBrowser);
 }
 
 interface OpenedModel {
@@ -142,8 +128,8 @@ async function openModel(
   const json = isOnnx ? jsonBeside(path) : path;
   const onnx = isOnnx ? path : join(folder, "model.onnx");
   const domains = json === null ? new Map<string, InputDomain>() : await readJson(json, isOnnx ? null : onnx);
-  const { readOnnxHeader } = await import("../infer/onnx-header.ts");
-  const { inputs } = readOnnxHeader(await readOnnx(onnx));
+  const { header } = await readOnnxFile(onnx);
+  const { inputs } = header;
   const [first] = inputs;
   const fixedBatch = typeof first?.dims[0] === "number" ? first.dims[0] : null;
   const specs = inputs.map(({ name, dtype, dims }): FeedSpec => {
@@ -194,15 +180,6 @@ function layersOf<Source>(read: () => Source): Source | null {
   }
 }
 
-async function readOnnx(path: string): Promise<Uint8Array> {
-  return readFile(path).catch((cause: unknown) => {
-    throw new ModelFormatError(`cannot read ${path}: ${cause instanceof Error ? cause.message : String(cause)}`, {
-      hint: "name a model.json or an ONNX file",
-      cause,
-    });
-  });
-}
-
 async function report(
   given: string | undefined,
   model: BenchModel,
@@ -217,7 +194,7 @@ async function report(
   }
   if (options.json === true) printJson({ model: name, machine: where, rounds: options.rounds, runs, notRun });
   else printFigures(runs);
-  for (const each of notRun) note(`not run: ${nameOf(each)}: ${each.reason}`);
+  for (const each of notRun) note(`not run: ${each.name}: ${each.reason}`);
   if (options.json !== true && options.svg !== undefined && runs.length > 0) printLine(`wrote ${options.svg}`);
   note(where);
   if (runs.length === 0) process.exitCode = 1;
@@ -253,13 +230,13 @@ function printFigures(runs: BenchResult["runs"]): void {
       "differs by",
     ],
     runs.map((each, index) => [
-      nameOf(each),
+      each.name,
       showMs(each.coldStartMs),
       showMs(each.firstRunMs),
       showMs(each.medianMs),
       showMs(each.p95Ms),
       `${Math.round(each.best.perSecond).toLocaleString("en")} (batch ${each.best.batch})`,
-      formatBytes(each.peakBytes),
+      each.peakBytes === null ? "-" : formatBytes(each.peakBytes),
       index === 0 ? "-" : each.maxAbsDiff.toExponential(1),
     ]),
   );

@@ -1,14 +1,12 @@
-import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
 import type { Command } from "commander";
 
 import type { ImageSet } from "../data/dataset.ts";
 import { imageTensor } from "../data/image-tensor.ts";
-import { ModelFormatError } from "../errors.ts";
-import type { RawModel } from "../export/source/model.ts";
-import { getRuntime } from "../infer/runtimes.ts";
 import type { Session } from "../infer/runtime.ts";
+import { loadAt } from "../node/place.ts";
+import { readOnnxFile } from "../node/read-onnx.ts";
 import { agreement, type Agreement, type LabelledBatches } from "../verify/agreement.ts";
 
 import { baseCommand, type CommonOptions } from "./base-command.ts";
@@ -68,31 +66,14 @@ async function run(model: string | undefined, file: string | undefined, options:
 }
 
 async function openSessions(json: string, onnxPath: string): Promise<Session[]> {
-  const [{ readModel }, { loadNative }] = await Promise.all([
-    import("../node/read-model.ts"),
-    import("./native-tensorflow.ts"),
-  ]);
-  const [raw, onnx] = await Promise.all([readModel(json), readOnnx(onnxPath)]);
-  const tfjs = await getRuntime("tfjs", { loadNative });
-  const node = await getRuntime("node");
-  const web = await getRuntime("web");
-  return [await loadTfjs(tfjs, raw), await node.load(onnx), await web.load(onnx)];
-}
-
-function loadTfjs(runtime: Awaited<ReturnType<typeof getRuntime>>, raw: RawModel): Promise<Session> {
-  return runtime.load(raw, { onNote: note });
-}
-
-async function readOnnx(file: string): Promise<Uint8Array> {
-  try {
-    return await readFile(file);
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new ModelFormatError(`cannot read ${file}: ${reason}`, {
-      hint: "export it first: npm run export:onnx",
-      cause,
-    });
-  }
+  const { readModel } = await import("../node/read-model.ts");
+  const [raw, { bytes, externalData }] = await Promise.all([readModel(json), readOnnxFile(onnxPath)]);
+  const given = { externalData, onNote: note };
+  return [
+    await loadAt({ runtime: "tfjs" }, raw, given),
+    await loadAt({ runtime: "node" }, bytes, given),
+    await loadAt({ runtime: "web" }, bytes, given),
+  ];
 }
 
 function batches(set: ImageSet): LabelledBatches {

@@ -16,8 +16,7 @@ import { formatBytes } from "./format.ts";
 import { collect, parseShape, parseWhole } from "./option-parsers.ts";
 import { note, printJson, printLine } from "./output.ts";
 import { loadPlugins } from "./plugins.ts";
-import { DEFAULT_BATCHES } from "./verify-options.ts";
-import { printVerification } from "./verify.ts";
+import { DEFAULT_BATCHES, printVerification } from "./verify.ts";
 
 /** Elements of one sample beyond which the check after an export is left to `verify`. */
 const MOST_ELEMENTS = 4_000_000;

@@ -1,23 +1,18 @@
 import { Option, type Command } from "commander";
 
 import { UsageError } from "../errors.ts";
-import type { Provider, Runtime, RuntimeName } from "../infer/runtime.ts";
-import { getRuntime, providersOf } from "../infer/runtimes.ts";
-import { gpuHooks } from "../node/gpu/index.ts";
 import { findModel } from "../node/open-recognizer.ts";
+import { loadAt } from "../node/place.ts";
 
 import { baseCommand, type CommonOptions } from "./base-command.ts";
 import { parseTensors } from "./infer/tensors.ts";
-import { loadNative } from "./native-tensorflow.ts";
 import { collect, parseWhole } from "./option-parsers.ts";
 import { note } from "./output.ts";
 import { delayWasmOptimisation } from "./patient-wasm.ts";
+import { addPlaceOptions, placeOf, type PlaceOptions } from "./place-options.ts";
 
-interface InferOptions extends CommonOptions {
+interface InferOptions extends CommonOptions, PlaceOptions {
   readonly model?: string;
-  readonly runtime: RuntimeName;
-  readonly provider?: Provider | "auto";
-  readonly threads?: number;
   readonly batchSize: number;
   readonly dataset?: string;
   readonly data?: string;
@@ -25,11 +20,10 @@ interface InferOptions extends CommonOptions {
   readonly null?: true;
   readonly tensor?: readonly string[];
   readonly out?: string;
-  readonly browser?: true;
 }
 
 export function create(summary: string): Command {
-  return baseCommand("infer", summary, [
+  const command = baseCommand("infer", summary, [
     "infer photo.png scans/ 'more/**/*.jpg'",
     "infer --runtime web",
     "infer photo.png --runtime web --browser --provider webgpu",
@@ -43,18 +37,8 @@ export function create(summary: string): Command {
     .option(
       "--model <file|name>",
       "an ONNX file or a shipped model (default: the last export here, else crnn-mnist-best)",
-    )
-    .addOption(new Option("--runtime <name>", "what runs it").choices(["node", "web", "tfjs"]).default("node"))
-    .addOption(
-      new Option("--provider <name>", "where it runs (default: the runtime's own)").choices([
-        "auto",
-        "cpu",
-        "wasm",
-        "webgpu",
-        "tensorflow",
-      ]),
-    )
-    .option("--threads <n>", "threads of one operator", parseWhole("--threads", 1))
+    );
+  return addPlaceOptions(command)
     .option(
       "--batch-size <n>",
       "pictures in one run, where the model leaves it free",
@@ -67,27 +51,18 @@ export function create(summary: string): Command {
     .option("-0, --null", "paths on stdin are separated by NUL, as find -print0 writes them")
     .option("--tensor <name=file>", "a raw input tensor, .npy; may be repeated", collect)
     .option("--out <dir>", "folder for the outputs of --tensor, each NAME.npy")
-    .addOption(
-      new Option("--browser", "in headless Chromium instead of this process: --runtime web").implies({
-        runtime: "web",
-      }),
-    )
     .action(run);
 }
 
 async function run(inputs: readonly string[], options: InferOptions): Promise<void> {
+  const place = placeOf(options);
   checkUsage(inputs, options);
   const tensors = parseTensors(options.tensor ?? []);
   const found = await findModel(options.model, options.runtime);
   // Before the runtime starts: a model that says nothing of pictures needs none.
   const recognizer = tensors.length === 0 && options.dataset === undefined ? found.recognizer() : null;
-  const runtime = await openRuntime(options);
-  const session = await runtime.load(found.model, {
-    ...(options.provider === undefined ? {} : { provider: options.provider }),
-    ...(options.threads === undefined ? {} : { threads: options.threads }),
-    externalData: found.externalData,
-    onNote: note,
-  });
+  if (place.runtime !== "node" && place.browser !== true) delayWasmOptimisation();
+  const session = await loadAt(place, found.model, { externalData: found.externalData, onNote: note });
   try {
     if (tensors.length > 0) {
       const { runTensors } = await import("./infer/tensors.ts");
@@ -109,9 +84,6 @@ async function run(inputs: readonly string[], options: InferOptions): Promise<vo
 }
 
 function checkUsage(inputs: readonly string[], options: InferOptions): void {
-  if (options.browser === true && options.runtime !== "web") {
-    throw new UsageError(`--browser goes with --runtime web; got ${options.runtime}`);
-  }
   if (options.tensor !== undefined && inputs.length > 0) {
     throw new UsageError("give pictures or --tensor, not both");
   }
@@ -124,17 +96,4 @@ function checkUsage(inputs: readonly string[], options: InferOptions): void {
   if (options.out !== undefined && options.tensor === undefined) {
     throw new UsageError("--out is for the outputs of --tensor");
   }
-  const { provider, runtime } = options;
-  const provided: readonly string[] = providersOf[runtime];
-  if (provider !== undefined && provider !== "auto" && !provided.includes(provider)) {
-    throw new UsageError(`the runtime ${runtime} has the providers ${provided.join(", ")}; got ${provider}`);
-  }
-}
-
-async function openRuntime({ browser, runtime }: InferOptions): Promise<Runtime> {
-  if (browser !== true) {
-    if (runtime !== "node") delayWasmOptimisation();
-    return getRuntime(runtime, { loadNative, ...gpuHooks });
-  }
-  return (await import("../node/browser/browser-runtime.ts")).browserRuntime;
 }

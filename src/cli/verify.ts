@@ -1,23 +1,22 @@
-import { readFile } from "node:fs/promises";
-
 import type { Command } from "commander";
 
-import { ModelFormatError } from "../errors.ts";
 import { readLayersModel } from "../export/source/layers-model.ts";
-import type { Provider, RuntimeName } from "../infer/runtime.ts";
+import { loadAt, type Place } from "../node/place.ts";
+import { readOnnxFile, type OnnxFile } from "../node/read-onnx.ts";
 import { DEFAULT_TOLERANCE } from "../verify/compare.ts";
 import type { FirstDifference } from "../verify/first-difference.ts";
-import { verifyModel, type ModelVerification } from "../verify/verify-model.ts";
+import { verifyModel, type ModelVerification, type Target } from "../verify/verify-model.ts";
 
 import { baseCommand, type CommonOptions } from "./base-command.ts";
-import { collect, parseChoices, parseTolerance, parseWhole } from "./option-parsers.ts";
-import { printJson, printLine } from "./output.ts";
+import { collect, parseTolerance, parseWhole } from "./option-parsers.ts";
+import { note, printJson, printLine } from "./output.ts";
+import { addPlacesOptions, placesOf, type PlacesOptions } from "./place-options.ts";
 import { loadPlugins } from "./plugins.ts";
-import { DEFAULT_BATCHES, targetsOf } from "./verify-options.ts";
 
-interface VerifyCommandOptions extends CommonOptions {
-  readonly runtime: readonly RuntimeName[];
-  readonly provider?: readonly Provider[];
+/** Batch sizes that are tried where the batch axis is free. */
+export const DEFAULT_BATCHES: readonly number[] = [1, 3];
+
+interface VerifyCommandOptions extends CommonOptions, PlacesOptions {
   readonly batch?: number;
   readonly atol: number;
   readonly rtol: number;
@@ -28,15 +27,16 @@ interface VerifyCommandOptions extends CommonOptions {
 }
 
 export function create(summary: string): Command {
-  return baseCommand("verify", summary, [
+  const command = baseCommand("verify", summary, [
     "verify model.json model.onnx",
     "verify ./my-model model.onnx --runtime node,web --batch 8",
+    "verify ./my-model model.onnx --runtime node,web --provider cpu,wasm,webgpu",
+    "verify ./my-model model.onnx --browser --threads 2",
     "verify ./my-model model.onnx --runtime web --provider wasm --atol 1e-6 --json",
   ])
     .argument("<model>", "the TF.js model: a model.json, its folder, or a URL")
-    .argument("<file>", "the ONNX file made of it")
-    .option("--runtime <names>", "node, web or both: node,web", parseChoices("--runtime", ["node", "web"]), ["node"])
-    .option("--provider <names>", "cpu, wasm, webgpu", parseChoices("--provider", ["cpu", "wasm", "webgpu"]))
+    .argument("<file>", "the ONNX file made of it");
+  return addPlacesOptions(command)
     .option("--batch <n>", `batch size (default: ${DEFAULT_BATCHES.join(" and ")})`, parseWhole("--batch", 1))
     .option(
       "--atol <x>",
@@ -53,12 +53,12 @@ export function create(summary: string): Command {
 }
 
 async function run(model: string, file: string, options: VerifyCommandOptions): Promise<void> {
-  const targets = targetsOf(options.runtime, options.provider);
+  const places = placesOf(options);
   const converters = await loadPlugins(options.plugin ?? []);
   const { readModel } = await import("../node/read-model.ts");
-  const [raw, onnx] = await Promise.all([readModel(model), readOnnx(file)]);
-  const result = await verifyModel(raw, readLayersModel(raw), onnx, {
-    targets,
+  const [raw, onnx] = await Promise.all([readModel(model), readOnnxFile(file)]);
+  const result = await verifyModel(raw, readLayersModel(raw), onnx.bytes, {
+    targets: places.map((place) => targetAt(place, onnx)),
     tolerance: { atol: options.atol, rtol: options.rtol },
     batches: options.batch === undefined ? DEFAULT_BATCHES : [options.batch],
     seed: options.seed,
@@ -73,13 +73,14 @@ async function run(model: string, file: string, options: VerifyCommandOptions): 
   else printVerification(result);
 }
 
-async function readOnnx(file: string): Promise<Uint8Array> {
-  try {
-    return await readFile(file);
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new ModelFormatError(`cannot read ${file}: ${reason}`, { cause });
-  }
+/** A place to verify in. Of what is said while models are loaded there, each sentence is passed on once. */
+function targetAt(place: Place, { externalData }: OnnxFile): Target {
+  const said = new Set<string>();
+  const onNote = (sentence: string): void => {
+    if (!said.has(sentence)) note(sentence);
+    said.add(sentence);
+  };
+  return { ...place, load: (model) => loadAt(place, model, { externalData, onNote }) };
 }
 
 /** A line for every run, and the verdict. */

@@ -81,6 +81,11 @@ async function loadWebGpu(
   nodeGpu: NodeGpu | undefined,
 ): Promise<Session> {
   const ort: OrtWeb = await importPackage("onnxruntime-web", () => import("onnxruntime-web/webgpu"));
+  if (inNode() && options.threads !== undefined && options.threads > 1) {
+    throw new InferenceError(`onnxruntime-web's WebGPU build runs on 1 thread in Node; got ${options.threads}`, {
+      hint: "leave --threads out, or use --browser, --provider wasm, or --runtime node",
+    });
+  }
   const { session, elsewhere } = await creations.run(() => {
     setThreads(ort, options.threads ?? threadsOf.get(ort) ?? 1);
     const readLog = async (verbose: InferenceSession.SessionOptions): Promise<string | null> => {

@@ -1,15 +1,13 @@
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
-import { dirname, extname, isAbsolute, join, normalize } from "node:path";
+import { dirname, extname, join } from "node:path";
 
 import { ModelFormatError } from "../errors.ts";
-import { readOnnxHeader } from "../infer/onnx-header.ts";
 import { isRecognizer, readRecognizer } from "../infer/recognize.ts";
 import type { Model, RuntimeName } from "../infer/runtime.ts";
 import type { Recognizer } from "../metadata.ts";
 
-import { fileFault } from "./file-fault.ts";
 import { lastExport } from "./last-run.ts";
+import { readOnnxFile } from "./read-onnx.ts";
 import { shippedModel } from "./shipped-models.ts";
 
 /** A model to run, and where it came from. */
@@ -40,36 +38,8 @@ async function onnxPath(given: string | undefined): Promise<string> {
 }
 
 async function openOnnx(path: string): Promise<FoundModel> {
-  if (path.endsWith(".json")) {
-    throw new ModelFormatError(`${path} is a TF.js model; this runtime takes ONNX files`, {
-      hint: `export it first: tfjs-to-onnx export ${path}; or take --runtime tfjs`,
-    });
-  }
-  const model = await readFile(path).catch((cause: unknown) => {
-    throw new ModelFormatError(`${path} ${fileFault(cause)}`, {
-      hint: "name an ONNX file, or export one first: tfjs-to-onnx export MODEL",
-      cause,
-    });
-  });
-  const header = readOnnxHeader(model);
-  const externalData = await readBeside(dirname(path), header.externalData);
-  return { path, model, externalData, recognizer: () => readRecognizer(header.metadata) };
-}
-
-/** Files that are there, in the model's folder or below it and nowhere else; the runtime names those that are missing. */
-async function readBeside(folder: string, locations: readonly string[]): Promise<Map<string, Uint8Array>> {
-  const files = new Map<string, Uint8Array>();
-  for (const location of locations) {
-    const path = normalize(location);
-    if (path.startsWith("..") || isAbsolute(path)) {
-      throw new ModelFormatError(`the model keeps weights outside its own folder: ${location}`, {
-        hint: "save it again with its weight files beside it",
-      });
-    }
-    const content = await readFile(join(folder, path)).catch(() => null);
-    if (content !== null) files.set(location, content);
-  }
-  return files;
+  const { bytes, header, externalData } = await readOnnxFile(path);
+  return { path, model: bytes, externalData, recognizer: () => readRecognizer(header.metadata) };
 }
 
 async function openTfjs(path: string): Promise<FoundModel> {

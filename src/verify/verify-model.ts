@@ -18,7 +18,9 @@ import { verify, type Verification } from "./verify.ts";
 /** A runtime, and the provider there; without one the runtime's own default. */
 export interface Target {
   readonly runtime: RuntimeName;
-  readonly provider?: Provider;
+  readonly provider?: Provider | "auto";
+  /** Load a model there, for places that take more than this room knows of; without it the plain runtime does. */
+  readonly load?: (onnx: Uint8Array) => Promise<Session>;
 }
 
 export interface VerifyModelOptions {
@@ -76,7 +78,8 @@ export async function verifyModel(
   }
 }
 
-async function open(onnx: Uint8Array, { runtime, provider }: Target): Promise<Session> {
+async function open(onnx: Uint8Array, { runtime, provider, load }: Target): Promise<Session> {
+  if (load !== undefined) return load(onnx);
   const loader = await getRuntime(runtime);
   return loader.load(onnx, provider === undefined ? {} : { provider });
 }

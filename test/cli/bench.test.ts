@@ -6,6 +6,8 @@ import { join, resolve } from "node:path";
 import sharp from "sharp";
 import { afterAll, expect, test } from "vitest";
 
+import { findBrowser } from "../../src/node/browser/find-browser.ts";
+import { hasWebGpu } from "../helpers/has-webgpu.ts";
 import { smallDense } from "../helpers/tiny-onnx.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tfjs-to-onnx-bench-test-"));
@@ -20,11 +22,12 @@ interface Outcome {
   readonly stderr: string;
 }
 
-function bench(...args: readonly string[]): Outcome {
+function bench(args: readonly string[], env: NodeJS.ProcessEnv = {}): Outcome {
   const { status, stdout, stderr } = spawnSync(process.execPath, [bin, "bench", ...args], {
     cwd: folder,
     encoding: "utf8",
     timeout: 120_000,
+    env: { ...process.env, ...env },
   });
   return { status, stdout, stderr };
 }
@@ -34,8 +37,9 @@ const aboveZero: unknown = expect.toSatisfy((value: unknown) => typeof value ===
 
 test("measures a model.json on TF.js and both ONNX runtimes, exported on the fly", async () => {
   const args = ["--rounds", "1", "--batches", "2,1", "--json", "--svg", "bench.svg"];
-  const on = "tfjs/wasm,node/cpu,web/wasm,web/webgpu";
-  const { status, stdout, stderr } = bench(join(shipped, "model.json"), "--on", on, ...args);
+  const on = "tfjs/wasm,node/cpu,web/wasm,browser/wasm";
+  const noBrowser = { CHROME_PATH: "/nowhere/chrome" };
+  const { status, stdout, stderr } = bench([join(shipped, "model.json"), "--on", on, ...args], noBrowser);
   const result: unknown = JSON.parse(stdout);
   const figures = {
     coldStartMs: aboveZero,
@@ -58,15 +62,15 @@ test("measures a model.json on TF.js and both ONNX runtimes, exported on the fly
       { runtime: "node", provider: "cpu", ...figures },
       { runtime: "web", provider: "wasm", ...figures },
     ],
-    notRun: [{ runtime: "web", provider: "webgpu" }],
+    notRun: [{ name: "browser/wasm", runtime: "web", provider: "wasm", browser: true }],
   });
-  expect(stderr).toContain("not run: web/webgpu: ");
+  expect(stderr).toContain("not run: browser/wasm: CHROME_PATH names no program: /nowhere/chrome");
   expect(await sharp(readFileSync(join(folder, "bench.svg"))).metadata()).toMatchObject({ format: "svg", width: 880 });
 }, 180_000);
 
 test("says what an ONNX file alone cannot be run on, and fails when nothing runs", () => {
   writeFileSync(join(folder, "small.onnx"), smallDense());
-  const { status, stdout, stderr } = bench(
+  const { status, stdout, stderr } = bench([
     "small.onnx",
     "--on",
     "node/cpu,tfjs/wasm",
@@ -74,17 +78,38 @@ test("says what an ONNX file alone cannot be run on, and fails when nothing runs
     "1",
     "--batches",
     "3",
-  );
+  ]);
   expect(status).toBe(0);
   expect(stdout).toMatch(/^runtime +cold start +first run +median, batch 3 .*\n-+ .*\nnode\/cpu .*\n$/);
   expect(stderr).toContain("not run: tfjs/wasm: there is no model.json beside the ONNX file");
   copyFileSync(bin, join(folder, "no.onnx"));
-  expect(bench("no.onnx")).toMatchObject({ status: 1, stdout: "" });
-  expect(bench("small.onnx", "--on", "tfjs/wasm", "--rounds", "1").status).toBe(1);
+  expect(bench(["no.onnx"])).toMatchObject({ status: 1, stdout: "" });
+  expect(bench(["small.onnx", "--on", "tfjs/wasm", "--rounds", "1"]).status).toBe(1);
+}, 180_000);
+
+test("measures WebGPU in Node and onnxruntime-web in a browser, where they can be had", async ({ skip }) => {
+  const gpu = await hasWebGpu();
+  const browser = findBrowser() !== undefined;
+  if (!gpu && !browser) skip("neither is here");
+  writeFileSync(join(folder, "small.onnx"), smallDense());
+  const on = ["node/cpu", ...(gpu ? ["web/webgpu"] : []), ...(browser ? ["browser/wasm"] : [])];
+  const { status, stdout } = bench(["small.onnx", "--on", on.join(), "--rounds", "1", "--batches", "2", "--json"]);
+  const result: unknown = JSON.parse(stdout);
+  expect(status).toBe(0);
+  expect(result).toMatchObject({
+    runs: on.map((name) => ({
+      name,
+      medianMs: aboveZero,
+      maxAbsDiff: tiny,
+      peakBytes: name.startsWith("browser") ? null : aboveZero,
+    })),
+    notRun: [],
+  });
 }, 180_000);
 
 test("wrong usage is exit code 2", () => {
-  expect(bench("--on", "node/cuda")).toMatchObject({ status: 2, stdout: "" });
-  expect(bench("--on", "node/cuda").stderr).toContain("tfjs/tensorflow, tfjs/wasm, tfjs/cpu, node/cpu");
-  expect(bench("--batches", "1,x").status).toBe(2);
+  expect(bench(["--on", "node/cuda"])).toMatchObject({ status: 2, stdout: "" });
+  expect(bench(["--on", "node/cuda"]).stderr).toContain("tfjs/tensorflow, tfjs/wasm, tfjs/cpu, node/cpu");
+  expect(bench(["--on", "node/cpu", "--browser"])).toMatchObject({ status: 2, stdout: "" });
+  expect(bench(["--batches", "1,x"]).status).toBe(2);
 });

@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 
 import { expect, test } from "vitest";
 
-import { loadNative } from "../../src/cli/native-tensorflow.ts";
+import { loadNative } from "../../src/node/native-tensorflow.ts";
 import { imageTensor } from "../../src/data/image-tensor.ts";
 import { getRuntime } from "../../src/infer/runtimes.ts";
 import { openDataset } from "../../src/node/datasets/open-dataset.ts";

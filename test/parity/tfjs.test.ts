@@ -1,4 +1,4 @@
-import { loadNative } from "../../src/cli/native-tensorflow.ts";
+import { loadNative } from "../../src/node/native-tensorflow.ts";
 import { SetupError } from "../../src/errors.ts";
 import type { Provider } from "../../src/infer/runtime.ts";
 import { getRuntime } from "../../src/infer/runtimes.ts";

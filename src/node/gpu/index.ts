@@ -1,11 +1,10 @@
 import type { RuntimeHooks } from "../../infer/runtimes.ts";
 
-import { captureStderr } from "./capture-stderr.ts";
-import { logCreation } from "./log-creation.ts";
-import { openGpu } from "./open-gpu.ts";
-
-/** What the runtimes need for WebGPU in Node. */
-export const gpuHooks: Pick<RuntimeHooks, "nodeGpu" | "logCreation"> = {
-  nodeGpu: { open: openGpu, captureStderr },
-  logCreation,
+/** What the runtimes need for WebGPU in Node, imported when they need it. */
+export const gpuHooks: Required<Pick<RuntimeHooks, "nodeGpu" | "logCreation">> = {
+  nodeGpu: {
+    open: async () => (await import("./open-gpu.ts")).openGpu(),
+    captureStderr: async (task) => (await import("./capture-stderr.ts")).captureStderr(task),
+  },
+  logCreation: async (...creation) => (await import("./log-creation.ts")).logCreation(...creation),
 };
