@@ -62,6 +62,12 @@ function tryExport(raw: RawModel): ExportedModel | Outcome {
 
 /** What TF.js cannot compute, and the exporter converts as Keras defines it: see the notes of docs/layers.md. */
 const BEYOND_TFJS: readonly RegExp[] = [
+  // An open size in target_shape is known here, and free in TF.js until it runs.
+  /The shape of the input to "Flatten" is not fully defined/,
+  // A model within the model may declare a size free that its layers' weights fix.
+  /Tensor must have a shape comprised of positive integers/,
+  // Once there is a mask, TF.js hands a layer's initial states on to the next one, and refuses to have them twice.
+  /neither initialState or constants should be provided/,
   /Softmax along a non-last dimension is not yet supported/,
   /causal/,
   /stateful, it needs to know its batch size/,

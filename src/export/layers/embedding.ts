@@ -5,17 +5,23 @@ import { int } from "../onnx/graph.ts";
 import { dimsOf, newAxis, type Value } from "../onnx/value.ts";
 import type { ConfigReader } from "../source/config.ts";
 
+/** TF.js has float32; the others are policies of Keras's, all of which are computed in float32. */
+const DTYPES = ["float32", "float16", "bfloat16", "float64", "mixed_float16", "mixed_bfloat16"] as const;
+
 /** Ids [N, T] to vectors [N, T, C]. With `mask_zero` the steps of id 0 are masked. */
 export const embedding: LayerConverter = defineConverter({
   className: "Embedding",
   ops: ["Gather"],
   takes: "any",
-  parse: (config, { keras3 }) => ({
-    ids: config.positive("input_dim"),
-    features: config.positive("output_dim"),
-    maskZero: config.boolean("mask_zero", false),
-    lengths: keras3 ? null : readLengths(config),
-  }),
+  parse(config, { keras3 }) {
+    config.oneOf("dtype", DTYPES, "float32");
+    return {
+      ids: config.positive("input_dim"),
+      features: config.positive("output_dim"),
+      maskZero: config.boolean("mask_zero", false),
+      lengths: keras3 ? null : readLengths(config),
+    };
+  },
   mask({ graph }, { maskZero }, inputs) {
     if (!maskZero) return null;
     // TF.js compares what it is given: 0.5, whose vector is that of id 0, is not masked.

@@ -24,6 +24,7 @@ const activation: LayerConverter = defineConverter({
 const flatten: LayerConverter = defineConverter({
   className: "Flatten",
   ops: ["Reshape", "Transpose"],
+  notes: "TF.js needs sizes that are fixed before it",
   takes: "any",
   parse: (config) => config.dataFormat(),
   emit({ graph }, format, inputs) {

@@ -53,7 +53,7 @@ function readLayerCell(className: string, config: ConfigReader, context: BindCon
 export function recurrentConverter(
   className: string,
   ops: readonly string[],
-  notes = "a stateful layer starts each run from zero states, and goes on from call to call within it",
+  notes = "a stateful layer starts each run from zero states, and goes on from call to call within it; in a model with masks TF.js cannot run a recurrent layer after one with initial states, nor give the states of that",
 ): LayerConverter {
   return defineConverter({
     className,

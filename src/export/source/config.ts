@@ -295,17 +295,21 @@ function isNegative(value: unknown): boolean {
 }
 
 function activation(value: unknown): ActivationSpec | undefined {
-  if (typeof value === "string") return { name: activationName(value), config: new ConfigReader({}) };
+  if (typeof value === "string") return { name: functionName(value), config: new ConfigReader({}) };
   if (!isObject(value) || typeof value["class_name"] !== "string") return undefined;
   const config = value["config"] ?? {};
   // Keras 3 writes a plain function as {class_name: "function", config: its name}.
-  if (typeof config === "string") return { name: activationName(config), config: new ConfigReader({}) };
+  if (typeof config === "string") return { name: functionName(config), config: new ConfigReader({}) };
   if (!isObject(config)) return undefined;
-  return { name: activationName(value["class_name"]), config: new ConfigReader(config) };
+  return { name: activationName(snakeCase(value["class_name"])), config: new ConfigReader(config) };
 }
 
-function activationName(name: string): string {
-  const snake = snakeCase(name);
+/** A function's name; capitals are those of camel case. */
+function functionName(name: string): string {
+  return activationName(isCamelCase(name) ? snakeCase(name) : name);
+}
+
+function activationName(snake: string): string {
   return snake === "silu" ? "swish" : snake;
 }
 

@@ -1,0 +1,31 @@
+import { describe, expect, test } from "vitest";
+
+import { exportRaw } from "../../src/export/export-model.ts";
+import type { RawModel } from "../../src/export/source/model.ts";
+import { randomizeWeights, rawModelOf } from "../helpers/layer-parity.ts";
+
+import { SAMPLES } from "./samples.ts";
+
+/** Damage that exports once overlooked, and TF.js does not. */
+const REFUSED: readonly (readonly [sample: string, from: string, to: string, error: string])[] = [
+  ["words", '"activation":"sigmoid"', '"activation":"SIGMOID"', 'activation must be one of .* got "SIGMOID"'],
+  ["words", '"name":"table","trainable":true', '"name":"table","dtype":""', 'dtype must be one of .* got ""'],
+];
+
+async function edited(sample: string, from: string, to: string): Promise<RawModel> {
+  const model = SAMPLES[sample]?.();
+  if (model === undefined) throw new TypeError(`no sample ${sample}`);
+  randomizeWeights(model);
+  const { manifest, weights } = await rawModelOf(model);
+  const text = JSON.stringify(manifest);
+  expect(text).toContain(from);
+  const changed: unknown = JSON.parse(text.replaceAll(from, to));
+  return { manifest: changed, weights };
+}
+
+describe("damage that was found once is refused", () => {
+  test.each(REFUSED)("%s: %s to %s", async (sample, from, to, error) => {
+    const raw = await edited(sample, from, to);
+    expect(() => exportRaw(raw)).toThrow(new RegExp(error));
+  });
+});
