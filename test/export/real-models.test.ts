@@ -3,22 +3,38 @@ import { resolve } from "node:path";
 
 import { describe, expect, test } from "vitest";
 
+import { Random } from "../../src/data/random.ts";
 import { exportSource } from "../../src/export/export-model.ts";
 import { readLayersModel } from "../../src/export/source/layers-model.ts";
-import type { RawModel } from "../../src/export/source/model.ts";
+import type { LayersSource, RawModel } from "../../src/export/source/model.ts";
+import type { Session } from "../../src/infer/runtime.ts";
+import { getRuntime } from "../../src/infer/runtimes.ts";
 import { readModel } from "../../src/node/read-model.ts";
-import { verifyModel } from "../../src/verify/verify-model.ts";
+import type { Tensor } from "../../src/tensor.ts";
+import { freeDimensions, randomFeeds, type FeedSpec, type Sizes } from "../../src/verify/feeds.ts";
+import { inputDomains } from "../../src/verify/input-domains.ts";
+import { loadReference } from "../../src/verify/tfjs-reference.ts";
 
 const folder = resolve(import.meta.dirname, "../../../shared/models/layers");
 const models = existsSync(folder) ? readdirSync(folder) : [];
 if (models.length === 0) process.stderr.write("skipped: no ../shared/models/layers beside this checkout\n");
 
-/** Voxels of 256 x 256 x 256 keep TF.js busy for hours; the network takes any size. */
+/** Largest difference, of the range of TF.js's output. */
+const TOLERANCE = 1e-5;
+/** What is given to dimensions that a model leaves free, one after the other. */
+const FREE_SIZES = [32, 48] as const;
+
+/** Voxels of 256 x 256 x 256 keep TF.js busy for a quarter of an hour; the network takes any size. */
 const SMALLER: ReadonlyMap<string, readonly [from: string, to: string]> = new Map([
-  ["brainchop-meshnet5-conv3d", ["[null,256,256,256,1]", "[null,12,14,16,1]"]],
+  ["brainchop-meshnet5-conv3d", ["[null,256,256,256,1]", "[null,32,36,40,1]"]],
 ]);
 
-/** The model, of inputs that TF.js computes in a test's time. */
+/**
+ * Fed with characters, as it was trained. On normal numbers its states run into chaos: there TF.js's own backends part by
+ * hundreds of times the tolerance (wasm from cpu by 4e-3 of the range, native TensorFlow from both by 2e-2).
+ */
+const ONE_HOT: ReadonlySet<string> = new Set(["char-lstm"]);
+
 async function read(name: string): Promise<RawModel> {
   const raw = await readModel(resolve(folder, name));
   const change = SMALLER.get(name);
@@ -29,23 +45,77 @@ async function read(name: string): Promise<RawModel> {
   return { manifest, weights: raw.weights };
 }
 
-describe.skipIf(models.length === 0)("real public models", () => {
-  test.each(models)(
-    "%s",
-    async (name) => {
-      const raw = await read(name);
-      const source = readLayersModel(raw);
-      const exported = exportSource(source);
-      const verified = await verifyModel(raw, source, exported.bytes, {
-        targets: [{ runtime: "node" }],
-        tolerance: { atol: 1e-5, rtol: 1e-4 },
-        batches: [2],
-        seed: 1,
-        exportOptions: {},
-      });
-      expect(verified.runs.length).toBeGreaterThan(0);
-      expect(verified.passed).toBe(true);
-    },
-    60_000,
+function specsOf(source: LayersSource, session: Session): FeedSpec[] {
+  const domains = inputDomains(source);
+  return session.inputs.map(({ name, dtype, dims }) => {
+    const index = source.model.inputs.findIndex(({ layer }) => layer === name);
+    return { name, dtype, dims, domain: domains[index] ?? { kind: "normal" } };
+  });
+}
+
+/** Two samples; every other free dimension in two sizes. */
+function sizesToTry(specs: readonly FeedSpec[]): Sizes[] {
+  const free = freeDimensions(specs);
+  const others = free.some((name) => name !== "batch");
+  return FREE_SIZES.slice(0, others ? 2 : 1).map(
+    (size) => new Map(free.map((name) => [name, name === "batch" ? 2 : size])),
   );
-});
+}
+
+/** One element along the last axis is 1, the others 0. */
+function oneHot(tensor: Tensor, random: Random): Tensor {
+  const size = tensor.dims.at(-1) ?? 1;
+  const data = new Float32Array(tensor.data.length);
+  for (let start = 0; start < data.length; start += size) data[start + random.integer(size)] = 1;
+  return { dtype: "float32", dims: tensor.dims, data };
+}
+
+/** The largest difference of two outputs, in ranges of the second; NaN where either has one. */
+function differenceInRanges(actual: Tensor, expected: Tensor): number {
+  expect(actual.dims).toEqual(expected.dims);
+  let [low, high, most] = [Infinity, -Infinity, 0];
+  expected.data.forEach((element, index) => {
+    const want = Number(element);
+    low = Math.min(low, want);
+    high = Math.max(high, want);
+    most = Math.max(most, Math.abs(Number(actual.data[index]) - want));
+  });
+  return most / (high - low);
+}
+
+describe.skipIf(models.length === 0)(
+  "real public models give TF.js's numbers, within 1e-5 of the output's range",
+  () => {
+    test.each(models)(
+      "%s",
+      async (name) => {
+        const raw = await read(name);
+        const source = readLayersModel(raw);
+        const runtime = await getRuntime("node");
+        const session = await runtime.load(exportSource(source).bytes, {});
+        const reference = await loadReference(raw, source);
+        const random = new Random(1);
+        const specs = specsOf(source, session);
+        for (const sizes of sizesToTry(specs)) {
+          const numbers = randomFeeds(specs, sizes, random);
+          const feeds = ONE_HOT.has(name)
+            ? Object.fromEntries(Object.entries(numbers).map(([input, tensor]) => [input, oneHot(tensor, random)]))
+            : numbers;
+          const actual = await session.run(feeds);
+          const expected = await reference.predict(feeds);
+          expect(expected).toHaveLength(session.outputs.length);
+          for (const [index, output] of session.outputs.entries()) {
+            const [got, want] = [actual[output.name], expected[index]];
+            if (got === undefined || want === undefined) throw new TypeError(`no output ${output.name}`);
+            expect(differenceInRanges(got, want), `${output.name} of ${want.dims.join()}`).toBeLessThanOrEqual(
+              TOLERANCE,
+            );
+          }
+        }
+        reference.dispose();
+        await session.dispose();
+      },
+      120_000,
+    );
+  },
+);
