@@ -14,6 +14,9 @@ import { join, resolve } from "node:path";
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
+import { renderedDigits } from "../src/data/digits/rendered-digits.ts";
+import { encodeGreyPng } from "../src/node/png.ts";
+
 const root = resolve(import.meta.dirname, "..");
 const folder = mkdtempSync(join(tmpdir(), "tfjs-to-onnx-pack-"));
 const shipped = join(root, "models", "crnn-mnist");
@@ -145,6 +148,19 @@ describe("the packed package, installed in an empty folder", () => {
       expect(status).toBe(0);
       expect(JSON.parse(stdout)).toMatchObject({ dataset: "digits", images: 50, runtime });
     }
+  });
+
+  test("reads a plain PNG without sharp, and says what reads the others", ({ skip }) => {
+    if (offline()) skip();
+    expect(existsSync(join(folder, "node_modules", "sharp"))).toBe(false);
+    const digit = renderedDigits({ split: "test", seed: 3, count: 1 });
+    writeFileSync(join(folder, "digit.png"), encodeGreyPng(Uint8Array.from(digit.pixels(0)), 28, 28));
+    writeFileSync(join(folder, "digit.jpg"), Uint8Array.of(0xff, 0xd8, 0xff));
+    const plain = run(bin, ["infer", "digit.png", "--json"], folder);
+    expect([plain.status, JSON.parse(plain.stdout)]).toMatchObject([0, { text: String(digit.labels[0]) }]);
+    const other = run(bin, ["infer", "digit.jpg"], folder);
+    expect(other.stderr).toContain("npm install sharp");
+    expect(other.status).toBe(1);
   });
 
   test("does as a library what the README says", ({ skip }) => {

@@ -6,6 +6,7 @@ import { importPackage } from "../infer/import-package.ts";
 import type { Image } from "../infer/preprocess/image.ts";
 
 import { fileFault } from "./file-fault.ts";
+import { decodePlainPng } from "./plain-png.ts";
 
 /** Larger pictures and files are refused before they take memory. */
 const MOST_PIXELS = 64_000_000;
@@ -16,10 +17,12 @@ const MOST_BYTES = 256 * 1024 * 1024;
  * channel in sRGB, its longer side at most `longestSide`.
  *
  * @throws {DataError} when it cannot be read, or is none, or has more than 64 megapixels
- * @throws {SetupError} when the optional package sharp is missing
+ * @throws {SetupError} when the optional package sharp is missing and the picture is no plain PNG
  */
 export async function decodeImage(path: string, longestSide: number): Promise<Image> {
   const bytes = await bytesOf(path);
+  const plain = await decodePlainPng(bytes, longestSide);
+  if (plain !== null) return plain;
   const sharp = await importSharp();
   try {
     const { width, height } = await sharp(bytes, { limitInputPixels: false }).metadata();
