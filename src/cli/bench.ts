@@ -20,8 +20,9 @@ import { defaultModel } from "./default-model.ts";
 import { formatBytes } from "./format.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { parseShape, parseWhole } from "./option-parsers.ts";
-import { note, printJson, printLine, printTable, startProgress } from "./output.ts";
+import { note, printJson, printLine, printTable } from "./output.ts";
 import { addPlaceListOptions, inBrowser, type PlaceFlags } from "./place-options.ts";
+import { startProgress } from "./progress.ts";
 
 const EXIT_INTERRUPTED = 130;
 /** Size of free dimensions that nobody gave, the batch left out. */

@@ -12,7 +12,8 @@ import { agreement, type Agreement, type LabelledBatches } from "../verify/agree
 import { baseCommand, type CommonOptions } from "./base-command.ts";
 import { defaultModel } from "./default-model.ts";
 import { parseWhole } from "./option-parsers.ts";
-import { note, printJson, printLine, printTable, startProgress } from "./output.ts";
+import { note, printJson, printLine, printTable } from "./output.ts";
+import { startProgress } from "./progress.ts";
 
 interface CompareOptions extends CommonOptions {
   readonly dataset: "auto" | "mnist" | "digits";

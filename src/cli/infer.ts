@@ -5,10 +5,10 @@ import { findModel } from "../node/open-recognizer.ts";
 import { loadAt } from "../node/place.ts";
 
 import { baseCommand, type CommonOptions } from "./base-command.ts";
-import { parseTensors } from "./infer/tensors.ts";
+import { parseTensors } from "./infer/tensor-arguments.ts";
 import { collect, parseWhole } from "./option-parsers.ts";
 import { note } from "./output.ts";
-import { delayWasmOptimisation } from "./patient-wasm.ts";
+import { delayWasmWork } from "./patient-wasm.ts";
 import { addPlaceOptions, placeOf, type PlaceOptions } from "./place-options.ts";
 
 interface InferOptions extends CommonOptions, PlaceOptions {
@@ -36,7 +36,7 @@ export function create(summary: string): Command {
     .argument("[input...]", "pictures, folders, globs, - for a list on stdin; without one, a sample of the test set")
     .option(
       "--model <file|name>",
-      "an ONNX file or a shipped model (default: the last export here, else crnn-mnist-best)",
+      "an ONNX file, the folder of one or a shipped model (default: the last export here, else crnn-mnist-best)",
     );
   return addPlaceOptions(command)
     .option(
@@ -61,7 +61,7 @@ async function run(inputs: readonly string[], options: InferOptions): Promise<vo
   const found = await findModel(options.model, options.runtime);
   // Before the runtime starts: a model that says nothing of pictures needs none.
   const recognizer = tensors.length === 0 && options.dataset === undefined ? found.recognizer() : null;
-  if (place.runtime !== "node" && place.browser !== true) delayWasmOptimisation();
+  if (place.runtime !== "node" && place.browser !== true) delayWasmWork();
   const session = await loadAt(place, found.model, { externalData: found.externalData, onNote: note });
   try {
     if (tensors.length > 0) {

@@ -1,8 +1,7 @@
-import { readFileSync } from "node:fs";
-
 import { Command, CommanderError } from "commander";
 
 import { ToolError, UsageError } from "../errors.ts";
+import { VERSION } from "../version.ts";
 
 import { commands } from "./commands.ts";
 
@@ -15,15 +14,10 @@ export async function main(args: readonly string[]): Promise<number> {
     .description(
       "Take a model from TensorFlow.js to ONNX and run it, with the same numbers, wherever ONNX Runtime runs.",
     )
-    .version(packageVersion())
+    .version(VERSION)
     .showSuggestionAfterError()
     .exitOverride();
-  const asked = commands.find(({ name }) => name === args.find((arg) => !arg.startsWith("-")));
-  for (const entry of commands) {
-    if (entry === asked || asked === undefined) {
-      program.addCommand((await entry.load()).create(entry.summary));
-    }
-  }
+  for (const command of await commandsFor(args)) program.addCommand(command);
   try {
     inheritExit(program);
     await program.parseAsync([...args], { from: "user" });
@@ -31,6 +25,14 @@ export async function main(args: readonly string[]): Promise<number> {
   } catch (error) {
     return report(error, args.includes("--verbose"));
   }
+}
+
+/** The command that is asked for; without one all of them, for the help to list: of a version or a slip their names do. */
+async function commandsFor(args: readonly string[]): Promise<readonly Command[]> {
+  const words = args.filter((arg) => !arg.startsWith("-"));
+  const asked = commands.find(({ name }) => name === (words[0] === "help" ? words[1] : words[0]));
+  if (asked !== undefined) return [(await asked.load()).create(asked.summary)];
+  return commands.map(({ name, summary }) => new Command(name).description(summary));
 }
 
 function inheritExit(command: Command): void {
@@ -51,10 +53,4 @@ function report(error: unknown, verbose: boolean): number {
   const message = error instanceof Error ? error.message : String(error);
   process.stderr.write(`error: internal: ${message}\nhint: this is a fault of tfjs-to-onnx; --verbose shows where\n`);
   return EXIT_FAILURE;
-}
-
-function packageVersion(): string {
-  const manifest: unknown = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
-  if (typeof manifest === "object" && manifest !== null && "version" in manifest) return String(manifest.version);
-  return "unknown";
 }

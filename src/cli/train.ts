@@ -16,7 +16,8 @@ import type { Recipe } from "../train/recipe.ts";
 
 import { baseCommand, type CommonOptions } from "./base-command.ts";
 import { interruptSignal } from "./interrupt.ts";
-import { note, printJson, printLine, startProgress } from "./output.ts";
+import { note, printJson, printLine } from "./output.ts";
+import { startProgress } from "./progress.ts";
 import { setupListener } from "./setup.ts";
 import { mistakeSheet, RunLog, scoresOfRun, writeReport } from "./train-records.ts";
 import { addSettings, recipeOf, settingsOf, type TrainSettings } from "./train-settings.ts";

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { stat } from "node:fs/promises";
 import { dirname, extname, join } from "node:path";
 
 import { ModelFormatError } from "../errors.ts";
@@ -21,7 +21,7 @@ export interface FoundModel {
 }
 
 /**
- * The model that `infer` runs: a file or a shipped model's name; without one the last export here, else the shipped
+ * The model that `infer` runs: a file, the folder of a model.onnx or a shipped model's name; without one the last export here, else the shipped
  * recogniser. For TF.js the model.json beside the ONNX file.
  *
  * @throws {ModelFormatError} when there is none, or it cannot be read
@@ -33,7 +33,9 @@ export async function findModel(given: string | undefined, runtime: RuntimeName)
 
 async function onnxPath(given: string | undefined): Promise<string> {
   if (given === undefined) return (await lastExport()) ?? shippedModel("crnn-mnist-best", "model.onnx");
-  if (existsSync(given) || extname(given) !== "" || given.includes("/")) return given;
+  const found = await stat(given).catch(() => null);
+  if (found?.isDirectory() === true) return join(given, "model.onnx");
+  if (found !== null || extname(given) !== "" || given.includes("/")) return given;
   return shippedModel(given, "model.onnx");
 }
 

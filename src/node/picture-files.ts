@@ -1,7 +1,5 @@
 import { opendir, realpath, stat } from "node:fs/promises";
 
-import picomatch from "picomatch";
-
 import { fileFault } from "./file-fault.ts";
 
 const PICTURE = /\.(?:png|jpe?g|jfif|webp|gif|bmp|tiff?|avif)$/i;
@@ -25,18 +23,26 @@ async function* expanded(input: string): AsyncGenerator<Listed> {
   const found = await stat(input).catch(() => null);
   if (found?.isDirectory() === true) {
     yield* orElse(walk(input, input, PICTURES, []), { input, error: "no pictures in this folder" });
-  } else if (found === null && picomatch.scan(posix(input)).isGlob) {
+  } else if (found === null && (await importPicomatch()).scan(posix(input)).isGlob) {
     yield* globbed(input);
   } else {
     yield { input };
   }
 }
 
+type Picomatch = typeof import("picomatch");
+
+/** Few command lines hold a glob. */
+async function importPicomatch(): Promise<Picomatch> {
+  return (await import("picomatch")).default;
+}
+
 async function* globbed(pattern: string): AsyncGenerator<Listed> {
+  const picomatch = await importPicomatch();
   const { base, glob } = picomatch.scan(posix(pattern), { unescape: true });
   const folder = base === "" ? "." : base;
   const none: Listed = { input: pattern, error: "no file matches this pattern" };
-  if (await leadsToFolder(folder)) yield* orElse(walk(folder, base, globFilter(glob), []), none);
+  if (await leadsToFolder(folder)) yield* orElse(walk(folder, base, globFilter(picomatch, glob), []), none);
   else yield none;
 }
 
@@ -65,7 +71,7 @@ function isHidden(path: string): boolean {
 }
 
 /** Folders that no match can lie in are not entered. */
-function globFilter(glob: string): Filter {
+function globFilter(picomatch: Picomatch, glob: string): Filter {
   const wants = picomatch(glob);
   const parts = glob.split("/");
   const plain = !/[{(]/.test(glob);

@@ -1,7 +1,7 @@
 import { spawn, spawnSync, type ChildProcessWithoutNullStreams } from "node:child_process";
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 
 import sharp from "sharp";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -67,6 +67,15 @@ function parsed(stdout: string): Map<string, unknown>[] {
       return new Map<string, unknown>(Object.entries(value));
     });
 }
+
+test("takes a model's folder as well as its file", () => {
+  const run = spawnSync(process.execPath, [bin, "infer", "--model", dirname(model), "plain0.png", "--json"], {
+    cwd: folder,
+    encoding: "utf8",
+  });
+  expect(run.status).toBe(0);
+  expect(parsed(run.stdout)).toEqual(parsed(infer(["plain0.png", "--json"]).stdout));
+});
 
 test("reads a picture alike whatever its size and polarity", () => {
   const names = [0, 1, 2, 3].flatMap((index) => [`plain${index}.png`, `large${index}.png`]);

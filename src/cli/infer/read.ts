@@ -4,8 +4,9 @@ import type { Recognizer } from "../../metadata.ts";
 import { pictureFiles } from "../../node/picture-files.ts";
 import { readList } from "../../node/read-list.ts";
 import { readPictures, type Answer } from "../../node/read-pictures.ts";
+import { startCounting, type CountingProgress } from "../counting.ts";
 import { interruptSignal } from "../interrupt.ts";
-import { note, printable, printJson, printLine, startCounting, type CountingProgress } from "../output.ts";
+import { note, printable, printJson, printLine } from "../output.ts";
 
 import { percent, summaryLine } from "./summary.ts";
 

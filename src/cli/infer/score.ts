@@ -5,7 +5,8 @@ import { bestClass, classScores, readImages, type Reading } from "../../infer/re
 import type { Session } from "../../infer/runtime.ts";
 import type { Recognizer } from "../../metadata.ts";
 import { interruptSignal } from "../interrupt.ts";
-import { note, printJson, printLine, startProgress } from "../output.ts";
+import { note, printJson, printLine } from "../output.ts";
+import { startProgress } from "../progress.ts";
 
 import { percent, summaryLine } from "./summary.ts";
 

@@ -1,6 +1,5 @@
-import { extname, join } from "node:path";
+import { join } from "node:path";
 
-import { UsageError } from "../../errors.ts";
 import type { Session } from "../../infer/runtime.ts";
 import { encodeNpy, readNpy } from "../../node/npy.ts";
 import { writeAside } from "../../node/write-aside.ts";
@@ -8,24 +7,7 @@ import type { Tensor } from "../../tensor.ts";
 import { note, printJson, printLine } from "../output.ts";
 
 import { summaryLine } from "./summary.ts";
-
-/** A raw input as the command line names it. */
-export interface GivenTensor {
-  readonly name: string;
-  readonly file: string;
-}
-
-/** @throws {UsageError} when an argument is not NAME=file.npy, or a name comes twice */
-export function parseTensors(given: readonly string[]): GivenTensor[] {
-  const tensors = given.map((text) => {
-    const cut = text.indexOf("=");
-    if (cut < 1 || extname(text) !== ".npy") throw new UsageError(`--tensor takes NAME=file.npy; got "${text}"`);
-    return { name: text.slice(0, cut), file: text.slice(cut + 1) };
-  });
-  const twice = tensors.find(({ name }, index) => tensors.findIndex((other) => other.name === name) !== index);
-  if (twice !== undefined) throw new UsageError(`--tensor names "${twice.name}" twice; each input takes one file`);
-  return tensors;
-}
+import type { GivenTensor } from "./tensor-arguments.ts";
 
 /** Run a model once on .npy files and write each output as `out`/NAME.npy. */
 export async function runTensors(

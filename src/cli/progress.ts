@@ -1,0 +1,26 @@
+import { Presets, SingleBar } from "cli-progress";
+
+/** Progress of a known number of steps. */
+export interface Progress {
+  update(done: number, status?: string): void;
+  stop(): void;
+}
+
+/** A progress bar with time left on stderr; silent when stderr is not a terminal. */
+export function startProgress(label: string, total: number): Progress {
+  if (!process.stderr.isTTY) return { update: () => undefined, stop: () => undefined };
+  const bar = new SingleBar(
+    {
+      format: `${label} {bar} {percentage}% {value}/{total} {status} {eta_formatted} left`,
+      stream: process.stderr,
+      hideCursor: true,
+      etaBuffer: 50,
+    },
+    Presets.shades_classic,
+  );
+  bar.start(total, 0, { status: "" });
+  return {
+    update: (done, status) => bar.update(done, status === undefined ? undefined : { status }),
+    stop: () => bar.stop(),
+  };
+}
