@@ -128,9 +128,13 @@ function applyAll(tf: Tf, chain: readonly tfjs.layers.Layer[], input: tfjs.Symbo
  * (LSTM forget gates 1), scales and variances 1. The same on every platform and backend.
  */
 export function initialise(tf: Tf, model: tfjs.LayersModel, seed: number): void {
+  let previous: readonly number[] = [];
   for (const [index, weight] of model.weights.entries()) {
+    const name = weight.originalName.split("/").at(-1) ?? "";
     const shape = weight.shape.map((dim) => dim ?? 1);
-    const values = initialValues(weight.originalName.split("/").at(-1) ?? "", shape, new Random(seed, index));
+    const values = initialValues(name, shape, new Random(seed, index));
+    if (name.startsWith("bias") && isOfLstm(previous)) openForgetGates(values);
+    previous = name.includes("recurrent_kernel") ? shape : [];
     const tensor = tf.tensor(values, shape);
     weight.write(tensor);
     tensor.dispose();
@@ -141,22 +145,21 @@ function initialValues(name: string, shape: readonly number[], random: Random): 
   const size = shape.reduce((product, dim) => product * dim, 1);
   if (name.includes("recurrent_kernel")) return orthogonal(shape[0] ?? 1, shape[1] ?? 1, random);
   if (/^(gamma|moving_variance)/.test(name)) return new Float32Array(size).fill(1);
-  if (name.startsWith("bias")) return initialBias(shape);
-  if (/^(beta|moving_mean)/.test(name)) return new Float32Array(size);
+  if (/^(bias|beta|moving_mean)/.test(name)) return new Float32Array(size);
   const receptive = shape.slice(0, -2).reduce((product, dim) => product * dim, 1);
   const fans = receptive * ((shape.at(-2) ?? 1) + (shape.at(-1) ?? 1));
   const limit = Math.sqrt(6 / fans);
   return Float32Array.from({ length: size }, () => random.between(-limit, limit));
 }
 
-const LSTM_UNITS: ReadonlySet<number> = new Set([4 * 128, 4 * 64]);
+/** A recurrent kernel [units, 4 units] is an LSTM's; its bias comes next. */
+function isOfLstm([units = 0, gates = 0]: readonly number[]): boolean {
+  return units > 0 && gates === 4 * units;
+}
 
-/** Zeros, and ones for the forget gates of an LSTM: the second of its four groups (i f c o). */
-function initialBias(shape: readonly number[]): Float32Array {
-  const [size = 1] = shape;
-  const bias = new Float32Array(size);
-  if (LSTM_UNITS.has(size)) bias.fill(1, size / 4, size / 2);
-  return bias;
+/** Ones for the second of an LSTM's four groups (i f c o). */
+function openForgetGates(bias: Float32Array): void {
+  bias.fill(1, bias.length / 4, bias.length / 2);
 }
 
 /** [rows, columns] with orthonormal rows (rows <= columns): Gram-Schmidt, twice for accuracy, on normal numbers. */
