@@ -17,9 +17,10 @@ const ALLOGRAPHS: readonly Allographs[] = [
     { share: 0.08, write: zeroWithCurl },
   ],
   [
-    { share: 0.74, write: oneLine },
+    { share: 0.68, write: oneLine },
     { share: 0.14, write: oneWithFlag },
-    { share: 0.12, write: oneWithFoot },
+    { share: 0.08, write: oneWithUpstroke },
+    { share: 0.1, write: oneWithFoot },
   ],
   [
     { share: 0.35, write: twoWithCorner },
@@ -32,9 +33,10 @@ const ALLOGRAPHS: readonly Allographs[] = [
     { share: 0.2, write: threeWithLoop },
   ],
   [
-    { share: 0.55, write: fourOpen },
-    { share: 0.2, write: fourClosed },
-    { share: 0.25, write: fourOfOneStroke },
+    { share: 0.48, write: fourOpen },
+    { share: 0.18, write: fourClosed },
+    { share: 0.12, write: fourOfObliqueStroke },
+    { share: 0.22, write: fourOfOneStroke },
   ],
   [
     { share: 0.5, write: fiveOfTwoStrokes },
@@ -54,8 +56,8 @@ const ALLOGRAPHS: readonly Allographs[] = [
     { share: 0.2, write: eightOfTwoLoops },
   ],
   [
-    { share: 0.62, write: nine },
-    { share: 0.28, write: nineWithCurvedTail },
+    { share: 0.58, write: nine },
+    { share: 0.32, write: nineWithCurvedTail },
     { share: 0.1, write: nineOfTwoStrokes },
   ],
 ];
@@ -114,6 +116,14 @@ function oneLine(pen: Pen, random: Random): void {
 function oneWithFlag(pen: Pen, random: Random): void {
   const lean = 0.03 + 0.06 * random.normal();
   pen.stroke([0.35 + lean - random.between(0.06, 0.32), random.between(0.05, 0.32)], [0.35 + lean, 0]);
+  pen.turn([0.35 + 0.02 * random.normal(), 0.5], [0.35 - lean, 1]);
+}
+
+/** The pen comes up from half-way down, as continental Europe learns it. */
+function oneWithUpstroke(pen: Pen, random: Random): void {
+  const lean = 0.03 + 0.06 * random.normal();
+  const reach = random.between(0.28, 0.55);
+  pen.stroke([0.35 + lean - reach, random.between(0.25, 0.62)], [0.35 + lean, 0]);
   pen.turn([0.35 + 0.02 * random.normal(), 0.5], [0.35 - lean, 1]);
 }
 
@@ -249,6 +259,19 @@ function fourClosed(pen: Pen, random: Random): void {
   pen.stroke([top, 0], [random.between(-0.06, 0.1), bar]);
   pen.turn([random.between(0.56, 0.95), bar + 0.04 * random.normal()]);
   pen.stroke([top, 0.02 + 0.04 * random.normal()], [stem, bar], [stem - random.between(-0.03, 0.2), 1]);
+}
+
+/** A long oblique stroke, the bar, and a short stem that crosses it. */
+function fourOfObliqueStroke(pen: Pen, random: Random): void {
+  const bar = random.between(0.52, 0.8);
+  const stem = random.between(0.4, 0.68);
+  pen.stroke([random.between(0.26, 0.62), 0], [random.between(-0.06, 0.1), bar]);
+  pen.turn([random.between(0.6, 0.98), bar + 0.05 * random.normal()]);
+  pen.stroke(
+    [stem + random.between(0, 0.16), random.between(0.22, 0.58)],
+    [stem, bar],
+    [stem - random.between(-0.02, 0.18), 1],
+  );
 }
 
 function fourOfOneStroke(pen: Pen, random: Random): void {
