@@ -13,7 +13,7 @@ test.each(networks)("only the LSTMs' biases of $name start with ones, in the for
       const values = Array.from(bias.read().dataSync());
       const quarter = values.length / 4;
       const expected = values.map((_, at) => (gated && at >= quarter && at < 2 * quarter ? 1 : 0));
-      expect(values, layer.name).toEqual(expected);
+      expect({ layer: layer.name, values }).toEqual({ layer: layer.name, values: expected });
     }
   }
   model.dispose();
