@@ -10,6 +10,8 @@ import { SAMPLES } from "./samples.ts";
 const REFUSED: readonly (readonly [sample: string, from: string, to: string, error: string])[] = [
   ["words", '"activation":"sigmoid"', '"activation":"SIGMOID"', 'activation must be one of .* got "SIGMOID"'],
   ["words", '"name":"table","trainable":true', '"name":"table","dtype":""', 'dtype must be one of .* got ""'],
+  ["graphs", '"axes":-1', '"axes":2147483648', "axis 2147483648 is not one of the input's 2"],
+  ["words", '"class_name":"Sequential"', '"class_name":"Dense"', "Dense is a class of layers"],
 ];
 
 async function edited(sample: string, from: string, to: string): Promise<RawModel> {

@@ -62,10 +62,28 @@ function tryExport(raw: RawModel): ExportedModel | Outcome {
 
 /** What TF.js cannot compute, and the exporter converts as Keras defines it: see the notes of docs/layers.md. */
 const BEYOND_TFJS: readonly RegExp[] = [
+  // TF.js gives an output that is listed twice only once, and then stumbles over the other.
+  /must be a Tensor or TensorLike, but got 'null'/,
+  // Names of weights are told by their ends, whatever a dialect puts before them.
+  /Provided weight data has no target variable/,
+  // Keras 3's name of the key is read in every dialect.
+  /The first layer in a Sequential model must get an `inputShape` or `batchInputShape`/,
+  // Flatten leaves what has two axes as it is, as in Keras.
+  /expected min_ndim=3, found ndim=2/,
   // An open size in target_shape is known here, and free in TF.js until it runs.
   /The shape of the input to "Flatten" is not fully defined/,
-  // A model within the model may declare a size free that its layers' weights fix.
+  // What a model within the model declares of its input's shape goes for what it is given.
   /Tensor must have a shape comprised of positive integers/,
+  /Shape mismatch: \[\d+,\d+\] vs/,
+  /expected min_ndim=2, found ndim=1/,
+  // A model may be of any class with a graph of layers: Keras writes the names of classes derived from Model.
+  /Unknown layer: |loadWeights is not a function/,
+  // A mask that lingers from another layer and does not fit a Softmax is left out.
+  /Operands could not be broadcast together/,
+  // A name that TF.js gives no tensor.
+  /Not a valid tensor name/,
+  // TF.js compares a free size with it in each run.
+  /"inputLength" is/,
   // Once there is a mask, TF.js hands a layer's initial states on to the next one, and refuses to have them twice.
   /neither initialState or constants should be provided/,
   /Softmax along a non-last dimension is not yet supported/,

@@ -1,3 +1,5 @@
+import { ExportError } from "../../errors.ts";
+
 import type { GraphBuilder } from "./builder.ts";
 import { int, ints } from "./graph.ts";
 import type { Value } from "./value.ts";
@@ -7,6 +9,8 @@ export type Reduction = "ReduceMax" | "ReduceMin" | "ReduceMean" | "ReduceSum" |
 /**
  * Reduce over some of TF.js's axes, however the tensor is stored. The axes vanish, or stay with size 1 (`keep`).
  * Axes of size 1 need no node, unless the reduction changes single values.
+ *
+ * @throws {ExportError} for an axis that the input does not have
  */
 export function reduce(
   graph: GraphBuilder,
@@ -17,6 +21,8 @@ export function reduce(
 ): Value {
   const rank = input.axes.length;
   const places = new Set(axes.map((axis) => (axis < 0 ? rank + axis : axis)));
+  const beyond = axes.find((axis) => axis < -rank || axis >= rank);
+  if (beyond !== undefined) throw new ExportError(`axis ${beyond} is not one of the input's ${rank}`);
   const gone = new Set(input.axes.flatMap((axis, place) => (places.has(place) ? axis : [])));
   const value = graph.separate(input, gone);
   const dims = value.stored.flatMap((dim, place) => (dim.some((factor) => gone.has(factor)) ? [place] : []));

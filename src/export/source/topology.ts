@@ -5,6 +5,7 @@ import { kerasStem, keras2Config, layerClass, type Dialect } from "./dialect.ts"
 import { emptyObject, isJsonList, isJsonObject, listed, quoted, shown, type Json, type JsonObject } from "./json.ts";
 import type { Call, CallArgument, Config, LayerSpec, ModelSpec, TensorRef } from "./model.ts";
 import { layersInOrder } from "./order.ts";
+import { isLayerClass } from "./weight-names.ts";
 
 /** The largest models people train have some 2,000 layers. */
 const MAX_LAYERS = 20_000;
@@ -71,6 +72,11 @@ class TopologyReader {
         throw new ModelFormatError(`a model must have a class_name; got ${shown(entry["class_name"])}`);
       }
       if (entry["class_name"] === "Sequential") return this.#sequential(config, path);
+      if (isLayerClass(entry["class_name"])) {
+        throw new ModelFormatError(
+          `${entry["class_name"]} is a class of layers; a model must be Sequential or Functional`,
+        );
+      }
       if (isJsonObject(config) && isFunctional(config)) return this.#functional(config, path);
       throw new ModelFormatError(
         `a model must have a config with layers, input_layers and output_layers; got ${shown(config)}`,

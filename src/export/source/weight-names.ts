@@ -13,19 +13,16 @@ const kernel: Names = (config) => withBias(config, "kernel");
 const recurrent: Names = (config) => withBias(config, "kernel", "recurrent_kernel");
 const none: Names = () => [];
 
-/** Weights of each class of layer, trainable ones first, in the order TF.js and Keras make them. */
+/** Weights of TF.js's classes of layers, trainable ones first, in the order TF.js and Keras make them. */
 const NAMES: ReadonlyMap<string, Names> = new Map([
   ["Dense", kernel],
   ["Conv1D", kernel],
-  ["Conv1DTranspose", kernel],
   ["Conv2D", kernel],
   ["Conv3D", kernel],
   ["Conv2DTranspose", kernel],
   ["Conv3DTranspose", kernel],
   ["DepthwiseConv2D", (config) => withBias(config, "depthwise_kernel")],
   ["SeparableConv2D", (config) => withBias(config, "depthwise_kernel", "pointwise_kernel")],
-  ["DepthwiseConv1D", (config) => withBias(config, "depthwise_kernel")],
-  ["SeparableConv1D", (config) => withBias(config, "depthwise_kernel", "pointwise_kernel")],
   ["Embedding", () => ["embeddings"]],
   ["PositionEmbedding", () => ["embeddings"]],
   ["EinsumDense", (config) => (config["bias_axes"] == null ? ["kernel"] : ["kernel", "bias"])],
@@ -78,6 +75,22 @@ const NAMES: ReadonlyMap<string, Names> = new Map([
     "GlobalMaxPooling1D",
     "GlobalAveragePooling2D",
     "GlobalMaxPooling2D",
+    "CategoryEncoding",
+    "CenterCrop",
+    "Rescaling",
+    "Resizing",
+    "RandomHeight",
+    "RandomWidth",
+  ].map((className): [string, Names] => [className, none]),
+]);
+
+/** The same of Keras's layers that TF.js has no class for; null where their configuration does not tell. */
+const BEYOND_TFJS: ReadonlyMap<string, Names | null> = new Map([
+  ["Conv1DTranspose", kernel],
+  ["DepthwiseConv1D", (config) => withBias(config, "depthwise_kernel")],
+  ["SeparableConv1D", (config) => withBias(config, "depthwise_kernel", "pointwise_kernel")],
+  ["Normalization", null],
+  ...[
     "ActivityRegularization",
     "Cropping1D",
     "Cropping3D",
@@ -90,14 +103,20 @@ const NAMES: ReadonlyMap<string, Names> = new Map([
     "UpSampling3D",
     "ZeroPadding1D",
     "ZeroPadding3D",
-    "CategoryEncoding",
-    "CenterCrop",
-    "Rescaling",
-    "Resizing",
-    "RandomHeight",
-    "RandomWidth",
   ].map((className): [string, Names] => [className, none]),
 ]);
+
+/** Whether Keras has a class of layers and TF.js has not, so that it cannot load a model with them. */
+export function isBeyondTfjs(className: string): boolean {
+  return BEYOND_TFJS.has(className);
+}
+
+const WRAPPERS: ReadonlySet<string> = new Set(["TimeDistributed", "Bidirectional", "RNN", "StackedRNNCells"]);
+
+/** Whether this is a class of layers of TF.js's or Keras's that is converted: no model, and none of a user's. */
+export function isLayerClass(className: string): boolean {
+  return NAMES.has(className) || BEYOND_TFJS.has(className) || WRAPPERS.has(className);
+}
 
 function withBias(config: Config, ...names: readonly string[]): readonly string[] {
   return config["use_bias"] === false ? names : [...names, "bias"];
@@ -114,7 +133,7 @@ export interface InnerLayer {
 }
 
 /**
- * The weights a layer of this class and configuration has; null when the class is not one of TF.js's own. Those of the
+ * The weights a layer of this class and configuration has; null when that is not known, as for layers of a user's. Those of the
  * two directions are within `forward` and `backward`, those of stacked cells within `cell_0`, `cell_1` and so on.
  */
 export function expectedWeights({ className, config }: InnerLayer): readonly ExpectedWeight[] | null {
@@ -136,8 +155,12 @@ export function expectedWeights({ className, config }: InnerLayer): readonly Exp
     case "StackedRNNCells":
       return expectedIn(stackedCells(config).map((cell, index) => [`cell_${index}`, cell]));
     default:
-      return NAMES.get(className)?.(config).map((name) => ({ scope: [], name })) ?? null;
+      return namesOf(className)?.(config).map((name) => ({ scope: [], name })) ?? null;
   }
+}
+
+function namesOf(className: string): Names | null {
+  return NAMES.get(className) ?? BEYOND_TFJS.get(className) ?? null;
 }
 
 function expectedIn(parts: readonly (readonly [string, InnerLayer | null])[]): readonly ExpectedWeight[] | null {
