@@ -71,7 +71,11 @@ export const wideAnywhere: Readonly<Record<string, Maker>> = {
   dot: (x, s, { made }) => {
     const other = s.q ? x : otherThan(x, made, s.c);
     if (other === undefined) return null;
-    const axes: number | [number, number] = s.p ? s.b : [1 + (s.b % 2), 1 + (s.c % 2)];
+    // An axis that neither has is refused when the model runs, not when it is built.
+    const [left, right] = [x.shape.length - 1, other.shape.length - 1];
+    const axes: number | [number, number] = s.p
+      ? Math.min(s.b, left, right)
+      : [1 + (s.b % Math.min(2, left)), 1 + (s.c % Math.min(2, right))];
     return apply(layers.dot({ axes, normalize: s.r }), [x, other]);
   },
   nestedWithTwoOutputs: (x, s) => {
