@@ -9,8 +9,11 @@ const encoder = new TextEncoder();
  * Writes the fields of one protocol buffer message. What is long (tensors, nested messages) is kept as it is until
  * {@link MessageWriter.finish} puts all of it together, once.
  *
- * protobufjs, with which this package reads ONNX files, writes the same bytes, but would be a third of the library in a
- * browser.
+ * protobufjs, with which this package reads ONNX files, writes the same bytes (a test holds that), but outgrows a browser.
+ * Its writer alone, `protobufjs/src/writer.js`, brings in 10 kB, zipped, of which a bundler drops nothing, where all of the
+ * library has to stay below 60 kB and is at 56.5 without it: CommonJS modules that hold functions for reading, text and 64-bit
+ * integers, the `long` package. Without `long` and what the writer never calls, neither of which a package can keep out of its
+ * users' bundles, it would still be 4 kB more than this class.
  */
 export class MessageWriter {
   readonly #chunks: Uint8Array[] = [];
