@@ -2,28 +2,19 @@ import { spawn } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 
-import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { Random } from "../../../src/data/random.ts";
 import { nativeStatus } from "../../../src/train/native/index.ts";
+import { bundleDriver } from "../../helpers/bundle-driver.ts";
 
-// Two folders below the root, as the compiled program is.
 const folder = resolve(import.meta.dirname, `../../../runs/test-kill-${process.pid}`);
-const driver = join(folder, "driver.mjs");
+let driver = "";
 const kills = Number(process.env["KILLS"] ?? 3);
 
 beforeAll(async () => {
   mkdirSync(folder, { recursive: true });
-  await build({
-    entryPoints: [join(import.meta.dirname, "driver.ts")],
-    outfile: driver,
-    bundle: true,
-    format: "esm",
-    platform: "node",
-    packages: "external",
-    logLevel: "error",
-  });
+  driver = await bundleDriver(join(import.meta.dirname, "driver.ts"), folder);
 });
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
