@@ -222,11 +222,13 @@ class Step implements CompiledStep {
   }
 
   state(): StepState {
+    const { failure } = this.#training;
     return {
       step: this.#stepCount,
       seed: this.#seed,
       learningRate: this.learningRate,
       optimizer: this.#rule.name,
+      ...(failure === undefined ? {} : { eagerBecause: failure }),
       variables: this.#ledger.snapshot(),
     };
   }
@@ -241,6 +243,7 @@ class Step implements CompiledStep {
     this.#stepCount = state.step;
     this.#seed = state.seed;
     this.learningRate = state.learningRate;
+    if (state.eagerBecause !== undefined) this.#training.giveUp(state.eagerBecause);
   }
 
   dispose(): void {

@@ -13,6 +13,7 @@ export class ProgramCache<T extends { readonly program: Program }> {
   readonly #onNote: (note: string) => void;
   readonly #byShape = new Map<string, T>();
   #reason: string | undefined;
+  #failure: string | undefined;
   #warned = false;
 
   /** @param reason why nothing is to be compiled, if so */
@@ -26,6 +27,19 @@ export class ProgramCache<T extends { readonly program: Program }> {
   /** Why the function runs eagerly, if it does. */
   get reason(): string | undefined {
     return this.#reason;
+  }
+
+  /** Why compiling failed, if it was tried and did. */
+  get failure(): string | undefined {
+    return this.#failure;
+  }
+
+  /** Runs eagerly from now on. @param failure that another run met with, in words that finish "because ..." */
+  giveUp(failure: string): void {
+    if (this.#reason !== undefined) return;
+    this.#reason = failure;
+    this.#failure = failure;
+    this.#onNote(`${this.#what} runs op by op, because ${failure}`);
   }
 
   get reports(): ProgramReport[] {
@@ -54,8 +68,7 @@ export class ProgramCache<T extends { readonly program: Program }> {
     try {
       return compile();
     } catch (error) {
-      this.#reason = error instanceof Error ? error.message : String(error);
-      this.#onNote(`${this.#what} runs op by op, because ${this.#reason}`);
+      this.giveUp(error instanceof Error ? error.message : String(error));
       return undefined;
     }
   }

@@ -1,3 +1,4 @@
+import { disturbed, type Eager, eagerOutcome, findDifference, inWords, numbersIn } from "./comparison.ts";
 import { applyUpdates, gradientsOf, type StepScalars, splitScalars } from "./eager.ts";
 import type { Ref, TensorType } from "./graph.ts";
 import type { Ledger } from "./ledger.ts";
@@ -10,7 +11,7 @@ import { withSeededRandom } from "./random.ts";
 import { scoped } from "./scope.ts";
 import { type Trace, trace, Untraceable } from "./tracer.ts";
 import { AVERAGE_LABEL, fusedPlan, gradientLabel, KEEP_LABEL, SCALAR_LABEL, split } from "./training-plan.ts";
-import type { StepResult, Tensor, TensorFlow, Variable } from "./types.ts";
+import type { StepResult, Tensor, TensorFlow } from "./types.ts";
 
 /** What every compiled function of one training run shares. */
 export interface Workshop {
@@ -63,7 +64,11 @@ export function compileTraining(
   const run = (): Record<string, Tensor> => stepOutputs(workshop, batch, scalars, metricNames);
   const seeded = <T>(make: () => T): T => withSeededRandom(random.seed, random.step, make);
 
-  const reference = seeded(() => eagerOutcome(tf, variables, run));
+  const again = (round = 0): Map<string, Tensor> =>
+    round === 0
+      ? seeded(() => eagerOutcome(tf, variables, run))
+      : disturbed(tf, variables, round, () => seeded(() => eagerOutcome(tf, variables, run)));
+  const reference = again();
   let program: Program | undefined;
   try {
     const feeds = { ...feedsOfBatch(batch), scalars };
@@ -71,7 +76,7 @@ export function compileTraining(
     const made = new Program(backend, trainingPlan(workshop, recorded));
     program = made;
     made.synchronise(ledger, (variable) => variable);
-    scoped(tf, () => compare(workshop, recorded, made, feeds, reference));
+    scoped(tf, () => compare(workshop, recorded, made, feeds, { reference, again }));
     return { program: made, metricNames: [...new Set(metricNames)], random: recorded.randoms.length > 0 };
   } catch (error) {
     program?.dispose();
@@ -121,88 +126,21 @@ function trainingPlan({ backend, ledger, rule }: Workshop, recorded: Trace): Pla
   return { ...plan, probes: { ...results, ...Object.fromEntries<Ref>([...gradients, ...assigned, ...randoms]) } };
 }
 
-/** Runs a step eagerly and takes its assignments back. @returns what it returned and assigned, the caller's to dispose of */
-function eagerOutcome(
-  tf: TensorFlow,
-  variables: readonly Variable[],
-  run: () => Record<string, Tensor>,
-): Map<string, Tensor> {
-  const starts = variables.map((variable) => variable.clone());
-  try {
-    return scoped(tf, () => {
-      const outcome = new Map(Object.entries(run()));
-      variables.forEach((variable, index) => {
-        if (variable.dataId !== starts[index]?.dataId) outcome.set(`assigned/${index}`, variable.clone());
-      });
-      for (const tensor of outcome.values()) tf.keep(tensor);
-      return outcome;
-    });
-  } finally {
-    variables.forEach((variable, index) => {
-      const start = starts[index];
-      if (start !== undefined && start.dataId !== variable.dataId) variable.assign(start);
-      start?.dispose();
-    });
-  }
-}
-
-/**
- * Differences are measured against at least this part of the largest gradient: that of a bias before a normalisation is
- * rounding alone, and a run that fell to eager steps by it would go on with other random numbers.
- */
-const NOISE = 0.1;
-
 /** @throws Untraceable if the graph computes something else than the eager step, given the same random numbers */
 function compare(
   { tf, tolerance }: Workshop,
   recorded: Trace,
   program: Program,
   feeds: Readonly<Record<string, Tensor>>,
-  reference: ReadonlyMap<string, Tensor>,
+  eager: Eager,
 ): void {
-  const labels = [...reference.keys()].filter((label) => /^(?:loss|metric|gradient|assigned)/.test(label));
+  const labels = [...eager.reference.keys()].filter((label) => /^(?:loss|metric|gradient|assigned)/.test(label));
   const randoms: Record<string, Tensor> = {};
   recorded.randoms.forEach(({ values, type }, index) => {
     randoms[`random/${index}`] = tf.tensor(values, [...type.shape]);
   });
-  const found = program.probe(feeds, randoms, labels);
-  const largest = new Map(labels.map((label) => [label, largestOf(reference.get(label))]));
-  const gradients = labels.filter((label) => label.startsWith("gradient"));
-  const noise = NOISE * Math.max(0, ...gradients.map((label) => largest.get(label) ?? 0));
-  for (const label of labels) {
-    const scale = (largest.get(label) ?? 0) + (label.startsWith("gradient") ? noise : 0);
-    const difference = differenceOf(reference.get(label), found[label]);
-    if (!(difference <= tolerance * scale + 1e-6)) {
-      throw new Untraceable(
-        `the graph's first batch differs from the eager one (${label} by ${difference.toExponential(1)} of ${scale.toExponential(1)})`,
-      );
-    }
-  }
-}
-
-function numbersIn(tensor: Tensor | undefined): Float32Array | Int32Array | Uint8Array {
-  return tensor?.dataSync<"float32" | "int32" | "bool">() ?? new Float32Array();
-}
-
-function largestOf(tensor: Tensor | undefined): number {
-  let largest = 0;
-  for (const value of numbersIn(tensor)) largest = Math.max(largest, Math.abs(value));
-  return largest;
-}
-
-/** Infinity if they differ in length or one is NaN where the other is not. */
-export function differenceOf(expected: Tensor | undefined, found: Tensor | undefined): number {
-  const [a, b] = [numbersIn(expected), numbersIn(found)];
-  if (a.length !== b.length) return Number.POSITIVE_INFINITY;
-  let largest = 0;
-  for (const [index, value] of a.entries()) {
-    const other = b[index] ?? Number.NaN;
-    if (Object.is(value, other) || value === other) continue;
-    const difference = Math.abs(value - other);
-    if (Number.isNaN(difference)) return Number.POSITIVE_INFINITY;
-    largest = Math.max(largest, difference);
-  }
-  return largest;
+  const difference = findDifference(labels, eager, program.probe(feeds, randoms, labels), tolerance);
+  if (difference !== undefined) throw new Untraceable(inWords(difference));
 }
 
 /** One step of the program. */
@@ -237,7 +175,11 @@ export function compilePure(
 ): Program {
   const { tf, backend, ledger, tolerance } = workshop;
   const variables = ledger.entries.map(({ variable }) => variable);
-  const reference = eagerOutcome(tf, variables, run);
+  const again = (round = 0): Map<string, Tensor> =>
+    round === 0
+      ? eagerOutcome(tf, variables, run)
+      : disturbed(tf, variables, round, () => eagerOutcome(tf, variables, run));
+  const reference = again();
   let program: Program | undefined;
   try {
     const feeds = feedsOfBatch(batch);
@@ -252,12 +194,9 @@ export function compilePure(
     program = made;
     made.synchronise(ledger, source);
     scoped(tf, () => {
-      for (const [label, tensor] of Object.entries(made.run(ledger, feeds))) {
-        const expected = reference.get(label);
-        const difference = differenceOf(expected, tensor);
-        if (difference <= tolerance * largestOf(expected) + 1e-6) continue;
-        throw new Untraceable(`the graph's first batch differs from the eager one (${label} by ${difference})`);
-      }
+      const found = made.run(ledger, feeds);
+      const difference = findDifference(Object.keys(found), { reference, again }, found, tolerance);
+      if (difference !== undefined) throw new Untraceable(inWords(difference));
     });
     return made;
   } catch (error) {

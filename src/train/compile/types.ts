@@ -129,6 +129,8 @@ export interface StepState {
   readonly seed: number;
   readonly learningRate: number;
   readonly optimizer: string;
+  /** Why the steps could not be compiled; then those that follow are not either, and end with the same weights. */
+  readonly eagerBecause?: string;
   /** Weights, then the optimizer's slots, then the moving average, always in the same order. */
   readonly variables: readonly VariableState[];
 }
