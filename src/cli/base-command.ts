@@ -6,9 +6,9 @@ export interface CommonOptions {
   readonly verbose?: true;
 }
 
-/** An empty command with the options every command has, and examples under its help. */
+/** An empty command with the options every command has, and examples under its help: the command's own, or pipelines that end in it. */
 export function baseCommand(name: string, summary: string, examples: readonly string[]): Command {
-  const lines = examples.map((example) => `  $ tfjs-to-onnx ${example}`);
+  const lines = examples.map((example) => `  $ ${example.startsWith(name) ? `tfjs-to-onnx ${example}` : example}`);
   return new Command(name)
     .description(summary)
     .option("--json", "print only JSON on stdout")
