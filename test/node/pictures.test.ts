@@ -1,6 +1,6 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
 import sharp from "sharp";
 import { afterAll, expect, test } from "vitest";
@@ -45,3 +45,19 @@ test("a folder without pictures is an error that says what is looked for", async
     hint: "put them into folders named after the digit: DIR/0/any.png to DIR/9/any.png",
   });
 });
+
+test.each(["10/a.png", "x/a.png", "a.png", "1a/7/a.png"])(
+  "a picture without a label, at %s, is an error",
+  async (path) => {
+    const into = join(folder, `stray-${path.replaceAll("/", "-")}`);
+    for (const file of ["1/a.png", path]) {
+      mkdirSync(dirname(join(into, file)), { recursive: true });
+      await drawBar(join(into, file), 10, 60);
+    }
+    mkdirSync(join(into, "notes"));
+    writeFileSync(join(into, "notes", "read.me"), "");
+    await expect(readPictures(into, "train")).rejects.toThrow(`${join(into, path)} has no label`);
+    rmSync(join(into, path));
+    expect([...(await readPictures(into, "train")).set.labels]).toEqual([1]);
+  },
+);

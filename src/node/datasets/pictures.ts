@@ -7,7 +7,6 @@ import { flatten } from "../../infer/preprocess/image.ts";
 import { decodeImage } from "../decode-image.ts";
 import { pictureFiles } from "../picture-files.ts";
 
-const CLASSES = 10;
 /** Larger pictures are read at this size, as `infer` does. */
 const LONGEST_SIDE = 512;
 
@@ -21,27 +20,46 @@ export interface Pictures {
  * Pictures of single digits in folders named after them: DIR/0/a.png to DIR/9/z.png, in the order of their names, prepared as
  * `infer` prepares pictures. Blank ones and files that are no pictures are left out.
  *
- * @throws {DataError} when none is left
+ * @throws {DataError} when a picture lies elsewhere, so that it has no label; when none is left
  */
 export async function readPictures(folder: string, split: Split): Promise<Pictures> {
   const pictures: Uint8Array[] = [];
   const labels: number[] = [];
   const faults: string[] = [];
-  for (let label = 0; label < CLASSES; label++) {
-    for await (const file of pictureFiles([join(folder, String(label))], nothing())) {
-      const picture = "error" in file ? `${file.input}: ${file.error}` : await prepared(file.input);
-      if (typeof picture === "string") {
-        faults.push(picture);
-      } else {
-        pictures.push(picture);
-        labels.push(label);
-      }
+  for await (const file of pictureFiles([folder], nothing())) {
+    if (file.input === folder) {
+      if ("error" in file) faults.push(file.error);
+      break;
+    }
+    const label = labelOf(file.input.slice(folder.length));
+    if (label === undefined) {
+      throw new DataError(
+        `${file.input} has no label: it lies in none of ${join(folder, "0")} to ${join(folder, "9")}`,
+        {
+          hint: `${LAYOUT}; others have no place in ${folder}`,
+        },
+      );
+    }
+    const picture = "error" in file ? `${file.input}: ${file.error}` : await prepared(file.input);
+    if (typeof picture === "string") {
+      faults.push(picture);
+    } else {
+      pictures.push(picture);
+      labels.push(label);
     }
   }
   if (pictures.length > 0) return { set: setOf(folder, split, pictures, labels), faults };
   throw new DataError(`${folder} holds no pictures of digits${faults.map((fault) => `\n  ${fault}`).join("")}`, {
-    hint: "put them into folders named after the digit: DIR/0/any.png to DIR/9/any.png",
+    hint: LAYOUT,
   });
+}
+
+const LAYOUT = "put them into folders named after the digit: DIR/0/any.png to DIR/9/any.png";
+
+/** @param below path below the folder of folders */
+function labelOf(below: string): number | undefined {
+  const digit = /^\/?(\d)\//.exec(below)?.[1];
+  return digit === undefined ? undefined : Number(digit);
 }
 
 async function* nothing(): AsyncGenerator<string> {
