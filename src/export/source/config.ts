@@ -203,7 +203,7 @@ export function snakeCase(name: string): string {
     .toLowerCase();
 }
 
-function isCamelCase(name: string): boolean {
+export function isCamelCase(name: string): boolean {
   return /^[a-z0-9]+([A-Z][a-z0-9]*)*$/.test(name) && !/[A-Z]{2}/.test(name);
 }
 

@@ -1,3 +1,4 @@
+import { isCamelCase, snakeCase } from "./config.ts";
 import { emptyObject, isJsonList, isJsonObject, type Json, type JsonObject } from "./json.ts";
 
 /** Who wrote the topology; the same words mean different things to them. */
@@ -49,11 +50,19 @@ export function layerClass(entry: JsonObject, className: string, config: JsonObj
 /** Keys under which a layer's configuration holds other layers. */
 const NESTED_KEYS = ["layer", "backward_layer", "cell", "cells"] as const;
 
-/** A layer's configuration in Keras 2's form: the keys it had there, plain values for serialized ones. */
+/**
+ * A layer's configuration in Keras 2's form: the keys it had there, plain values for serialized ones. TF.js also takes keys in
+ * camel case (`batchInputShape`), which files that were mended by hand have.
+ */
 export function keras2Config(className: string, config: JsonObject, dialect: Dialect): JsonObject {
   const result = emptyObject<Json>();
-  for (const [key, value] of Object.entries(config)) result[key] = plainValue(value);
+  for (const [key, value] of Object.entries(config))
+    result[isCamelCase(key) ? snakeCase(key) : key] = plainValue(value);
   rename(result, "batch_shape", "batch_input_shape");
+  const shape = result["input_shape"];
+  if (className === "InputLayer" && isJsonList(shape)) {
+    result["batch_input_shape"] ??= [result["batch_size"] ?? null, ...shape];
+  }
   if (className === "LeakyReLU") rename(result, "negative_slope", "alpha");
   const dtype = result["dtype"];
   if (dtype !== undefined) {
