@@ -41,13 +41,14 @@ export function bytes(count) {
 }
 
 /**
- * Put the figures of one script into docs/benchmarks.md, in place of its last ones.
+ * Put the figures of one script into docs/benchmarks.md, or another file, in place of its last ones.
  *
  * @param {string} section name of the section's marks
  * @param {string} text
+ * @param {string} [into] path in the repository
  */
-export function record(section, text) {
-  const file = path.resolve(import.meta.dirname, "..", "docs", "benchmarks.md");
+export function record(section, text, into = "docs/benchmarks.md") {
+  const file = path.resolve(import.meta.dirname, "..", into);
   const head = "# Benchmarks\n\nWritten by the scripts in bench/; each part says which, on what machine and when.\n";
   const before = existsSync(file) ? readFileSync(file, "utf8") : head;
   const [open, close] = [`<!-- ${section} -->`, `<!-- end of ${section} -->`];
