@@ -6,12 +6,16 @@ import type { LayerSpec, LayerWeights } from "../export/source/model.ts";
 import { toTfjs } from "../infer/tfjs-session.ts";
 import type { Tfjs } from "../infer/tfjs-backend.ts";
 
+import { bidirectionalCudnn, cudnnGru, cudnnLstm } from "./cudnn-layers.ts";
+
 /** What a layer is computed with. */
 export interface KerasContext {
   readonly tf: Tfjs;
   readonly config: LayerSpec["config"];
   readonly weights: LayerWeights;
   readonly keras3: boolean;
+  /** Initial states of a recurrent layer. */
+  readonly states: readonly tfjs.Tensor[];
 }
 
 /** A layer written with TF.js's operations; null where TF.js's own layer of that class computes the same. */
@@ -40,6 +44,10 @@ export const KERAS_LAYERS: ReadonlyMap<string, KerasLayer> = new Map<string, Ker
   ["ActivityRegularization", unchanged],
   ["Subtract", subtract],
   ["Normalization", single(normalization)],
+  ["GroupNormalization", single(groupNormalization)],
+  ["CuDNNGRU", (context, [x]) => (x === undefined ? null : cudnnGru(context, x))],
+  ["CuDNNLSTM", (context, [x]) => (x === undefined ? null : cudnnLstm(context, x))],
+  ["Bidirectional", (context, [x]) => (x === undefined ? null : bidirectionalCudnn(context, x))],
   ["ReLU", single(relu)],
   ["UpSampling2D", single(smoothUpSampling)],
   ["UpSampling1D", single(upSampling(1))],
@@ -95,6 +103,29 @@ function normalization({ tf, config, weights }: KerasContext, x: tfjs.Tensor): t
   const deviation = read("variance").sqrt().maximum(1e-7);
   const mean = read("mean");
   return config["invert"] === true ? x.mul(deviation).add(mean) : x.sub(mean).div(deviation);
+}
+
+/** keras/src/layers/normalization/group_normalization.py. */
+function groupNormalization({ tf, config, weights }: KerasContext, x: tfjs.Tensor): tfjs.Tensor {
+  const reader = new ConfigReader(config);
+  const axis = (reader.integer("axis", -1) + x.rank) % x.rank;
+  const channels = x.shape[axis] ?? 1;
+  const groups = reader.integer("groups", 32);
+  const count = groups === -1 ? channels : groups;
+  const grouped = x.reshape(x.shape.toSpliced(axis, 1, count, channels / count));
+  const { mean, variance } = tf.moments(
+    grouped,
+    grouped.shape.map((_, at) => at).filter((at) => at !== 0 && at !== axis),
+    true,
+  );
+  const normal = grouped
+    .sub(mean)
+    .div(variance.add(reader.number("epsilon", 1e-3)).sqrt())
+    .reshape(x.shape);
+  const own = x.shape.map((size, at) => (at === axis ? size : 1));
+  const read = (name: string): tfjs.Tensor => toTfjs(tf, name, weights.get(name)).reshape(own);
+  const scaled = config["scale"] === false ? normal : normal.mul(read("gamma"));
+  return config["center"] === false ? scaled : scaled.add(read("beta"));
 }
 
 /** keras/src/layers/activations/relu.py; TF.js knows only `max_value`. */

@@ -8,7 +8,7 @@ import type { Masked } from "./layerwise.ts";
 /** Layers at which a mask ends in Keras. */
 const ENDING =
   /^(Flatten|Reshape|Permute|RepeatVector|Dot|CategoryEncoding|.*(Conv|Pooling|Padding|Cropping|UpSampling|Crop|Resizing|Random).*)$/;
-const RECURRENT = /^(SimpleRNN|GRU|LSTM|RNN|ConvLSTM2D|Bidirectional)$/;
+const RECURRENT = /^(SimpleRNN|(CuDNN)?GRU|(CuDNN)?LSTM|RNN|ConvLSTM2D|Bidirectional)$/;
 const MERGING = /^(Add|Subtract|Multiply|Average|Maximum|Minimum)$/;
 
 /** The mask of a layer's first output, by Keras 3's rules; null for none. */

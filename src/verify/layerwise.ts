@@ -104,7 +104,8 @@ export class Layerwise {
     const weights = this.#source.weightsOf(path);
     const states = [...values.slice(1), ...(keywords["initial_state"] ?? []).map(({ value }) => value)];
     const mask = inputs[0]?.mask ?? null;
-    const given = own?.({ tf: this.#tf, config: layer.config, weights, keras3: this.#source.keras3 }, values, mask);
+    const { keras3 } = this.#source;
+    const given = own?.({ tf: this.#tf, config: layer.config, weights, keras3, states }, values, mask);
     const outputs = given ?? (await this.#builtIn(layer, path, values, mask, states));
     return outputs.map((value, index) => ({
       value,

@@ -72,6 +72,9 @@ const CASES: readonly (readonly [Shape, KerasLayerSpec])[] = [
   [[2, 3, 2], { className: "SpatialDropout2D", config: { rate: 0.5 } }],
   [[5], { className: "Normalization", config: { axis: [-1] }, weights: { mean: [5], variance: [5] } }],
   [[5], { className: "Normalization", config: { axis: null, mean: 2, variance: 9 } }],
+  [[4, 3, 6], { className: "GroupNormalization", config: { groups: 3 }, weights: { gamma: [6], beta: [6] } }],
+  [[6, 4], { className: "GroupNormalization", config: { groups: 2, axis: 1, scale: false }, weights: { beta: [6] } }],
+  [[null, 4], { className: "GroupNormalization", config: { groups: -1, center: false }, weights: { gamma: [4] } }],
   [
     [7, 3],
     {
@@ -138,6 +141,37 @@ describe("layers that Keras has and TF.js does not", () => {
       weights: { embeddings: [4, 3] },
     };
     await expectSame(2, [6], [ids, gru], "int32");
+  });
+
+  describe.each([
+    ["CuDNNLSTM", 4],
+    ["CuDNNGRU", 3],
+  ])("%s, with its weights as cuDNN has them", (className, gates) => {
+    const units = 4;
+    const weights = {
+      kernel: [3, gates * units],
+      recurrent_kernel: [units, gates * units],
+      bias: [2 * gates * units],
+    };
+
+    test.each([{}, { return_sequences: true }, { return_sequences: true, go_backwards: true }])(
+      "%j",
+      async (config) => {
+        await expectSame(2, [5, 3], [{ className, config: { units, ...config }, weights }]);
+      },
+    );
+
+    test.each(["concat", "sum", "mul", "ave"])("both ways, merged by %s", async (mode) => {
+      for (const sequences of [false, true]) {
+        const layer = { class_name: className, config: { name: "rnn", units, return_sequences: sequences } };
+        const both = ["forward_rnn", "backward_rnn"].flatMap((scope) =>
+          Object.entries(weights).map(([name, dims]): [string, number[]] => [`${scope}/${name}`, dims]),
+        );
+        const config = { layer, merge_mode: mode };
+        const spec = { className: "Bidirectional", config, weights: Object.fromEntries(both) };
+        await expectSame(2, [null, 3], [spec]);
+      }
+    });
   });
 
   test("functions that are others in Keras 3", async () => {

@@ -17,6 +17,7 @@ import { emitNative, isNative } from "../recurrent/native.ts";
 import { runPass } from "../recurrent/run.ts";
 import { reverseTime } from "../recurrent/time.ts";
 import type { ConfigReader } from "../source/config.ts";
+import { RECURRENT } from "../source/weight-names.ts";
 
 type MergeMode = "concat" | "sum" | "mul" | "ave";
 
@@ -36,8 +37,6 @@ interface PairConfig {
 }
 
 const MOST_LEVELS = 8;
-
-const RECURRENT: ReadonlySet<string> = new Set(["SimpleRNN", "GRU", "LSTM", "RNN", "ConvLSTM2D"]);
 
 /**
  * A recurrent layer and its mirror image. One ONNX node for both directions where its semantics allow, with the outputs

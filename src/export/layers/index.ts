@@ -12,9 +12,10 @@ import { dense } from "./dense.ts";
 import { depthwiseConvolutions } from "./depthwise.ts";
 import { einsumDense } from "./einsum-dense.ts";
 import { embedding } from "./embedding.ts";
-import { gru } from "./gru.ts";
+import { cudnnGru, gru } from "./gru.ts";
+import { groupNormalization } from "./group-normalization.ts";
 import { layerNormalization } from "./layer-normalization.ts";
-import { lstm } from "./lstm.ts";
+import { cudnnLstm, lstm } from "./lstm.ts";
 import { masking } from "./masking.ts";
 import { merges } from "./merge.ts";
 import { normalization } from "./normalization.ts";
@@ -44,11 +45,14 @@ export const builtIn: readonly LayerConverter[] = [
   softmax,
   batchNormalization,
   layerNormalization,
+  groupNormalization,
   normalization,
   ...merges,
   simpleRnn,
   gru,
   lstm,
+  cudnnGru,
+  cudnnLstm,
   convLstm2d,
   rnn,
   bidirectional,

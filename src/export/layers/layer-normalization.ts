@@ -9,7 +9,8 @@ import { dimOf, sizeOfAxis, type Value } from "../onnx/value.ts";
 
 import { fixedSize } from "./windows.ts";
 
-interface Normalization {
+/** What is normalised, over which axes. */
+export interface Normalization {
   /** Axes of TF.js's, ascending. */
   readonly axes: readonly number[];
   readonly epsilon: number;
@@ -36,7 +37,6 @@ export const layerNormalization: LayerConverter = defineConverter({
       throw new ExportError(`axis [${config.axes.join(", ")}] does not fit an input with ${input.axes.length} axes`);
     }
     // TF.js reshapes parameters for axes in descending order to ascending order without moving elements.
-    const isFree = places.some((place) => typeof dimOf(input, place) === "string");
     const shape = config.scale || config.center ? places.map((place) => fixedSize(input, place)) : [];
     const normalization = {
       axes: places.toSorted((a, b) => a - b),
@@ -44,11 +44,17 @@ export const layerNormalization: LayerConverter = defineConverter({
       gamma: config.scale ? weights.get("gamma", shape) : null,
       beta: config.center ? weights.get("beta", shape) : null,
     };
-    return graph.opset >= 17 && !isFree ? native(graph, input, normalization) : decomposed(graph, input, normalization);
+    return normalize(graph, input, normalization);
   },
 });
 
 type Graph = EmitContext["graph"];
+
+/** One LayerNormalization node where the opset has it and the axes' sizes are fixed. */
+export function normalize(graph: Graph, input: Value, normalization: Normalization): Value {
+  const isFree = normalization.axes.some((axis) => typeof dimOf(input, axis) === "string");
+  return graph.opset >= 17 && !isFree ? native(graph, input, normalization) : decomposed(graph, input, normalization);
+}
 
 /** ONNX LayerNormalization goes over the last dimensions, so the axes are stored last. */
 function native(graph: Graph, input: Value, { axes, epsilon, gamma, beta }: Normalization): Value {

@@ -17,6 +17,8 @@ export interface GatedCell {
   readonly useBias: boolean;
   /** GRU: the reset gate is applied after the recurrent kernel, which has a bias of its own: bias [2, 3H]. */
   readonly resetAfter: boolean;
+  /** Kernels and biases are laid out as cuDNN wants them: bias [2·G·H]. */
+  readonly cudnn: boolean;
 }
 
 /** LSTM whose products with the kernels are convolutions. */
@@ -68,10 +70,19 @@ export function readCell(className: string, config: ConfigReader, context: BindC
       return readSimpleCell(config, context);
     case "GRU":
     case "GRUCell":
-      return { ...readGates(config, context), kind: "GRU", resetAfter: config.boolean("reset_after", context.keras3) };
+      return {
+        ...readGates(config, context),
+        kind: "GRU",
+        resetAfter: config.boolean("reset_after", context.keras3),
+        cudnn: false,
+      };
     case "LSTM":
     case "LSTMCell":
-      return { ...readGates(config, context), kind: "LSTM", resetAfter: false };
+      return { ...readGates(config, context), kind: "LSTM", resetAfter: false, cudnn: false };
+    case "CuDNNGRU":
+      return { ...cudnnGates(config), kind: "GRU", resetAfter: true };
+    case "CuDNNLSTM":
+      return { ...cudnnGates(config), kind: "LSTM", resetAfter: false };
     case "ConvLSTM2D":
     case "ConvLSTM2DCell":
       return readConvCell(config, context);
@@ -99,10 +110,22 @@ function readSimpleCell(config: ConfigReader, context: BindContext): GatedCell {
     recurrentActivation: activation,
     useBias: config.boolean("use_bias", true),
     resetAfter: false,
+    cudnn: false,
   };
 }
 
-function readGates(config: ConfigReader, context: BindContext): Omit<GatedCell, "kind" | "resetAfter"> {
+/** cuDNN has no other activations, and always biases. */
+function cudnnGates(config: ConfigReader): Omit<GatedCell, "kind" | "resetAfter"> {
+  return {
+    units: config.positive("units"),
+    activation: "tanh",
+    recurrentActivation: "sigmoid",
+    useBias: true,
+    cudnn: true,
+  };
+}
+
+function readGates(config: ConfigReader, context: BindContext): Omit<GatedCell, "kind" | "resetAfter" | "cudnn"> {
   return {
     units: config.positive("units"),
     ...readActivations(config, context),
@@ -153,6 +176,7 @@ export interface GatedWeights {
 
 /** @throws {ModelFormatError} when a weight is missing or does not fit `features` (null: any) and the cell's units */
 export function readGatedWeights(cell: GatedCell, weights: LayerWeights, features: number | null): GatedWeights {
+  if (cell.cudnn) return readCudnnWeights(cell, weights, features);
   const columns = GATES[cell.kind] * cell.units;
   const kernel = weights.get("kernel", [features, columns]);
   const recurrent = floats("recurrent_kernel", weights, [cell.units, columns]);
@@ -161,6 +185,32 @@ export function readGatedWeights(cell: GatedCell, weights: LayerWeights, feature
   if (!cell.resetAfter) return { ...shared, bias: floats("bias", weights, [columns]), recurrentBias: null };
   const both = floats("bias", weights, [2, columns]);
   return { ...shared, bias: both.subarray(0, columns), recurrentBias: both.subarray(columns) };
+}
+
+/** Source: Keras 2.15, saving/legacy/hdf5_format.py, _convert_rnn_weights. */
+function readCudnnWeights(cell: GatedCell, weights: LayerWeights, features: number | null): GatedWeights {
+  const columns = GATES[cell.kind] * cell.units;
+  const { dims } = weights.get("kernel", [features, columns]);
+  const bias = floats("bias", weights, [2 * columns]);
+  const [inputBias, recurrentBias] = [bias.subarray(0, columns), bias.subarray(columns)];
+  const shared = {
+    features: dims[0] ?? 0,
+    kernel: fromCudnn(cell, floats("kernel", weights, [features, columns])),
+    recurrent: fromCudnn(cell, floats("recurrent_kernel", weights, [cell.units, columns])),
+  };
+  if (cell.resetAfter) return { ...shared, bias: inputBias, recurrentBias };
+  return { ...shared, bias: inputBias.map((each, index) => each + (recurrentBias[index] ?? 0)), recurrentBias: null };
+}
+
+/** The numbers of each gate's part [C, H] are those of a matrix [H, C], row after row. */
+function fromCudnn({ kind, units }: GatedCell, kernel: Float32Array): Float32Array {
+  const columns = GATES[kind] * units;
+  const features = kernel.length / columns;
+  return kernel.map((_, to) => {
+    const column = to % columns;
+    const at = (column % units) * features + Math.floor(to / columns);
+    return kernel[Math.floor(at / units) * columns + column - (column % units) + (at % units)] ?? 0;
+  });
 }
 
 /** @throws {ModelFormatError} when the weight is missing, has another shape, or does not hold real numbers */

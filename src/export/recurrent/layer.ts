@@ -49,6 +49,9 @@ function readLayerCell(className: string, config: ConfigReader, context: BindCon
   return readCell(cell.className, cell.config, context);
 }
 
+/** What the support table says of CuDNNLSTM and CuDNNGRU. */
+export const CUDNN_NOTES = "Keras 2 has it, TF.js does not";
+
 /** The converter of a recurrent layer class. */
 export function recurrentConverter(
   className: string,

@@ -90,6 +90,9 @@ const BEYOND_TFJS: ReadonlyMap<string, Names | null> = new Map([
   ["DepthwiseConv1D", (config) => withBias(config, "depthwise_kernel")],
   ["SeparableConv1D", (config) => withBias(config, "depthwise_kernel", "pointwise_kernel")],
   ["Normalization", null],
+  ["GroupNormalization", scaleAndCenter],
+  ["CuDNNGRU", recurrent],
+  ["CuDNNLSTM", recurrent],
   ...[
     "ActivityRegularization",
     "Cropping1D",
@@ -179,7 +182,16 @@ export function innerLayer(value: unknown): InnerLayer | null {
   return typeof className === "string" && isObject(config) ? { className, config } : null;
 }
 
-const RECURRENT: ReadonlySet<string> = new Set(["SimpleRNN", "GRU", "LSTM", "RNN", "ConvLSTM2D"]);
+/** Layers that run a cell over a sequence. */
+export const RECURRENT: ReadonlySet<string> = new Set([
+  "SimpleRNN",
+  "GRU",
+  "LSTM",
+  "CuDNNGRU",
+  "CuDNNLSTM",
+  "RNN",
+  "ConvLSTM2D",
+]);
 
 /** What Bidirectional may wrap. Itself it may not: sixty times within itself its weights would be beyond counting. */
 function recurrentLayer(value: unknown): InnerLayer | null {

@@ -144,8 +144,19 @@ describe("borders", () => {
   }
 
   for (const interpolation of ["nearest", "bilinear"] as const) {
-    test(`UpSampling2D, ${interpolation}`, async () => {
-      await expectLayer(tf.layers.upSampling2d({ size: [2, 3], interpolation }), [4, 5, 3]);
+    test.each([
+      { size: [2, 3], shape: [4, 5, 3] },
+      { size: [3, 5], shape: [7, 1, 2] },
+      { size: [7, 1], shape: [5, 11, 1] },
+    ] as const)(`UpSampling2D, ${interpolation}, $size of $shape`, async ({ size, shape }) => {
+      await expectLayer(tf.layers.upSampling2d({ size: [...size], interpolation }), [...shape]);
+      const [height, width, channels] = shape;
+      const first = tf.layers.upSampling2d({ size: [...size], interpolation, dataFormat: "channelsFirst" });
+      await expectLayer(first, [channels, height, width]);
+    });
+
+    test(`UpSampling2D, ${interpolation}, of free sizes`, async () => {
+      await expectLayer(tf.layers.upSampling2d({ size: [3, 2], interpolation }), [null, null, 2]);
     });
   }
 

@@ -1,0 +1,143 @@
+import type * as tfjs from "@tensorflow/tfjs";
+
+import { ConfigReader } from "../export/source/config.ts";
+import { toTfjs } from "../infer/tfjs-session.ts";
+
+import type { KerasContext } from "./keras-layers.ts";
+
+/** The parameters of one gate: W [H, C], R [H, H], and their biases [H]. */
+interface Gate {
+  readonly w: tfjs.Tensor2D;
+  readonly r: tfjs.Tensor2D;
+  readonly bw: tfjs.Tensor;
+  readonly br: tfjs.Tensor;
+}
+
+/** The next state, or states, of a cell; the first is its output. */
+type Step = (x: tfjs.Tensor, states: readonly tfjs.Tensor[]) => readonly tfjs.Tensor[];
+
+/** Where cuDNN finds a gate's numbers in the weights of keras/layers/cudnn_recurrent.py: flattened, row after row. */
+function gatesOf({ tf, config, weights }: KerasContext, count: number): { gates: readonly Gate[]; units: number } {
+  const units = new ConfigReader(config).positive("units");
+  const read = (name: string): tfjs.Tensor => toTfjs(tf, name, weights.get(name));
+  const [kernel, recurrent] = [read("kernel"), read("recurrent_kernel")];
+  const biases = tf.split(read("bias"), 2 * count);
+  const part = (matrix: tfjs.Tensor, gate: number): tfjs.Tensor2D =>
+    matrix
+      .slice([0, gate * units], [-1, units])
+      .flatten()
+      .as2D(units, matrix.shape[0] ?? 1);
+  const gates = Array.from({ length: count }, (_, gate) => ({
+    w: part(kernel, gate),
+    r: part(recurrent, gate),
+    bw: biases[gate] ?? tf.scalar(Number.NaN),
+    br: biases[count + gate] ?? tf.scalar(Number.NaN),
+  }));
+  return { gates, units };
+}
+
+function overTime(
+  { tf, config, states }: KerasContext,
+  x: tfjs.Tensor,
+  initial: number,
+  units: number,
+  step: Step,
+): tfjs.Tensor[] {
+  const steps = tf.unstack(x, 1);
+  if (config["go_backwards"] === true) steps.reverse();
+  const zeros = (): tfjs.Tensor => tf.zeros([x.shape[0] ?? 1, units]);
+  let now: readonly tfjs.Tensor[] = states.length > 0 ? states : Array.from({ length: initial }, zeros);
+  const outputs = steps.map((xt) => {
+    now = step(xt, now);
+    return now[0] ?? xt;
+  });
+  const output = config["return_sequences"] === true ? tf.stack(outputs, 1) : (outputs.at(-1) ?? x);
+  return config["return_state"] === true ? [output, ...now] : [output];
+}
+
+/** `ct = f · ct1 + i · g`, `ht = o · tanh(ct)`. */
+export function cudnnLstm(context: KerasContext, x: tfjs.Tensor): tfjs.Tensor[] {
+  const { tf } = context;
+  const { gates, units } = gatesOf(context, 4);
+  return overTime(context, x, 2, units, (xt, [h = xt, c = xt]) => {
+    const [i = xt, f = xt, g = xt, o = xt] = gates.map(({ w, r, bw, br }) =>
+      tf
+        .matMul(xt.as2D(-1, w.shape[1]), w, false, true)
+        .add(tf.matMul(h.as2D(-1, units), r, false, true))
+        .add(bw)
+        .add(br),
+    );
+    const ct = f.sigmoid().mul(c).add(i.sigmoid().mul(g.tanh()));
+    return [o.sigmoid().mul(ct.tanh()), ct];
+  });
+}
+
+/** `ht = (1 − z) · tanh(W xt + bW + r · (R ht1 + bR)) + z · ht1`. */
+export function cudnnGru(context: KerasContext, x: tfjs.Tensor): tfjs.Tensor[] {
+  const { tf } = context;
+  const { gates, units } = gatesOf(context, 3);
+  return overTime(context, x, 1, units, (xt, [h = xt]) => {
+    const ofInput = gates.map(({ w, bw }) => tf.matMul(xt.as2D(-1, w.shape[1]), w, false, true).add(bw));
+    const ofState = gates.map(({ r, br }) => tf.matMul(h.as2D(-1, units), r, false, true).add(br));
+    const [z = xt, reset = xt] = ofInput.map((each, gate) => each.add(ofState[gate] ?? each).sigmoid());
+    const candidate = (ofInput[2] ?? xt).add(reset.mul(ofState[2] ?? xt)).tanh();
+    return [z.mul(h).add(tf.sub(1, z).mul(candidate))];
+  });
+}
+
+const LAYERS = new Map([
+  ["CuDNNGRU", cudnnGru],
+  ["CuDNNLSTM", cudnnLstm],
+]);
+
+/** Null for what TF.js can wrap. */
+export function bidirectionalCudnn(context: KerasContext, x: tfjs.Tensor): tfjs.Tensor[] | null {
+  const { tf, weights, states } = context;
+  const reader = new ConfigReader(context.config);
+  const { className, config } = reader.layer("layer");
+  const layer = LAYERS.get(className);
+  if (layer === undefined) return null;
+  const own = {
+    units: config.positive("units"),
+    return_sequences: config.boolean("return_sequences", false),
+    return_state: config.boolean("return_state", false),
+  };
+  const back = config.boolean("go_backwards", false);
+  const half = states.length / 2;
+  const run = (scope: string, backwards: boolean, from: number): tfjs.Tensor[] =>
+    layer(
+      {
+        ...context,
+        config: { ...own, go_backwards: backwards },
+        weights: weights.within(scope),
+        states: states.slice(from, from + half),
+      },
+      x,
+    );
+  const [forward = x, ...forwardStates] = run("forward", back, 0);
+  const [last = x, ...backwardStates] = run("backward", !back, half);
+  const backward = own.return_sequences ? tf.reverse(last, 1) : last;
+  return [merged(tf, reader, forward, backward), ...forwardStates, ...backwardStates].flat();
+}
+
+function merged(
+  tf: KerasContext["tf"],
+  config: ConfigReader,
+  forward: tfjs.Tensor,
+  backward: tfjs.Tensor,
+): tfjs.Tensor | tfjs.Tensor[] {
+  if (config.isNull("merge_mode")) return [forward, backward];
+  const mode = config.oneOf("merge_mode", ["concat", "sum", "mul", "ave"], "concat");
+  switch (mode) {
+    case "concat":
+      return tf.concat([forward, backward], -1);
+    case "sum":
+      return forward.add(backward);
+    case "mul":
+      return forward.mul(backward);
+    case "ave":
+      return forward.add(backward).div(2);
+    default:
+      return mode satisfies never;
+  }
+}
