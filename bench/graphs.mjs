@@ -112,7 +112,7 @@ console.log(JSON.stringify({ times }));
 function exportOurs({ folder }) {
   const file = path.join(folder, "ours.onnx");
   const model = path.join(folder, "model.json");
-  const program = [path.join(root, "dist", "cli", "bin.js"), "export", model, "--no-verify", "--out", file];
+  const program = [path.join(root, "dist", "bundle", "bin.js"), "export", model, "--no-verify", "--out", file];
   const { took } = run(process.execPath, program);
   const { stdout } = run(process.execPath, ["--input-type=module", "-e", library, model]);
   const [first = Number.NaN, ...later] = numbers(field(stdout, "times"));

@@ -36,14 +36,15 @@ export function ensureDependencies() {
   writeFileSync(stamp, hash);
 }
 
-/** Compile src to dist when a source is newer than the last compilation. */
+/** Compile src to dist when a source, or how it is compiled, is newer than the last compilation. */
 export function ensureBuild() {
   const built = join(root, "dist", ".built");
-  const wanted = newest(join(root, "src"));
+  const script = join(root, "scripts", "build.mjs");
+  const wanted = Math.max(newest(join(root, "src")), statSync(script).mtimeMs);
   if (existsSync(built) && statSync(built).mtimeMs >= wanted) return;
   mkdirSync(join(root, "dist"), { recursive: true });
   const started = new Date();
-  run(process.execPath, [join(root, "scripts", "build.mjs")], "compiling ...");
+  run(process.execPath, [script], "compiling ...");
   writeFileSync(built, started.toISOString());
 }
 

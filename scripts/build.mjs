@@ -1,7 +1,9 @@
-// src to dist: TypeScript to JavaScript and declarations; files that are JavaScript already are copied; the page that
-// `infer --browser` opens becomes one file, since a browser resolves no packages.
+// src to dist: TypeScript to JavaScript and declarations, file by file, for tests and scripts; files that are JavaScript
+// already are copied. Out of them dist/bundle, which is what users run: few files, because Node takes longer to find and
+// link a hundred small modules than to run them. The page that `infer --browser` opens becomes one file, since a browser
+// resolves no packages.
 import { spawnSync } from "node:child_process";
-import { cpSync } from "node:fs";
+import { cpSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -18,9 +20,38 @@ cpSync(join(root, "src"), join(root, "dist"), {
   recursive: true,
   filter: (source) => !source.endsWith(".ts") || source.endsWith(".d.ts"),
 });
+const dist = join(root, "dist");
+const bundle = join(dist, "bundle");
+const { metafile } = buildSync({
+  // By the name that each has in dist/bundle, where all files lie side by side: workers are found beside their starters.
+  entryPoints: {
+    bin: join(dist, "cli", "bin.js"),
+    index: join(dist, "index.js"),
+    infer: join(dist, "infer", "index.js"),
+    verify: join(dist, "verify", "index.js"),
+    train: join(dist, "train", "index.js"),
+    "bench-worker": join(dist, "bench", "bench-worker.js"),
+    "feed-worker": join(dist, "train", "feed", "feed-worker.js"),
+  },
+  outdir: bundle,
+  bundle: true,
+  splitting: true,
+  format: "esm",
+  platform: "node",
+  target: "node20",
+  packages: "external",
+  metafile: true,
+  absWorkingDir: root,
+});
+// Afterwards, since another process may be running what was built before.
+const wanted = new Set(Object.keys(metafile.outputs).map((file) => join(root, file)));
+for (const name of readdirSync(bundle)) {
+  const file = join(bundle, name);
+  if (name.endsWith(".js") && !wanted.has(file)) rmSync(file);
+}
 buildSync({
-  entryPoints: [join(root, "dist", "infer", "remote", "page.js")],
-  outfile: join(root, "dist", "infer", "remote", "page.bundle.js"),
+  entryPoints: [join(dist, "infer", "remote", "page.js")],
+  outfile: join(bundle, "page", "page.js"),
   bundle: true,
   format: "esm",
   target: "es2022",

@@ -13,7 +13,7 @@ ensureDependencies();
 ensureBuild();
 const { cacheDir } = await import("../dist/node/cache-dir.js");
 
-const bin = join(root, "dist", "cli", "bin.js");
+const bin = join(root, "dist", "bundle", "bin.js");
 const work = mkdtempSync(join(tmpdir(), "tfjs-to-onnx-nodes-"));
 let failed = 0;
 for (const { name, program } of [{ name: process.version, program: process.execPath }, ...MAJORS.map(nodeOf)]) {

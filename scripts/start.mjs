@@ -6,7 +6,7 @@ import { ensureBuild, ensureDependencies, root } from "./bootstrap.mjs";
 
 ensureDependencies();
 ensureBuild();
-const cli = join(root, "dist", "cli", "bin.js");
+const cli = join(root, "dist", "bundle", "bin.js");
 const { status, signal } = spawnSync(process.execPath, [cli, "pipeline", ...process.argv.slice(2)], {
   stdio: "inherit",
 });

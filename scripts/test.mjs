@@ -11,7 +11,7 @@ import { ensureBrowser } from "./browser.mjs";
 ensureDependencies();
 ensureBuild();
 
-const cli = join(root, "dist", "cli", "bin.js");
+const cli = join(root, "dist", "bundle", "bin.js");
 const setup = spawnSync(process.execPath, [cli, "setup"], { cwd: root, stdio: ["ignore", 2, 2] });
 if (setup.status !== 0) {
   process.stderr.write("native TensorFlow is not at hand (see above): the tests that train are skipped\n");

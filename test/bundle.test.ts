@@ -16,21 +16,36 @@ const LIMIT = 60_000;
 
 let script = "";
 
-/** esbuild fails on a module of Node's when it bundles for a browser. */
-beforeAll(async () => {
+/** As its sources, and as it ships. */
+const entries = ["src/index.ts", "dist/bundle/index.js"];
+
+/** A script for browsers; esbuild fails on a module of Node's. */
+async function bundle(entry: string): Promise<string> {
   const { outputFiles } = await build({
-    entryPoints: [resolve(root, "src/index.ts")],
+    entryPoints: [resolve(root, entry)],
     bundle: true,
     minify: true,
     platform: "browser",
     format: "iife",
     globalName: "library",
+    external: ["@tensorflow/*", "onnxruntime-*"],
+    logLevel: "silent",
     write: false,
   });
-  script = outputFiles[0]?.text ?? "";
+  return outputFiles[0]?.text ?? "";
+}
+
+describe.each(["dist/bundle/infer.js", "dist/bundle/verify.js"])("%s bundled for a browser", (entry) => {
+  test("needs nothing of Node's", async () => {
+    expect(await bundle(entry)).toContain("InferenceError");
+  });
 });
 
-describe("the library bundled for a browser", () => {
+describe.each(entries)("the library bundled for a browser, %s", (entry) => {
+  beforeAll(async () => {
+    script = await bundle(entry);
+  });
+
   test(`has less than ${LIMIT} bytes, zipped`, () => {
     expect(script).toContain("exportModel");
     expect(gzipSync(script, { level: 9 }).length).toBeLessThan(LIMIT);

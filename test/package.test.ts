@@ -95,6 +95,18 @@ describe("the packed package, installed in an empty folder", () => {
     expect(files.toSorted()).toEqual(["CHANGELOG.md", "LICENSE", "README.md", "dist", "models", "package.json"]);
   });
 
+  test("holds its code once, and its types", ({ skip }) => {
+    if (offline()) skip();
+    const dist = join(folder, "node_modules", "tfjs-to-onnx", "dist");
+    const files = readdirSync(dist, { recursive: true, encoding: "utf8" });
+    const beside = files.filter((file) => !file.startsWith("bundle") && /\.[^.]+$/u.test(file));
+    expect(beside.filter((file) => !file.endsWith(".d.ts"))).toEqual([]);
+    expect(files).toEqual(
+      expect.arrayContaining(["index.d.ts", "infer/index.d.ts", "verify/index.d.ts", "train/index.d.ts"]),
+    );
+    expect(files).toEqual(expect.arrayContaining(["bundle/bin.js", "bundle/bench-worker.js", "bundle/page/page.js"]));
+  });
+
   test("imports as a library without onnxruntime and TensorFlow", ({ skip }) => {
     if (offline()) skip();
     const script = `
@@ -106,6 +118,26 @@ describe("the packed package, installed in an empty folder", () => {
     writeFileSync(join(folder, "import.js"), script);
     const { status, stdout } = run(process.execPath, ["import.js"], folder);
     expect([status, stdout.trim()]).toEqual([0, Array.from({ length: 6 }, () => "function").join(" ")]);
+  });
+
+  test("has one class of each error, whichever entry throws it", ({ skip }) => {
+    if (offline()) skip();
+    const script = `
+      import { InferenceError, ToolError } from "tfjs-to-onnx";
+      import * as infer from "tfjs-to-onnx/infer";
+      import * as train from "tfjs-to-onnx/train";
+      const runtime = await infer.getRuntime("node");
+      const error = await runtime.load(new Uint8Array(3)).catch((caught) => caught);
+      const same = [[InferenceError, infer.InferenceError], [ToolError, infer.ToolError], [infer.SetupError, train.SetupError]];
+      console.log(
+        error.name,
+        error instanceof InferenceError && error instanceof ToolError,
+        same.every(([one, other]) => one === other),
+        Object.getPrototypeOf(train.TrainError) === ToolError,
+      );`;
+    writeFileSync(join(folder, "errors.js"), script);
+    const { stdout, stderr } = run(process.execPath, ["errors.js"], folder);
+    expect([stdout.trim(), stderr]).toEqual(["InferenceError true true true", ""]);
   });
 
   test("exports by its command line, and says that it could not verify without TF.js", ({ skip }) => {

@@ -6,7 +6,7 @@ import { InferenceError, ToolError } from "../errors.ts";
 import { named } from "./contender.ts";
 import type { Answered, Job, Reply, TimeRequest, Timed } from "./job.ts";
 
-const WORKER = fileURLToPath(new URL("./worker.js", import.meta.url));
+const WORKER = fileURLToPath(new URL("./bench-worker.js", import.meta.url));
 /** A runtime that says nothing for so long has hung. */
 const PATIENCE_MS = 180_000;
 

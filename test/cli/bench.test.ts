@@ -11,7 +11,7 @@ import { hasWebGpu } from "../helpers/has-webgpu.ts";
 import { smallDense } from "../helpers/tiny-onnx.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tfjs-to-onnx-bench-test-"));
-const bin = resolve(import.meta.dirname, "../../dist/cli/bin.js");
+const bin = resolve(import.meta.dirname, "../../dist/bundle/bin.js");
 const shipped = resolve(import.meta.dirname, "../../models/crnn-mnist");
 
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -6,7 +6,7 @@ import { join, resolve } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 const root = resolve(import.meta.dirname, "../..");
-const bin = join(root, "dist/cli/bin.js");
+const bin = join(root, "dist/bundle/bin.js");
 const folder = mkdtempSync(join(tmpdir(), "tfjs-to-onnx-custom-"));
 
 /** A model of the two layers of the document, as TF.js saves it; its export as a program, both ways. */

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { onnx } from "../../src/export/onnx/proto.js";
 
 const root = resolve(import.meta.dirname, "../..");
-const bin = join(root, "dist/cli/bin.js");
+const bin = join(root, "dist/bundle/bin.js");
 const folder = mkdtempSync(join(tmpdir(), "tfjs-to-onnx-export-"));
 const model = join(folder, "model");
 

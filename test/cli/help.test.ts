@@ -9,7 +9,7 @@ import { commands } from "../../src/cli/commands.ts";
 const root = resolve(import.meta.dirname, "../..");
 
 function cli(...args: readonly string[]): { status: number | null; stdout: string; stderr: string } {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [resolve(root, "dist/cli/bin.js"), ...args], {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [resolve(root, "dist/bundle/bin.js"), ...args], {
     encoding: "utf8",
     timeout: 60_000,
   });

@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 
 import { findBrowser } from "../../src/node/browser/find-browser.ts";
 
-const bin = resolve(import.meta.dirname, "../../dist/cli/bin.js");
+const bin = resolve(import.meta.dirname, "../../dist/bundle/bin.js");
 
 interface Outcome {
   readonly status: number | null;

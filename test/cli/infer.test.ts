@@ -10,7 +10,7 @@ import { renderedDigits } from "../../src/data/digits/rendered-digits.ts";
 import { encodeNpy } from "../../src/node/npy.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tfjs-to-onnx-infer-"));
-const bin = resolve(import.meta.dirname, "../../dist/cli/bin.js");
+const bin = resolve(import.meta.dirname, "../../dist/bundle/bin.js");
 const model = resolve(import.meta.dirname, "../../models/crnn-mnist/model.onnx");
 const set = renderedDigits({ split: "test", seed: 9, count: 8 });
 

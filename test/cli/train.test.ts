@@ -8,7 +8,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { nativeStatus } from "../../src/train/native/index.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tfjs-to-onnx-train-"));
-const bin = resolve(import.meta.dirname, "../../dist/cli/bin.js");
+const bin = resolve(import.meta.dirname, "../../dist/bundle/bin.js");
 
 afterAll(() => rmSync(folder, { recursive: true }));
 

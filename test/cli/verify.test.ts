@@ -12,7 +12,7 @@ import { findBrowser } from "../../src/node/browser/find-browser.ts";
 import { hasWebGpu } from "../helpers/has-webgpu.ts";
 import { randomizeWeights, rawModelOf } from "../helpers/live-model.ts";
 
-const bin = resolve(import.meta.dirname, "../../dist/cli/bin.js");
+const bin = resolve(import.meta.dirname, "../../dist/bundle/bin.js");
 const folder = mkdtempSync(join(tmpdir(), "tfjs-to-onnx-verify-"));
 const file = join(folder, "model.onnx");
 

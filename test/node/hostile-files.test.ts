@@ -22,7 +22,7 @@ import { readModel } from "../../src/node/read-model.ts";
 import { writeAside } from "../../src/node/write-aside.ts";
 
 const root = resolve(import.meta.dirname, "../..");
-const bin = join(root, "dist/cli/bin.js");
+const bin = join(root, "dist/bundle/bin.js");
 const shipped = join(root, "models/crnn-mnist");
 const folder = mkdtempSync(join(tmpdir(), "tfjs-to-onnx-hostile-"));
 const path = (name: string): string => join(folder, name);

@@ -1,6 +1,5 @@
 import { createRequire } from "node:module";
-import { dirname } from "node:path";
-import { fileURLToPath } from "node:url";
+import { dirname, join } from "node:path";
 
 import { SetupError } from "../../errors.ts";
 import { importPackage } from "../../infer/import-package.ts";
@@ -8,6 +7,8 @@ import { createRemoteRuntime, type Line } from "../../infer/remote/remote-runtim
 import { decodeAnswer, unpackError } from "../../infer/remote/wire.ts";
 import { Queue } from "../../infer/queue.ts";
 import type { Runtime, SessionOptions } from "../../infer/runtime.ts";
+
+import { packageRoot } from "../package-root.ts";
 
 import { requireBrowser } from "./find-browser.ts";
 import { endedEarly, launchBrowser } from "./launch.ts";
@@ -28,14 +29,14 @@ const html = `<!doctype html>
   "onnxruntime-web/webgpu": "./ort/ort.webgpu.bundle.min.mjs"
 }}
 </script>
-<script type="module" src="./page/page.bundle.js"></script>
+<script type="module" src="./page/page.js"></script>
 `;
 
 async function openBrowser(options: SessionOptions): Promise<Line> {
   const program = requireBrowser();
   const folders = {
     ort: await findOrtWeb(),
-    page: fileURLToPath(new URL("../../../dist/infer/remote", import.meta.url)),
+    page: join(packageRoot, "dist", "bundle", "page"),
   };
   const server = await servePage({ html, folders });
   const browser = await launchBrowser(program, server.url);
