@@ -1,4 +1,3 @@
-import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 
@@ -11,47 +10,15 @@ import { buildSample, recipe } from "../fuzz/random-model.ts";
 import { keepExport } from "../helpers/keep-export.ts";
 import { rawModelOf } from "../helpers/layer-parity.ts";
 
-import { findPythonOnnx } from "./python-onnx.ts";
+import { checkFiles, python } from "./check-files.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 const shared = resolve(root, "../shared/models/layers");
 const RANDOM_MODELS = 60;
 const OPSETS = [13, 15, 18, 21] as const;
 
-const python = findPythonOnnx();
-if (typeof python === "string") process.stderr.write(`skipped: the official checker, for ${python}\n`);
-
 function foldersIn(folder: string): string[] {
   return existsSync(folder) ? readdirSync(folder).map((name) => join(folder, name)) : [];
-}
-
-/** What the checker says of each file; an empty object when all pass. */
-function check(files: readonly string[]): Record<string, string> {
-  if (typeof python === "string") throw new TypeError(python);
-  const script = join(import.meta.dirname, "check_models.py");
-  const { stdout, stderr, status } = spawnSync(python.command, [script], {
-    env: python.env,
-    input: files.join("\n"),
-    encoding: "utf8",
-    maxBuffer: 2 ** 28,
-  });
-  if (status !== 0) throw new Error(stderr);
-  const [version, ...lines] = stdout.trim().split("\n");
-  expect(version).toContain("onnx");
-  expect(lines).toHaveLength(files.length);
-  return Object.fromEntries(
-    lines.flatMap((line): [string, string][] => {
-      const verdict: unknown = JSON.parse(line);
-      const [path, error] = [property(verdict, "path"), property(verdict, "error")];
-      if (error === null) return [];
-      if (typeof path !== "string" || typeof error !== "string") throw new TypeError(`not a verdict: ${line}`);
-      return [[path, error]];
-    }),
-  );
-}
-
-function property(value: unknown, key: string): unknown {
-  return typeof value === "object" && value !== null ? Reflect.get(value, key) : undefined;
 }
 
 describe.skipIf(typeof python === "string")("the official ONNX checker, shapes inferred and compared", () => {
@@ -60,13 +27,13 @@ describe.skipIf(typeof python === "string")("the official ONNX checker, shapes i
     const at = shipped.indexOf("MaxPool");
     const wrong = join(inject("exportsFolder"), "wrong.txt");
     writeFileSync(wrong, Buffer.concat([shipped.subarray(0, at), Buffer.from("MaxFool"), shipped.subarray(at + 7)]));
-    expect(check([wrong])[wrong]).toContain("pool1/MaxPool");
+    expect(checkFiles([wrong])[wrong]).toContain("pool1/MaxPool");
   });
 
   test("passes the models that ship", () => {
     const files = foldersIn(join(root, "models")).map((folder) => join(folder, "model.onnx"));
     expect(files.length).toBeGreaterThan(0);
-    expect(check(files)).toEqual({});
+    expect(checkFiles(files)).toEqual({});
   });
 
   test("passes every file that the tests before this one exported, and random and real models in each opset", async () => {
@@ -81,6 +48,6 @@ describe.skipIf(typeof python === "string")("the official ONNX checker, shapes i
     const files = readdirSync(folder).filter((name) => name.endsWith(".onnx"));
     expect(files.length).toBeGreaterThan(RANDOM_MODELS / 2);
     const paths = files.map((name) => join(folder, name));
-    expect(check(paths)).toEqual({});
+    expect(checkFiles(paths)).toEqual({});
   }, 240_000);
 });

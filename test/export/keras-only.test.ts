@@ -5,6 +5,7 @@ import { exportSource } from "../../src/export/export-model.ts";
 import { readLayersModel } from "../../src/export/source/layers-model.ts";
 import type { RawModel } from "../../src/export/source/model.ts";
 import { verifyModel } from "../../src/verify/verify-model.ts";
+import { keepExport } from "../helpers/keep-export.ts";
 import { kerasChain, type KerasLayerSpec } from "../helpers/keras-chain.ts";
 import { rawModelOf } from "../helpers/layer-parity.ts";
 
@@ -22,8 +23,9 @@ async function expectSame(
 
 async function expectVerified(raw: RawModel): Promise<void> {
   const source = readLayersModel(raw);
-  const { bytes } = exportSource(source);
-  const { passed, reference, maxAbsDiff } = await verifyModel(raw, source, bytes, {
+  const exported = exportSource(source);
+  keepExport(exported);
+  const { passed, reference, maxAbsDiff } = await verifyModel(raw, source, exported.bytes, {
     targets: [{ runtime: "node" }, { runtime: "web" }],
     tolerance: { atol: 1e-5, rtol: 1e-4 },
     batches: [1, 3],

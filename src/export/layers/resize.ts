@@ -118,10 +118,10 @@ function knownSides(from: readonly Dim[], to: readonly Dim[]): Side[] | null {
   return sides.length === from.length ? sides : null;
 }
 
-/** The least float32 of at least to / from that ONNX Runtime, which rounds down, makes the right size of. */
+/** The least float32 of at least to / from: ONNX Runtime and ONNX's shape inference, in float64, round sizes down. */
 function scaleOf({ from, to }: Side): number {
   let scale = Math.fround(to / from);
-  while (Math.floor(Math.fround(scale * from)) < to) scale = Math.fround(scale * (1 + 2 ** -23));
+  while (scale * from < to) scale = Math.fround(scale * (1 + 2 ** -23));
   return scale;
 }
 
