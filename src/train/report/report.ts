@@ -74,8 +74,8 @@ function curves(history: readonly EpochRecord[]): string {
   };
   return [
     "<h2>Curves</h2>",
-    '<p class="soft legend"><i class="training"></i>training (mean over the epoch)' +
-      `<i class="test"></i>${apart} (after it)</p>`,
+    '<p class="soft legend"><span><i class="training"></i>training (mean over the epoch)</span> ' +
+      `<span><i class="test"></i>${apart} (after it)</span></p>`,
     '<div class="panels">',
     figure("Loss", (record) => [record.loss, heldOut(record).loss], short),
     figure(

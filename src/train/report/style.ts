@@ -26,7 +26,7 @@ circle.training, .key.training { fill: var(--training); } circle.test, .key.test
 .bar { fill: var(--test); } .ideal { stroke: var(--soft); stroke-dasharray: 4 4; }
 .legend i { display: inline-block; width: 0.9rem; height: 0.25rem; margin: 0 0.35rem 0.25rem 0; border-radius: 2px; }
 .legend i.training { background: var(--training); } .legend i.test { background: var(--test); }
-.legend i.test { margin-left: 1rem; }
+.legend span { display: inline-block; margin-right: 1rem; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 0.95rem; font-variant-numeric: tabular-nums; }
 caption { text-align: left; font-size: 0.9rem; padding-bottom: 0.4rem; }
@@ -39,5 +39,12 @@ thead th { color: var(--soft); font-size: 0.85rem; }
 .mistakes figure { padding: 0.5rem; text-align: center; }
 .mistakes img { width: 100%; aspect-ratio: 1; object-fit: contain; image-rendering: pixelated; border-radius: 0.25rem; background: #fff; }
 .mistakes figcaption { font-size: 0.8rem; line-height: 1.35; margin: 0.35rem 0 0; }
+@media (max-width: 34rem) {
+  th, td { padding: 0.3rem 0.4rem; overflow-wrap: anywhere; }
+  table { font-size: 0.85rem; }
+  .confusion { width: 100%; table-layout: fixed; }
+  .confusion td, .confusion th { min-width: 0; padding: 0.35rem 0; }
+  .number { white-space: nowrap; }
+}
 .mistakes b { color: var(--ink); } .mistakes b.bad { color: var(--bad); }
 `;
