@@ -56,7 +56,8 @@ function listedCall(node: Json, names: ReadonlySet<string>): Call {
   const inputs: TensorRef[] = [];
   const constants: Json[] = [];
   const kwargs = emptyObject<CallArgument>();
-  for (const item of node) {
+  // TensorFlow 2 writes the node of an operation without the list around it.
+  for (const item of isRefLike(node) ? [node] : node) {
     if (isJsonList(item) && item[0] === CONSTANT) constants.push(item[2] ?? null);
     else inputs.push(requiredRef(item, "inbound_nodes"));
     const given = isJsonList(item) ? item[3] : undefined;

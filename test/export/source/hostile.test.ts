@@ -211,6 +211,18 @@ describe("what cannot be is refused with one typed error", () => {
     for (const name of ["l0 (Lambda)", "l1 (Attention)", "l2 (MyLayer)"]) expect(message).toContain(name);
   });
 
+  test("operations of TensorFlow among the layers are named, with the reason", () => {
+    const scale = {
+      ...layer("TFOpLambda", "tf.math.truediv", { function: "math.truediv" }),
+      inbound_nodes: [["x", 0, 0, { y: 255, name: null }]],
+    };
+    const { message } = faultOf(manifest([input, scale, layer("Lambda", "swap", {}, "tf.math.truediv")]));
+    expect(message).toContain(
+      "(TFOpLambda): there is no converter for layers of class TFOpLambda: it is an operation of TensorFlow",
+    );
+    expect(message).toContain("class Lambda: it holds a function written in Python");
+  });
+
   test("text of a thousand open brackets is not parsed", () => {
     expect(() => parseManifest("[".repeat(1e6), "model.json")).toThrow("nested deeper");
     expect(() => parseManifest(`{"a":"${"[".repeat(5000)}\\"${"[".repeat(5000)}"}`, "model.json")).not.toThrow();
