@@ -4,6 +4,7 @@ import { borderPixels, findGround } from "./background.ts";
 import { components } from "./components.ts";
 import { at, type Pixels, type Plane } from "./image.ts";
 import { withoutFrame } from "./frame.ts";
+import { inEvenLight } from "./light.ts";
 import { resize } from "./resize.ts";
 
 /** Longer side, in pixels, at which ink is looked for; larger pictures are made smaller first. */
@@ -31,7 +32,7 @@ const EDGE = 2;
  */
 export function findInk(picture: Pixels): Plane {
   const pixels = withoutFrame(shrink(picture));
-  return keepStrokes(withoutRuling(strengthOfInk(pixels)));
+  return keepStrokes(withoutRuling(strengthOfInk(inEvenLight(pixels) ?? pixels)));
 }
 
 function shrink(pixels: Pixels): Pixels {

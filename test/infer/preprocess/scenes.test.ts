@@ -1,0 +1,51 @@
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+import { readOnnxHeader } from "../../../src/infer/onnx-header.ts";
+import type { Image } from "../../../src/infer/preprocess/image.ts";
+import { prepareImage } from "../../../src/infer/preprocess/prepare-image.ts";
+import { readImages, readRecognizer } from "../../../src/infer/recognize.ts";
+import type { Session } from "../../../src/infer/runtime.ts";
+import { getRuntime } from "../../../src/infer/runtimes.ts";
+import { onGlass, photograph, SCENES } from "../../helpers/scenes.ts";
+
+const file = readFileSync(resolve(import.meta.dirname, "../../../models/crnn-mnist-best/model.onnx"));
+const recognizer = readRecognizer(readOnnxHeader(file).metadata);
+/** Pictures of a scene, each digit as often. */
+const COUNT = 20;
+/** How many of them at least are read right. */
+const FLOOR = COUNT - 1;
+/** Light that changes within the picture but not along its sides is not evened out. */
+const LOWER: Readonly<Record<string, number>> = { "paper with light through a window": 6 };
+
+let session: Session;
+
+beforeAll(async () => {
+  session = await (await getRuntime("node")).load(file);
+});
+
+afterAll(() => session.dispose());
+
+/** How many digits are read right; a picture that is refused fails the test. */
+async function readRight(picture: (digit: number, seed: number) => Image): Promise<number> {
+  const digits = Array.from({ length: COUNT }, (_, index) => index % 10);
+  const images = digits.map((digit, index) =>
+    prepareImage(picture(digit, 100 + Math.floor(index / 10)), recognizer.input),
+  );
+  const readings = await readImages(session, recognizer, images);
+  return readings.filter(({ text }, index) => text === String(digits[index])).length;
+}
+
+test.each(Object.entries(SCENES))("a digit on %s is read", async (name, scene) => {
+  expect(await readRight((digit, seed) => photograph(digit, seed, scene))).toBeGreaterThanOrEqual(LOWER[name] ?? FLOOR);
+});
+
+test.each([
+  ["black", [0, 0, 0]],
+  ["white", [1, 1, 1]],
+  ["red", [0.8, 0.1, 0.1]],
+] as const)("a digit in %s on a transparent ground is read", async (_, colour) => {
+  expect(await readRight((digit, seed) => onGlass(digit, seed, colour))).toBeGreaterThanOrEqual(FLOOR);
+});
