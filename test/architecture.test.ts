@@ -78,6 +78,13 @@ describe("who may know whom", () => {
     expect(wrong.map(show)).toEqual([]);
   });
 
+  test("infer reads a model's header without loading protobufjs", () => {
+    const wrong = [...reach(join(source, "cli", "infer.ts"))]
+      .flatMap(importsOf)
+      .filter(({ target }) => target.startsWith("protobufjs"));
+    expect(wrong.map(show)).toEqual([]);
+  });
+
   test("library code prints nothing", () => {
     const wrong = Object.keys(rooms)
       .flatMap((room) => filesOf(join(source, room)))

@@ -1,9 +1,7 @@
-import type { Reader } from "protobufjs/minimal.js";
-
 import { InferenceError } from "../errors.ts";
 import type { DType } from "../tensor.ts";
 
-import { notOnnx, readFields } from "./protobuf-fields.ts";
+import { notOnnx, readFields, type Reader } from "./protobuf-fields.ts";
 import type { ValueInfo } from "./runtime.ts";
 
 /** What an ONNX file says of itself, without its nodes and weights. */
@@ -181,8 +179,7 @@ function readEntry(bytes: Uint8Array, entries: Map<string, string>): void {
 
 /** An int64 that must be exact as a number. */
 function readInteger(reader: Reader): number {
-  const read = reader.int64();
-  const value = typeof read === "number" ? read : read.high * 2 ** 32 + (read.low >>> 0);
+  const value = Number(reader.int64());
   if (!Number.isSafeInteger(value)) throw notOnnx(`a number out of range: ${value}`);
   return value;
 }
