@@ -1,6 +1,6 @@
 // src to dist: TypeScript to JavaScript and declarations, file by file, for tests and scripts; files that are JavaScript
-// already are copied. Out of them dist/bundle, which is what users run: few files, because Node takes longer to find and
-// link a hundred small modules than to run them. The page that `infer --browser` opens becomes one file, since a browser
+// already are copied. Out of them dist/bundle, which is what users run: fewer files, because Node finds, reads and
+// links each by itself. The page that `infer --browser` opens becomes one file, since a browser
 // resolves no packages.
 import { spawnSync } from "node:child_process";
 import { cpSync, readdirSync, rmSync } from "node:fs";
