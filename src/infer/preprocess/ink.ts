@@ -5,10 +5,13 @@ import { components } from "./components.ts";
 import { at, type Pixels, type Plane } from "./image.ts";
 import { withoutFrame } from "./frame.ts";
 import { inEvenLight } from "./light.ts";
-import { resize } from "./resize.ts";
+import { withMargin } from "./margin.ts";
+import { enlarge, resize } from "./resize.ts";
 
 /** Longer side, in pixels, at which ink is looked for; larger pictures are made smaller first. */
 const WORKING_SIDE = 400;
+/** Pictures smaller than this are enlarged, to that size: a pixel as wide as a stroke says little of its edge. */
+const COARSE_SIDE = 32;
 /** Contrast between ink and ground below which a picture is blank; black to white is 1 (a channel). */
 const LEAST_CONTRAST = 0.06;
 /** Ink of at least this strength belongs to a stroke. */
@@ -31,7 +34,7 @@ const EDGE = 2;
  * @throws {DataError} when nothing is drawn.
  */
 export function findInk(picture: Pixels): Plane {
-  const pixels = withoutFrame(shrink(picture));
+  const pixels = smooth(withMargin(withoutFrame(shrink(picture))));
   return keepStrokes(withoutRuling(strengthOfInk(inEvenLight(pixels) ?? pixels)));
 }
 
@@ -41,6 +44,13 @@ function shrink(pixels: Pixels): Pixels {
   const width = Math.max(1, Math.round(pixels.width * scale));
   const height = Math.max(1, Math.round(pixels.height * scale));
   return { ...resize(pixels, width, height), channels: pixels.channels };
+}
+
+function smooth(pixels: Pixels): Pixels {
+  const scale = COARSE_SIDE / Math.max(pixels.width, pixels.height);
+  if (scale <= 1) return pixels;
+  const side = (length: number): number => Math.max(1, Math.round(length * scale));
+  return { ...enlarge(pixels, side(pixels.width), side(pixels.height)), channels: pixels.channels };
 }
 
 /** Distance of each pixel's colour from the ground, along the way from the ground's colour to the ink's. */
