@@ -81,12 +81,17 @@ function using<T>(outcome: Outcome, use: (outcome: Outcome) => T): T {
   }
 }
 
-/** Runs eagerly and takes the assignments to the variables back. @returns what it returned and assigned, the caller's to dispose of */
-export function eagerOutcome(
-  tf: TensorFlow,
-  variables: readonly Variable[],
-  run: () => Record<string, Tensor>,
-): Map<string, Tensor> {
+/** Eager runs of a function of variables, the reference among them already made; what they assign is taken back. */
+export function eagerRuns(tf: TensorFlow, variables: readonly Variable[], run: () => Record<string, Tensor>): Eager {
+  const again = (round?: number): Outcome => {
+    const once = (): Outcome => eagerOutcome(tf, variables, run);
+    return round === undefined ? once() : disturbed(tf, variables, round, once);
+  };
+  return { reference: again(), again };
+}
+
+/** @returns what a run returned and assigned, the caller's to dispose of */
+function eagerOutcome(tf: TensorFlow, variables: readonly Variable[], run: () => Record<string, Tensor>): Outcome {
   return keepingValues(variables, () =>
     scoped(tf, () => {
       const before = variables.map(({ dataId }) => dataId);
@@ -101,7 +106,7 @@ export function eagerOutcome(
 }
 
 /** Runs with every float variable off by about its rounding, up here and down there, otherwise in each round. */
-export function disturbed<T>(tf: TensorFlow, variables: readonly Variable[], round: number, run: () => T): T {
+function disturbed<T>(tf: TensorFlow, variables: readonly Variable[], round: number, run: () => T): T {
   return keepingValues(variables, () => {
     variables.forEach((variable, index) => {
       if (variable.dtype !== "float32") return;
@@ -138,7 +143,7 @@ function largestOf(tensor: Tensor | undefined): number {
 }
 
 /** Infinity if they differ in length or one is NaN where the other is not. */
-export function differenceOf(expected: Tensor | undefined, found: Tensor | undefined): number {
+function differenceOf(expected: Tensor | undefined, found: Tensor | undefined): number {
   const [a, b] = [numbersIn(expected), numbersIn(found)];
   if (a.length !== b.length) return Number.POSITIVE_INFINITY;
   let largest = 0;

@@ -12,21 +12,26 @@ export class ProgramCache<T extends { readonly program: Program }> {
   readonly #ledger: Ledger;
   readonly #onNote: (note: string) => void;
   readonly #byShape = new Map<string, T>();
-  #reason: string | undefined;
+  readonly #refusal: string | undefined;
   #failure: string | undefined;
   #warned = false;
 
-  /** @param reason why nothing is to be compiled, if so */
-  constructor(what: ProgramReport["what"], reason: string | undefined, ledger: Ledger, onNote: (note: string) => void) {
+  /** @param refusal why nothing is to be compiled, if so */
+  constructor(
+    what: ProgramReport["what"],
+    refusal: string | undefined,
+    ledger: Ledger,
+    onNote: (note: string) => void,
+  ) {
     this.#what = what;
-    this.#reason = reason;
+    this.#refusal = refusal;
     this.#ledger = ledger;
     this.#onNote = onNote;
   }
 
   /** Why the function runs eagerly, if it does. */
   get reason(): string | undefined {
-    return this.#reason;
+    return this.#refusal ?? this.#failure;
   }
 
   /** Why compiling failed, if it was tried and did. */
@@ -36,8 +41,7 @@ export class ProgramCache<T extends { readonly program: Program }> {
 
   /** Runs eagerly from now on. @param failure that another run met with, in words that finish "because ..." */
   giveUp(failure: string): void {
-    if (this.#reason !== undefined) return;
-    this.#reason = failure;
+    if (this.reason !== undefined) return;
     this.#failure = failure;
     this.#onNote(`${this.#what} runs op by op, because ${failure}`);
   }
@@ -53,7 +57,7 @@ export class ProgramCache<T extends { readonly program: Program }> {
 
   /** @returns undefined if the function must run eagerly */
   get(batch: Batch, compile: () => T): T | undefined {
-    if (this.#reason !== undefined) return undefined;
+    if (this.reason !== undefined) return undefined;
     const key = keyOfBatch(batch);
     const known = this.#byShape.get(key);
     this.#byShape.delete(key);

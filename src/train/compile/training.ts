@@ -1,4 +1,4 @@
-import { disturbed, type Eager, eagerOutcome, findDifference, inWords, numbersIn } from "./comparison.ts";
+import { type Eager, eagerRuns, findDifference, inWords, numbersIn } from "./comparison.ts";
 import { applyUpdates, gradientsOf, type StepScalars, splitScalars } from "./eager.ts";
 import type { Ref, TensorType } from "./graph.ts";
 import type { Ledger } from "./ledger.ts";
@@ -64,11 +64,7 @@ export function compileTraining(
   const run = (): Record<string, Tensor> => stepOutputs(workshop, batch, scalars, metricNames);
   const seeded = <T>(make: () => T): T => withSeededRandom(random.seed, random.step, make);
 
-  const again = (round = 0): Map<string, Tensor> =>
-    round === 0
-      ? seeded(() => eagerOutcome(tf, variables, run))
-      : disturbed(tf, variables, round, () => seeded(() => eagerOutcome(tf, variables, run)));
-  const reference = again();
+  const eager = eagerRuns(tf, variables, () => seeded(run));
   let program: Program | undefined;
   try {
     const feeds = { ...feedsOfBatch(batch), scalars };
@@ -76,13 +72,13 @@ export function compileTraining(
     const made = new Program(backend, trainingPlan(workshop, recorded));
     program = made;
     made.synchronise(ledger, (variable) => variable);
-    scoped(tf, () => compare(workshop, recorded, made, feeds, { reference, again }));
+    scoped(tf, () => compare(workshop, recorded, made, feeds, eager));
     return { program: made, metricNames: [...new Set(metricNames)], random: recorded.randoms.length > 0 };
   } catch (error) {
     program?.dispose();
     throw error;
   } finally {
-    for (const tensor of reference.values()) tensor.dispose();
+    for (const tensor of eager.reference.values()) tensor.dispose();
   }
 }
 
@@ -175,11 +171,7 @@ export function compilePure(
 ): Program {
   const { tf, backend, ledger, tolerance } = workshop;
   const variables = ledger.entries.map(({ variable }) => variable);
-  const again = (round = 0): Map<string, Tensor> =>
-    round === 0
-      ? eagerOutcome(tf, variables, run)
-      : disturbed(tf, variables, round, () => eagerOutcome(tf, variables, run));
-  const reference = again();
+  const eager = eagerRuns(tf, variables, run);
   let program: Program | undefined;
   try {
     const feeds = feedsOfBatch(batch);
@@ -195,7 +187,7 @@ export function compilePure(
     made.synchronise(ledger, source);
     scoped(tf, () => {
       const found = made.run(ledger, feeds);
-      const difference = findDifference(Object.keys(found), { reference, again }, found, tolerance);
+      const difference = findDifference(Object.keys(found), eager, found, tolerance);
       if (difference !== undefined) throw new Untraceable(inWords(difference));
     });
     return made;
@@ -203,6 +195,6 @@ export function compilePure(
     program?.dispose();
     throw error;
   } finally {
-    for (const tensor of reference.values()) tensor.dispose();
+    for (const tensor of eager.reference.values()) tensor.dispose();
   }
 }
