@@ -51,7 +51,8 @@ function gridOf({ width, height }: Pixels): number[] {
   return grid;
 }
 
-function channelOf({ width, height, channels, data }: Pixels, channel: number): Plane {
+/** One channel of a picture; of a grey one its own values, not a copy. */
+export function channelOf({ width, height, channels, data }: Pixels, channel: number): Plane {
   if (channels === 1) return { width, height, data };
   const plane = new Float32Array(width * height);
   for (let pixel = 0; pixel < plane.length; pixel++) plane[pixel] = at(data, pixel * channels + channel);

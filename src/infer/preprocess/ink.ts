@@ -6,7 +6,7 @@ import { at, type Pixels, type Plane } from "./image.ts";
 import { withoutFrame } from "./frame.ts";
 import { inEvenLight } from "./light.ts";
 import { withMargin } from "./margin.ts";
-import { enlarge, resize } from "./resize.ts";
+import { enlarge, resize, scaledSize } from "./resize.ts";
 
 /** Longer side, in pixels, at which ink is looked for; larger pictures are made smaller first. */
 const WORKING_SIDE = 400;
@@ -40,17 +40,12 @@ export function findInk(picture: Pixels): Plane {
 
 function shrink(pixels: Pixels): Pixels {
   const scale = WORKING_SIDE / Math.max(pixels.width, pixels.height);
-  if (scale >= 1) return pixels;
-  const width = Math.max(1, Math.round(pixels.width * scale));
-  const height = Math.max(1, Math.round(pixels.height * scale));
-  return { ...resize(pixels, width, height), channels: pixels.channels };
+  return scale >= 1 ? pixels : { ...resize(pixels, ...scaledSize(pixels, scale)), channels: pixels.channels };
 }
 
 function smooth(pixels: Pixels): Pixels {
   const scale = COARSE_SIDE / Math.max(pixels.width, pixels.height);
-  if (scale <= 1) return pixels;
-  const side = (length: number): number => Math.max(1, Math.round(length * scale));
-  return { ...enlarge(pixels, side(pixels.width), side(pixels.height)), channels: pixels.channels };
+  return scale <= 1 ? pixels : { ...enlarge(pixels, ...scaledSize(pixels, scale)), channels: pixels.channels };
 }
 
 /** Distance of each pixel's colour from the ground, along the way from the ground's colour to the ink's. */

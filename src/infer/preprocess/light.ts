@@ -1,7 +1,7 @@
-import { borderPixels } from "./background.ts";
+import { borderPixels, channelOf } from "./background.ts";
 import { at, toGrey, type Pixels, type Plane } from "./image.ts";
 import { median, withoutMarks } from "./morphology.ts";
-import { resize } from "./resize.ts";
+import { resize, scaledSize } from "./resize.ts";
 
 /** Longer side of the small copy that tells whether light is even. */
 const COPY_SIDE = 64;
@@ -37,7 +37,7 @@ export function inEvenLight(pixels: Pixels): Pixels | null {
   const { width, height, channels } = pixels;
   const data = new Float32Array(pixels.data.length);
   for (let channel = 0; channel < channels; channel++) {
-    const own = channels === 1 ? grey : channelOf(pixels, channel);
+    const own = channelOf(pixels, channel);
     const ground = groundOf(median(own), marks);
     const target = quantile(ground, 0.5);
     own.data.forEach((value, pixel) => {
@@ -67,9 +67,7 @@ function borderOf({ width, height, data }: Plane): Plane {
 
 function smallCopy(grey: Plane): Plane {
   const scale = COPY_SIDE / Math.max(grey.width, grey.height);
-  if (scale >= 1) return grey;
-  const side = (length: number): number => Math.max(1, Math.round(length * scale));
-  return resize({ ...grey, channels: 1 }, side(grey.width), side(grey.height));
+  return scale >= 1 ? grey : resize({ ...grey, channels: 1 }, ...scaledSize(grey, scale));
 }
 
 /** Sum of the differences between neighbours: a ground without the drawing on it has the fewest edges. */
@@ -83,12 +81,6 @@ function edgesOf({ width, height, data }: Plane): number {
     }
   }
   return sum;
-}
-
-function channelOf({ width, height, channels, data }: Pixels, channel: number): Plane {
-  const plane = new Float32Array(width * height);
-  for (let pixel = 0; pixel < plane.length; pixel++) plane[pixel] = at(data, pixel * channels + channel);
-  return { width, height, data: plane };
 }
 
 /** The value that so large a share of the pixels stays at or under, by an even sample of them. */

@@ -25,13 +25,14 @@ const BINS = 64;
  */
 export function withMargin(pixels: Pixels): Pixels {
   const grey = toGrey(pixels).data;
+  if (!hasFlatPart(grey)) return pixels;
   const border = outline(pixels.width, pixels.height);
   const ground = groundOf(grey, borderPixels(pixels.width, pixels.height));
   if (ground === null) return pixels;
   const apart = (pixel: number): number => Math.abs(at(grey, pixel) - ground);
   const covered = border.filter((pixel) => apart(pixel) > NEAR);
   if (covered.length === 0) return pixels;
-  if (grey.filter((value) => Math.abs(value - ground) <= STEP).length < LEAST_GROUND * grey.length) return pixels;
+  if (count(grey, (value) => Math.abs(value - ground) <= STEP) < LEAST_GROUND * grey.length) return pixels;
   if (Math.min(pixels.width, pixels.height) < COARSE) return framed(pixels, grey, ground);
   if (covered.length > MOST_COVERED * border.length) return pixels;
   if (longestRun(border, (pixel) => apart(pixel) > NEAR) > (LONGEST_PIECE * border.length) / 4) return pixels;
@@ -41,6 +42,17 @@ export function withMargin(pixels: Pixels): Pixels {
       .toSorted()
       .at(Math.floor(0.7 * (covered.length - 1))) ?? 0;
   return strength < DRAWN * strongest ? pixels : framed(pixels, grey, ground);
+}
+
+/** Whether any grey can have {@link LEAST_GROUND} of the pixels within a step of it: two of these bins are wider than that. */
+function hasFlatPart(grey: Float32Array): boolean {
+  const bins = Math.floor(1 / (2 * STEP));
+  const counts = new Uint32Array(bins + 1);
+  for (const value of grey) {
+    const bin = Math.min(bins, Math.max(0, Math.floor(value * bins)));
+    counts[bin] = (counts[bin] ?? 0) + 1;
+  }
+  return counts.some((count, bin) => count + (counts[bin + 1] ?? 0) >= LEAST_GROUND * grey.length);
 }
 
 /** The grey that most of the picture and of its border has, or null where there is no such grey. */
@@ -56,8 +68,25 @@ function groundOf(grey: Float32Array, border: readonly number[]): number | null 
   let best = 1;
   for (let bin = 2; bin <= BINS; bin++) if (wide(bin) > wide(best)) best = bin;
   const value = (best - 0.5) / BINS;
-  const near = grey.filter((each) => Math.abs(each - value) <= NEAR).toSorted();
-  return near.length < LEAST_GROUND * grey.length ? null : at(near, Math.floor(near.length / 2));
+  const isNear = (each: number): boolean => Math.abs(each - value) <= NEAR;
+  const near = count(grey, isNear);
+  return near < LEAST_GROUND * grey.length ? null : middleOf(grey, isNear, near);
+}
+
+/** The middle one of the values that are near. Few are sorted for it: even grounds have one value nearly everywhere. */
+function middleOf(values: Float32Array, isNear: (value: number) => boolean, near: number): number {
+  const middle = Math.floor(near / 2);
+  const guess = values.find(isNear) ?? 0;
+  const less = count(values, (value) => value < guess && isNear(value));
+  const equal = count(values, (value) => value === guess);
+  return less <= middle && middle < less + equal ? guess : at(values.filter(isNear).toSorted(), middle);
+}
+
+/** A loop, since filtering copies a large picture for a number. */
+function count(values: Float32Array, holds: (value: number) => boolean): number {
+  let found = 0;
+  for (const value of values) if (holds(value)) found++;
+  return found;
 }
 
 /** The outermost pixels, once round. */

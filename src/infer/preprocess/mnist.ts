@@ -1,7 +1,7 @@
 import { distanceTo } from "./distance.ts";
 import { at, toGrey, type Pixels, type Plane } from "./image.ts";
 import { findInk } from "./ink.ts";
-import { resize, type Box } from "./resize.ts";
+import { resize, scaledSize, type Box } from "./resize.ts";
 
 /** Side of MNIST's images, and of the box in their middle that a digit fills. */
 const SIDE = 28;
@@ -101,8 +101,7 @@ function strokeWidth(mask: Uint8Array, width: number, height: number): number {
 function scaleInk(ink: Plane): Plane {
   const box = extentOf(ink, VISIBLE) ?? { left: 0, top: 0, width: ink.width, height: ink.height };
   const scale = BOX / Math.max(box.width, box.height);
-  const width = Math.max(1, Math.round(box.width * scale));
-  const height = Math.max(1, Math.round(box.height * scale));
+  const [width, height] = scaledSize(box, scale);
   const scaled = resize({ ...ink, channels: 1 }, width, height, box);
   const strongest = scaled.data.reduce((most, value) => Math.max(most, value), 0);
   return { width, height, data: scaled.data.map((value) => Math.min(1, value / Math.max(strongest, 0.1))) };

@@ -63,6 +63,14 @@ function resample(grid: Grid, width: number, height: number, box: Box, between: 
   return { width, height, channels, data };
 }
 
+/** Width and height, scaled, at least a pixel each. */
+export function scaledSize(
+  { width, height }: { readonly width: number; readonly height: number },
+  scale: number,
+): readonly [width: number, height: number] {
+  return [Math.max(1, Math.round(width * scale)), Math.max(1, Math.round(height * scale))];
+}
+
 export function whole({ width, height }: { readonly width: number; readonly height: number }): Box {
   return { left: 0, top: 0, width, height };
 }
