@@ -1,6 +1,7 @@
 import type * as tfjs from "@tensorflow/tfjs";
 
 import type { LayerSpec } from "../export/source/model.ts";
+import { RECURRENT } from "../export/source/weight-names.ts";
 import type { Tfjs } from "../infer/tfjs-backend.ts";
 
 import type { Masked } from "./layerwise.ts";
@@ -8,7 +9,6 @@ import type { Masked } from "./layerwise.ts";
 /** Layers at which a mask ends in Keras. */
 const ENDING =
   /^(Flatten|Reshape|Permute|RepeatVector|Dot|CategoryEncoding|.*(Conv|Pooling|Padding|Cropping|UpSampling|Crop|Resizing|Random).*)$/;
-const RECURRENT = /^(SimpleRNN|(CuDNN)?GRU|(CuDNN)?LSTM|RNN|ConvLSTM2D|Bidirectional)$/;
 const MERGING = /^(Add|Subtract|Multiply|Average|Maximum|Minimum)$/;
 
 /** The mask of a layer's first output, by Keras 3's rules; null for none. */
@@ -25,7 +25,8 @@ export function kerasMask(tf: Tfjs, { className, config }: LayerSpec, inputs: re
     const masks = inputs.flatMap(({ mask }) => mask ?? []);
     return masks.length < inputs.length ? null : masks.reduce((all, mask) => tf.logicalOr(all, mask));
   }
-  if (RECURRENT.test(className)) return givesSequences(className, config) ? first.mask : null;
+  if (className === "Bidirectional" || RECURRENT.has(className))
+    return givesSequences(className, config) ? first.mask : null;
   return ENDING.test(className) ? null : first.mask;
 }
 
