@@ -5,12 +5,12 @@
 //
 // --bin measures another build's command line beside the package's own. --record puts the table into docs/benchmarks.md.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
 
-import { ensureBuild } from "../scripts/bootstrap.mjs";
+import { cli, ensureBuild } from "../scripts/bootstrap.mjs";
 
 import { machine, median, milliseconds, record, table } from "./markdown.mjs";
 
@@ -68,15 +68,6 @@ const EMPTY = "an empty Node";
 const NODE = "onnxruntime-node, nothing else";
 const WEB = "onnxruntime-web, nothing else";
 
-/** The package's own command line. @returns {string} */
-function ownBin() {
-  /** @type {unknown} */
-  const manifest = JSON.parse(readFileSync(path.join(root, "package.json"), "utf8"));
-  /** @type {unknown} */
-  const bin = typeof manifest === "object" && manifest !== null ? Reflect.get(manifest, "bin") : null;
-  return path.join(root, String(Reflect.get(Object(bin), "tfjs-to-onnx")));
-}
-
 /** @param {string} bin @param {string} suffix @param {string} picture @returns {Contestant[]} */
 function ours(bin, suffix, picture) {
   const infer = [bin, "infer", picture, "--model", model];
@@ -115,7 +106,7 @@ function contestants(work) {
     bare(NODE, bareScript("onnxruntime-node", ""), NODE),
     bare(WEB, bareScript("onnxruntime-web", ""), WEB),
     bare(`${WEB}, ended by process.exit`, bareScript("onnxruntime-web", "process.exit();"), WEB),
-    ...ours(ownBin(), "", picture),
+    ...ours(cli, "", picture),
     ...values.bin.flatMap((bin) => ours(path.resolve(bin), `, ${bin}`, picture)),
   ];
 }

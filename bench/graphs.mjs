@@ -13,7 +13,8 @@ import { parseArgs } from "node:util";
 
 import * as ort from "onnxruntime-node";
 
-import { ensureBuild } from "../scripts/bootstrap.mjs";
+import { cli, ensureBuild } from "../scripts/bootstrap.mjs";
+import { list } from "./json.mjs";
 
 import { JUDGED, makeModels } from "./graph-models.mjs";
 import { bytes, machine, median, milliseconds, record, table } from "./markdown.mjs";
@@ -83,16 +84,9 @@ function run(command, args) {
   return { stdout, took: performance.now() - started };
 }
 
-/** @param {string} line @param {string} key @returns {unknown} */
-function field(line, key) {
-  /** @type {unknown} */
-  const parsed = JSON.parse(line);
-  return typeof parsed === "object" && parsed !== null ? Reflect.get(parsed, key) : undefined;
-}
-
-/** @param {unknown} list @returns {number[]} */
-function numbers(list) {
-  return Array.isArray(list) ? list.map(Number) : [];
+/** The times in a line of JSON. @param {string} line */
+function timesIn(line) {
+  return list(JSON.parse(line), "times").map(Number);
 }
 
 const library = `
@@ -112,10 +106,10 @@ console.log(JSON.stringify({ times }));
 function exportOurs({ folder }) {
   const file = path.join(folder, "ours.onnx");
   const model = path.join(folder, "model.json");
-  const program = [path.join(root, "dist", "bundle", "bin.js"), "export", model, "--no-verify", "--out", file];
+  const program = [cli, "export", model, "--no-verify", "--out", file];
   const { took } = run(process.execPath, program);
   const { stdout } = run(process.execPath, ["--input-type=module", "-e", library, model]);
-  const [first = Number.NaN, ...later] = numbers(field(stdout, "times"));
+  const [first = Number.NaN, ...later] = timesIn(stdout);
   return { name: "tfjs-to-onnx", file, process: took, first, later: median(later) };
 }
 
@@ -125,7 +119,7 @@ function exportPeer(python, kind, { folder }) {
   const args = [script, kind, path.join(folder, "model.json"), path.join(folder, "ordered.bin"), file];
   const { stdout, took } = run(python, args);
   const line = stdout.split("\n").find((each) => each.startsWith("JSON ")) ?? "";
-  const [first = Number.NaN, later = Number.NaN] = numbers(field(line.slice(5), "times")).map((each) => each * 1000);
+  const [first = Number.NaN, later = Number.NaN] = timesIn(line.slice(5)).map((each) => each * 1000);
   return { name: kind, file, process: took - later, first, later };
 }
 

@@ -8,7 +8,8 @@ import { spawnSync } from "node:child_process";
 import path from "node:path";
 import { parseArgs } from "node:util";
 
-import { ensureBuild } from "../scripts/bootstrap.mjs";
+import { cli, ensureBuild } from "../scripts/bootstrap.mjs";
+import { field, list } from "./json.mjs";
 import { bytes, machine, milliseconds, record, table } from "./markdown.mjs";
 
 /** @typedef {{ batch: number, perSecond: number }} Throughput */
@@ -29,7 +30,7 @@ const PLACES = "tfjs/tensorflow,tfjs/wasm,node/cpu,web/wasm";
 const args = ["bench", "models/crnn-mnist/model.json", "--json", "--on", PLACES, "--batches", BATCHES.join(",")];
 args.push("--threads", values.threads, "--rounds", values.rounds);
 if (values.record) args.push("--svg", "docs/runtimes.svg");
-const { status, stdout } = spawnSync(process.execPath, [path.join(root, "dist", "cli", "bin.js"), ...args], {
+const { status, stdout } = spawnSync(process.execPath, [cli, ...args], {
   cwd: root,
   encoding: "utf8",
   stdio: ["ignore", "pipe", "inherit"],
@@ -38,17 +39,6 @@ if (status !== 0) throw new Error("bench failed: see above");
 /** @type {unknown} */
 const answer = JSON.parse(stdout);
 const runs = list(answer, "runs").map(readRun);
-
-/** @param {unknown} of @param {string} key @returns {unknown} */
-function field(of, key) {
-  return typeof of === "object" && of !== null ? Reflect.get(of, key) : undefined;
-}
-
-/** @param {unknown} of @param {string} key @returns {unknown[]} */
-function list(of, key) {
-  const found = field(of, key);
-  return Array.isArray(found) ? found : [];
-}
 
 /** @param {unknown} run @returns {Run} */
 function readRun(run) {

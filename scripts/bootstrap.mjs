@@ -36,6 +36,9 @@ export function ensureDependencies() {
   writeFileSync(stamp, hash);
 }
 
+/** The command line as users run it. */
+export const cli = join(root, "dist", "bundle", "bin.js");
+
 /** Compile src to dist when a source, or how it is compiled, is newer than the last compilation. */
 export function ensureBuild() {
   const built = join(root, "dist", ".built");

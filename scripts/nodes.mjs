@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { ensureBuild, ensureDependencies, root } from "./bootstrap.mjs";
+import { cli, ensureBuild, ensureDependencies } from "./bootstrap.mjs";
 
 const MAJORS = [20, 22, 24];
 
@@ -13,7 +13,6 @@ ensureDependencies();
 ensureBuild();
 const { cacheDir } = await import("../dist/node/cache-dir.js");
 
-const bin = join(root, "dist", "bundle", "bin.js");
 const work = mkdtempSync(join(tmpdir(), "tfjs-to-onnx-nodes-"));
 let failed = 0;
 for (const { name, program } of [{ name: process.version, program: process.execPath }, ...MAJORS.map(nodeOf)]) {
@@ -50,7 +49,7 @@ function steps(out) {
  */
 function run(program, name, step, args) {
   const started = performance.now();
-  const { status, stderr } = spawnSync(program, [bin, ...args], { cwd: work, encoding: "utf8", timeout: 300_000 });
+  const { status, stderr } = spawnSync(program, [cli, ...args], { cwd: work, encoding: "utf8", timeout: 300_000 });
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   process.stdout.write(`node ${name}: ${step} ${status === 0 ? "ok" : "FAILED"} in ${seconds} s\n`);
   if (status === 0) return;

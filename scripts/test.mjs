@@ -5,13 +5,12 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { ensureBuild, ensureDependencies, root } from "./bootstrap.mjs";
+import { cli, ensureBuild, ensureDependencies, root } from "./bootstrap.mjs";
 import { ensureBrowser } from "./browser.mjs";
 
 ensureDependencies();
 ensureBuild();
 
-const cli = join(root, "dist", "bundle", "bin.js");
 const setup = spawnSync(process.execPath, [cli, "setup"], { cwd: root, stdio: ["ignore", 2, 2] });
 if (setup.status !== 0) {
   process.stderr.write("native TensorFlow is not at hand (see above): the tests that train are skipped\n");
