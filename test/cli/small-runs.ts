@@ -5,7 +5,7 @@ import { join, resolve } from "node:path";
 import { renderedDigits } from "../../src/data/digits/rendered-digits.ts";
 import { idxFile } from "../helpers/idx-file.ts";
 
-export const bin: string = resolve(import.meta.dirname, "../../dist/cli/bin.js");
+export const bin: string = resolve(import.meta.dirname, "../../dist/bundle/bin.js");
 
 /** What a command left. */
 export interface Outcome {

@@ -1,28 +1,16 @@
-import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
-
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 
 import { DIGIT_SIDE } from "../../../src/data/dataset.ts";
 import { renderedDigits } from "../../../src/data/digits/rendered-digits.ts";
 import { DataError } from "../../../src/errors.ts";
-import { readOnnxHeader } from "../../../src/infer/onnx-header.ts";
 import type { Pixels } from "../../../src/infer/preprocess/image.ts";
 import { withMargin } from "../../../src/infer/preprocess/margin.ts";
 import { fitMnist } from "../../../src/infer/preprocess/mnist.ts";
 import { enlarge, resize } from "../../../src/infer/preprocess/resize.ts";
-import { readImages, readRecognizer } from "../../../src/infer/recognize.ts";
-import type { Session } from "../../../src/infer/runtime.ts";
-import { getRuntime } from "../../../src/infer/runtimes.ts";
+import { readImages } from "../../../src/infer/recognize.ts";
+import { openShipped } from "../../helpers/shipped-reader.ts";
 
-const file = readFileSync(resolve(import.meta.dirname, "../../../models/crnn-mnist-best/model.onnx"));
-const recognizer = readRecognizer(readOnnxHeader(file).metadata);
-let session: Session;
-
-beforeAll(async () => {
-  session = await (await getRuntime("node")).load(file);
-});
-
+const { session, recognizer } = await openShipped();
 afterAll(() => session.dispose());
 
 const DIGITS = 60;

@@ -1,30 +1,18 @@
-import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
+import { afterAll, expect, test } from "vitest";
 
-import { afterAll, beforeAll, expect, test } from "vitest";
-
-import { readOnnxHeader } from "../../../src/infer/onnx-header.ts";
 import type { Image } from "../../../src/infer/preprocess/image.ts";
 import { prepareImage } from "../../../src/infer/preprocess/prepare-image.ts";
-import { readImages, readRecognizer } from "../../../src/infer/recognize.ts";
-import type { Session } from "../../../src/infer/runtime.ts";
-import { getRuntime } from "../../../src/infer/runtimes.ts";
+import { readImages } from "../../../src/infer/recognize.ts";
+import { openShipped } from "../../helpers/shipped-reader.ts";
 import { onGlass, photograph, SCENES } from "../../helpers/scenes.ts";
 
-const file = readFileSync(resolve(import.meta.dirname, "../../../models/crnn-mnist-best/model.onnx"));
-const recognizer = readRecognizer(readOnnxHeader(file).metadata);
+const { session, recognizer } = await openShipped();
 /** Pictures of a scene, each digit as often. */
 const COUNT = 20;
 /** How many of them at least are read right. */
 const FLOOR = COUNT - 1;
 /** Light that changes within the picture but not along its sides is not evened out. */
 const LOWER: Readonly<Record<string, number>> = { "paper with light through a window": 4 };
-
-let session: Session;
-
-beforeAll(async () => {
-  session = await (await getRuntime("node")).load(file);
-});
 
 afterAll(() => session.dispose());
 
