@@ -52,7 +52,7 @@ function hasFlatPart(grey: Float32Array): boolean {
     const bin = Math.min(bins, Math.max(0, Math.floor(value * bins)));
     counts[bin] = (counts[bin] ?? 0) + 1;
   }
-  return counts.some((count, bin) => count + (counts[bin + 1] ?? 0) >= LEAST_GROUND * grey.length);
+  return counts.some((own, bin) => own + (counts[bin + 1] ?? 0) >= LEAST_GROUND * grey.length);
 }
 
 /** The grey that most of the picture and of its border has, or null where there is no such grey. */
