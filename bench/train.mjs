@@ -1,17 +1,19 @@
 // Milliseconds a training step: plain TF.js on tfjs-node, the compiled step, and Keras (fit, compiled), the same
 // networks and batches, in turns within one run.
 //
-//   node bench/train.mjs [--rounds 6] [--steps 20] [--networks crnn,classifier,bidirectional] [--keras]
+//   node bench/train.mjs [--rounds 6] [--steps 20] [--networks crnn,classifier,bidirectional] [--keras] [--record]
 //
+// --record puts the table into docs/training-speed.md.
 // --keras sets Keras 3.15 on TensorFlow 2.20 up from the Python registry, in the user's cache; it stays there.
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { cpus, homedir } from "node:os";
+import { homedir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 
 import { ensureBuild } from "../scripts/bootstrap.mjs";
+import { machine, median, record, table } from "./markdown.mjs";
 
 const { values } = parseArgs({
   options: {
@@ -20,6 +22,7 @@ const { values } = parseArgs({
     networks: { type: "string", default: "crnn,classifier,bidirectional" },
     keras: { type: "boolean", default: false },
     "skip-plain": { type: "boolean", default: false },
+    record: { type: "boolean", default: false },
   },
 });
 
@@ -95,8 +98,6 @@ function contestant(name, command, args) {
 
 /** @param {number[]} times */
 const minimum = (times) => Math.min(...times);
-/** @param {number[]} times */
-const median = (times) => times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)] ?? Number.NaN;
 
 ensureBuild();
 const worker = path.join(import.meta.dirname, "train-worker.mjs");
@@ -136,19 +137,18 @@ for (const network of values.networks.split(",")) {
 }
 for (const contender of contestants) contender.stop();
 
+const ratio = "ours / it";
 const head = [
   "network, batch 128",
   "",
   "min ms",
   "median ms",
   "cpu ms",
-  "ours / it, min",
-  "ours / it, median",
-  "ours / it, cpu",
+  ...["min", "median", "cpu"].map((of) => `${ratio}, ${of}`),
 ];
-/** @param {string[]} cells */
-const line = (cells) => `| ${cells.join(" | ")} |`;
-const table = [line(head), line(["---", "---", ...head.slice(2).map(() => "---:")]), ...rows.map(line)].join("\n");
-const date = new Date().toISOString().slice(0, 10);
-const processor = `${process.platform} ${process.arch}, ${cpus().length} x ${cpus()[0]?.model}`;
-process.stdout.write(`${table}\n\n${date}, Node ${process.version}, TensorFlow 2.20.0, ${processor}\n`);
+const text = [
+  `\`node bench/train.mjs ${process.argv.slice(2).join(" ")}\`, ${machine()}, TensorFlow 2.20.0; ${values.rounds} rounds of ${values.steps} steps, in turns within one run. Keras trains with \`fit\`, compiled.`,
+  table(head, rows, 2),
+].join("\n\n");
+process.stdout.write(`${text}\n`);
+if (values.record) record("speed of a step", text, "docs/training-speed.md");
