@@ -61,11 +61,12 @@ const crnn: Network = {
 };
 
 /**
- * Normalised convolutions [N, 28, 28, 1] to [N, 7, 7, 128], read as 7 columns from both sides by an LSTM.
+ * Normalised convolutions [N, 28, 28, 1] to [N, 7, 7, 128], the last two added to what they were given, read as 7 columns
+ * from both sides by an LSTM.
  */
 const crnnBest: Network = {
   name: "crnn-best",
-  summary: "five normalised convolutions and a bidirectional LSTM",
+  summary: "six normalised convolutions, two of them residual, and a bidirectional LSTM",
   build(tf) {
     const { layers } = tf;
     const conv = (name: string, filters: number, kernelSize = 3): tfjs.layers.Layer =>
@@ -76,8 +77,12 @@ const crnnBest: Network = {
       layers.batchNormalization({ name: `${name}_norm`, momentum: 0.95 }),
       layers.reLU({ name: `${name}_relu` }),
     ];
+    const residual = (name: string, value: tfjs.SymbolicTensor): tfjs.SymbolicTensor => {
+      const branch = applyAll(tf, [conv(name, 128), ...norm(name)], value);
+      return only(tf, layers.add({ name: `${name}_add` }).apply([value, branch]));
+    };
     const image = tf.input({ shape: [28, 28, 1], name: "image" });
-    const chain = [
+    const seen = [
       conv("conv1", 24, 5),
       pool("pool1"),
       ...norm("conv1"),
@@ -86,10 +91,11 @@ const crnnBest: Network = {
       conv("conv3", 64),
       pool("pool2"),
       ...norm("conv3"),
-      conv("conv4", 96),
+      conv("conv4", 128),
       ...norm("conv4"),
-      conv("conv5", 128),
-      ...norm("conv5"),
+    ];
+    const features = ["conv5", "conv6"].reduce((value, name) => residual(name, value), applyAll(tf, seen, image));
+    const read = [
       layers.permute({ name: "columns", dims: [2, 1, 3] }),
       layers.reshape({ name: "steps", targetShape: [7, 7 * 128] }),
       layers.dropout({ name: "drop1", rate: 0.3 }),
@@ -102,7 +108,7 @@ const crnnBest: Network = {
       layers.dense({ name: "dense", units: DIGITS.length }),
       layers.softmax({ name: "softmax" }),
     ];
-    return tf.model({ inputs: image, outputs: applyAll(tf, chain, image), name: "crnn-best" });
+    return tf.model({ inputs: image, outputs: applyAll(tf, read, features), name: "crnn-best" });
   },
 };
 
@@ -116,11 +122,12 @@ export function networkNamed(name: string): Network {
 }
 
 function applyAll(tf: Tf, chain: readonly tfjs.layers.Layer[], input: tfjs.SymbolicTensor): tfjs.SymbolicTensor {
-  return chain.reduce((tensor, layer) => {
-    const output = layer.apply(tensor);
-    if (Array.isArray(output) || output instanceof tf.Tensor) throw new TypeError("a layer gave no symbolic tensor");
-    return output;
-  }, input);
+  return chain.reduce((tensor, layer) => only(tf, layer.apply(tensor)), input);
+}
+
+function only(tf: Tf, output: ReturnType<tfjs.layers.Layer["apply"]>): tfjs.SymbolicTensor {
+  if (Array.isArray(output) || output instanceof tf.Tensor) throw new TypeError("a layer gave no symbolic tensor");
+  return output;
 }
 
 /**
