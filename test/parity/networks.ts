@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 
 import type { ExportOptions } from "../../src/export/export-model.ts";
+import { networkNamed } from "../../src/train/networks.ts";
 
 /** What an input is fed with. */
 export type FeedKind = "normal" | { readonly below: number };
@@ -36,26 +37,12 @@ function chain(shape: (number | null)[], layers: readonly Layer[]): tf.LayersMod
   return tf.model({ inputs: input, outputs: output });
 }
 
-/** The network that ships with this package, its weights at random: logits, since a softmax hides differences. */
+/** The seed's network without its softmax, which hides differences. */
 function crnn(): tf.LayersModel {
-  const block = (filters: number, pool: [number, number] | null): Layer[] => [
-    tf.layers.conv2d({ filters, kernelSize: 3, padding: "same", activation: "relu" }),
-    ...(pool === null ? [] : [tf.layers.maxPooling2d({ poolSize: pool, strides: pool })]),
-  ];
-  return chain(
-    [28, 28, 1],
-    [
-      ...block(32, null),
-      ...block(32, [2, 2]),
-      ...block(64, null),
-      ...block(64, [2, 1]),
-      tf.layers.permute({ dims: [2, 1, 3] }),
-      tf.layers.reshape({ targetShape: [14, 7 * 64] }),
-      tf.layers.lstm({ units: 128, recurrentActivation: "sigmoid", returnSequences: true, ...QUICK }),
-      tf.layers.lstm({ units: 128, recurrentActivation: "sigmoid", ...QUICK }),
-      tf.layers.dense({ units: 10 }),
-    ],
-  );
+  const { inputs, layers } = networkNamed("crnn").build(tf);
+  const logits = layers.find(({ name }) => name === "dense");
+  if (logits === undefined) throw new TypeError("crnn has no layer named dense");
+  return tf.model({ inputs, outputs: logits.output });
 }
 
 function bidirectionalLstm(): tf.LayersModel {
