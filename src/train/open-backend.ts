@@ -61,7 +61,7 @@ async function openWasm({ onNote }: OpenBackendOptions, why: string): Promise<Tr
   completeKernels(tf, "wasm");
   onNote(
     `training on TF.js's WebAssembly backend, ${why}: some ${WASM_SLOWDOWN} times slower than native TensorFlow, with ` +
-      "the same numbers up to rounding",
+      "the same gradients up to rounding",
   );
   return { tf, name: "wasm" };
 }

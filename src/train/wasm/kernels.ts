@@ -9,18 +9,25 @@ type Kernel = (tf: Tf, inputs: Inputs, attributes: Attributes) => Tensor;
  * The gradients of convolutions and of gathering that TF.js's WebAssembly backend 4.22 lacks, composed of kernels it
  * has. All of them for NHWC, undilated, as TF.js's own gradients ask for them.
  */
-const KERNELS: Readonly<Record<string, Kernel>> = {
+const MISSING: Readonly<Record<string, Kernel>> = {
   Conv2DBackpropFilter: filterGradient,
   DepthwiseConv2dNativeBackpropFilter: depthwiseFilterGradient,
   DepthwiseConv2dNativeBackpropInput: depthwiseInputGradient,
   UnsortedSegmentSum: segmentSum,
 };
 
-/** Adds to the backend what it lacks; a version that has it keeps its own. */
+/** The backend's own drops the gradient of most windows that hold no number above 0. */
+const WRONG: Readonly<Record<string, Kernel>> = { MaxPoolGrad: maxPoolGradient };
+
+/** Adds to the backend what it lacks, unless a version has it, and puts right what it computes wrongly. */
 export function completeKernels(tf: Tf, backendName: string): void {
   const present = new Set(tf.getKernelsForBackend(backendName).map(({ kernelName }) => kernelName));
-  for (const [kernelName, kernel] of Object.entries(KERNELS)) {
+  for (const [kernelName, kernel] of Object.entries(MISSING)) {
     if (!present.has(kernelName)) tf.registerKernel(configOf(tf, backendName, kernelName, kernel));
+  }
+  for (const [kernelName, kernel] of Object.entries(WRONG)) {
+    if (present.has(kernelName)) tf.unregisterKernel(kernelName, backendName);
+    tf.registerKernel(configOf(tf, backendName, kernelName, kernel));
   }
 }
 
@@ -127,13 +134,20 @@ function geometryOf(tf: Tf, input: Four, filter: Four, attributes: Attributes, d
   };
 }
 
-function padded(tf: Tf, image: Tensor4D, { padding }: Geometry): Tensor4D {
-  return tf.pad4d(image, [
+function poolGeometryOf(tf: Tf, input: Four, attributes: Attributes): Geometry {
+  const [filter, strides] = [attributes.pair("filterSize"), attributes.pair("strides")];
+  const info = tf.backend_util.computePool2DInfo(input, filter, strides, 1, attributes.padding());
+  return { strides, filter, output: [info.outHeight, info.outWidth], padding: info.padInfo };
+}
+
+function padded(tf: Tf, image: Tensor4D, { padding }: Geometry, value = 0): Tensor4D {
+  const widths: [number, number][] = [
     [0, 0],
     [padding.top, padding.bottom],
     [padding.left, padding.right],
     [0, 0],
-  ]);
+  ];
+  return tf.pad(image, widths, value);
 }
 
 /** What the filter's tap (row, column) sees of the padded image: [N, OH, OW, C]. */
@@ -191,6 +205,22 @@ function depthwiseInputGradient(tf: Tf, inputs: Inputs, attributes: Attributes):
       return placed(tf, part, geometry, shape, Math.floor(index / width), index % width);
     }),
   );
+  return tf.addN(parts);
+}
+
+/** dX = dY where the first tap, row by row, lies that saw the window's maximum Y. */
+function maxPoolGradient(tf: Tf, inputs: Inputs, attributes: Attributes): Tensor {
+  const [dy, x, y] = [inputs.image("dy"), inputs.image("input"), inputs.image("output")];
+  const geometry = poolGeometryOf(tf, x.shape, attributes);
+  const image = padded(tf, x, geometry, Number.NEGATIVE_INFINITY);
+  const [height, width] = geometry.filter;
+  let remaining = dy;
+  const parts = Array.from({ length: height * width }, (_, tap) => {
+    const [row, column] = [Math.floor(tap / width), tap % width];
+    const share = remaining.mul<Tensor4D>(seenBy(tf, image, geometry, row, column).equal(y).toFloat());
+    remaining = remaining.sub(share);
+    return placed(tf, share, geometry, x.shape, row, column);
+  });
   return tf.addN(parts);
 }
 

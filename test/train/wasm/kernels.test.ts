@@ -74,6 +74,30 @@ describe.each(["same", "valid"] as const)("on the WebAssembly backend, padding %
   });
 });
 
+describe.each(["same", "valid"] as const)("the largest of each window, padding %s", (padding) => {
+  test.each([
+    { window: [2, 2], strides: [2, 2] },
+    { window: [3, 2], strides: [2, 1] },
+    { window: [2, 1], strides: [3, 2] },
+  ] satisfies { window: [number, number]; strides: [number, number] }[])(
+    "$window by $strides passes the gradient on as on the plain backend, whatever its sign, and to the first of equals",
+    async ({ window, strides }) => {
+      for (const shift of [-3, 0, 3]) {
+        await expectSame(() => {
+          const x = image([2, 7, 6, 3], 6).mul(2).round().add(shift);
+          const pool = tfjs.grad((a: tfjs.Tensor) =>
+            tfjs
+              .maxPool(a.as4D(2, 7, 6, 3), window, strides, padding)
+              .mul(3)
+              .sin(),
+          );
+          return [pool(x)];
+        });
+      }
+    },
+  );
+});
+
 test("gathering rows, some of them twice, has the gradient of the plain backend", async () => {
   await expectSame(() => {
     const gather = tfjs.grad((table: tfjs.Tensor) => tfjs.gather(table, tfjs.tensor1d([4, 0, 4, 2], "int32")).square());
