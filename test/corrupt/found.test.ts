@@ -11,6 +11,13 @@ const REFUSED: readonly (readonly [sample: string, from: string, to: string, err
   ["words", '"activation":"sigmoid"', '"activation":"SIGMOID"', 'activation must be one of .* got "SIGMOID"'],
   ["words", '"name":"table","trainable":true', '"name":"table","dtype":""', 'dtype must be one of .* got ""'],
   ["graphs", '"axes":-1', '"axes":2147483648', "axis 2147483648 is not one of the input's 2"],
+  [
+    "graphs",
+    '"name":"right"},"inbound_nodes":[]',
+    '"name":"right"},"inbound_nodes":[[["left",0,0,{}]]]',
+    "InputLayer .* no inbound",
+  ],
+  ["graphs", '["left",0,0,{}]', '["left",0,0,"valid"]', 'keyword arguments as an object; found "valid"'],
   ["words", '"class_name":"Sequential"', '"class_name":"Dense"', "Dense is a class of layers"],
 ];
 

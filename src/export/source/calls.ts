@@ -60,8 +60,12 @@ function listedCall(node: Json, names: ReadonlySet<string>): Call {
   for (const item of isRefLike(node) ? [node] : node) {
     if (isJsonList(item) && item[0] === CONSTANT) constants.push(item[2] ?? null);
     else inputs.push(requiredRef(item, "inbound_nodes"));
-    const given = isJsonList(item) ? item[3] : undefined;
-    if (isJsonObject(given)) addArguments(kwargs, given, (value) => listedTensors(value, names));
+    const given = (isJsonList(item) ? item[3] : null) ?? null;
+    if (given === null) continue;
+    if (!isJsonObject(given)) {
+      throw new ModelFormatError(`inbound_nodes must have keyword arguments as an object; found ${shown(given)}`);
+    }
+    addArguments(kwargs, given, (value) => listedTensors(value, names));
   }
   if (constants.length > 0) kwargs["args"] = { kind: "value", value: constants };
   return { inputs, kwargs };

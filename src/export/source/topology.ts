@@ -267,6 +267,9 @@ function checkNode(entry: JsonObject, index: number): void {
   if (typeof name !== "string") throw new ModelFormatError(`layers[${index}] must have a name; got ${shown(name)}`);
   if (!isJsonList(nodes))
     throw new ModelFormatError(`layers[${index}].inbound_nodes must be a list; got ${shown(nodes)}`);
+  if (entry["class_name"] === "InputLayer" && nodes.length > 0) {
+    throw new ModelFormatError(`InputLayer ${quoted(name)} must have no inbound_nodes; got ${shown(nodes)}`);
+  }
 }
 
 function nameOf(config: Json | undefined, path: readonly string[], otherwise: string): string {
