@@ -31,7 +31,7 @@ export class RunLog {
 
   step({ done, batchLoss, learningRate }: StepProgress): void {
     this.#done = done;
-    if (done % LOG_EVERY === 0) this.#train.scalars(done, { batch_loss: batchLoss, learning_rate: learningRate });
+    if (done % LOG_EVERY === 1) this.#train.scalars(done, { batch_loss: batchLoss, learning_rate: learningRate });
   }
 
   epoch(record: EpochRecord): void {

@@ -3,10 +3,10 @@ import { join } from "node:path";
 
 import { expect } from "vitest";
 
-import { findPythonOnnx } from "./python-onnx.ts";
+import { type Python, pythonWith } from "../helpers/python-package.ts";
 
 /** The official checker; text that says why it is not to be had. */
-export const python: ReturnType<typeof findPythonOnnx> = findPythonOnnx();
+export const python: Python | string = await pythonWith("onnx==1.23.2", "onnx.checker");
 if (typeof python === "string") process.stderr.write(`skipped: the official checker, for ${python}\n`);
 
 /** What the checker says of each file; an empty object when all pass. */

@@ -6,6 +6,7 @@ import { join, resolve } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 
 import { nativeStatus } from "../../src/train/native/index.ts";
+import { readByTensorBoard, tensorboard } from "../helpers/tensorboard.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tfjs-to-onnx-train-"));
 const bin = resolve(import.meta.dirname, "../../dist/bundle/bin.js");
@@ -32,12 +33,27 @@ if (!native) process.stderr.write("skipped: native TensorFlow is not at hand, so
 
 describe.skipIf(!native)("the three commands, one after the other with nothing more", () => {
   test("train writes a model and prints its score, and nothing else is said", () => {
-    const { status, stdout, stderr } = cli("train", "--dataset", "digits", "--limit", "128", "--epochs", "1", "--json");
+    const settings = ["--limit", "128", "--batch-size", "8", "--validation", "24", "--epochs", "2", "--json"];
+    const { status, stdout, stderr } = cli("train", "--dataset", "digits", ...settings);
     expect(stderr).not.toMatch(/WARNING|tensorflow\/|\.cc:/);
     expect(status).toBe(0);
-    expect(JSON.parse(stdout)).toMatchObject({ network: "crnn", dataset: "digits", epochs: 1 });
+    expect(JSON.parse(stdout)).toMatchObject({ network: "crnn", dataset: "digits", epochs: 2 });
     expect(readdirSync(join(folder, "runs", "crnn"))).toEqual(expect.arrayContaining(["model.json", "weights.bin"]));
   }, 180_000);
+
+  test.skipIf(typeof tensorboard === "string")("TensorBoard shows its losses, accuracies, rates and mistakes", () => {
+    const curve = (...steps: number[]): unknown => steps.map((step): unknown[] => [step, expect.any(Number)]);
+    const logs = join(folder, "runs", "crnn", "logs");
+    const ends = curve(13, 26);
+    expect(readByTensorBoard(join(logs, "train"))).toEqual({
+      scalars: { loss: ends, accuracy: ends, batch_loss: curve(1, 11, 21), learning_rate: curve(1, 11, 21) },
+      images: {},
+    });
+    expect(readByTensorBoard(join(logs, "validation"))).toEqual({
+      scalars: { loss: ends, accuracy: ends },
+      images: { mistakes: [[26, 8 * 28, 4 * 28, expect.any(String)]] },
+    });
+  });
 
   test("export takes what was trained last", () => {
     const { status, stdout } = cli("export", "--json");
@@ -52,7 +68,18 @@ describe.skipIf(!native)("the three commands, one after the other with nothing m
   });
 
   test("a run goes on where it stopped only as what it was", () => {
-    const resumed = ["train", "--resume", "--dataset", "digits", "--limit", "128", "--epochs", "1"];
+    const resumed = [
+      "train",
+      "--resume",
+      "--dataset",
+      "digits",
+      "--limit",
+      "128",
+      "--validation",
+      "24",
+      "--epochs",
+      "2",
+    ];
     const { status, stderr } = cli(...resumed, "--batch-size", "64");
     expect(status).toBe(1);
     expect(stderr).toMatch(/^error: .*batch/im);
