@@ -179,6 +179,14 @@ export class ModelRun {
     return { before, after: handed.mask, flows, calls };
   }
 
+  /** @throws {ExportError} in a model that TF.js loads, which has no tensors for masks */
+  #givenMask(flows: readonly Flow[] = []): Value | null {
+    const [first] = flows;
+    if (first === undefined) return null;
+    if (this.#keras && flows.length === 1) return this.#graph.cast(first.value, "bool");
+    throw new ExportError("a mask is given to it as a tensor, which is not supported");
+  }
+
   #layer(
     layer: LayerSpec,
     call: Call,
@@ -194,9 +202,17 @@ export class ModelRun {
       for (const [key, argument] of Object.entries(call.kwargs)) {
         if (argument.kind === "tensors") keywords[key] = argument.refs.map((ref) => pick(results, ref));
       }
+      const given = this.#givenMask(keywords["mask"]);
       const weights = this.#source.weightsOf(path);
       const memory = this.#memoryOf(path);
-      const context = { graph: this.#graph, weights, keywords, mask, memory, wrapped: this.#wrapped(layer, path) };
+      const context = {
+        graph: this.#graph,
+        weights,
+        keywords,
+        mask: given ?? mask,
+        memory,
+        wrapped: this.#wrapped(layer, path),
+      };
       const outputs = bound.emit(context, inputs);
       for (const { value } of outputs) expectSaneShape(dimsOf(value));
       // TF.js gives every output of a layer the mask of the first.
@@ -273,8 +289,10 @@ function pick(results: ReadonlyMap<string, readonly Flow[]>, ref: TensorRef): Fl
   throw new ModelFormatError(`layer ${ref.layer} has no output ${ref.tensor} of its call ${ref.call}`);
 }
 
+const KERAS_OPERATION = "it is an operation of Keras among the layers, where a layer of its own is expected";
+
 export function noConverter(className: string): string {
-  const reason = refusals.get(className);
+  const reason = className.startsWith("keras.ops.") ? KERAS_OPERATION : refusals.get(className);
   return `there is no converter for layers of class ${className}${reason === undefined ? "" : `: ${reason}`}`;
 }
 

@@ -3,10 +3,11 @@ import type * as tfjs from "@tensorflow/tfjs";
 import { InferenceError } from "../errors.ts";
 import { ConfigReader } from "../export/source/config.ts";
 import type { LayerSpec, LayerWeights } from "../export/source/model.ts";
+import { RANDOM_IN_TRAINING } from "../export/source/weight-names.ts";
 import { toTfjs } from "../infer/tfjs-session.ts";
 import type { Tfjs } from "../infer/tfjs-backend.ts";
 
-import { bidirectionalCudnn, cudnnGru, cudnnLstm } from "./cudnn-layers.ts";
+import { cudnnGru, cudnnLstm } from "./cudnn-layers.ts";
 
 /** What a layer is computed with. */
 export interface KerasContext {
@@ -42,12 +43,13 @@ export const KERAS_LAYERS: ReadonlyMap<string, KerasLayer> = new Map<string, Ker
   ["SpatialDropout2D", unchanged],
   ["SpatialDropout3D", unchanged],
   ["ActivityRegularization", unchanged],
+  ["Identity", unchanged],
+  ...RANDOM_IN_TRAINING.map((name): [string, KerasLayer] => [name, unchanged]),
   ["Subtract", subtract],
   ["Normalization", single(normalization)],
   ["GroupNormalization", single(groupNormalization)],
   ["CuDNNGRU", (context, [x]) => (x === undefined ? null : cudnnGru(context, x))],
   ["CuDNNLSTM", (context, [x]) => (x === undefined ? null : cudnnLstm(context, x))],
-  ["Bidirectional", (context, [x]) => (x === undefined ? null : bidirectionalCudnn(context, x))],
   ["ReLU", single(relu)],
   ["UpSampling2D", single(smoothUpSampling)],
   ["UpSampling1D", single(upSampling(1))],

@@ -2,8 +2,9 @@ import type * as tfjs from "@tensorflow/tfjs";
 
 import { InferenceError } from "../errors.ts";
 import { executionOrder } from "../export/execution-order.ts";
-import type { Call, LayersSource, LayerSpec, ModelSpec, TensorRef } from "../export/source/model.ts";
-import { expectedWeights } from "../export/source/weight-names.ts";
+import { ConfigReader } from "../export/source/config.ts";
+import type { Call, LayersSource, LayerSpec, LayerWeights, ModelSpec, TensorRef } from "../export/source/model.ts";
+import { expectedWeights, innerLayer, type InnerLayer } from "../export/source/weight-names.ts";
 import type { Tfjs } from "../infer/tfjs-backend.ts";
 import { toTfjs } from "../infer/tfjs-session.ts";
 import type { Tensor } from "../tensor.ts";
@@ -11,6 +12,7 @@ import type { Tensor } from "../tensor.ts";
 import { inTfjsDialect, registerKerasClasses } from "./keras-classes.ts";
 import { kerasMask } from "./keras-masks.ts";
 import { KERAS_LAYERS } from "./keras-layers.ts";
+import { merged } from "./merged.ts";
 import type { Recorder } from "./trace.ts";
 
 /** A tensor, with the mask Keras carries beside it. */
@@ -99,18 +101,57 @@ export class Layerwise {
     if (layer.className === "TimeDistributed" && layer.wrapped !== null) {
       return [await this.#distributed(layer.wrapped, path, inputs)];
     }
-    const values = inputs.map(({ value }) => value);
-    const own = KERAS_LAYERS.get(layer.className);
-    const weights = this.#source.weightsOf(path);
-    const states = [...values.slice(1), ...(keywords["initial_state"] ?? []).map(({ value }) => value)];
-    const mask = inputs[0]?.mask ?? null;
-    const { keras3 } = this.#source;
-    const given = own?.({ tf: this.#tf, config: layer.config, weights, keras3, states }, values, mask);
-    const outputs = given ?? (await this.#builtIn(layer, path, values, mask, states));
+    const given: Given = {
+      values: inputs.map(({ value }) => value),
+      mask: keywords["mask"]?.[0]?.value ?? inputs[0]?.mask ?? null,
+      states: [...inputs.slice(1), ...(keywords["initial_state"] ?? [])].map(({ value }) => value),
+      weights: this.#source.weightsOf(path),
+    };
+    const outputs =
+      layer.className === "Bidirectional"
+        ? await this.#bidirectional(layer, path, given)
+        : await this.#compute(layer, path, given);
     return outputs.map((value, index) => ({
       value,
       mask: index === 0 ? kerasMask(this.#tf, layer, inputs) : null,
     }));
+  }
+
+  async #compute(layer: LayerSpec, path: readonly string[], given: Given): Promise<readonly tfjs.Tensor[]> {
+    const { config, className } = layer;
+    const { values, mask, states, weights } = given;
+    const context = { tf: this.#tf, config, weights, keras3: this.#source.keras3, states };
+    return KERAS_LAYERS.get(className)?.(context, values, mask) ?? (await this.#builtIn(layer, path, given));
+  }
+
+  /** Both directions, each by itself. Source: keras/src/layers/rnn/bidirectional.py. */
+  async #bidirectional(
+    { name, config }: LayerSpec,
+    path: readonly string[],
+    { values, mask, states, weights }: Given,
+  ): Promise<readonly tfjs.Tensor[]> {
+    const inner = innerLayer(config["layer"]);
+    if (inner === null) throw new InferenceError(`layer ${name} wraps no layer`);
+    const opposite = { ...inner.config, go_backwards: inner.config["go_backwards"] !== true };
+    const back = innerLayer(config["backward_layer"]) ?? { className: inner.className, config: opposite };
+    const sequences = inner.config["return_sequences"] === true;
+    const half = states.length / 2;
+    const run = async (scope: string, each: InnerLayer, from: number): Promise<readonly tfjs.Tensor[]> => {
+      const own = { ...each.config, zero_output_for_mask: sequences };
+      const spec = { name: scope, className: each.className, config: own, calls: [], model: null, wrapped: null };
+      return this.#compute(spec, [...path, scope], {
+        values: values.slice(0, 1),
+        mask,
+        states: states.slice(from, from + half),
+        weights: weights.within(scope),
+      });
+    };
+    const [forward, ...forwardStates] = await run("forward", inner, 0);
+    const [last, ...backwardStates] = await run("backward", back, half);
+    if (forward === undefined || last === undefined) throw new InferenceError(`layer ${name} has no output`);
+    const backward = sequences ? this.#tf.reverse(last, 1) : last;
+    const outputs = merged(this.#tf, new ConfigReader(config), forward, backward);
+    return [...outputs, ...forwardStates, ...backwardStates];
   }
 
   /** The wrapped layer on each step. */
@@ -128,18 +169,20 @@ export class Layerwise {
   async #builtIn(
     layer: LayerSpec,
     path: readonly string[],
-    values: readonly tfjs.Tensor[],
-    mask: tfjs.Tensor | null,
-    states: readonly tfjs.Tensor[],
+    { values, mask, states, weights }: Given,
   ): Promise<readonly tfjs.Tensor[]> {
     const recurrent = RECURRENT.has(layer.className);
     const [first] = values;
     if (first === undefined) throw new InferenceError(`layer ${path.join("/")} has no input`);
     const own = recurrent ? [first] : values;
-    const built = await this.#layer(layer, path, own);
+    const built = await this.#layer(layer, path, own, weights);
     const initial = recurrent && states.length > 0 ? { initialState: [...states] } : {};
     const output = built.call(own.length === 1 ? first : [...own], { ...(mask === null ? {} : { mask }), ...initial });
-    return Array.isArray(output) ? output : [output];
+    const outputs = Array.isArray(output) ? output : [output];
+    if (mask === null || layer.config["zero_output_for_mask"] !== true) return outputs;
+    const kept = mask.cast("float32");
+    const inOrder = layer.config["go_backwards"] === true ? this.#tf.reverse(kept, 1) : kept;
+    return outputs.map((each, index) => (index === 0 ? withoutMasked(each, inOrder) : each));
   }
 
   /** The layer, built for inputs of these ranks, with the model's weights. */
@@ -147,6 +190,7 @@ export class Layerwise {
     { className, config, name }: LayerSpec,
     path: readonly string[],
     inputs: readonly tfjs.Tensor[],
+    weights: LayerWeights,
   ): Promise<tfjs.layers.Layer> {
     const key = path.join("/");
     const known = this.#layers.get(key);
@@ -170,20 +214,35 @@ export class Layerwise {
       },
     });
     const layer = model.getLayer(name);
-    layer.setWeights(this.#weights({ className, config }, path));
+    layer.setWeights(this.#weights({ className, config }, weights));
     this.#layers.set(key, layer);
     return layer;
   }
 
-  #weights(layer: Pick<LayerSpec, "className" | "config">, path: readonly string[]): tfjs.Tensor[] {
+  #weights(layer: InnerLayer, weights: LayerWeights): tfjs.Tensor[] {
     return (expectedWeights(layer) ?? []).map(({ scope, name }) => {
-      const weights = scope.reduce((outer, child) => outer.within(child), this.#source.weightsOf(path));
-      return toTfjs(this.#tf, name, weights.get(name));
+      const own = scope.reduce((outer, child) => outer.within(child), weights);
+      return toTfjs(this.#tf, name, own.get(name));
     });
   }
 }
 
-const RECURRENT: ReadonlySet<string> = new Set(["SimpleRNN", "GRU", "LSTM", "RNN", "ConvLSTM2D", "Bidirectional"]);
+/** What a layer is called with. */
+interface Given {
+  readonly values: readonly tfjs.Tensor[];
+  readonly mask: tfjs.Tensor | null;
+  /** Initial states of a recurrent layer. */
+  readonly states: readonly tfjs.Tensor[];
+  readonly weights: LayerWeights;
+}
+
+/** Zeros where a mask of numbers [N, T] is 0. */
+function withoutMasked(sequence: tfjs.Tensor, mask: tfjs.Tensor): tfjs.Tensor {
+  const spread = [...mask.shape, ...sequence.shape.slice(mask.rank).map(() => 1)];
+  return sequence.mul(mask.reshape(spread));
+}
+
+const RECURRENT: ReadonlySet<string> = new Set(["SimpleRNN", "GRU", "LSTM", "RNN", "ConvLSTM2D"]);
 
 function keywordsOf(
   call: Call,

@@ -72,6 +72,10 @@ const CASES: readonly (readonly [Shape, KerasLayerSpec])[] = [
   [[2, 3, 4, 2], { className: "GlobalMaxPooling3D" }],
   [[2, 3, 4, 2], { className: "GlobalAveragePooling3D", config: { data_format: "channels_first" } }],
   [[2, 3, 2], { className: "SpatialDropout2D", config: { rate: 0.5 } }],
+  [[4], { className: "Identity" }],
+  ...["Brightness", "Contrast", "Flip", "Rotation", "Translation", "Zoom"].map(
+    (change) => [[3, 4, 2], { className: `Random${change}`, config: { seed: null } }] as const,
+  ),
   [[5], { className: "Normalization", config: { axis: [-1] }, weights: { mean: [5], variance: [5] } }],
   [[5], { className: "Normalization", config: { axis: null, mean: 2, variance: 9 } }],
   [[4, 3, 6], { className: "GroupNormalization", config: { groups: 3 }, weights: { gamma: [6], beta: [6] } }],

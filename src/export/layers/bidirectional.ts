@@ -74,11 +74,14 @@ function readBidirectional(config: ConfigReader, context: BindContext): Bidirect
     const backward = other === null ? forward : context.bind(other.className, other.config);
     return { kind: "pair", layers: [forward, backward], merge };
   }
-  const forward = readRecurrent(layer.className, layer.config, context);
+  const own = readRecurrent(layer.className, layer.config, context);
+  // Keras forces zeros for masked steps within Bidirectional, whatever the layer says.
+  const zeroMasked = context.kerasMasks && own.returnSequences;
+  const forward = { ...own, zeroMasked };
   const backward =
     other === null
       ? { ...forward, goBackwards: !forward.goBackwards }
-      : readRecurrent(other.className, other.config, context);
+      : { ...readRecurrent(other.className, other.config, context), zeroMasked };
   return { kind: "recurrent", forward, backward, merge };
 }
 
@@ -116,6 +119,7 @@ function emitBidirectional(
           mask: masks[index] ?? null,
           form: direction.form,
           everyStep: direction.returnSequences,
+          zeroMasked: direction.zeroMasked,
         },
         given.input,
       ),

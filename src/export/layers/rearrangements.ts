@@ -3,6 +3,7 @@ import { applyActivation, readActivation } from "../activation.ts";
 import { defineConverter, only, type LayerConverter } from "../converter.ts";
 import { product, type Dim } from "../onnx/dims.ts";
 import { dimOf, dimsOf, newAxis, permuteAxes } from "../onnx/value.ts";
+import { RANDOM_IN_TRAINING } from "../source/weight-names.ts";
 
 import { expectRank } from "./windows.ts";
 
@@ -121,7 +122,7 @@ export const rearrangements: readonly LayerConverter[] = [
   permute,
   repeatVector,
   ...["Dropout", "SpatialDropout1D", "GaussianNoise", "GaussianDropout", "AlphaDropout"].map((name) => nothing(name)),
-  ...["SpatialDropout2D", "SpatialDropout3D", "ActivityRegularization"].map((name) =>
+  ...["Identity", "SpatialDropout2D", "SpatialDropout3D", "ActivityRegularization", ...RANDOM_IN_TRAINING].map((name) =>
     nothing(name, "Keras has it, TF.js does not"),
   ),
 ];

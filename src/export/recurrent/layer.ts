@@ -24,6 +24,8 @@ export interface RecurrentConfig {
   readonly goBackwards: boolean;
   /** Whether a call without initial states goes on from where the one before ended. */
   readonly stateful: boolean;
+  /** Whether steps that are masked give zeros instead of the output before them, as Keras has it. */
+  readonly zeroMasked: boolean;
   readonly form: RecurrentForm;
 }
 
@@ -35,6 +37,7 @@ export function readRecurrent(className: string, config: ConfigReader, context: 
     returnState: config.boolean("return_state", false),
     goBackwards: config.boolean("go_backwards", false),
     stateful: config.boolean("stateful", false),
+    zeroMasked: context.kerasMasks && config.boolean("zero_output_for_mask", false),
     form: context.recurrentForm,
   };
 }
@@ -82,6 +85,7 @@ function emitRecurrent(context: EmitContext, config: RecurrentConfig, inputs: re
       mask: passMask(context.graph, mask, ownMask, input, cell, goBackwards),
       form: config.form,
       everyStep: config.returnSequences,
+      zeroMasked: config.zeroMasked,
     },
     input,
   );
@@ -120,7 +124,7 @@ export interface RecurrentInputs {
   readonly input: Value;
   /** The mask the layer is called with. */
   readonly mask: Value | null;
-  /** Whether that is the input's own. */
+  /** Whether that is the input's own, or given to it. */
   readonly ownMask: boolean;
   readonly initial: readonly Value[] | null;
 }
@@ -141,7 +145,7 @@ export function readInputs({ keywords, mask }: EmitContext, cell: Cell, inputs: 
   return {
     input: first.value,
     mask,
-    ownMask: mask !== null && mask.name === first.mask?.name,
+    ownMask: mask !== null && (keywords["mask"] !== undefined || mask.name === first.mask?.name),
     initial: given.length === 0 ? null : given.map(({ value }) => value),
   };
 }

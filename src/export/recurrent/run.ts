@@ -23,6 +23,8 @@ export interface Pass {
   readonly mask: Value | null;
   readonly form: RecurrentForm;
   readonly everyStep: boolean;
+  /** Whether masked steps give zeros. */
+  readonly zeroMasked: boolean;
 }
 
 /** What a pass gives: outputs by the time of the input (null when not asked for), and final states, the output's first. */
@@ -37,9 +39,26 @@ export function runPass(graph: GraphBuilder, pass: Pass, input: Value): PassOutp
       `it keeps ${expected} ${expected === 1 ? "state" : "states"}, but ${initial.length} initial ones are given`,
     );
   }
+  return zeroed(graph, pass, runCell(graph, cell, pass, input));
+}
+
+function runCell(graph: GraphBuilder, cell: Cell, pass: Pass, input: Value): PassOutputs {
   if (cell.kind === "stacked") return runStack(graph, cell, pass, input);
   if (cell.kind === "ConvLSTM") return runConv(graph, cell, pass, input);
   return runGated(graph, cell, pass, input);
+}
+
+/** Source: Keras 3.15, backend/tensorflow/rnn.py, `zero_output_for_mask`. */
+function zeroed(
+  graph: GraphBuilder,
+  { mask, everyStep, zeroMasked }: Pass,
+  { sequence, states }: PassOutputs,
+): PassOutputs {
+  if (!zeroMasked || mask === null) return { sequence, states };
+  if (!everyStep || sequence === null) {
+    throw new ExportError("zero_output_for_mask without return_sequences is not supported where steps are masked");
+  }
+  return { sequence: graph.binary("Mul", sequence, graph.cast(mask, "float32")), states };
 }
 
 /** The cells one after the other, each over the whole sequence; states are listed from the last cell to the first. */
@@ -60,6 +79,7 @@ function runStack(graph: GraphBuilder, { cells }: StackedCells, pass: Pass, inpu
           weights: pass.weights.within(`cell_${index}`),
           initial: pass.initial === null ? null : own,
           everyStep: last ? pass.everyStep : true,
+          zeroMasked: false,
         },
         sequence,
       ),

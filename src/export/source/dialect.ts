@@ -1,4 +1,5 @@
 import { isCamelCase, snakeCase } from "./config.ts";
+import { isLayerClass } from "./weight-names.ts";
 import { emptyObject, isJsonList, isJsonObject, type Json, type JsonObject } from "./json.ts";
 
 /** Who wrote the topology; the same words mean different things to them. */
@@ -37,14 +38,19 @@ const RENAMED_CLASSES: ReadonlyMap<string, string> = new Map([
 
 /**
  * The class a serialized layer is of. Keras 3 writes operations on tensors (`x * 2`) among the layers, under names that
- * layers have too; their configuration has nothing but a name, where every layer's says `trainable` and `dtype`.
+ * layers have too; their configuration says neither `trainable` nor `dtype`, where every layer's does.
  */
 export function layerClass(entry: JsonObject, className: string, config: JsonObject, dialect: Dialect): string {
   const module = entry["module"];
   const ofOps = typeof module === "string" && /^keras\.(src\.)?ops\b/.test(module);
-  const bare = dialect.keras3 && className !== "InputLayer" && Object.keys(config).every((key) => key === "name");
-  if (ofOps || bare) return `keras.ops.${className}`;
+  const bare = config["trainable"] === undefined && config["dtype"] === undefined;
+  if (ofOps || (dialect.keras3 && bare && isOperation(className, config))) return `keras.ops.${className}`;
   return RENAMED_CLASSES.get(className) ?? className;
+}
+
+/** Classes of layers, which a file mended by hand may say little of, have keys that operations lack. */
+function isOperation(className: string, config: JsonObject): boolean {
+  return className !== "InputLayer" && (!isLayerClass(className) || Object.keys(config).every((key) => key === "name"));
 }
 
 /** Keys under which a layer's configuration holds other layers. */

@@ -129,10 +129,10 @@ class TopologyReader {
     const inputs = readRefs(config["input_layers"], "input_layers");
     const outputs = readRefs(config["output_layers"], "output_layers");
     if (outputs.length === 0) throw new ModelFormatError("the model has no outputs: output_layers is empty");
-    const shifts = firstCalls(raw, outputs, this.#dialect);
-    const counted = raw.map((layer) => ({ ...layer, calls: layer.calls.map((call) => shiftCall(call, shifts)) }));
+    const { inbound, outbound } = firstCalls(raw, outputs, this.#dialect);
+    const counted = raw.map((layer) => ({ ...layer, calls: layer.calls.map((call) => shiftCall(call, inbound)) }));
     const called = this.#dialect.keras3 ? withoutComputedMasks(counted) : counted;
-    const modelOutputs = outputs.map((ref) => shiftRef(ref, shifts));
+    const modelOutputs = outputs.map((ref) => shiftRef(ref, outbound));
     return {
       name: nameOf(config, path, "model"),
       layers: layersInOrder(called, inputs, modelOutputs),
@@ -333,40 +333,66 @@ function withBatch(batch: Json, shape: Json | undefined): Json | undefined {
   return isJsonList(shape) ? [batch, ...shape] : [batch, shape];
 }
 
+/** Index that references give to the first outer call of each model among the layers. */
+type FirstCalls = ReadonlyMap<string, number>;
+
 /**
- * Index that references give to the first outer call of each model among the layers. Its own construction counts as
- * call 0 in TF.js and Keras, but for Sequential models in Keras 3 and in some versions of Keras 2.
+ * A model's own construction counts as its call 0 in TF.js and Keras 2, but for Sequential models in some versions. Keras 3
+ * counts it for functional models in `output_layers` alone. Source: Keras 3.15, models/functional.py, get_config.
  */
 function firstCalls(
   layers: readonly LayerSpec[],
   outputs: readonly TensorRef[],
-  dialect: Dialect,
-): ReadonlyMap<string, number> {
+  { keras3, tfjs }: Dialect,
+): { readonly inbound: FirstCalls; readonly outbound: FirstCalls } {
+  const within = inboundRefs(layers);
+  const both = { refs: [...within, ...outputs], usual: (): number => 1, tfjs };
+  if (!keras3) {
+    const shared = countedFrom(layers, both);
+    return { inbound: shared, outbound: shared };
+  }
+  return {
+    inbound: countedFrom(layers, { refs: within, usual: () => 0, tfjs }),
+    outbound: countedFrom(layers, { refs: outputs, usual: (name) => (name === "Sequential" ? 0 : 1), tfjs }),
+  };
+}
+
+interface Counting {
+  readonly refs: readonly TensorRef[];
+  /** First index for a class of models, where the references do not tell. */
+  readonly usual: (className: string) => number;
+  readonly tfjs: boolean;
+}
+
+function countedFrom(layers: readonly LayerSpec[], { refs, usual, tfjs }: Counting): FirstCalls {
   const shifts = new Map<string, number>();
   const models = layers.filter(({ model }) => model !== null);
   if (models.length === 0) return shifts;
-  const used = usedCalls(layers, outputs);
+  const used = usedCalls(refs);
   for (const { name, className, calls } of models) {
     const indices = used.get(name) ?? new Set();
-    const usual = dialect.keras3 && className === "Sequential" ? 0 : 1;
-    const fromZero = indices.has(0) && !dialect.tfjs;
+    const fromZero = indices.has(0) && !tfjs;
     const fromOne = indices.has(calls.length);
-    shifts.set(name, fromOne ? 1 : fromZero ? 0 : usual);
+    shifts.set(name, fromOne ? 1 : fromZero ? 0 : usual(className));
   }
   return shifts;
 }
 
-function usedCalls(layers: readonly LayerSpec[], outputs: readonly TensorRef[]): ReadonlyMap<string, Set<number>> {
+function inboundRefs(layers: readonly LayerSpec[]): readonly TensorRef[] {
+  return layers.flatMap(({ calls }) =>
+    calls.flatMap(({ inputs, kwargs }) => [
+      ...inputs,
+      ...Object.values(kwargs).flatMap((argument) => (argument.kind === "tensors" ? argument.refs : [])),
+    ]),
+  );
+}
+
+function usedCalls(refs: readonly TensorRef[]): ReadonlyMap<string, Set<number>> {
   const used = new Map<string, Set<number>>();
-  const add = ({ layer, call }: TensorRef): void => {
+  for (const { layer, call } of refs) {
     const indices = used.get(layer) ?? new Set();
     indices.add(call);
     used.set(layer, indices);
-  };
-  outputs.forEach(add);
-  for (const call of layers.flatMap(({ calls }) => calls)) {
-    call.inputs.forEach(add);
-    for (const argument of Object.values(call.kwargs)) if (argument.kind === "tensors") argument.refs.forEach(add);
   }
   return used;
 }
@@ -396,11 +422,14 @@ function shiftCall(call: Call, shifts: ReadonlyMap<string, number>): Call {
  * keyword. Masks follow from the layers anyway, as in TF.js.
  */
 function withoutComputedMasks(layers: readonly LayerSpec[]): readonly LayerSpec[] {
-  const operations = new Set(
-    layers.filter(({ className }) => className.startsWith("keras.ops.")).map(({ name }) => name),
+  const operations = new Map(
+    layers.filter(({ className }) => className.startsWith("keras.ops.")).map((layer) => [layer.name, layer]),
+  );
+  const masked = new Set(
+    layers.filter(makesMask).flatMap(({ calls }) => calls.flatMap(({ inputs }) => inputs.map(refKey))),
   );
   const isComputed = (argument: CallArgument | undefined): boolean =>
-    argument?.kind === "tensors" && argument.refs.every(({ layer }) => operations.has(layer));
+    argument?.kind === "tensors" && argument.refs.every((ref) => followsFromLayers(ref, operations, masked));
   return layers.map((layer) => ({
     ...layer,
     calls: layer.calls.map((call) => {
@@ -409,6 +438,35 @@ function withoutComputedMasks(layers: readonly LayerSpec[]): readonly LayerSpec[
       return { inputs: call.inputs, kwargs: Object.assign(emptyObject<CallArgument>(), kwargs) };
     }),
   }));
+}
+
+function makesMask({ className, config }: LayerSpec): boolean {
+  return className === "Masking" || (className === "Embedding" && config["mask_zero"] === true);
+}
+
+function refKey({ layer, call, tensor }: TensorRef): string {
+  return `${call}:${tensor}:${layer}`;
+}
+
+/** Whether all comparisons that a mask comes from are of inputs of layers that make one, rather than the user's own. */
+function followsFromLayers(
+  mask: TensorRef,
+  operations: ReadonlyMap<string, LayerSpec>,
+  masked: ReadonlySet<string>,
+): boolean {
+  const seen = new Set<LayerSpec>();
+  const stack = operations.has(mask.layer) ? [mask] : [];
+  let comparisons = 0;
+  for (let ref = stack.pop(); ref !== undefined; ref = stack.pop()) {
+    const operation = operations.get(ref.layer);
+    if (operation === undefined || seen.has(operation)) continue;
+    seen.add(operation);
+    const inputs = operation.calls.flatMap((call) => call.inputs);
+    if (operation.className !== "keras.ops.NotEqual") stack.push(...inputs);
+    else if (inputs.every((input) => masked.has(refKey(input)))) comparisons++;
+    else return false;
+  }
+  return comparisons > 0;
 }
 
 /** @throws {ModelFormatError} when models called within models add up to more calls than anyone can have meant. */

@@ -84,6 +84,16 @@ const NAMES: ReadonlyMap<string, Names> = new Map([
   ].map((className): [string, Names] => [className, none]),
 ]);
 
+/** Keras's layers that change images in training and leave them as they are after it. */
+export const RANDOM_IN_TRAINING = [
+  "RandomBrightness",
+  "RandomContrast",
+  "RandomFlip",
+  "RandomRotation",
+  "RandomTranslation",
+  "RandomZoom",
+] as const;
+
 /** The same of Keras's layers that TF.js has no class for; null where their configuration does not tell. */
 const BEYOND_TFJS: ReadonlyMap<string, Names | null> = new Map([
   ["Conv1DTranspose", kernel],
@@ -99,6 +109,8 @@ const BEYOND_TFJS: ReadonlyMap<string, Names | null> = new Map([
     "Cropping3D",
     "GlobalAveragePooling3D",
     "GlobalMaxPooling3D",
+    "Identity",
+    ...RANDOM_IN_TRAINING,
     "SpatialDropout2D",
     "SpatialDropout3D",
     "Subtract",
@@ -108,6 +120,18 @@ const BEYOND_TFJS: ReadonlyMap<string, Names | null> = new Map([
     "ZeroPadding3D",
   ].map((className): [string, Names] => [className, none]),
 ]);
+
+/** Weights by their numbers in Keras' own format, for classes whose configuration does not tell which of them there are. */
+const NUMBERED_NAMES: ReadonlyMap<string, readonly string[]> = new Map([
+  ["Normalization", ["mean", "variance", "count"]],
+]);
+
+/** The name of a layer's weight of this number; undefined when it has none. */
+export function numberedName(layer: InnerLayer, index: number): string | undefined {
+  const expected = expectedWeights(layer);
+  if (expected !== null) return expected[index]?.name;
+  return NUMBERED_NAMES.get(layer.className)?.[index] ?? String(index);
+}
 
 /** Whether Keras has a class of layers and TF.js has not, so that it cannot load a model with them. */
 export function isBeyondTfjs(className: string): boolean {

@@ -4,7 +4,7 @@ import { kerasStem, type Dialect } from "./dialect.ts";
 import { listed, quoted } from "./json.ts";
 import { canonicalScope, type OwnWeight } from "./layer-weights.ts";
 import type { ChildAt, LayerAt, ModelAt, ReadTopology } from "./topology.ts";
-import { expectedWeights, innerLayer, stackedCells, type InnerLayer } from "./weight-names.ts";
+import { expectedWeights, innerLayer, numberedName, stackedCells, type InnerLayer } from "./weight-names.ts";
 import type { StoredWeight } from "./weights.ts";
 
 /** Which layer has which weight of the file. */
@@ -166,8 +166,7 @@ class OwnerFinder {
 
   #addAt(layer: LayerAt, inner: readonly string[], index: number, weight: StoredWeight): void {
     const part = innerScope(layer, inner);
-    const expected = part.layer === null ? null : expectedWeights(part.layer);
-    const name = expected === null ? String(index) : expected[index]?.name;
+    const name = part.layer === null ? String(index) : numberedName(part.layer, index);
     if (name === undefined) this.#stray(weight);
     else this.#add(layer.path, { scope: part.scope, name, stored: weight });
   }
