@@ -1,4 +1,5 @@
 import { at, type Pixels, type Plane } from "./image.ts";
+import { quantile, sampleOf, valuesAt } from "./statistics.ts";
 
 /** Share of a side's pixels that a border has at least. */
 const BORDER_SHARE = 0.02;
@@ -13,13 +14,14 @@ const SAMPLES = 4096;
  * smooth surface (quadratic in x and y) fitted to all that is not drawn.
  */
 export function findGround(pixels: Pixels): Plane[] {
-  const border = thinned(borderPixels(pixels.width, pixels.height));
+  const border = borderPixels(pixels.width, pixels.height);
   const inside = gridOf(pixels);
   return Array.from({ length: pixels.channels }, (_, channel) => {
     const plane = channelOf(pixels, channel);
-    const edge = quantile(plane.data, border, 0.5);
-    const colour = chooseColour(plane, border, edge, quantile(plane.data, inside, 0.5));
-    if (spreadAround(plane, border, colour) < EVEN) return fill(pixels, colour);
+    const along = sampleOf(valuesAt(plane.data, border));
+    const edge = quantile(along, 0.5);
+    const colour = chooseColour(along, edge, quantile(valuesAt(plane.data, inside), 0.5));
+    if (spreadAround(along, colour) < EVEN) return fill(pixels, colour);
     return fitSurface(plane, edge, inside) ?? fill(pixels, colour);
   });
 }
@@ -38,11 +40,6 @@ export function borderPixels(width: number, height: number): number[] {
   return border;
 }
 
-function thinned(pixels: readonly number[]): readonly number[] {
-  const step = Math.ceil(pixels.length / SAMPLES);
-  return step === 1 ? pixels : pixels.filter((_, index) => index % step === 0);
-}
-
 /** Indices of pixels on an even grid over the whole. */
 function gridOf({ width, height }: Pixels): number[] {
   const step = Math.max(1, Math.floor(Math.sqrt((width * height) / SAMPLES)));
@@ -59,23 +56,19 @@ export function channelOf({ width, height, channels, data }: Pixels, channel: nu
   return { width, height, data: plane };
 }
 
-/** The value that so large a share of some pixels stays at or under. */
-function quantile(data: Float32Array, indices: readonly number[], share: number): number {
-  const sorted = Float32Array.from(indices, (index) => at(data, index)).toSorted();
-  return at(sorted, Math.floor(share * (sorted.length - 1)));
-}
-
 /** Ink that touches the border is outvoted there by the ground; where it is not, the ground is what most pixels are. */
-function chooseColour(plane: Plane, border: readonly number[], edge: number, all: number): number {
+function chooseColour(border: Float32Array, edge: number, all: number): number {
   if (Math.abs(edge - all) < 0.1) return edge;
-  const near = border.filter((pixel) => Math.abs(at(plane.data, pixel) - edge) < Math.abs(edge - all) / 2).length;
+  const near = border.filter((value) => Math.abs(value - edge) < Math.abs(edge - all) / 2).length;
   return near >= 0.7 * border.length ? edge : all;
 }
 
 /** How far border pixels are from the colour: the distance that 80 % of them stay under. */
-function spreadAround(plane: Plane, border: readonly number[], colour: number): number {
-  const far = Float32Array.from(border, (pixel) => Math.abs(at(plane.data, pixel) - colour)).toSorted();
-  return at(far, Math.floor(0.8 * (far.length - 1)));
+function spreadAround(border: Float32Array, colour: number): number {
+  return quantile(
+    border.map((value) => Math.abs(value - colour)),
+    0.8,
+  );
 }
 
 const TERMS = 6;

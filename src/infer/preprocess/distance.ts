@@ -5,7 +5,10 @@ import { at } from "./image.ts";
  * Exact, in linear time: P. Felzenszwalb and D. Huttenlocher, "Distance Transforms of Sampled Functions" (2012).
  */
 export function distanceTo(set: Uint8Array, width: number, height: number): Float32Array {
-  const squared = Float32Array.from(set, (value) => (value === 1 ? 0 : Infinity));
+  const squared = new Float32Array(set.length).fill(Infinity);
+  set.forEach((value, pixel) => {
+    if (value === 1) squared[pixel] = 0;
+  });
   for (let x = 0; x < width; x++) transformLine(squared, x, width, height);
   for (let y = 0; y < height; y++) transformLine(squared, y * width, 1, width);
   return squared.map(Math.sqrt);

@@ -7,6 +7,7 @@ import { withoutFrame } from "./frame.ts";
 import { inEvenLight } from "./light.ts";
 import { withMargin } from "./margin.ts";
 import { enlarge, resize, scaledSize } from "./resize.ts";
+import { maskWhere, quantile, valuesAt } from "./statistics.ts";
 
 /** Longer side, in pixels, at which ink is looked for; larger pictures are made smaller first. */
 const WORKING_SIDE = 400;
@@ -101,8 +102,7 @@ function exceededBy(values: Float32Array, rank: number): number {
 
 /** Noise of the ground: the spread of the border, where ink is rare. */
 function noiseOf(size: Float32Array, width: number, height: number): number {
-  const border = Float32Array.from(borderPixels(width, height), (pixel) => at(size, pixel)).toSorted();
-  return at(border, Math.floor(border.length / 2));
+  return quantile(valuesAt(size, borderPixels(width, height)), 0.5);
 }
 
 /** Mean of the differences that are clearly ink, stretched to the strong among them. */
@@ -150,13 +150,10 @@ function common(data: Float32Array, start: number, step: number, length: number)
 
 /** Erase what is not near a stroke, strokes that are specks and those cut off at the edge; make the rest full ink. */
 function keepStrokes({ width, height, data }: Plane): Plane {
-  const mask = Uint8Array.from(data, (value) => (value >= STROKE ? 1 : 0));
+  const mask = maskWhere(data, (value) => value >= STROKE);
   const { part, sizes } = components(mask, width, height);
   const kept = keptParts(part, sizes, width, height);
-  const near = new Uint8Array(data.length);
-  part.forEach((label, pixel) => {
-    if (kept[label] === 1) markAround(near, pixel, width, height);
-  });
+  const near = aroundKept(part, kept, width, height);
   return { width, height, data: data.map((value, pixel) => (near[pixel] === 1 ? Math.min(1, value / FULL) : 0)) };
 }
 
@@ -176,17 +173,41 @@ function keptParts(part: Int32Array, sizes: readonly number[], width: number, he
   });
 }
 
-/** Mark the pixels that the soft edge of a stroke's pixel may reach. */
-function markAround(marks: Uint8Array, pixel: number, width: number, height: number): void {
-  const x = pixel % width;
-  const y = (pixel - x) / width;
-  for (let dy = -SOFT_EDGE; dy <= SOFT_EDGE; dy++) {
-    for (let dx = -SOFT_EDGE; dx <= SOFT_EDGE; dx++) {
-      if (dx * dx + dy * dy > SOFT_EDGE * SOFT_EDGE) continue;
-      const [toX, toY] = [x + dx, y + dy];
+/** 1 for the pixels of parts that are kept, and for those that their soft edges may reach. */
+function aroundKept(part: Int32Array, kept: Uint8Array, width: number, height: number): Uint8Array {
+  const isKept = new Uint8Array(part.length);
+  part.forEach((label, pixel) => (isKept[pixel] = at(kept, label)));
+  const marks = isKept.slice();
+  isKept.forEach((own, pixel) => {
+    if (own === 0) return;
+    const x = pixel % width;
+    const y = (pixel - x) / width;
+    if (isInside(isKept, x, y, width, height)) return;
+    for (const [across, down] of DISC) {
+      const toX = x + across;
+      const toY = y + down;
       if (toX >= 0 && toX < width && toY >= 0 && toY < height) marks[toY * width + toX] = 1;
     }
+  });
+  return marks;
+}
+
+/** Whether all eight neighbours of a pixel are set: what it reaches, they do. */
+function isInside(set: Uint8Array, x: number, y: number, width: number, height: number): boolean {
+  if (x === 0 || y === 0 || x === width - 1 || y === height - 1) return false;
+  for (let down = -1; down <= 1; down++) {
+    for (let across = -1; across <= 1; across++) if (at(set, (y + down) * width + x + across) === 0) return false;
   }
+  return true;
+}
+
+const DISC: readonly (readonly [across: number, down: number])[] = disc(SOFT_EDGE);
+
+function disc(radius: number): (readonly [across: number, down: number])[] {
+  const offsets = Array.from({ length: 2 * radius + 1 }, (_, index) => index - radius);
+  return offsets.flatMap((down) => {
+    return offsets.filter((across) => across ** 2 + down ** 2 <= radius ** 2).map((across) => [across, down] as const);
+  });
 }
 
 function blank(): DataError {

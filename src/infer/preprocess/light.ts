@@ -2,6 +2,7 @@ import { borderPixels, channelOf } from "./background.ts";
 import { at, toGrey, type Pixels, type Plane } from "./image.ts";
 import { median, withoutMarks } from "./morphology.ts";
 import { resize, scaledSize } from "./resize.ts";
+import { quantile, valuesAt } from "./statistics.ts";
 
 /** Longer side of the small copy that tells whether light is even. */
 const COPY_SIDE = 64;
@@ -17,8 +18,6 @@ const DIM = 0.4;
 const ENDS = 0.02;
 /** The same for the pixels along the sides, where a stroke may end. */
 const BORDER_ENDS = 0.1;
-/** Pixels that statistics look at, at most. */
-const SAMPLES = 4096;
 /** Shade is made brighter at most so many times, for noise grows with it. */
 const MOST = 5;
 
@@ -39,7 +38,7 @@ export function inEvenLight(pixels: Pixels): Pixels | null {
   for (let channel = 0; channel < channels; channel++) {
     const own = channelOf(pixels, channel);
     const ground = groundOf(median(own), marks);
-    const target = quantile(ground, 0.5);
+    const target = quantile(ground.data, 0.5);
     own.data.forEach((value, pixel) => {
       const gain = target / Math.max(at(ground.data, pixel), target / MOST, 1e-3);
       data[pixel * channels + channel] = Math.min(1, value * gain);
@@ -55,13 +54,13 @@ function groundOf(plane: Plane, marks: "dark" | "light"): Plane {
 
 /** Whether grounds are about as light as each other, but for so large a share of the lightest and of the darkest. */
 function isEven(ground: Plane, ends: number): boolean {
-  const most = quantile(ground, 1 - ends);
-  return most - quantile(ground, ends) < EVEN * Math.max(most, DIM);
+  const most = quantile(ground.data, 1 - ends);
+  return most - quantile(ground.data, ends) < EVEN * Math.max(most, DIM);
 }
 
 /** The pixels along the four sides as one line: a drawing that fills a picture is not taken for shade. */
 function borderOf({ width, height, data }: Plane): Plane {
-  const border = Float32Array.from(borderPixels(width, height), (pixel) => at(data, pixel));
+  const border = valuesAt(data, borderPixels(width, height));
   return { width: border.length, height: 1, data: border };
 }
 
@@ -81,11 +80,4 @@ function edgesOf({ width, height, data }: Plane): number {
     }
   }
   return sum;
-}
-
-/** The value that so large a share of the pixels stays at or under, by an even sample of them. */
-function quantile({ data }: Plane, share: number): number {
-  const step = Math.ceil(data.length / SAMPLES);
-  const sample = Float32Array.from({ length: Math.ceil(data.length / step) }, (_, index) => at(data, index * step));
-  return at(sample.toSorted(), Math.floor(share * (sample.length - 1)));
 }

@@ -1,5 +1,6 @@
 import { borderPixels } from "./background.ts";
 import { at, toGrey, type Pixels } from "./image.ts";
+import { quantile, sampleOf } from "./statistics.ts";
 
 /** Width of the margin, as a share of the longer side. */
 const MARGIN = 0.2;
@@ -25,14 +26,13 @@ const BINS = 64;
  */
 export function withMargin(pixels: Pixels): Pixels {
   const grey = toGrey(pixels).data;
-  if (!hasFlatPart(grey)) return pixels;
-  const border = outline(pixels.width, pixels.height);
   const ground = groundOf(grey, borderPixels(pixels.width, pixels.height));
   if (ground === null) return pixels;
+  if (count(grey, (value) => Math.abs(value - ground) <= STEP) < LEAST_GROUND * grey.length) return pixels;
+  const border = outline(pixels.width, pixels.height);
   const apart = (pixel: number): number => Math.abs(at(grey, pixel) - ground);
   const covered = border.filter((pixel) => apart(pixel) > NEAR);
   if (covered.length === 0) return pixels;
-  if (count(grey, (value) => Math.abs(value - ground) <= STEP) < LEAST_GROUND * grey.length) return pixels;
   if (Math.min(pixels.width, pixels.height) < COARSE) return framed(pixels, grey, ground);
   if (covered.length > MOST_COVERED * border.length) return pixels;
   if (longestRun(border, (pixel) => apart(pixel) > NEAR) > (LONGEST_PIECE * border.length) / 4) return pixels;
@@ -44,17 +44,6 @@ export function withMargin(pixels: Pixels): Pixels {
   return strength < DRAWN * strongest ? pixels : framed(pixels, grey, ground);
 }
 
-/** Whether any grey can have {@link LEAST_GROUND} of the pixels within a step of it: two of these bins are wider than that. */
-function hasFlatPart(grey: Float32Array): boolean {
-  const bins = Math.floor(1 / (2 * STEP));
-  const counts = new Uint32Array(bins + 1);
-  for (const value of grey) {
-    const bin = Math.min(bins, Math.max(0, Math.floor(value * bins)));
-    counts[bin] = (counts[bin] ?? 0) + 1;
-  }
-  return counts.some((own, bin) => own + (counts[bin + 1] ?? 0) >= LEAST_GROUND * grey.length);
-}
-
 /** The grey that most of the picture and of its border has, or null where there is no such grey. */
 function groundOf(grey: Float32Array, border: readonly number[]): number | null {
   const counts = new Float32Array(BINS + 2);
@@ -62,24 +51,15 @@ function groundOf(grey: Float32Array, border: readonly number[]): number | null 
     const bin = 1 + Math.min(BINS - 1, Math.floor(value * BINS));
     counts[bin] = at(counts, bin) + weight;
   };
-  for (const value of grey) weigh(value, 1 / grey.length);
+  const sample = sampleOf(grey);
+  for (const value of sample) weigh(value, 1 / sample.length);
   for (const pixel of border) weigh(at(grey, pixel), 1 / border.length);
   const wide = (bin: number): number => at(counts, bin - 1) + at(counts, bin) + at(counts, bin + 1);
   let best = 1;
   for (let bin = 2; bin <= BINS; bin++) if (wide(bin) > wide(best)) best = bin;
   const value = (best - 0.5) / BINS;
-  const isNear = (each: number): boolean => Math.abs(each - value) <= NEAR;
-  const near = count(grey, isNear);
-  return near < LEAST_GROUND * grey.length ? null : middleOf(grey, isNear, near);
-}
-
-/** The middle one of the values that are near. Few are sorted for it: even grounds have one value nearly everywhere. */
-function middleOf(values: Float32Array, isNear: (value: number) => boolean, near: number): number {
-  const middle = Math.floor(near / 2);
-  const guess = values.find(isNear) ?? 0;
-  const less = count(values, (value) => value < guess && isNear(value));
-  const equal = count(values, (value) => value === guess);
-  return less <= middle && middle < less + equal ? guess : at(values.filter(isNear).toSorted(), middle);
+  const near = sample.filter((each) => Math.abs(each - value) <= NEAR);
+  return near.length < LEAST_GROUND * sample.length ? null : quantile(near, 0.5);
 }
 
 /** A loop, since filtering copies a large picture for a number. */

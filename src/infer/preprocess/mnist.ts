@@ -2,6 +2,7 @@ import { distanceTo } from "./distance.ts";
 import { at, toGrey, type Pixels, type Plane } from "./image.ts";
 import { findInk } from "./ink.ts";
 import { resize, scaledSize, type Box } from "./resize.ts";
+import { maskWhere } from "./statistics.ts";
 
 /** Side of MNIST's images, and of the box in their middle that a digit fills. */
 const SIDE = 28;
@@ -59,7 +60,7 @@ function thicken(ink: Plane): Plane {
   const extent = extentOf(ink, VISIBLE);
   if (extent === null) return ink;
   const scale = BOX / Math.max(extent.width, extent.height);
-  const mask = Uint8Array.from(data, (value) => (value >= 0.5 ? 1 : 0));
+  const mask = maskWhere(data, (value) => value >= 0.5);
   const radius = (THINNEST / scale - strokeWidth(mask, width, height)) / 2;
   if (radius * scale < 0.1) return ink;
   const margin = Math.ceil(radius) + 1;
@@ -83,7 +84,7 @@ function thicken(ink: Plane): Plane {
 /** Mean width of strokes: four times the mean depth of their pixels, as in a long bar. */
 function strokeWidth(mask: Uint8Array, width: number, height: number): number {
   const outside = distanceTo(
-    Uint8Array.from(mask, (value) => 1 - value),
+    maskWhere(mask, (value) => value === 0),
     width,
     height,
   );
