@@ -10,6 +10,7 @@ import type { GraphBuilder } from "./onnx/builder.ts";
 import { dimsOf, type Value } from "./onnx/value.ts";
 import { expectSaneShape } from "./sane-shape.ts";
 import { ConfigReader } from "./source/config.ts";
+import { KERAS_OPERATION } from "./source/dialect.ts";
 import type { Call, LayersSource, LayerSpec, ModelSpec, TensorRef } from "./source/model.ts";
 
 /** One layer call's output tensors in the order they are computed. */
@@ -289,10 +290,10 @@ function pick(results: ReadonlyMap<string, readonly Flow[]>, ref: TensorRef): Fl
   throw new ModelFormatError(`layer ${ref.layer} has no output ${ref.tensor} of its call ${ref.call}`);
 }
 
-const KERAS_OPERATION = "it is an operation of Keras among the layers, where a layer of its own is expected";
+const OPERATION = "it is an operation of Keras among the layers, where a layer of its own is expected";
 
 export function noConverter(className: string): string {
-  const reason = className.startsWith("keras.ops.") ? KERAS_OPERATION : refusals.get(className);
+  const reason = className.startsWith(KERAS_OPERATION) ? OPERATION : refusals.get(className);
   return `there is no converter for layers of class ${className}${reason === undefined ? "" : `: ${reason}`}`;
 }
 

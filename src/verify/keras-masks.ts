@@ -12,7 +12,12 @@ const ENDING =
 const MERGING = /^(Add|Subtract|Multiply|Average|Maximum|Minimum)$/;
 
 /** The mask of a layer's first output, by Keras 3's rules; null for none. */
-export function kerasMask(tf: Tfjs, { className, config }: LayerSpec, inputs: readonly Masked[]): tfjs.Tensor | null {
+export function kerasMask(
+  tf: Tfjs,
+  { className, config }: LayerSpec,
+  inputs: readonly Masked[],
+  keras3: boolean,
+): tfjs.Tensor | null {
   const [first] = inputs;
   if (first === undefined) return null;
   if (className === "Masking") {
@@ -20,7 +25,7 @@ export function kerasMask(tf: Tfjs, { className, config }: LayerSpec, inputs: re
     return tf.any(tf.notEqual(first.value, value), -1);
   }
   if (className === "Embedding") return config["mask_zero"] === true ? tf.notEqual(first.value, 0) : null;
-  if (className === "Concatenate") return concatenated(tf, config["axis"], inputs);
+  if (className === "Concatenate") return concatenated(tf, config["axis"], inputs, keras3);
   if (MERGING.test(className)) {
     const masks = inputs.flatMap(({ mask }) => mask ?? []);
     return masks.length < inputs.length ? null : masks.reduce((all, mask) => tf.logicalOr(all, mask));
@@ -38,11 +43,13 @@ function givesSequences(className: string, config: LayerSpec["config"]): boolean
   return typeof own === "object" && own !== null && "return_sequences" in own && own.return_sequences === true;
 }
 
-function concatenated(tf: Tfjs, axis: unknown, inputs: readonly Masked[]): tfjs.Tensor | null {
+/** All must hold in Keras 2, any in Keras 3. */
+function concatenated(tf: Tfjs, axis: unknown, inputs: readonly Masked[], keras3: boolean): tfjs.Tensor | null {
   if (inputs.every(({ mask }) => mask === null)) return null;
   const masks = inputs.map(({ value, mask }) => {
     if (mask === null) return tf.onesLike(value).cast("bool");
     return mask.rank < value.rank ? tf.broadcastTo(tf.expandDims(mask, -1), value.shape) : mask;
   });
-  return tf.all(tf.concat(masks, typeof axis === "number" ? axis : -1), -1);
+  const joined = tf.concat(masks, typeof axis === "number" ? axis : -1);
+  return keras3 ? tf.any(joined, -1) : tf.all(joined, -1);
 }

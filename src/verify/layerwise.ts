@@ -113,7 +113,7 @@ export class Layerwise {
         : await this.#compute(layer, path, given);
     return outputs.map((value, index) => ({
       value,
-      mask: index === 0 ? kerasMask(this.#tf, layer, inputs) : null,
+      mask: index === 0 ? kerasMask(this.#tf, layer, inputs, this.#source.keras3) : null,
     }));
   }
 

@@ -87,7 +87,8 @@ const concatenate: LayerConverter = defineConverter({
   notes: "a negative axis is the last one, as in TF.js; in models of Keras 3 it is counted from the end",
   takes: "any",
   parse: (config, { keras3 }) => ({ axis: config.integer("axis", -1), keras3 }),
-  mask: (context, { axis }, inputs) => concatenatedMask(context, axis, inputs),
+  mask: (context, { axis, keras3 }, inputs) =>
+    keras3 ? joinedMask(context, axis, inputs) : concatenatedMask(context, axis, inputs),
   emit({ graph }, { axis, keras3 }, inputs) {
     if (inputs.length < 2) throw new ExportError(`it joins 2 inputs or more; it has ${inputs.length}`);
     const [first] = inputs;
@@ -129,6 +130,24 @@ function concatenatedMask({ graph }: EmitContext, axis: number, inputs: readonly
   if (pattern === undefined || joined.length < filled.length) throw fail();
   if (joined.some((mask) => !sameShape(removeAxis(mask, at), removeAxis(pattern, at)))) throw fail();
   return allOfLast(graph, concat(graph, joined, at));
+}
+
+/**
+ * In Keras 3 one mask that holds is enough along the features, where an input without one always holds; along another axis
+ * they are joined. Source: Keras 3.15, layers/merging/concatenate.py.
+ */
+function joinedMask({ graph }: EmitContext, axis: number, inputs: readonly Flow[]): Value | null {
+  const rank = inputs[0]?.value.axes.length ?? 0;
+  const at = axis < 0 ? rank + axis : axis;
+  const masks = inputs.flatMap(({ mask }) => mask ?? []);
+  const [first, ...others] = masks;
+  if (first === undefined || (at === rank - 1 && masks.length < inputs.length)) return null;
+  if (masks.length < inputs.length || masks.some((mask) => mask.axes.length !== rank - 1)) {
+    throw new ExportError("masks of some of its inputs only, or of each feature, are not supported");
+  }
+  return at === rank - 1
+    ? others.reduce((any, mask) => graph.binary("Or", any, mask), first)
+    : concat(graph, masks, at);
 }
 
 /** Whether two shapes can be the same: free sizes may be. */

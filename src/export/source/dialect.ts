@@ -36,21 +36,24 @@ const RENAMED_CLASSES: ReadonlyMap<string, string> = new Map([
   ["UnifiedLSTM", "LSTM"],
 ]);
 
+/** What the class of an operation begins with. */
+export const KERAS_OPERATION = "keras.ops.";
+
 /**
  * The class a serialized layer is of. Keras 3 writes operations on tensors (`x * 2`) among the layers, under names that
- * layers have too; their configuration says neither `trainable` nor `dtype`, where every layer's does.
+ * layers have too; their configuration does not say `trainable`, where every layer's does.
  */
 export function layerClass(entry: JsonObject, className: string, config: JsonObject, dialect: Dialect): string {
   const module = entry["module"];
   const ofOps = typeof module === "string" && /^keras\.(src\.)?ops\b/.test(module);
-  const bare = config["trainable"] === undefined && config["dtype"] === undefined;
-  if (ofOps || (dialect.keras3 && bare && isOperation(className, config))) return `keras.ops.${className}`;
+  if (ofOps || (dialect.keras3 && isOperation(className, config))) return `${KERAS_OPERATION}${className}`;
   return RENAMED_CLASSES.get(className) ?? className;
 }
 
-/** Classes of layers, which a file mended by hand may say little of, have keys that operations lack. */
+/** Layers of files mended by hand may say little; operations have `axis` at most where a layer has the same name. */
 function isOperation(className: string, config: JsonObject): boolean {
-  return className !== "InputLayer" && (!isLayerClass(className) || Object.keys(config).every((key) => key === "name"));
+  if (className === "InputLayer" || config["trainable"] !== undefined) return false;
+  return !isLayerClass(className) || Object.keys(config).every((key) => key === "name" || key === "axis");
 }
 
 /** Keys under which a layer's configuration holds other layers. */

@@ -1,9 +1,10 @@
 import { ModelFormatError } from "../../errors.ts";
 
 import { readCalls, readRefs } from "./calls.ts";
-import { kerasStem, keras2Config, layerClass, type Dialect } from "./dialect.ts";
+import { KERAS_OPERATION, kerasStem, keras2Config, layerClass, type Dialect } from "./dialect.ts";
 import { emptyObject, isJsonList, isJsonObject, listed, quoted, shown, type Json, type JsonObject } from "./json.ts";
 import type { Call, CallArgument, Config, LayerSpec, ModelSpec, TensorRef } from "./model.ts";
+import { operationAsLayer } from "./operations.ts";
 import { layersInOrder } from "./order.ts";
 import { isLayerClass } from "./weight-names.ts";
 
@@ -180,8 +181,10 @@ class TopologyReader {
       throw new ModelFormatError(`layer ${quoted(name)}: config must be an object; got ${shown(config)}`);
     }
     checkInputShape(name, config);
-    const className = layerClass(entry, given, config, this.#dialect);
-    const own = keras2Config(className, config, this.#dialect);
+    const written = layerClass(entry, given, config, this.#dialect);
+    const alike = written.startsWith(KERAS_OPERATION) ? operationAsLayer(entry, given, config) : null;
+    const className = alike?.className ?? written;
+    const own = keras2Config(className, alike?.config ?? config, this.#dialect);
     if (owner === "itself") this.layers.push({ path: here, className, config: own });
     return { name, className, config: own, calls: [], model: null, wrapped: this.#wrapped(own, here) };
   }
@@ -423,7 +426,7 @@ function shiftCall(call: Call, shifts: ReadonlyMap<string, number>): Call {
  */
 function withoutComputedMasks(layers: readonly LayerSpec[]): readonly LayerSpec[] {
   const operations = new Map(
-    layers.filter(({ className }) => className.startsWith("keras.ops.")).map((layer) => [layer.name, layer]),
+    layers.filter(({ className }) => className.startsWith(KERAS_OPERATION)).map((layer) => [layer.name, layer]),
   );
   const masked = new Set(
     layers.filter(makesMask).flatMap(({ calls }) => calls.flatMap(({ inputs }) => inputs.map(refKey))),

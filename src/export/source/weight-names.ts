@@ -126,11 +126,16 @@ const NUMBERED_NAMES: ReadonlyMap<string, readonly string[]> = new Map([
   ["Normalization", ["mean", "variance", "count"]],
 ]);
 
+/** Names of weights in the order of their numbers; none where the configuration tells. */
+export function namesByNumber(className: string): readonly string[] {
+  return NUMBERED_NAMES.get(className) ?? [];
+}
+
 /** The name of a layer's weight of this number; undefined when it has none. */
 export function numberedName(layer: InnerLayer, index: number): string | undefined {
   const expected = expectedWeights(layer);
   if (expected !== null) return expected[index]?.name;
-  return NUMBERED_NAMES.get(layer.className)?.[index] ?? String(index);
+  return namesByNumber(layer.className)[index] ?? String(index);
 }
 
 /** Whether Keras has a class of layers and TF.js has not, so that it cannot load a model with them. */

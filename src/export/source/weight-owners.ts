@@ -4,7 +4,14 @@ import { kerasStem, type Dialect } from "./dialect.ts";
 import { listed, quoted } from "./json.ts";
 import { canonicalScope, type OwnWeight } from "./layer-weights.ts";
 import type { ChildAt, LayerAt, ModelAt, ReadTopology } from "./topology.ts";
-import { expectedWeights, innerLayer, numberedName, stackedCells, type InnerLayer } from "./weight-names.ts";
+import {
+  expectedWeights,
+  innerLayer,
+  namesByNumber,
+  numberedName,
+  stackedCells,
+  type InnerLayer,
+} from "./weight-names.ts";
 import type { StoredWeight } from "./weights.ts";
 
 /** Which layer has which weight of the file. */
@@ -86,7 +93,7 @@ class OwnerFinder {
   #match(weight: StoredWeight): Matched | null {
     const tokens = weight.name.split("/");
     const name = tokens.pop() ?? "";
-    const match = this.#names.find(tokens);
+    const match = tokens.length === 0 ? this.#names.withBareName(name) : this.#names.find(tokens);
     if (match === null) {
       this.#stray(weight);
       return null;
@@ -291,6 +298,14 @@ class NameIndex {
 
   model(path: readonly string[]): ModelAt | undefined {
     return this.#models.get(pathKey(path));
+  }
+
+  /** Keras 2 names the weights of a Normalization that was adapted before it was in a model after nothing. */
+  withBareName(name: string): Match | null {
+    const all = [...this.#layers.values()].filter(
+      (layer) => expectedWeights(layer) === null && namesByNumber(layer.className).includes(name),
+    );
+    return all.length === 0 ? null : { layers: all, inner: [] };
   }
 
   /** The layers that the tokens of a weight's name lead to; null when there are none. */

@@ -13,8 +13,8 @@ import { kerasChain, type KerasLayerSpec } from "../../helpers/keras-chain.ts";
 type Json = Readonly<Record<string, unknown>>;
 type Ref = readonly [layer: string, call: number, tensor: number];
 
-function tensor(history: Ref): Json {
-  return { class_name: "__keras_tensor__", config: { shape: [null], dtype: "float32", keras_history: history } };
+function tensor(history: Ref, dtype = "float32"): Json {
+  return { class_name: "__keras_tensor__", config: { shape: [null], dtype, keras_history: history } };
 }
 
 function call(args: readonly unknown[], kwargs: Json = {}): Json {
@@ -155,6 +155,82 @@ test("calls of models are counted from 0 among the layers, and from 1 among the 
   await expectVerified(saved(functional("m", layers, [["x", 0, 0]], outputs), weights));
 });
 
+test("arithmetic among the layers is that of layers", async () => {
+  const x = tensor(["x", 0, 0]);
+  const layers = [
+    input("x", [4, 3]),
+    operation("true_divide", "TrueDivide", {}, call([x, 255])),
+    operation("subtract", "Subtract", {}, call([1, tensor(["true_divide", 0, 0])])),
+    layer("dense", "Dense", { units: 3 }, call([tensor(["subtract", 0, 0])])),
+    operation("relu", "Relu", {}, call([tensor(["dense", 0, 0])])),
+    operation("add", "Add", {}, call([tensor(["relu", 0, 0]), x])),
+    operation("concatenate", "Concatenate", { axis: -1 }, call([[tensor(["add", 0, 0]), x]])),
+  ];
+  const model = functional("m", layers, [["x", 0, 0]], [["concatenate", 0, 0]]);
+  const raw = saved(model, { "dense/kernel": [3, 3], "dense/bias": [3] });
+  await expectVerified(raw);
+  const text = JSON.stringify(raw.manifest);
+  const edited = (from: string, to: string): RawModel => {
+    expect(text).toContain(from);
+    const manifest: unknown = JSON.parse(text.replace(from, to));
+    return { manifest, weights: raw.weights };
+  };
+  const others = [edited('"Relu"', '"GetItem"'), edited(",255]", ',{"class_name":"__slice__"}]')];
+  for (const other of others) {
+    expect(() => exportSource(readLayersModel(other))).toThrow("an operation of Keras among the layers");
+  }
+});
+
+test("masks of a concatenation: one that holds is enough", async () => {
+  const ids = (name: string): Json => tensor([name, 0, 0]);
+  const mask = (name: string): Json =>
+    operation(
+      `mask_${name}`,
+      "NotEqual",
+      {},
+      {
+        args: [ids(name), 0],
+        kwargs: {},
+      },
+    );
+  const embedding = (name: string, output: number): Json =>
+    layer(`table_${name}`, "Embedding", { input_dim: 4, output_dim: output, mask_zero: true }, call([ids(name)]));
+  const layers = [
+    input("a", [6], "int32"),
+    input("b", [6], "int32"),
+    embedding("a", 1),
+    embedding("b", 2),
+    mask("a"),
+    mask("b"),
+    operation(
+      "joined",
+      "Concatenate",
+      { axis: -1 },
+      call([[tensor(["mask_a", 0, 0], "bool"), tensor(["mask_b", 0, 0], "bool")]]),
+    ),
+    operation("any", "Any", { axis: -1, keepdims: false }, call([tensor(["joined", 0, 0], "bool")])),
+    layer("both", "Concatenate", { axis: -1 }, call([[tensor(["table_a", 0, 0]), tensor(["table_b", 0, 0])]])),
+    layer("lstm", "LSTM", LSTM, call([tensor(["both", 0, 0])], { mask: tensor(["any", 0, 0]) })),
+  ];
+  const inputs: readonly Ref[] = [
+    ["a", 0, 0],
+    ["b", 0, 0],
+  ];
+  const raw = saved(functional("m", layers, inputs, [["lstm", 0, 0]]), {
+    "table_a/embeddings": [4, 1],
+    "table_b/embeddings": [4, 2],
+    ...LSTM_WEIGHTS,
+  });
+  await expectVerified(raw);
+  const session = await ort.InferenceSession.create(exportSource(readLayersModel(raw)).bytes);
+  const feed = (...values: readonly number[]): ort.Tensor => new ort.Tensor("int32", values, [1, 6]);
+  const { lstm } = await session.run({ a: feed(1, 0, 0, 2, 0, 0), b: feed(1, 1, 0, 0, 0, 0) });
+  const data = [...(lstm?.data ?? [])].map(Number);
+  const steps = [0, 1, 2, 3, 4, 5].map((step) => data.slice(4 * step, 4 * step + 4).join());
+  expect(steps.map((step, index) => step !== steps[index - 1])).toEqual([true, true, false, true, false, false]);
+  await session.release();
+});
+
 test("the numbered weights of Normalization", async () => {
   const config = { axis: [-1], mean: null, variance: null };
   const layers = [input("x", [3]), layer("normalization", "Normalization", config, call([tensor(["x", 0, 0])]))];
@@ -165,6 +241,14 @@ test("the numbered weights of Normalization", async () => {
   );
   if (raw.weights !== null) new Float32Array(raw.weights.buffer).set([0.5, -1, 2, 0.25, 1, 4]);
   await expectVerified(raw);
+});
+
+test("weights of a Normalization that Keras 2 named after nothing", async () => {
+  const raw = kerasChain(2, [3], [{ className: "Normalization", weights: { mean: [3], variance: [3], count: [] } }]);
+  const text = JSON.stringify(raw.manifest);
+  const manifest: unknown = JSON.parse(text.replaceAll('"layer_0/', '"'));
+  expect(JSON.stringify(manifest)).not.toBe(text);
+  await expectVerified({ manifest, weights: raw.weights });
 });
 
 test.each([2, 3] as const)("Bidirectional gives zeros for masked steps in Keras %i", async (keras) => {
