@@ -11,14 +11,14 @@ export interface Recognizer {
 /** How to turn a picture into the model's input tensor. */
 export interface ImageInput {
   readonly kind: "image";
-  /** Pixels; a null width keeps the picture's aspect ratio. */
+  /** Pixels, at most 4096; a null width keeps the picture's aspect ratio. */
   readonly height: number;
   readonly width: number | null;
   readonly channels: 1 | 3;
   /** Values that black and white become, e.g. [0, 1] or [-1, 1]. */
   readonly range: readonly [number, number];
   /**
-   * `mnist`: ink found whatever its polarity, scaled into the central 20 x 20 box, centred by mass, light on dark.
+   * `mnist` (28 x 28, one channel): ink found whatever its polarity, scaled into the central 20 x 20 box, centred by mass, light on dark.
    * `stretch`: resized to height x width as it is. `line`: ink light on dark, resized to the height, padded right.
    */
   readonly fit: "mnist" | "stretch" | "line";

@@ -4,6 +4,7 @@ import { ToolError, UsageError } from "../errors.ts";
 import { VERSION } from "../version.ts";
 
 import { commands } from "./commands.ts";
+import { note } from "./output.ts";
 
 const EXIT_FAILURE = 1;
 const EXIT_USAGE = 2;
@@ -46,11 +47,11 @@ function report(error: unknown, verbose: boolean): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
   if (verbose && error instanceof Error) process.stderr.write(`${error.stack ?? ""}\n`);
   if (error instanceof ToolError) {
-    process.stderr.write(`error: ${error.message}\n`);
-    if (error.hint !== undefined) process.stderr.write(`hint: ${error.hint}\n`);
+    note(`error: ${error.message}`);
+    if (error.hint !== undefined) note(`hint: ${error.hint}`);
     return error instanceof UsageError ? EXIT_USAGE : EXIT_FAILURE;
   }
   const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`error: internal: ${message}\nhint: this is a fault of tfjs-to-onnx; --verbose shows where\n`);
+  note(`error: internal: ${message}\nhint: this is a fault of tfjs-to-onnx; --verbose shows where`);
   return EXIT_FAILURE;
 }

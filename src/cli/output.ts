@@ -3,9 +3,9 @@ export function printJson(value: unknown): void {
   process.stdout.write(`${JSON.stringify(value)}\n`);
 }
 
-/** A line for people on stdout; commands print it only without `--json`. */
+/** A line for people on stdout, see {@link plain}; commands print it only without `--json`. */
 export function printLine(line: string): void {
-  process.stdout.write(`${line}\n`);
+  process.stdout.write(`${plain(line)}\n`);
 }
 
 /** A table for people on stdout. */
@@ -23,7 +23,14 @@ export function printTable(head: readonly string[], rows: readonly (readonly str
 
 /** A note on stderr: warnings, where something ran, what was skipped. */
 export function note(line: string): void {
-  process.stderr.write(`${line}\n`);
+  process.stderr.write(`${plain(line)}\n`);
+}
+
+/** Control characters, which names in a file may hold to rule a terminal, are shown as numbers; line breaks stay. */
+function plain(text: string): string {
+  return text.replaceAll(/[^\P{Cc}\n]/gu, (control) => {
+    return `\\u${(control.codePointAt(0) ?? 0).toString(16).padStart(4, "0")}`;
+  });
 }
 
 /** A file's name for people: control characters, line breaks too, as JSON escapes them. */

@@ -35,9 +35,12 @@ export function readRecognizer(metadata: ReadonlyMap<string, string>): Recognize
   }
   const parsed = parsedOrNull(text);
   if (isRecognizer(parsed)) return parsed;
-  throw new ModelFormatError(`the model's metadata ${RECOGNIZER_KEY} is not of version 1: ${text.slice(0, 80)}`, {
-    hint: "give raw tensors: infer --tensor NAME=file.npy --out DIR",
-  });
+  throw new ModelFormatError(
+    `the model's metadata ${RECOGNIZER_KEY} is none that this version reads: ${text.slice(0, 200)}`,
+    {
+      hint: "give raw tensors: infer --tensor NAME=file.npy --out DIR",
+    },
+  );
 }
 
 function parsedOrNull(text: string): unknown {
@@ -61,13 +64,17 @@ function isImageInput(input: unknown): boolean {
   const { kind, fit, height, width, channels, range } = input;
   const isFit = fit === "mnist" || fit === "stretch" || fit === "line";
   if (kind !== "image" || !isFit || !isSize(height) || !(width === null || isSize(width))) return false;
+  if (fit === "mnist" && !(height === 28 && width === 28 && channels === 1)) return false;
   return (
     (channels === 1 || channels === 3) && Array.isArray(range) && range.length === 2 && range.every(Number.isFinite)
   );
 }
 
+/** Of pictures that models see; a hostile file asks for more memory than there is. */
+const LONGEST_SIDE = 4096;
+
 function isSize(value: unknown): boolean {
-  return typeof value === "number" && Number.isInteger(value) && value > 0;
+  return typeof value === "number" && Number.isInteger(value) && value > 0 && value <= LONGEST_SIDE;
 }
 
 function isOutput(output: unknown): boolean {

@@ -40,12 +40,20 @@ export async function decodeImage(path: string, longestSide: number): Promise<Im
   }
 }
 
-/** What libvips' decoders say of a file that ends too early. */
-const CUT_SHORT = /premature end|bad seek|unexpected end|end of (?:file|stream|image)|truncat|not enough data/i;
+/** What libvips' decoders say, in plain words. */
+const REASONS: readonly (readonly [said: RegExp, reason: string])[] = [
+  [/unsupported image format|XML parse error/i, "it is no sound PNG, JPEG, WebP, GIF, TIFF, AVIF or SVG"],
+  [/premature end|bad seek|unexpected end|end of (?:file|stream|image)|truncat|not enough data/i, "it is cut short"],
+  [/corrupt header/i, "its header is damaged"],
+  [/read error|unable to read|unknown error/i, "it is damaged or cut short"],
+];
 
 function reasonOf(cause: unknown): string {
   const message = cause instanceof Error ? (cause.message.split("\n")[0] ?? "") : String(cause);
-  return CUT_SHORT.test(message) ? `it is cut short (${message})` : message;
+  const said = message.replace(/^Input buffer has corrupt header:|^Unknown error$/, "").trim();
+  const [, reason] = REASONS.find(([pattern]) => pattern.test(message)) ?? [];
+  if (reason === undefined) return message;
+  return said === "" || reason === REASONS[0]?.[1] ? reason : `${reason} (${said})`;
 }
 
 /** Pictures are decoded side by side: one thread for each is best. */

@@ -41,6 +41,7 @@ export async function* readPictures(
   { batchSize, signal }: ReadPicturesOptions,
 ): AsyncGenerator<Answer> {
   const fixed = session.inputs[0]?.dims[0];
+  if (typeof fixed === "number" && (fixed < 1 || fixed > MOST_AT_ONCE)) throw oddBatch(fixed);
   const size = typeof fixed === "number" ? fixed : batchSize;
   const work = (file: Listed): Promise<Prepared> => prepareFile(file, recognizer.input);
   const options = { size, atOnce: 2 * availableParallelism(), signal };
@@ -63,6 +64,15 @@ async function prepareFile(file: Listed, input: ImageInput): Promise<Prepared> {
 function longestSide({ fit, height, width }: ImageInput): number {
   if (fit === "mnist") return 512;
   return width === null ? 4096 : Math.max(1024, 2 * height, 2 * width);
+}
+
+/** Pictures in one run of a model that fixes their number. */
+const MOST_AT_ONCE = 4096;
+
+function oddBatch(fixed: number): InferenceError {
+  return new InferenceError(`the model takes ${fixed} pictures at once; expected 1 to ${MOST_AT_ONCE}`, {
+    hint: "export it with --batch dynamic",
+  });
 }
 
 /** A model of a fixed batch size gets blank pictures for those that are missing. */

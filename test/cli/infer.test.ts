@@ -7,7 +7,9 @@ import sharp from "sharp";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { renderedDigits } from "../../src/data/digits/rendered-digits.ts";
+import { RECOGNIZER_KEY, type Recognizer } from "../../src/metadata.ts";
 import { encodeNpy } from "../../src/node/npy.ts";
+import { tinyOnnx } from "../helpers/tiny-onnx.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tfjs-to-onnx-infer-"));
 const bin = resolve(import.meta.dirname, "../../dist/bundle/bin.js");
@@ -154,6 +156,53 @@ test("a reader that has seen enough is no fault", async () => {
 test("a glob finds files in order", () => {
   const { stdout } = infer(["plain*.png", "--json"]);
   expect(parsed(stdout).map((line) => line.get("input"))).toEqual([0, 1, 2, 3].map((index) => `plain${index}.png`));
+});
+
+/** A recogniser [batch, 28, 28, 1] to [batch, 2] that always prefers its first label. */
+function constantReader(batch: number | string, labels: readonly string[]): Uint8Array {
+  const recognizer: Recognizer = {
+    version: 1,
+    input: { kind: "image", height: 28, width: 28, channels: 1, range: [0, 1], fit: "mnist" },
+    output: { kind: "classes", labels, activation: "softmax" },
+  };
+  return tinyOnnx({
+    inputs: [{ name: "image", dtype: "float32", dims: [batch, 28, 28, 1] }],
+    outputs: [{ name: "scores", dtype: "float32", dims: [batch, 2] }],
+    nodes: [
+      { op: "Flatten", inputs: ["image"], outputs: ["flat"] },
+      { op: "MatMul", inputs: ["flat", "zeros"], outputs: ["nothing"] },
+      { op: "Add", inputs: ["nothing", "first"], outputs: ["scores"] },
+    ],
+    weights: {
+      zeros: { dtype: "float32", dims: [784, 2], data: new Float32Array(1568) },
+      first: { dtype: "float32", dims: [2], data: Float32Array.of(0.75, 0.25) },
+    },
+    metadata: { [RECOGNIZER_KEY]: JSON.stringify(recognizer) },
+  });
+}
+
+test("a model that takes 4 pictures at once reads 5 with a bad one among them; of a billion it is refused", () => {
+  writeFileSync(join(folder, "four.onnx"), constantReader(4, ["a", "b"]));
+  const names = ["plain0.png", "bad.png", "plain1.png", "plain2.png", "plain3.png", "large0.png"];
+  const { status, stdout } = infer(["--model", "four.onnx", ...names, "--json"]);
+  expect(status).toBe(1);
+  expect(parsed(stdout).map((line) => [line.get("input"), line.get("text")])).toEqual(
+    names.map((name) => [name, name === "bad.png" ? undefined : "a"]),
+  );
+  for (const batch of [0, 1e9]) {
+    writeFileSync(join(folder, "odd.onnx"), constantReader(batch, ["a", "b"]));
+    const { stderr } = infer(["--model", "odd.onnx", "plain0.png"]);
+    expect(stderr).toBe(
+      `error: the model takes ${batch} pictures at once; expected 1 to 4096\nhint: export it with --batch dynamic\n`,
+    );
+  }
+});
+
+test("what a file calls its labels does not rule the terminal", () => {
+  writeFileSync(join(folder, "rude.onnx"), constantReader("batch", ["\u001B[2Ja\u009B", "b"]));
+  expect(infer(["--model", "rude.onnx", "plain0.png"]).stdout).toBe("plain0.png: \\u001b[2Ja\\u009b (75.00 %)\n");
+  writeFileSync(join(folder, "ruder.onnx"), constantReader("batch", []));
+  expect(infer(["--model", "ruder.onnx", "plain0.png"])).toMatchObject({ status: 1, stdout: "" });
 });
 
 test("raw tensors go in and come out as .npy", () => {

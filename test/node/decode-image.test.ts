@@ -1,12 +1,15 @@
+import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { crc32, createDeflate, deflateSync } from "node:zlib";
 
 import sharp, { type Sharp } from "sharp";
 import { afterAll, expect, test } from "vitest";
 
 import { flatten, toGrey } from "../../src/infer/preprocess/image.ts";
 import { decodeImage } from "../../src/node/decode-image.ts";
+import { encodeGreyPng } from "../../src/node/png.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tfjs-to-onnx-decode-"));
 const WIDTH = 40;
@@ -81,9 +84,52 @@ test("large pictures come smaller", async () => {
   expect(await decodeImage(path, 512)).toMatchObject({ width: 512, height: 307 });
 });
 
+/** A grey PNG whose header and compressed rows need not fit together. */
+function encodePng(width: number, height: number, packed: Uint8Array): Uint8Array {
+  const file = encodeGreyPng(new Uint8Array(1), 1, 1);
+  const head = Buffer.alloc(17);
+  head.write("IHDR");
+  head.writeUInt32BE(width, 4);
+  head.writeUInt32BE(height, 8);
+  head[12] = 8;
+  const data = Buffer.concat([Buffer.from("IDAT"), packed]);
+  const chunk = (body: Buffer): Buffer => {
+    const ends = Buffer.alloc(8);
+    ends.writeUInt32BE(body.length - 4);
+    ends.writeUInt32BE(crc32(body), 4);
+    return Buffer.concat([ends.subarray(0, 4), body, ends.subarray(4)]);
+  };
+  return Buffer.concat([file.subarray(0, 8), chunk(head), chunk(data), chunk(Buffer.from("IEND"))]);
+}
+
+function svg(side: number): string {
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${side}" height="${side}"><path d="M3 2H7"/></svg>`;
+}
+
+const DAMAGED = /^not an image: it is damaged or cut short/;
+
+test("half a megabyte that unpacks to half a gigabyte is not unpacked", async () => {
+  const zeros = Buffer.alloc(2 ** 22);
+  const packed = createDeflate();
+  const pieces: Uint8Array[] = [];
+  packed.on("data", (piece: Uint8Array) => pieces.push(piece));
+  for (let count = 0; count < 128; count++) if (!packed.write(zeros)) await once(packed, "drain");
+  packed.end();
+  await once(packed, "end");
+  const path = join(folder, "unpacks.png");
+  writeFileSync(path, encodePng(28, 28, Buffer.concat(pieces)));
+  const before = process.resourceUsage().maxRSS;
+  expect(await decodeImage(path, 512)).toMatchObject({ width: 28, height: 28 });
+  expect(process.resourceUsage().maxRSS - before).toBeLessThan(128 * 1024);
+});
+
 test("one plain error for what is no picture", async () => {
   const png = await picture().png().toBuffer();
   const jpeg = await picture().jpeg().toBuffer();
+  const half = async (form: Sharp): Promise<Uint8Array> => {
+    const whole = await form.toBuffer();
+    return whole.subarray(0, whole.length / 2);
+  };
   const write = (name: string, content: Uint8Array | string): string => {
     writeFileSync(join(folder, name), content);
     return join(folder, name);
@@ -94,10 +140,29 @@ test("one plain error for what is no picture", async () => {
     .toFile(huge);
   const faults: readonly (readonly [string, RegExp])[] = [
     [write("zero.png", ""), /^not an image: the file is empty$/],
-    [write("text.png", "hello"), /^not an image: .*unsupported image format/],
+    [write("text.png", "hello"), /^not an image: it is no sound PNG, JPEG, WebP, GIF, TIFF, AVIF or SVG$/],
     [write("short.png", png.subarray(0, png.length - 30)), /^not an image: it is cut short/],
     [write("short.jpg", jpeg.subarray(0, jpeg.length - 100)), /^not an image: it is cut short/],
     [write("head.png", png.subarray(0, 12)), /^not an image: /],
+    [
+      write(
+        "damaged.png",
+        Uint8Array.from(png, (byte, at) => (at === png.length - 30 ? byte ^ 1 : byte)),
+      ),
+      DAMAGED,
+    ],
+    [write("half.gif", await half(colours().gif())), /^not an image: it is cut short/],
+    [write("half.webp", await half(colours().webp())), /^not an image: its header is damaged/],
+    [write("half.tiff", await half(colours().tiff())), /^not an image: it is no sound PNG, JPEG/],
+    [write("half.avif", await half(colours().avif())), /^not an image: it is cut short/],
+    [write("old.bmp", "BM0000"), /^not an image: it is no sound PNG, JPEG/],
+    [write("none.png", encodePng(0, 10, deflateSync(Buffer.alloc(10)))), /^not an image: its header is damaged/],
+    [write("none2.png", encodePng(10, 0, deflateSync(Buffer.alloc(10)))), /^not an image: its header is damaged/],
+    [
+      write("bomb.png", encodePng(30_000, 30_000, deflateSync(Buffer.alloc(2 ** 20)))),
+      /^the image is too large: 30000 x 30000/,
+    ],
+    [write("wide.svg", svg(100_000)), /^the image is too large: 100000 x 100000/],
     [huge, /^the image is too large: 10000 x 10000 pixels are 100 megapixels; at most 64 are read$/],
     [folder, /^cannot be read: it is a folder$/],
     [join(folder, "nothere.png"), /^cannot be read: there is no such file$/],
