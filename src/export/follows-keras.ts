@@ -2,15 +2,30 @@ import type { LayersSource, LayerSpec, ModelSpec } from "./source/model.ts";
 import { isBeyondTfjs } from "./source/weight-names.ts";
 
 /**
- * Whether a model follows Keras's rules for masks rather than TF.js's: one that TF.js cannot load, because Keras 3 wrote it or
- * because it has layers that TF.js lacks.
+ * Whether a model follows Keras's rules for masks rather than TF.js's: one that TF.js cannot load, because Keras 3 wrote it,
+ * because it has layers that TF.js lacks, or because it needs axes that TF.js drops.
  */
 export function followsKeras({ keras3, model }: Pick<LayersSource, "keras3" | "model">): boolean {
   return keras3 || hasLayersBeyond(model);
 }
 
-function hasLayersBeyond({ layers }: ModelSpec): boolean {
-  return layers.some(isBeyond);
+function hasLayersBeyond(model: ModelSpec): boolean {
+  return model.layers.some(isBeyond) || needsKeptAxes(model);
+}
+
+/** Layers that change no axes. */
+const KEEPING = /^(Activation|BatchNormalization|ReLU|.*Dropout)$/;
+const OVER_IMAGES = /^(Flatten|.*(Conv|Pooling|UpSampling|ZeroPadding|Cropping)2D(Transpose)?)$/;
+
+/** Whether the axes that `keepdims` keeps in Keras 2.6 and later, and TF.js drops, are those of a layer that takes images. */
+function needsKeptAxes({ layers }: ModelSpec): boolean {
+  const kept = new Set<string>();
+  return layers.some(({ name, className, config, calls }) => {
+    if (/^Global.*Pooling2D$/.test(className) && config["keepdims"] === true) kept.add(name);
+    if (!calls.some(({ inputs }) => inputs.some(({ layer }) => kept.has(layer)))) return false;
+    if (KEEPING.test(className)) kept.add(name);
+    return OVER_IMAGES.test(className);
+  });
 }
 
 function isBeyond({ className, config, model, wrapped }: LayerSpec): boolean {

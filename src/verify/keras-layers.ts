@@ -73,7 +73,7 @@ function globalAveragePooling1D(
   mask: tfjs.Tensor | null,
 ): tfjs.Tensor {
   const axis = keras3 && isFirst(config) ? 2 : 1;
-  const keep = keras3 && config["keepdims"] === true;
+  const keep = config["keepdims"] === true;
   if (mask === null) return x.mean(axis, keep);
   const weights = mask.cast("float32").expandDims(axis === 1 ? 2 : 1);
   return x.mul(weights).sum(axis, keep).div(weights.sum(axis, keep));
@@ -82,9 +82,9 @@ function globalAveragePooling1D(
 /** Null where TF.js has the layer and it computes the same. */
 function globalPooling(rank: number, how: "max" | "mean"): OneToOne {
   return ({ config, keras3 }, x) => {
-    if (rank < 3 && !keras3) return null;
+    const keep = config["keepdims"] === true;
+    if (rank < 3 && !keras3 && !keep) return null;
     const axes = spatial(config, rank);
-    const keep = keras3 && config["keepdims"] === true;
     return how === "max" ? x.max(axes, keep) : x.mean(axes, keep);
   };
 }

@@ -113,7 +113,7 @@ async function open(
 ): Promise<Opened> {
   const backend = await openTfjsBackend({ provider }, loadNative);
   if (followsKeras(source)) {
-    const reason = source.keras3 ? "it is written by Keras 3" : "it has layers that TF.js lacks";
+    const reason = source.keras3 ? "it is written by Keras 3" : "it needs layers or axes that TF.js lacks";
     return openLayerwise(backend, source, part, reason);
   }
   try {

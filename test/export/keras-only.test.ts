@@ -180,6 +180,25 @@ describe("layers that Keras has and TF.js does not", () => {
     });
   });
 
+  test.each([
+    [{ className: "Flatten" }],
+    [
+      { className: "Dropout", config: { rate: 0.1 } },
+      {
+        className: "Conv2D",
+        config: { filters: 3, kernel_size: [1, 1] },
+        weights: { kernel: [1, 1, 2, 3], bias: [3] },
+      },
+      { className: "Reshape", config: { target_shape: [3] } },
+    ],
+  ] satisfies KerasLayerSpec[][])(
+    "axes that a global pooling keeps for layers that take images (%#)",
+    async (...rest) => {
+      const layers = [{ className: "GlobalAveragePooling2D", config: { keepdims: true } }, ...rest];
+      await expectSame(2, [4, 3, 2], layers);
+    },
+  );
+
   test("functions that are others in Keras 3", async () => {
     await expectSame(
       3,

@@ -78,10 +78,11 @@ function globalPooling(className: string, opType: "ReduceMax" | "ReduceMean", ra
     className,
     ops: [opType],
     ...(rank === 3 ? { notes: "Keras has it, TF.js does not" } : {}),
+    ...(rank === 2 ? { notes: "TF.js ignores keepdims; it counts in models that TF.js cannot load" } : {}),
     ...(opType === "ReduceMax" ? { integers: "kept" } : {}),
     parse(config, { keras3, kerasMasks }) {
       const format = rank === 1 && !keras3 ? "channels_last" : config.dataFormat();
-      const keep = keras3 && config.boolean("keepdims", false);
+      const keep = kerasMasks && config.boolean("keepdims", false);
       return { format, keep, masked: kerasMasks && rank === 1 && opType === "ReduceMean" };
     },
     emit({ graph }, { format, keep, masked }, inputs) {
