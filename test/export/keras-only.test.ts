@@ -167,6 +167,20 @@ describe("layers that Keras has and TF.js does not", () => {
       },
     );
 
+    test.each([false, true])("both ways, unmerged, return_state %s", async (state) => {
+      const config = { name: "rnn", units, return_sequences: true, return_state: state };
+      const both = ["forward_rnn", "backward_rnn"].flatMap((scope) =>
+        Object.entries(weights).map(([name, dims]): [string, number[]] => [`${scope}/${name}`, dims]),
+      );
+      const spec = {
+        className: "Bidirectional",
+        config: { layer: { class_name: className, config }, merge_mode: null },
+        weights: Object.fromEntries(both),
+      };
+      const states = className === "CuDNNLSTM" ? 4 : 2;
+      await expectVerified(kerasChain(2, [5, 3], [spec], "float32", state ? 2 + states : 2));
+    });
+
     test.each(["concat", "sum", "mul", "ave"])("both ways, merged by %s", async (mode) => {
       for (const sequences of [false, true]) {
         const layer = { class_name: className, config: { name: "rnn", units, return_sequences: sequences } };

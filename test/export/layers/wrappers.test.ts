@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { describe, test } from "vitest";
+import { describe, expect, test } from "vitest";
 
 import { expectParity, randomizeWeights } from "../../helpers/layer-parity.ts";
 
@@ -58,8 +58,8 @@ describe("TimeDistributed around", () => {
   });
 });
 
-/** TF.js's types allow for recurrent layers only, TF.js itself for any. */
-function bidirectional(layer: tf.layers.Layer, mergeMode: "concat" | "sum"): tf.layers.Layer {
+/** TF.js's types allow for recurrent layers only, and not for null; TF.js itself for any layer, and for null. */
+function bidirectional(layer: tf.layers.Layer, mergeMode: "concat" | "sum" | null): tf.layers.Layer {
   const entry = tf.serialization.SerializationMap.getMap().classNameMap["Bidirectional"];
   if (entry === undefined) throw new TypeError("TF.js has no Bidirectional");
   const [wrapper, fromConfig] = entry;
@@ -80,6 +80,31 @@ describe("Bidirectional around", () => {
         await expectLayer(bidirectional(make(), mergeMode), shape);
       }
     });
+  }
+});
+
+describe("Bidirectional, unmerged, around", () => {
+  for (const [name, make, states] of [
+    ["SimpleRNN", layers.simpleRNN, 1],
+    ["GRU", layers.gru, 1],
+    ["LSTM", layers.lstm, 2],
+  ] as const) {
+    for (const returnState of [false, true]) {
+      test(`${name}, returnState ${returnState}`, async () => {
+        for (const returnSequences of [false, true]) {
+          const input = tf.input({ shape: [null, 4] });
+          const inner = make({ units: 3, returnSequences, returnState, goBackwards: returnState });
+          const outputs = bidirectional(inner, null).apply(input);
+          const symbolic = (Array.isArray(outputs) ? outputs : [outputs]).filter(
+            (each) => each instanceof tf.SymbolicTensor,
+          );
+          expect(symbolic).toHaveLength(returnState ? 2 + 2 * states : 2);
+          const model = tf.model({ inputs: input, outputs: symbolic });
+          randomizeWeights(model);
+          await expectParity(model, tf.randomUniform([2, 5, 4], -1, 1, "float32", 3));
+        }
+      });
+    }
   }
 });
 
