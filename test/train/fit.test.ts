@@ -8,6 +8,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { limitImages, type ImageSet } from "../../src/data/dataset.ts";
 import { renderedDigits } from "../../src/data/digits/rendered-digits.ts";
 import { TrainError } from "../../src/errors.ts";
+import { takeBatch } from "../../src/train/batches.ts";
 import {
   readCheckpoint,
   writeCheckpoint,
@@ -70,6 +71,17 @@ function weightsOf(model: tfjs.LayersModel): number[][] {
   return model.getWeights().map((weight) => Array.from(weight.dataSync()));
 }
 
+/** As plain TF.js scores a set. */
+function lossOf(model: tfjs.LayersModel, set: ImageSet): number {
+  model.compile({ loss: "categoricalCrossentropy", optimizer: "sgd" });
+  return tf.tidy(() => {
+    const indices = Array.from({ length: set.images }, (_, index) => index);
+    const { images, labels } = takeBatch(tf, set, indices, 10);
+    const [loss] = [model.evaluate(images, labels, { batchSize: set.images })].flat();
+    return loss?.dataSync()[0] ?? Number.NaN;
+  });
+}
+
 describe.skipIf(native === null)("fit", () => {
   test.each([
     ["plain", recipe],
@@ -107,6 +119,41 @@ describe.skipIf(native === null)("fit", () => {
     }
   });
 
+  test("takes each step at the rate that the schedule has in its middle", async () => {
+    const rates: number[] = [];
+    await trainTiny(tiny(), {
+      recipe: { ...recipe, schedule: [{ kind: "warmup", epochs: 1 }, { kind: "linear" }] },
+      epochs: 2,
+      onStep: ({ learningRate }) => rates.push(learningRate / recipe.learningRate),
+    });
+    const up = [0.125, 0.375, 0.625, 0.875];
+    expect(rates).toEqual([...up, ...up.toReversed()].map((share): unknown => expect.closeTo(share, 9)));
+  });
+
+  test("gives every setting of the recipe to the steps", async () => {
+    const settings: Partial<Recipe>[] = [
+      {},
+      { weightDecay: 0.5 },
+      { clipNorm: 0.01 },
+      { labelSmoothing: 0.3 },
+      { averageDecay: 0.5 },
+      { augment: { shift: 2 } },
+      { seed: 6 },
+    ];
+    const ends = new Set<string>();
+    for (const setting of settings) {
+      const model = tiny();
+      await trainTiny(model, {
+        recipe: { ...recipe, ...setting },
+        train: limitImages(train, 32),
+        epochs: 1,
+        eager: true,
+      });
+      ends.add(JSON.stringify(weightsOf(model)));
+    }
+    expect(ends.size).toBe(settings.length);
+  });
+
   test("learns a small set by heart", async () => {
     const few = limitImages(train, 40);
     const result = await trainTiny(tiny(), {
@@ -129,13 +176,23 @@ describe.skipIf(native === null)("fit", () => {
   });
 
   test("scores a validation part after each epoch, and the test set only at the end", async () => {
-    const { history, test: scored } = await trainTiny(tiny(), { validation: limitImages(testSet, 10) });
+    const validation = limitImages(testSet, 12);
+    const model = tiny();
+    const { history, test: scored } = await trainTiny(model, { validation });
     expect(history).toHaveLength(3);
     for (const record of history) {
       expect(record).toHaveProperty("validationAccuracy");
       expect(record).not.toHaveProperty("testAccuracy");
     }
-    expect(scored?.accuracy).toBeGreaterThan(0);
+    expect(history.at(-1)?.validationLoss).toBeCloseTo(lossOf(model, validation), 5);
+    expect(scored?.loss).toBeCloseTo(lossOf(model, testSet), 5);
+  });
+
+  test("gives the mean loss over the images of an epoch, however short its last batch", async () => {
+    const losses: number[] = [];
+    const { history } = await trainTiny(tiny(), { epochs: 1, onStep: ({ batchLoss }) => losses.push(batchLoss) });
+    const [a = 0, b = 0, c = 0, d = 0] = losses;
+    expect(history[0]?.loss).toBeCloseTo((32 * (a + b + c) + 4 * d) / 100, 9);
   });
 
   test("ends with the epoch that validated best, and stops when nothing gets better", async () => {
@@ -163,8 +220,9 @@ describe.skipIf(native === null)("fit", () => {
   test("scores and keeps the moving average when there is one", async () => {
     const [plain, averaged] = [tiny(), tiny()];
     await trainTiny(plain);
-    await trainTiny(averaged, { recipe: { ...recipe, averageDecay: 0.99 } });
+    const { history } = await trainTiny(averaged, { recipe: { ...recipe, averageDecay: 0.99 } });
     expect(weightsOf(averaged)).not.toEqual(weightsOf(plain));
+    expect(history.at(-1)?.testLoss).toBeCloseTo(lossOf(averaged, testSet), 5);
   });
 
   test("names an image whose label is no class", async () => {

@@ -223,6 +223,20 @@ describe.skipIf(native === null)("a compiled step", () => {
     return found;
   }
 
+  test("draws each dropout by itself", () => {
+    const bias = tf.variable(tf.scalar(0));
+    const step = compileStep(tf, {
+      variables: [bias],
+      optimizer: { name: "sgd", learningRate: 0 },
+      lossFunction: ([x = bias]) => ({ loss: tf.dropout(x, 0.5).sub(tf.dropout(x, 0.5)).abs().mean().add(bias) }),
+    });
+    const { loss } = step.step(tf.ones([8, 50]), []);
+    expect(step.mode).toBe("graph");
+    // Half of 400 pairs are a 0 and a 2: the mean is 1 +- 0.05.
+    expect(Math.abs(loss - 1)).toBeLessThan(0.25);
+    step.dispose();
+  });
+
   test("draws dropout anew at every step, the same again under the same seed, of the right strength", () => {
     const first = sums(1, 40);
     expect(new Set(first).size).toBeGreaterThan(20);

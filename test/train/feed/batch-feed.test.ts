@@ -60,7 +60,7 @@ test("batches are the same whatever the number of threads, and wherever a run go
   expect(await drawn(2, { epoch: 1, batch: 3 }, 5)).toEqual(whole.slice(7));
 });
 
-test("an epoch holds every image once, and changes it otherwise than the one before", async () => {
+test("an epoch holds every image once, in another order than the one before", async () => {
   const [first, second] = [await drawn(0, { epoch: 0, batch: 0 }, 4), await drawn(0, { epoch: 1, batch: 0 }, 4)];
   const counts = (batches: readonly Drawn[]): number[] =>
     Array.from({ length: 10 }, (_, digit) =>
@@ -68,7 +68,21 @@ test("an epoch holds every image once, and changes it otherwise than the one bef
     );
   expect(counts(first)).toEqual(Array.from({ length: 10 }, () => 5));
   expect(counts(second)).toEqual(counts(first));
+  expect(second.map(({ labels }) => labels)).not.toEqual(first.map(({ labels }) => labels));
+});
+
+test("an image is changed otherwise in each epoch, and as little as was asked in the calm ones", async () => {
+  const alone = { ...plan, store: storeSamples([renderedDigits({ split: "train", count: 1 })]) };
+  const images = async (changed: Partial<FeedPlan>): Promise<readonly (readonly number[])[]> => {
+    const feed = openFeed({ plan: { ...alone, ...changed }, from: { epoch: 0, batch: 0 }, workers: 0 });
+    return [Array.from((await feed.next()).images), Array.from((await feed.next()).images)];
+  };
+  const [first, second] = await images({});
   expect(second).not.toEqual(first);
+  const [plain] = await images({ augment: undefined });
+  expect(first).not.toEqual(plain);
+  expect((await images({ epochs: 2, calmEpochs: 1, calmStrength: 0 }))[1]).toEqual(plain);
+  expect((await images({ epochs: 2, calmEpochs: 1, calmStrength: 1 }))[1]).toEqual(second);
 });
 
 test("a batch is the caller's own: the next one does not change it", async () => {
