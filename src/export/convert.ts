@@ -154,11 +154,22 @@ function graphInput(graph: GraphBuilder, model: ModelSpec, ref: TensorRef, optio
       const name = names[axis - 1] ?? `axis${axis}`;
       return dim ?? (several ? `${layer.name}_${name}` : name);
     });
-    dims[0] = batchSize(layer.name, dims[0] ?? "batch", options);
+    dims[0] = batchSize(layer.name, ownBatch(model) ?? dims[0] ?? "batch", options);
     const fixed = fixDims(layer.name, dims, options.inputShapes.get(layer.name));
     expectSaneShape(fixed);
     return { name: layer.name, value: graph.input(layer.name, inputType(config), fixed) };
   });
+}
+
+/** The batch's size where one of the inputs fixes it, and the others leave it open: TF.js takes as many samples of each. */
+function ownBatch(model: ModelSpec): number | null {
+  const sizes = model.inputs.map((ref) => {
+    const layer = model.layers.find(({ name }) => name === ref.layer);
+    return layer === undefined ? null : (new ConfigReader(layer.config).shape("batch_input_shape")[0] ?? null);
+  });
+  const fixed = new Set(sizes.filter((size) => size !== null));
+  const [only] = fixed;
+  return fixed.size === 1 && only !== undefined ? only : null;
 }
 
 /** The batch's size where the user fixed it, by itself or in the shape of any input; all inputs have the same. */

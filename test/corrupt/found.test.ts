@@ -17,6 +17,13 @@ const REFUSED: readonly (readonly [sample: string, from: string, to: string, err
     '"name":"right"},"inbound_nodes":[[["left",0,0,{}]]]',
     "InputLayer .* no inbound",
   ],
+  ["images", '"name":"depth/bias","shape":[8]', '"name":"depth/bias","shape":[8,1]', "bias must have shape \\[8\\]"],
+  [
+    "graphs",
+    '"dtype":"float32","sparse"',
+    '"dtype":{"class_name":"Zeros","config":{}},"sparse"',
+    "dtype must be a name",
+  ],
   ["graphs", '["left",0,0,{}]', '["left",0,0,"valid"]', 'keyword arguments as an object; found "valid"'],
   ["words", '"class_name":"Sequential"', '"class_name":"Dense"', "Dense is a class of layers"],
 ];

@@ -95,6 +95,15 @@ describe("fixed shapes", () => {
     expect(batched.inputs.map(({ dims }) => dims[0])).toEqual([5, 5]);
   });
 
+  test("of one input's batch are those of all", async () => {
+    const inputs = [tf.input({ batchShape: [2, 4], name: "fixed" }), tf.input({ shape: [4], name: "open" })];
+    const result = await exported(inputs, one(tf.layers.add(), inputs));
+    expect(result.inputs.map(({ dims }) => dims)).toEqual([
+      [2, 4],
+      [2, 4],
+    ]);
+  });
+
   test("that cannot be are refused, with what can", async () => {
     const input = image();
     const output = one(conv(), input);

@@ -63,7 +63,8 @@ function depthwiseConvolution(className: string, byKeras: boolean): LayerConvert
       const { graph, weights } = context;
       const first = format === "channels_first";
       const input = first ? permuteAxes(only(inputs), TO_NHWC) : only(inputs);
-      const bias = useBias ? graph.constant("bias", weights.get("bias")) : null;
+      const [, , channels = 0, each = 1] = weights.get("depthwise_kernel", [null, null, null, null]).dims;
+      const bias = useBias ? graph.constant("bias", weights.get("bias", [channels * each])) : null;
       const output = depthwise(context, input, window, multiplier, bias);
       return applyActivation(graph, activation, first ? permuteAxes(output, TO_NCHW) : output);
     },

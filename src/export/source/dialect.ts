@@ -1,6 +1,8 @@
+import { ModelFormatError } from "../../errors.ts";
+
 import { isCamelCase, snakeCase } from "./config.ts";
 import { isLayerClass } from "./weight-names.ts";
-import { emptyObject, isJsonList, isJsonObject, type Json, type JsonObject } from "./json.ts";
+import { emptyObject, isJsonList, isJsonObject, shown, type Json, type JsonObject } from "./json.ts";
 
 /** Who wrote the topology; the same words mean different things to them. */
 export interface Dialect {
@@ -111,10 +113,17 @@ function plainValue(value: Json): Json {
   return holdsValue && isJsonObject(config) ? (config["value"] ?? value) : value;
 }
 
-/** The dtype a policy object names. All computing is in float32, as in TF.js. */
+/**
+ * The dtype a policy object names. All computing is in float32, as in TF.js.
+ *
+ * @throws {ModelFormatError} for an object that names none
+ */
 function policyName(dtype: Json): Json {
-  const config = isJsonObject(dtype) ? dtype["config"] : null;
-  return isJsonObject(config) ? (config["name"] ?? "float32") : dtype;
+  if (!isJsonObject(dtype)) return dtype;
+  const config = dtype["config"];
+  const name = isJsonObject(config) ? config["name"] : undefined;
+  if (typeof name === "string") return name;
+  throw new ModelFormatError(`dtype must be a name, or a policy that has one; got ${shown(dtype)}`);
 }
 
 const INPUT_DTYPES: Readonly<Record<string, string>> = {
