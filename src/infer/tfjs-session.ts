@@ -114,9 +114,11 @@ function describeNode({ name, dtype, shape }: tfjs.GraphModel["inputs"][number])
 }
 
 function wrapLayersModel(tf: Tfjs, model: tfjs.LayersModel): LoadedModel {
+  const inputNames = namesOf(model.inputs, model.inputNames);
+  const outputNames = namesOf(model.outputs, model.outputNames);
   return {
-    inputs: model.inputs.map((input, index) => describeSymbol(input, model.inputNames[index] ?? "")),
-    outputs: model.outputs.map((output, index) => describeSymbol(output, model.outputNames[index] ?? "")),
+    inputs: model.inputs.map((input, index) => describeSymbol(input, inputNames[index] ?? "")),
+    outputs: model.outputs.map((output, index) => describeSymbol(output, outputNames[index] ?? "")),
     predict: async (inputs) =>
       tf.tidy(() => {
         const result = model.predictOnBatch(inputs.length === 1 && inputs[0] !== undefined ? inputs[0] : [...inputs]);
@@ -126,6 +128,20 @@ function wrapLayersModel(tf: Tfjs, model: tfjs.LayersModel): LoadedModel {
       model.dispose();
     },
   };
+}
+
+/**
+ * Names of a model's inputs or outputs, each once, as the export has them: those of their layers, which a Sequential does
+ * not list; a layer that gives several has them numbered from the second on.
+ */
+function namesOf(tensors: readonly tfjs.SymbolicTensor[], listed: readonly string[]): string[] {
+  const names: string[] = [];
+  for (const [index, { sourceLayer }] of tensors.entries()) {
+    const name = listed[index] ?? sourceLayer.name;
+    const before = tensors.slice(0, index).filter((other, at) => (listed[at] ?? other.sourceLayer.name) === name);
+    names.push(before.length === 0 ? name : `${name}_${before.length}`);
+  }
+  return names;
 }
 
 function wrapGraphModel(model: tfjs.GraphModel): LoadedModel {

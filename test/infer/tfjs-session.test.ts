@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { InferenceError, SetupError } from "../../src/errors.ts";
-import type { Provider, Session, TfjsModel } from "../../src/infer/runtime.ts";
+import type { Provider, Session, Tensors, TfjsModel } from "../../src/infer/runtime.ts";
 import { getRuntime } from "../../src/infer/runtimes.ts";
 import { float32 } from "../../src/tensor.ts";
 import "../helpers/matchers.ts";
@@ -95,6 +95,31 @@ describe.each<Provider>(["cpu", "wasm"])("TF.js session on %s", (provider) => {
     await expect(other.run({ left, right })).rejects.toThrow("disposed");
   });
 
+  test.each<[string, Tensors, string]>([
+    ["a wrong name", { left, image: right }, 'input "right" is missing; got "left", "image"'],
+    ["one too many", { left, right, image: right }, 'the model has no input "image"'],
+    [
+      "a wrong dtype",
+      { left: { dtype: "int32", dims: [2, 3], data: new Int32Array(6) }, right },
+      'input "left": expected dtype float32; got int32 [2, 3]',
+    ],
+    [
+      "a wrong rank",
+      { left: float32(new Float32Array(6), [6]), right },
+      'input "left": expected shape [?, 3]; got float32 [6]',
+    ],
+    ["a wrong size", { left: float32(new Float32Array(6), [1, 6]), right }, 'input "left": expected shape [?, 3]'],
+    [
+      "too few elements",
+      { left: { dtype: "float32", dims: [2, 3], data: new Float32Array(5) }, right },
+      "holds 6 elements; got 5",
+    ],
+  ])("refuses %s, and goes on working", async (_, feeds, message) => {
+    await expect(session.run(feeds)).rejects.toThrow(InferenceError);
+    await expect(session.run(feeds)).rejects.toThrow(message);
+    expect((await session.run({ left, right }))["scores"]?.dims).toEqual([2, 2]);
+  });
+
   test("refuses more threads than it has", async () => {
     await expect(runtime.load(model, { provider, threads: 4 })).rejects.toThrow(/runs on 1 thread/u);
   });
@@ -124,6 +149,23 @@ function graphModel(): TfjsModel {
     weights: new Uint8Array(Float32Array.of(1, 2, 3, 4, 5, 6).buffer),
   };
 }
+
+test("a Sequential's input and a layer that gives two outputs are named as in the export", async () => {
+  const sequential = tf.sequential({ layers: [tf.layers.dense({ units: 2, inputShape: [3], name: "scores" })] });
+  const session = await runtime.load(await save(sequential), { provider: "cpu" });
+  expect([...session.inputs, ...session.outputs].map(({ name }) => name)).toEqual(["scores_input", "scores"]);
+  expect((await session.run({ scores_input: left }))["scores"]?.dims).toEqual([2, 2]);
+  await session.dispose();
+  const [a, b] = [tf.input({ shape: [3], name: "a" }), tf.input({ shape: [3], name: "b" })];
+  const shared = tf.layers.dense({ units: 2, name: "shared" });
+  const outputs = [a, b].map((input) => shared.apply(input)).filter((each) => each instanceof tf.SymbolicTensor);
+  const twice = await runtime.load(await save(tf.model({ inputs: [a, b], outputs })), { provider: "cpu" });
+  const answer = await twice.run({ a: left, b: float32(new Float32Array(6), [2, 3]) });
+  expect(Object.keys(answer)).toEqual(["shared", "shared_1"]);
+  expect(answer["shared_1"]?.data).toEqual(new Float32Array(4));
+  expect(answer["shared"]?.data).not.toEqual(new Float32Array(4));
+  await twice.dispose();
+});
 
 test("runs a GraphModel", async () => {
   const session = await runtime.load(graphModel(), { provider: "cpu" });
