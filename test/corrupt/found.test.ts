@@ -24,6 +24,12 @@ const REFUSED: readonly (readonly [sample: string, from: string, to: string, err
     '"dtype":{"class_name":"Zeros","config":{}},"sparse"',
     "dtype must be a name",
   ],
+  [
+    "graphs",
+    '"name":"dotted","trainable":true},"inbound_nodes":[[',
+    '"name":"dotted","trainable":true},"inbound_nodes":[[["left",0,0,{}],',
+    "merges 2 inputs; it has 3",
+  ],
   ["graphs", '["left",0,0,{}]', '["left",0,0,"valid"]', 'keyword arguments as an object; found "valid"'],
   ["words", '"class_name":"Sequential"', '"class_name":"Dense"', "Dense is a class of layers"],
 ];

@@ -83,7 +83,8 @@ const BEYOND_TFJS: readonly RegExp[] = [
   // A name that TF.js gives no tensor.
   /Not a valid tensor name/,
   // A tensor given to a layer twice is freed before the others that take it.
-  /Cannot read properties of undefined \(reading 'backend'\)/,
+  /Cannot read properties of undefined \(reading 'backend'\)|Tensor is disposed/,
+  /Non-default alpha value/,
   // TF.js compares a free size with it in each run.
   /"inputLength" is/,
   // Once there is a mask, TF.js hands a layer's initial states on to the next one, and refuses to have them twice.

@@ -255,7 +255,9 @@ const dot: LayerConverter = defineConverter({
   integers: ({ normalize }) => !normalize,
   emit({ graph }, { axes, normalize }, inputs) {
     const [x, y] = inputs.map(({ value }) => value);
-    if (x === undefined || y === undefined) throw new ExportError(`it merges 2 inputs; it has ${inputs.length}`);
+    if (x === undefined || y === undefined || inputs.length > 2) {
+      throw new ExportError(`it merges 2 inputs; it has ${inputs.length}`);
+    }
     const ranks = [x.axes.length, y.axes.length];
     if (ranks.some((rank) => rank < 2 || rank > 3)) {
       throw new ExportError(`inputs must have 2 or 3 axes; they have ${ranks.join(" and ")}`);

@@ -1,6 +1,7 @@
 import { ExportError } from "../../errors.ts";
 import type { RecurrentForm } from "../converter.ts";
 import type { GraphBuilder } from "../onnx/builder.ts";
+import type { Dim } from "../onnx/dims.ts";
 import { dimOf, dimsOf, removeAxis, sizeOfAxis, type Value } from "../onnx/value.ts";
 import type { LayerWeights } from "../source/model.ts";
 
@@ -92,6 +93,7 @@ function runStack(graph: GraphBuilder, { cells }: StackedCells, pass: Pass, inpu
 
 function runGated(graph: GraphBuilder, cell: GatedCell, pass: Pass, input: Value): PassOutputs {
   expectAxes(input, 3);
+  expectStates(pass.initial, ["batch", cell.units]);
   const { mask, form } = pass;
   const native = isNative(cell, form === "portable");
   if (native && mask === null) return runNative(graph, cell, pass, input);
@@ -103,6 +105,7 @@ function runGated(graph: GraphBuilder, cell: GatedCell, pass: Pass, input: Value
 
 function runConv(graph: GraphBuilder, cell: ConvCell, pass: Pass, input: Value): PassOutputs {
   expectAxes(input, 5);
+  expectStates(pass.initial, ["batch", null, null, null]);
   const stepper = convStepper(graph, cell, pass.weights, input);
   if (pass.mask !== null) expectMaskOfState(pass.mask, stepper);
   return runSteps(graph, stepper, pass, input);
@@ -126,6 +129,18 @@ function runSteps(graph: GraphBuilder, stepper: Stepper, pass: Pass, input: Valu
 
 function expectAxes({ axes }: Value, rank: number): void {
   if (axes.length !== rank) throw new ExportError(`the input must have ${rank} axes; it has ${axes.length}`);
+}
+
+/** @throws {ExportError} for initial states of another shape; null is any size */
+function expectStates(initial: readonly Value[] | null, dims: readonly (Dim | null)[]): void {
+  const [, ...sizes] = dims;
+  for (const state of initial ?? []) {
+    const [, ...own] = dimsOf(state);
+    const fits = sizes.every((size, axis) => size === null || typeof own[axis] === "string" || own[axis] === size);
+    if (own.length === sizes.length && fits) continue;
+    const shape = dims.map((size) => size ?? "any").join(", ");
+    throw new ExportError(`initial states must have shape [${shape}]; got [${dimsOf(state).join(", ")}]`);
+  }
 }
 
 function runNative(graph: GraphBuilder, cell: GatedCell, pass: Pass, input: Value): PassOutputs {

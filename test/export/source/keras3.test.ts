@@ -124,6 +124,26 @@ test("a mask given as an input is applied", async () => {
   await session.release();
 });
 
+test.each([
+  [[5], "batch, 5"],
+  [[7, 4], "batch, 7, 4"],
+])("initial states of shape %j are refused", (shape, shown) => {
+  const state = tensor(["state", 0, 0]);
+  const layers = [
+    input("x", [7, 3]),
+    input("state", shape),
+    layer("lstm", "LSTM", LSTM, call([tensor(["x", 0, 0])], { initial_state: [state, state] })),
+  ];
+  const inputs: readonly Ref[] = [
+    ["x", 0, 0],
+    ["state", 0, 0],
+  ];
+  const raw = saved(functional("m", layers, inputs, [["lstm", 0, 0]]), LSTM_WEIGHTS);
+  expect(() => exportSource(readLayersModel(raw))).toThrow(
+    `layer lstm (LSTM): initial states must have shape [batch, 4]; got [${shown}]`,
+  );
+});
+
 test("calls of models are counted from 0 among the layers, and from 1 among the outputs", async () => {
   const encoder = functional(
     "encoder",
