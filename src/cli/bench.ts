@@ -17,7 +17,7 @@ import type { InputDomain } from "../verify/input-domains.ts";
 
 import { baseCommand, type CommonOptions } from "./base-command.ts";
 import { defaultModel } from "./default-model.ts";
-import { formatBytes } from "./format.ts";
+import { formatBytes, formatDifference } from "./format.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { parseShape, parseWhole } from "./option-parsers.ts";
 import { note, printJson, printLine, printTable } from "./output.ts";
@@ -238,7 +238,7 @@ function printFigures(runs: BenchResult["runs"]): void {
       showMs(each.p95Ms),
       `${Math.round(each.best.perSecond).toLocaleString("en")} (batch ${each.best.batch})`,
       each.peakBytes === null ? "-" : formatBytes(each.peakBytes),
-      index === 0 ? "-" : each.maxAbsDiff.toExponential(1),
+      index === 0 ? "-" : formatDifference(each.maxAbsDiff),
     ]),
   );
 }

@@ -10,6 +10,7 @@ import { readOnnxFile } from "../node/read-onnx.ts";
 import { agreement, type Agreement, type LabelledBatches } from "../verify/agreement.ts";
 
 import { baseCommand, type CommonOptions } from "./base-command.ts";
+import { formatDifference } from "./format.ts";
 import { defaultModel } from "./default-model.ts";
 import { parseWhole } from "./option-parsers.ts";
 import { note, printJson, printLine, printTable } from "./output.ts";
@@ -89,7 +90,7 @@ function printRows(rows: readonly Agreement[], images: number, agreed: boolean):
       provider,
       `${(accuracy * 100).toFixed(2)} %`,
       index === 0 ? "-" : String(otherAnswers),
-      index === 0 ? "-" : maxAbsDiff.toExponential(1),
+      index === 0 ? "-" : formatDifference(maxAbsDiff),
       Math.round(images / seconds).toLocaleString("en"),
     ]),
   );

@@ -3,3 +3,8 @@ export function formatBytes(bytes: number): string {
   if (bytes < 1024) return `${bytes} B`;
   return bytes < 1024 ** 2 ? `${(bytes / 1024).toFixed(1)} kB` : `${(bytes / 1024 ** 2).toFixed(2)} MB`;
 }
+
+/** `1.2e-7`; no difference at all is `0`. */
+export function formatDifference(difference: number): string {
+  return difference === 0 ? "0" : difference.toExponential(1);
+}

@@ -8,6 +8,7 @@ import type { FirstDifference } from "../verify/first-difference.ts";
 import { verifyModel, type ModelVerification, type Target } from "../verify/verify-model.ts";
 
 import { baseCommand, type CommonOptions } from "./base-command.ts";
+import { formatDifference } from "./format.ts";
 import { collect, parseTolerance, parseWhole } from "./option-parsers.ts";
 import { note, printJson, printLine } from "./output.ts";
 import { addPlacesOptions, placesOf, type PlacesOptions } from "./place-options.ts";
@@ -90,7 +91,7 @@ export function printVerification(verified: ModelVerification): void {
     for (const { name, maxAbsDiff, passed, reason } of outputs) {
       const verdict = passed ? "ok" : `DIFFERS: ${reason ?? ""}`;
       printLine(
-        `  ${runtime}/${provider}, ${where}: ${name} differs by at most ${maxAbsDiff.toExponential(1)}  ${verdict}`,
+        `  ${runtime}/${provider}, ${where}: ${name} differs by at most ${formatDifference(maxAbsDiff)}  ${verdict}`,
       );
     }
   }

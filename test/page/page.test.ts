@@ -232,6 +232,21 @@ describe.skipIf(executablePath === undefined)("the page, in Chromium", () => {
     await page.close();
   });
 
+  test("shows the pad and the answer beside each other on a desk, and what is wrong where it is looked for", async () => {
+    const page = await open();
+    await page.setViewportSize({ width: 1280, height: 800 });
+    await page.locator("#file").setInputFiles({ name: "x.png", mimeType: "image/png", buffer: Buffer.from("no") });
+    await page.getByRole("alert").waitFor();
+    const [pad, bars, alert] = await Promise.all(
+      ["#pad", "#bars", "#problem"].map((part) => page.locator(part).boundingBox()),
+    );
+    if (!pad || !bars || !alert) throw new Error("a part is not there");
+    expect(bars.x).toBeGreaterThan(pad.x + pad.width);
+    expect(bars.width).toBeGreaterThan(pad.width);
+    expect(alert.y).toBeLessThan(pad.y + pad.height);
+    await page.close();
+  });
+
   test("allows no eval and nothing from elsewhere", async () => {
     const page = await open();
     const policy = await page.locator("meta[http-equiv=Content-Security-Policy]").getAttribute("content");

@@ -88,6 +88,7 @@ function openReader(wanted: Engine): Reader {
     },
     onFailed: (problem) => {
       page.ran.textContent = "Nothing runs.";
+      clearAnswer();
       showProblem(problem);
     },
     onReading: showReading,
@@ -119,6 +120,7 @@ async function showPicture(file: File | undefined): Promise<void> {
 
 function showReading({ reading, seen, prepareMs, runMs }: Extract<Response, { kind: "reading" }>): void {
   page.answer.textContent = reading.text;
+  page.answer.parentElement?.classList.remove("empty");
   bars.show(reading.top);
   drawSeen(seen);
   page.seen.ariaLabel = "What the network sees: the digit in white on black, 28 by 28 pixels";
@@ -128,6 +130,7 @@ function showReading({ reading, seen, prepareMs, runMs }: Extract<Response, { ki
 
 function clearAnswer(): void {
   page.answer.textContent = "\u00A0";
+  page.answer.parentElement?.classList.add("empty");
   bars.clear();
   drawSeen(new Float32Array(28 * 28));
   page.seen.ariaLabel = "What the network sees: nothing yet";
