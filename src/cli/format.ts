@@ -8,3 +8,11 @@ export function formatBytes(bytes: number): string {
 export function formatDifference(difference: number): string {
   return difference === 0 ? "0" : difference.toExponential(1);
 }
+
+/** `40 s`, `12 min`, `1 h 5 min`. @param milliseconds rounded to the last unit that is shown */
+export function formatDuration(milliseconds: number): string {
+  const seconds = Math.round(milliseconds / 1000);
+  if (seconds < 60) return `${seconds} s`;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}

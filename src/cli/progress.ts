@@ -6,8 +6,12 @@ export interface Progress {
   stop(): void;
 }
 
-/** A progress bar with time left on stderr; silent when stderr is not a terminal. */
-export function startProgress(label: string, total: number): Progress {
+/**
+ * A progress bar with time left on stderr; silent when stderr is not a terminal.
+ *
+ * @param done steps that took none of the time to come
+ */
+export function startProgress(label: string, total: number, done = 0): Progress {
   if (!process.stderr.isTTY) return { update: () => undefined, stop: () => undefined };
   const bar = new SingleBar(
     {
@@ -18,9 +22,9 @@ export function startProgress(label: string, total: number): Progress {
     },
     Presets.shades_classic,
   );
-  bar.start(total, 0, { status: "" });
+  bar.start(total, done, { status: "" });
   return {
-    update: (done, status) => bar.update(done, status === undefined ? undefined : { status }),
+    update: (now, status) => bar.update(now, status === undefined ? undefined : { status }),
     stop: () => bar.stop(),
   };
 }

@@ -4,6 +4,7 @@ import type { Command } from "commander";
 
 import type { AugmentRecipe } from "../data/augment/recipe.ts";
 import { UsageError } from "../errors.ts";
+import { codeOf } from "../node/error-code.ts";
 import { PLAIN, type Recipe } from "../train/recipe.ts";
 import { parseSchedule } from "../train/schedule-text.ts";
 
@@ -118,7 +119,7 @@ export function addSettings(command: Command): Command {
 /**
  * Defaults, over them the configuration file, over it the options that were given.
  *
- * @throws {UsageError} naming the key of the file that is wrong
+ * @throws {UsageError} naming all keys of the file that are wrong
  */
 export async function settingsOf(
   given: Partial<TrainSettings>,
@@ -143,6 +144,7 @@ const isAmount: Check = (value) => typeof value === "number" && Number.isFinite(
 const isPositive: Check = (value) => isAmount(value) && value !== 0;
 const isWhole: Check = (value) => Number.isSafeInteger(value) && isAmount(value);
 const isCount: Check = (value) => isWhole(value) && value !== 0;
+const isShare: Check = (value) => isAmount(value) && Number(value) < 1;
 
 const CHECKS: Readonly<Record<keyof TrainSettings, readonly [check: Check, expected: string]>> = {
   network: [isText, "a name"],
@@ -155,14 +157,14 @@ const CHECKS: Readonly<Record<keyof TrainSettings, readonly [check: Check, expec
   batchSize: [isCount, "a whole number of at least 1"],
   seed: [isWhole, "a whole number of at least 0"],
   learningRate: [isPositive, "a number above 0"],
-  schedule: [isText, "phases, e.g. warmup:1,cosine"],
+  schedule: [isSchedule, "phases, e.g. warmup:1,cosine"],
   weightDecay: [isAmount, "a number of at least 0"],
   clipNorm: [isPositive, "a number above 0"],
-  labelSmoothing: [isAmount, "a number of at least 0"],
-  averageDecay: [isAmount, "a number of at least 0"],
+  labelSmoothing: [isShare, "a number from 0 to below 1"],
+  averageDecay: [isShare, "a number from 0 to below 1"],
   augment: [(value) => isText(value) || isAugment(value), "a name or an object of numbers"],
   calmEpochs: [isWhole, "a whole number of at least 0"],
-  calmStrength: [isAmount, "a number of at least 0"],
+  calmStrength: [(value) => isShare(value) || value === 1, "a number from 0 to 1"],
   patience: [isCount, "a whole number of at least 1"],
   keepBest: [(value) => typeof value === "boolean", "true or false"],
   workers: [isWhole, "a whole number of at least 0"],
@@ -171,7 +173,8 @@ const CHECKS: Readonly<Record<keyof TrainSettings, readonly [check: Check, expec
 
 async function readConfig(path: string): Promise<Partial<TrainSettings>> {
   const text = await readFile(path, "utf8").catch((cause: unknown) => {
-    throw new UsageError(`--config ${path} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`);
+    const reason = codeOf(cause) === "ENOENT" ? "there is no such file" : String(cause);
+    throw new UsageError(`--config ${path} cannot be read: ${reason}`);
   });
   const config = parseJson(text, `--config ${path}`);
   if (isSettings(config, path)) return config;
@@ -186,19 +189,35 @@ function parseJson(text: string, where: string): unknown {
   }
 }
 
+/** @throws {UsageError} naming all that is wrong with it */
 function isSettings(value: unknown, path: string): value is Partial<TrainSettings> {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
   const checks = new Map<string, readonly [Check, string]>(Object.entries(CHECKS));
-  for (const [key, found] of Object.entries(value)) {
-    const check = checks.get(key);
-    if (check === undefined) {
-      throw new UsageError(`--config ${path}: there is no setting ${key}; there are ${Object.keys(CHECKS).join(", ")}`);
-    }
-    if (!check[0](found)) {
-      throw new UsageError(`--config ${path}: ${key} must be ${check[1]}; got ${JSON.stringify(found)}`);
-    }
+  const entries: readonly (readonly [string, unknown])[] = Object.entries(value);
+  const unknown = entries.flatMap(([key]) => (checks.has(key) ? [] : [`there is no setting ${key}`]));
+  const wrong = entries.flatMap(([key, found]) => {
+    const [isRight, expected] = checks.get(key) ?? [];
+    return isRight === undefined || isRight(found) ? [] : [`${key} must be ${expected}; got ${shown(found)}`];
+  });
+  const faults = [...unknown, ...wrong];
+  if (faults.length === 0) return true;
+  const listed = faults.length === 1 ? ` ${faults.join("")}` : ` ${faults.length} faults\n  ${faults.join("\n  ")}`;
+  const hint = `settings are ${Object.keys(CHECKS).join(", ")}`;
+  throw new UsageError(`--config ${path}:${listed}`, unknown.length === 0 ? {} : { hint });
+}
+
+/** As JSON, which has no Infinity. */
+function shown(value: unknown): string {
+  return typeof value === "number" ? String(value) : JSON.stringify(value);
+}
+
+function isSchedule(value: unknown): boolean {
+  if (typeof value !== "string") return false;
+  try {
+    return parseSchedule(value).length > 0;
+  } catch {
+    return false;
   }
-  return true;
 }
 
 const AUGMENT_KEYS: ReadonlySet<string> = new Set([

@@ -15,10 +15,12 @@ import { DIGITS, digitRecognizer, networkNamed, networks } from "../train/networ
 import type { Recipe } from "../train/recipe.ts";
 
 import { baseCommand, type CommonOptions } from "./base-command.ts";
+import { formatDuration } from "./format.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { note, printJson, printLine } from "./output.ts";
 import { startProgress } from "./progress.ts";
 import { setupListener } from "./setup.ts";
+import { aloneIn } from "./train-lock.ts";
 import { mistakeSheet, RunLog, scoresOfRun, writeReport } from "./train-records.ts";
 import { addSettings, recipeOf, settingsOf, type TrainSettings } from "./train-settings.ts";
 
@@ -51,19 +53,36 @@ export function create(summary: string): Command {
 }
 
 async function run(options: TrainOptions): Promise<void> {
-  const { config, resume, eager, json, backend: wish, logDir, verbose: _, ...given } = options;
+  const { config, resume, eager, json, backend, logDir, verbose: _, ...given } = options;
   const settings = await settingsOf(given, config);
   const recipe = recipeOf(settings);
+  const out = settings.out ?? join("runs", networkNamed(settings.network).name);
+  const logs = logDir ?? join(out, "logs");
+  for (const folder of [out, logs]) await assertWritable(folder);
+  const how = { resume: resume === true, eager: eager === true, json: json === true, backend, out, logs };
+  await aloneIn(out, async () => trainInto(settings, recipe, how));
+}
+
+interface How {
+  readonly resume: boolean;
+  readonly eager: boolean;
+  readonly json: boolean;
+  readonly backend: string;
+  readonly out: string;
+  /** Folder of the event files. */
+  readonly logs: string;
+}
+
+async function trainInto(settings: TrainSettings, recipe: Recipe, how: How): Promise<void> {
+  const { out } = how;
   const network = networkNamed(settings.network);
-  const out = settings.out ?? join("runs", network.name);
-  await assertWritable(out);
   await removeLeftovers(out);
   const signal = interruptSignal();
-  const { train, validation, test } = await openParts(settings, signal);
-  const identity = identityOf(settings, recipe, train);
+  const { train: set, validation, test } = await openParts(settings, signal);
+  const identity = identityOf(settings, recipe, set);
   const checkpointFile = join(out, "checkpoint.bin");
   const bestFile = join(out, "best.bin");
-  const from = resume === true ? await readCheckpoint(checkpointFile, identity) : undefined;
+  const from = how.resume ? await readCheckpoint(checkpointFile, identity) : undefined;
   const plan = planOf(settings);
   if (from !== undefined) {
     note(`going on after epoch ${from.epoch}, batch ${from.batch}`);
@@ -71,19 +90,16 @@ async function run(options: TrainOptions): Promise<void> {
   }
   const { fit } = await import("../train/fit.ts");
   const { openBackend } = await import("../train/open-backend.ts");
-  const { tf, name: backend } = await openBackend(wish, { listener: setupListener(), signal, onNote: note });
+  const { tf, name: backend } = await openBackend(how.backend, { listener: setupListener(), signal, onNote: note });
   const model = network.build(tf);
-  const title = `${network.name} on ${train.name}`;
-  const log = new RunLog(
-    logDir ?? join(out, "logs"),
-    validation === undefined ? "test" : "validation",
-    from?.state.step ?? 0,
-  );
-  const progress = startProgress("training", settings.epochs * Math.ceil(train.images / settings.batchSize));
+  const title = `${network.name} on ${set.name}`;
+  const log = new RunLog(how.logs, validation === undefined ? "test" : "validation", from?.state.step ?? 0);
+  const batches = Math.ceil(set.images / settings.batchSize);
+  const progress = startProgress("training", settings.epochs * batches, from?.state.step ?? 0);
   const result = await fit(tf, {
     model,
     classes: DIGITS.length,
-    train,
+    train: set,
     ...(validation === undefined ? {} : { validation }),
     test,
     recipe,
@@ -92,7 +108,7 @@ async function run(options: TrainOptions): Promise<void> {
     epochs: settings.epochs,
     workers: settings.workers ?? (recipe.augment === undefined ? 0 : 1),
     ...(from === undefined ? {} : { from }),
-    eager: eager === true,
+    eager: how.eager,
     signal,
     save: (checkpoint) => writeCheckpoint(checkpointFile, checkpoint),
     best: {
@@ -104,7 +120,7 @@ async function run(options: TrainOptions): Promise<void> {
       log.step(step);
     },
     onEpoch: (record) => {
-      note(epochLine(record, settings.epochs));
+      note(epochLine(record, settings.epochs, batches));
       log.epoch(record);
     },
     onNote: note,
@@ -124,7 +140,7 @@ async function run(options: TrainOptions): Promise<void> {
     await writeReport(out, { title, recipe: recipeRows(settings, backend), history: result.history, test, scores });
   }
   log.close();
-  report(settings, result, { train, out, backend, json: json === true });
+  report(settings, result, { train: set, out, backend, json: how.json });
 }
 
 /** What the report says of how it was trained. */
@@ -206,13 +222,14 @@ async function writeHistory(out: string, history: readonly EpochRecord[], title:
   if (history.length > 0) await writeAside(join(out, "curves.svg"), curvesSvg(history, title));
 }
 
-function epochLine(record: EpochRecord, epochs: number): string {
+function epochLine(record: EpochRecord, epochs: number, batches: number): string {
   const { epoch, loss, accuracy, validationLoss, msPerStep } = record;
   const part = validationLoss === undefined ? "test" : "validation";
   const scored = heldOut(record);
   return (
     `epoch ${epoch}/${epochs}  loss ${loss.toFixed(4)}  accuracy ${accuracy.toFixed(4)}  ` +
-    `${part} loss ${scored.loss.toFixed(4)}  ${part} accuracy ${scored.accuracy.toFixed(4)}  ${msPerStep.toFixed(0)} ms/step`
+    `${part} loss ${scored.loss.toFixed(4)}  ${part} accuracy ${scored.accuracy.toFixed(4)}  ${msPerStep.toFixed(0)} ms/step` +
+    (epoch < epochs ? `  about ${formatDuration((epochs - epoch) * batches * msPerStep)} left` : "")
   );
 }
 

@@ -93,7 +93,8 @@ const REASONS: Readonly<Record<string, string>> = {
   ENAMETOOLONG: "its name is too long",
 };
 
-function unwritable(path: string, cause: unknown): ToolError {
+/** That a path cannot be written, in words for the fault that Node or the system gave. */
+export function unwritable(path: string, cause: unknown): ToolError {
   const reason = REASONS[codeOf(cause) ?? ""] ?? (cause instanceof Error ? cause.message : String(cause));
   return new ToolError(`cannot write ${path}: ${reason}`, {
     hint: "choose a folder that can be written, with space left on its disk",

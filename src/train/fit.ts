@@ -261,6 +261,11 @@ async function trainEpoch(run: Run, epoch: number, tally: Tally, save: () => Pro
   const { tf, options, step, feed, batches, rateAt } = run;
   const { recipe, classes, signal, train } = options;
   let savedAt = performance.now();
+  // The first step, which is compiled, takes seconds.
+  if (isStopped(signal)) {
+    await save();
+    return false;
+  }
   while (tally.batch < batches) {
     const started = performance.now();
     const batch = await feed.next();
@@ -286,7 +291,7 @@ async function trainEpoch(run: Run, epoch: number, tally: Tally, save: () => Pro
     });
     // Ctrl-C and the threads are only heard between two turns of the event loop.
     await nextTurn();
-    const stopped = signal?.aborted === true;
+    const stopped = isStopped(signal);
     if (stopped || performance.now() - savedAt >= (options.checkpointEveryMs ?? CHECKPOINT_EVERY_MS)) {
       await save();
       savedAt = performance.now();
@@ -294,6 +299,10 @@ async function trainEpoch(run: Run, epoch: number, tally: Tally, save: () => Pro
     if (stopped) return false;
   }
   return true;
+}
+
+function isStopped(signal: AbortSignal | undefined): boolean {
+  return signal?.aborted === true;
 }
 
 export interface Score {

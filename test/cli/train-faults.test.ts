@@ -161,6 +161,8 @@ echo old >"$report/report.html"
 ln -sf "$report/report.html" "$out/report.html"
 run report "$@" --resume
 cp "$report/report.html" "$logs/report"
+fill "$report/rest" 12000 || true
+run events "$@" --resume --log-dir "$report"
 `;
 
 describe.skipIf(!native || !canMount)("on a disk that runs full", () => {
@@ -192,6 +194,13 @@ describe.skipIf(!native || !canMount)("on a disk that runs full", () => {
     expect(logOf(name, "files")).not.toContain(".tmp");
     expect(logOf("first", "files")).not.toContain("checkpoint.bin");
     expect(readFileSync(join(logs, "report"), "utf8")).toBe("old\n");
+  });
+
+  test("event files that have no room are named before anything is trained", () => {
+    expect(logOf("events", "code")).toBe("1");
+    expect(logOf("events", "err")).toMatch(
+      /error: cannot write \S+\/tiny\/train\/events\.out\.\S+: the disk is full\nhint: choose a folder/,
+    );
   });
 
   test("with room again the run goes on from the checkpoint that was kept", () => {

@@ -154,6 +154,12 @@ describe.skipIf(native === null)("fit", () => {
     expect(ends.size).toBe(settings.length);
   });
 
+  test("that is interrupted while it is set up takes no step, and can go on", async () => {
+    const stopped = await trainTiny(tiny(), { signal: AbortSignal.abort() });
+    expect(stopped).toMatchObject({ finished: false, history: [] });
+    expect((await readCheckpoint(file, run)).state.step).toBe(0);
+  });
+
   test("learns a small set by heart", async () => {
     const few = limitImages(train, 40);
     const result = await trainTiny(tiny(), {

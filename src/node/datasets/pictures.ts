@@ -1,3 +1,4 @@
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 
 import { DIGIT_SIDE, type ImageSet, type Split } from "../../data/dataset.ts";
@@ -20,9 +21,10 @@ export interface Pictures {
  * Pictures of single digits in folders named after them: DIR/0/a.png to DIR/9/z.png, in the order of their names, prepared as
  * `infer` prepares pictures. Blank ones and files that are no pictures are left out.
  *
- * @throws {DataError} when a picture lies elsewhere, so that it has no label; when none is left
+ * @throws {DataError} when there is no such folder; when a picture lies elsewhere, so that it has no label; when none is left
  */
 export async function readPictures(folder: string, split: Split): Promise<Pictures> {
+  if (!(await isFolder(folder))) throw new DataError(`there is no folder ${folder}`, { hint: LAYOUT });
   const pictures: Uint8Array[] = [];
   const labels: number[] = [];
   const faults: string[] = [];
@@ -52,6 +54,13 @@ export async function readPictures(folder: string, split: Split): Promise<Pictur
   throw new DataError(`${folder} holds no pictures of digits${faults.map((fault) => `\n  ${fault}`).join("")}`, {
     hint: LAYOUT,
   });
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
 }
 
 const LAYOUT = "put them into folders named after the digit: DIR/0/any.png to DIR/9/any.png";

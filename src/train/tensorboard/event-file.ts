@@ -2,7 +2,7 @@ import { closeSync, mkdirSync, openSync, writeSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 
-import { TrainError } from "../../errors.ts";
+import { unwritable } from "../../node/write-aside.ts";
 
 import { encodeEvent, type EventContent, type EventImage } from "./event.ts";
 import { encodeRecord } from "./record.ts";
@@ -17,7 +17,7 @@ export class EventFile {
    * @param firstStep what earlier files of the folder hold of this step and later ones is void: a resumed run does them
    * again
    * @param now milliseconds since 1970
-   * @throws {TrainError} when the folder cannot be written
+   * @throws {ToolError} when the folder cannot be written
    */
   constructor(folder: string, firstStep: number, now: () => number = Date.now) {
     this.#now = now;
@@ -27,7 +27,7 @@ export class EventFile {
       mkdirSync(folder, { recursive: true });
       this.#file = openSync(this.path, "a");
     } catch (cause) {
-      throw this.#cannotWrite(cause);
+      throw unwritable(this.path, cause);
     }
     this.#write(0, { kind: "version" });
     this.#write(firstStep, { kind: "start" });
@@ -52,15 +52,7 @@ export class EventFile {
       let written = 0;
       while (written < record.length) written += writeSync(this.#file, record, written);
     } catch (cause) {
-      throw this.#cannotWrite(cause);
+      throw unwritable(this.path, cause);
     }
-  }
-
-  #cannotWrite(cause: unknown): TrainError {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    return new TrainError(`cannot write ${this.path}: ${reason}`, {
-      hint: "choose a folder that can be written, with space left on its disk",
-      cause,
-    });
   }
 }

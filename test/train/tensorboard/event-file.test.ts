@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 import { afterAll, describe, expect, test } from "vitest";
 
-import { TrainError } from "../../../src/errors.ts";
+import { ToolError } from "../../../src/errors.ts";
 import { encodeGreyPng } from "../../../src/node/png.ts";
 import { crc32c, maskedCrc32c } from "../../../src/train/tensorboard/crc32c.ts";
 import { EventFile } from "../../../src/train/tensorboard/event-file.ts";
@@ -83,7 +83,7 @@ test("a second run into the same folder makes a file of its own", () => {
 test("a folder that cannot be written is an error that says so", () => {
   const file = join(folder, "a-file");
   writeFileSync(file, "");
-  expect(() => new EventFile(join(file, "logs"), 0)).toThrow(TrainError);
+  expect(() => new EventFile(join(file, "logs"), 0)).toThrow(ToolError);
 });
 
 describe.skipIf(typeof tensorboard === "string")("TensorBoard itself", () => {

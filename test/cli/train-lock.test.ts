@@ -1,0 +1,44 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { hostname, tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { afterAll, expect, test } from "vitest";
+
+import { aloneIn } from "../../src/cli/train-lock.ts";
+import { TrainError } from "../../src/errors.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "tfjs-to-onnx-alone-"));
+const lock = join(folder, "train.lock");
+
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** @returns whether it ran */
+async function tried(): Promise<boolean> {
+  let ran = false;
+  await aloneIn(folder, () => Promise.resolve(void (ran = true)));
+  return ran;
+}
+
+test("a second training in the folder is refused while the first one runs, and runs after it", async () => {
+  await aloneIn(folder, async () => {
+    const refused = tried();
+    await expect(refused).rejects.toThrow(TrainError);
+    await expect(refused).rejects.toThrow(`another training writes into ${folder}`);
+  });
+  expect(await tried()).toBe(true);
+  expect(readdirSync(folder)).toEqual([]);
+});
+
+test("a training that fails says why, and leaves the folder free", async () => {
+  const fault = new TypeError("no such image");
+  await expect(aloneIn(folder, () => Promise.reject(fault))).rejects.toBe(fault);
+  expect(await tried()).toBe(true);
+});
+
+test("the folder of a training that was killed is taken over", async () => {
+  const { pid } = spawnSync(process.execPath, ["--version"]);
+  writeFileSync(lock, JSON.stringify({ pid, host: hostname() }));
+  expect(await tried()).toBe(true);
+  expect(readdirSync(folder)).toEqual([]);
+});
