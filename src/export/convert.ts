@@ -157,6 +157,7 @@ function graphInput(graph: GraphBuilder, model: ModelSpec, ref: TensorRef, optio
     dims[0] = batchSize(layer.name, ownBatch(model) ?? dims[0] ?? "batch", options);
     const fixed = fixDims(layer.name, dims, options.inputShapes.get(layer.name));
     expectSaneShape(fixed);
+    if (fixed.includes(0)) throw new ExportError(`an input of shape [${fixed.join(", ")}] holds nothing`);
     return { name: layer.name, value: graph.input(layer.name, inputType(config), fixed) };
   });
 }

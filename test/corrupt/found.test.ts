@@ -8,6 +8,14 @@ import { SAMPLES } from "./samples.ts";
 
 /** Damage that exports once overlooked, and TF.js does not. */
 const REFUSED: readonly (readonly [sample: string, from: string, to: string, error: string])[] = [
+  [
+    "graphs",
+    '"batch_input_shape":[null,4]',
+    '"batch_input_shape":[null,-5]',
+    "batch_input_shape must be a list of sizes",
+  ],
+  ["graphs", '"axis":-1,"name":"joined"', '"axis":-2,"name":"joined"', "equal sizes on all axes but -2"],
+  ["graphs", '"batch_input_shape":[null,4]', '"batch_input_shape":[0,4]', "an input of shape \\[0, 4\\] holds nothing"],
   ["words", '"activation":"sigmoid"', '"activation":"SIGMOID"', 'activation must be one of .* got "SIGMOID"'],
   ["words", '"name":"table","trainable":true', '"name":"table","dtype":""', 'dtype must be one of .* got ""'],
   ["graphs", '"axes":-1', '"axes":2147483648', "axis 2147483648 is not one of the input's 2"],

@@ -85,6 +85,10 @@ const BEYOND_TFJS: readonly RegExp[] = [
   // A tensor given to a layer twice is freed before the others that take it.
   /Cannot read properties of undefined \(reading 'backend'\)|Tensor is disposed/,
   /Non-default alpha value/,
+  // Keras writes tuples as objects.
+  /must be an integer or tuple of \d integers. Received: undefined elements/,
+  // One input that fixes its batch fixes that of all.
+  /requires inputs with matching shapes except for the concat axis. Got input shapes: \[\[(null|\d+),/,
   // TF.js compares a free size with it in each run.
   /"inputLength" is/,
   // Once there is a mask, TF.js hands a layer's initial states on to the next one, and refuses to have them twice.

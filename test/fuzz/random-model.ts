@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import * as fc from "fast-check";
 
 import { activationOf, apply, bounded, type Maker, type Step, type Tensor } from "./step.ts";
+import { rareAnywhere, rareOnImages, rareOnSequences, rareOnTokens, rareOnVolumes } from "./rare-makers.ts";
 import { onVolumes, wideAnywhere, wideOnImages, wideOnSequences } from "./wide-makers.ts";
 
 export interface Recipe {
@@ -346,23 +347,23 @@ const onTokens: Readonly<Record<string, Maker>> = {
 
 /** What TF.js's cpu kernels do not make nonsense of: some give integers for what is none. */
 function onIntegers(x: Tensor): readonly (readonly [string, Maker])[] {
-  const special = { 2: onVectors, 3: { ...onSequences, ...wideOnSequences } }[x.shape.length] ?? {};
+  const special = { 2: onVectors, 3: { ...onSequences, ...wideOnSequences, ...rareOnSequences } }[x.shape.length] ?? {};
   const unsound = /normalization|activation|reLU|softmax|elu$/i;
   return Object.entries({ ...anywhere, ...wideAnywhere, ...special }).filter(([name]) => !unsound.test(name));
 }
 
 function makersFor(x: Tensor, tokens: boolean): readonly (readonly [string, Maker])[] {
-  if (x.dtype === "int32" && tokens) return Object.entries(onTokens);
+  if (x.dtype === "int32" && tokens) return Object.entries({ ...onTokens, ...rareOnTokens });
   if (x.dtype === "int32") return onIntegers(x);
   const size = x.shape.slice(1).reduce<number>((product, dim) => product * (dim ?? 6), 1);
   const special: Readonly<Record<string, Maker>> =
     {
       2: onVectors,
-      3: { ...onSequences, ...wideOnSequences },
-      4: { ...onImages, ...wideOnImages },
-      5: onVolumes,
+      3: { ...onSequences, ...wideOnSequences, ...rareOnSequences },
+      4: { ...onImages, ...wideOnImages, ...rareOnImages },
+      5: { ...onVolumes, ...rareOnVolumes },
     }[x.shape.length] ?? {};
-  const fitting = Object.entries({ ...anywhere, ...wideAnywhere, ...special });
+  const fitting = Object.entries({ ...anywhere, ...wideAnywhere, ...rareAnywhere, ...special });
   return size > 5000
     ? fitting.filter(([name]) => /pooling|flatten|dense/i.test(name))
     : [...fitting, ...Object.entries(special)];

@@ -59,3 +59,7 @@ export function activationOf({ activation }: Step): (typeof ACTIVATIONS)[number]
 export function bounded({ activation }: Step): "sigmoid" | "hardSigmoid" | "tanh" | "softsign" {
   return (["tanh", "sigmoid", "hardSigmoid", "softsign"] as const)[activation % 4] ?? "tanh";
 }
+
+export function pick<Item>(items: readonly Item[], index: number): Item | undefined {
+  return items[index % items.length];
+}

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 
-import { activationOf, apply, bounded, type Maker, type Step, type Tensor } from "./step.ts";
+import { activationOf, apply, bounded, pick, type Maker, type Step, type Tensor } from "./step.ts";
 
 /** More layers, keys and ways to combine them than random-model.ts has, by the rank of what they take. */
 
@@ -14,10 +14,6 @@ function formatOf({ p }: Step): Format {
 
 function paddingOf({ q }: Step): "same" | "valid" {
   return q ? "same" : "valid";
-}
-
-function pick<Item>(items: readonly Item[], index: number): Item | undefined {
-  return items[index % items.length];
 }
 
 /** One of a layer's several outputs. */

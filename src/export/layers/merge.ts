@@ -96,9 +96,17 @@ const concatenate: LayerConverter = defineConverter({
     const type = first !== undefined && typeOf(first) === "int32" ? "int32" : "float32";
     const values = inputs.map(({ value }) => graph.cast(value, type));
     const rank = first?.value.axes.length ?? 0;
+    if (axis < -1 && !keras3) expectEqualBut(axis, values);
     return concat(graph, values, (axis < 0 || axis === rank) && !keras3 ? -1 : axis);
   },
 });
+
+/** TF.js joins along the last axis for any that is negative, and yet compares the sizes of all axes but the one named. */
+function expectEqualBut(axis: number, values: readonly Value[]): void {
+  const [first, ...others] = values.map((value) => removeAxis(value, Math.max(0, value.axes.length + axis)));
+  if (first === undefined || others.every((other) => sameShape(other, first))) return;
+  throw new ExportError(`inputs must have equal sizes on all axes but ${axis}`);
+}
 
 /**
  * Masks get a last axis of size 1 where they have fewer axes than their inputs, are joined along the axis, and then all must

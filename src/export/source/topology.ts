@@ -258,7 +258,11 @@ function checkInputShape(name: string, config: JsonObject): void {
 
 /** Keras also writes a shape as an object. */
 function isShape(value: Json): boolean {
-  return isJsonList(value) ? value.every((size) => size === null || Number.isSafeInteger(size)) : isJsonObject(value);
+  return isJsonList(value) ? value.every((size) => size === null || isSize(size)) : isJsonObject(value);
+}
+
+function isSize(value: Json): boolean {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 }
 
 /** What ties a layer into a functional model is written beside its configuration. */
