@@ -1,4 +1,5 @@
 import { createServer } from "node:http";
+import { gzipSync } from "node:zlib";
 
 import * as tf from "@tensorflow/tfjs";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -24,21 +25,34 @@ beforeAll(async () => {
   );
 });
 
+const asked: string[] = [];
 const server = createServer((request, response) => {
   if (request.url === "/m/model.json") response.end(json);
   else if (request.url === "/m/w.bin") response.end(weights);
   else response.writeHead(404).end();
 });
 
+/** Answers everything, in one shard. */
+const open = createServer((request, response) => {
+  asked.push(request.url ?? "");
+  const isModel = /model\.json|resolve/.test(request.url ?? "");
+  const path = new URL(request.url ?? "", "http://localhost").searchParams.get("path") ?? "w.bin";
+  const text = json.replace('"w.bin"', JSON.stringify(path));
+  const body = isModel ? Buffer.from(path === "marked" ? `\uFEFF${text}` : text) : weights;
+  if (path === "zipped") response.writeHead(200, { "content-encoding": "gzip" }).end(gzipSync(body));
+  else response.end(body);
+});
+
 afterAll(() => {
+  open.close();
   server.close();
 });
 
-async function serve(): Promise<string> {
+async function serve(from = server): Promise<string> {
   await new Promise<void>((resolve) => {
-    server.listen(0, "127.0.0.1", resolve);
+    from.listen(0, "127.0.0.1", resolve);
   });
-  const address = server.address();
+  const address = from.address();
   if (typeof address !== "object" || address === null) throw new TypeError("no address");
   return `http://127.0.0.1:${address.port}`;
 }
@@ -56,4 +70,31 @@ test("a live model, its artifacts, its files and its address give the same bytes
   }
   await expect(exportModel(`${host}/nowhere/model.json`)).rejects.toThrow("404");
   await expect(exportModel({})).rejects.toThrow(ModelFormatError);
+});
+
+test("weight files are asked for as TF.js asks for them", async () => {
+  const host = await serve(open);
+  const own = [
+    "w.bin",
+    "my weights.bin",
+    "my%20weights.bin",
+    "a+b.bin",
+    "größe.bin",
+    "sub/folder/w.bin",
+    "./w.bin",
+    "marked",
+    "zipped",
+    "w.bin?signature=1",
+  ];
+  for (const folder of ["/m/model.json", "/my%20models/model.json", "/m/resolve"]) {
+    for (const path of own) {
+      const address = `${host}${folder}?path=${encodeURIComponent(path)}`;
+      asked.length = 0;
+      await exportModel(address);
+      const ours = asked.map((each) => each.replace("signature=1&path", "signature=1?path"));
+      asked.length = 0;
+      await tf.loadLayersModel(address);
+      expect(ours).toEqual(asked);
+    }
+  }
 });

@@ -11,7 +11,7 @@ const encoder = new TextEncoder();
  *
  * protobufjs, with which this package reads ONNX files, writes the same bytes (a test holds that), but outgrows a browser.
  * Its writer alone, `protobufjs/src/writer.js`, brings in 10 kB, zipped, of which a bundler drops nothing, where all of the
- * library has to stay below 60 kB and is at 57 without it: CommonJS modules that hold functions for reading, text and 64-bit
+ * library has to stay below 60 kB and is at 59 without it: CommonJS modules that hold functions for reading, text and 64-bit
  * integers, the `long` package. Without `long` and what the writer never calls, neither of which a package can keep out of its
  * users' bundles, it would still be 4 kB more than this class.
  */

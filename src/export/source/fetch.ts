@@ -27,7 +27,7 @@ export interface FetchOptions {
 
 /**
  * A TF.js model from a server: the model.json at `url`, and the weight files beside it. A query in the address (a
- * signature, a version) is used for all of them.
+ * signature, a version) is used for all of them, after what a weight file's path has of its own.
  *
  * @throws {ToolError} when a request fails, stalls, or is aborted.
  * @throws {ModelFormatError} when what comes is not a model.json, or the weight files do not fit it.
@@ -80,7 +80,11 @@ function shardAddress(model: URL, path: string): URL {
   checkShardPath(path);
   const folder = model.pathname.slice(0, model.pathname.lastIndexOf("/") + 1);
   const address = new URL(model.href);
-  address.pathname = folder + path.replaceAll("?", "%3F").replaceAll("#", "%23");
+  const [own = "", ...query] = path.split("?");
+  address.pathname = folder + own.replaceAll("#", "%23");
+  // A weight file may be signed by itself.
+  if (query.length > 0)
+    address.search = [query.join("?"), ...address.search.slice(1).split("&")].filter(Boolean).join("&");
   // The parser resolves dots in spellings that checkShardPath may not know.
   if (address.origin === model.origin && address.pathname.startsWith(folder)) return address;
   throw new ModelFormatError(`the weight file ${JSON.stringify(path)} is not within the folder of the model.json`);
