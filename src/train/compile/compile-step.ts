@@ -117,8 +117,7 @@ class Step implements CompiledStep {
 
   step(xs: Tensors, ys: Tensors): StepResult {
     this.#ledger.noticeAssignments();
-    const batch = { xs: listOf(xs), ys: listOf(ys) };
-    const result = scoped(this.#tf, () => this.#trainOn(batch));
+    const result = scoped(this.#tf, () => this.#trainOn(batchOf(this.#tf, xs, ys)));
     this.#stepCount++;
     return result;
   }
@@ -147,8 +146,8 @@ class Step implements CompiledStep {
 
   evaluate(xs: Tensors, ys: Tensors, use: UseWeights = {}): StepResult {
     this.#ledger.noticeAssignments();
-    const batch = { xs: listOf(xs), ys: listOf(ys) };
     return scoped(this.#tf, () => {
+      const batch = batchOf(this.#tf, xs, ys);
       const metricNames: string[] = [];
       const run = (): Record<string, Tensor> => {
         const { loss, metrics = {} } = this.#problem.lossOf(batch.xs, batch.ys, false);
@@ -174,8 +173,8 @@ class Step implements CompiledStep {
 
   predict(xs: Tensors, use: UseWeights = {}): Tensor[] {
     this.#ledger.noticeAssignments();
-    const batch = { xs: listOf(xs), ys: [] };
     return this.#tf.tidy(() => {
+      const batch = batchOf(this.#tf, xs, []);
       const run = (): Record<string, Tensor> =>
         Object.fromEntries(this.#problem.outputsOf(batch.xs).map((output, index) => [`output/${index}`, output]));
       return Object.values(this.#compute(this.#predictions, batch, run, [], use).tensors);
@@ -251,6 +250,20 @@ class Step implements CompiledStep {
     for (const cache of [this.#training, this.#evaluations, this.#predictions]) cache.dispose();
     this.#ledger.dispose();
   }
+}
+
+/**
+ * Each tensor with data of its own, by which the recorder tells them apart: an autoencoder's input is its target, too.
+ * To be called inside a scope, which disposes of the copies.
+ */
+function batchOf(tf: TensorFlow, xs: Tensors, ys: Tensors): Batch {
+  const seen = new Set<object>();
+  const own = (tensor: Tensor): Tensor => {
+    const known = seen.has(tensor.dataId);
+    seen.add(tensor.dataId);
+    return known ? tf.stack([tensor]).reshape(tensor.shape) : tensor;
+  };
+  return { xs: listOf(xs).map(own), ys: listOf(ys).map(own) };
 }
 
 /** Why nothing at all is compiled, if so. */

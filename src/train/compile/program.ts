@@ -93,6 +93,8 @@ export class Program implements Holder {
   readonly #results: readonly string[];
   readonly #resultNames: string;
   readonly #probes: Readonly<Record<string, Ref>>;
+  /** Names of the feeds that the graph has a use for. */
+  readonly #placeholders: ReadonlySet<string>;
   readonly #writes: readonly number[];
   readonly #variables: readonly number[];
   /** For each variable: which entry of the ledger its value is of, and which version of that. */
@@ -104,12 +106,14 @@ export class Program implements Holder {
     this.passCounts = counts;
     this.nodeCount = graph.nodes.length;
     this.#results = Object.keys(plan.results);
-    this.#resultNames = this.#results.map((label) => `result/${label}:0`).join(",");
+    // Two results that are the same value are one node by now.
+    this.#resultNames = this.#results.map((label) => graph.fetches[`result/${label}`]).join(",");
     this.#probes = Object.fromEntries(
       Object.entries(graph.fetches)
         .filter(([label]) => label.startsWith(PROBE))
         .map(([label, ref]) => [label.slice(PROBE.length), ref]),
     );
+    this.#placeholders = new Set(graph.nodes.flatMap(({ op, name }) => (op === "Placeholder" ? name : [])));
     this.#writes = plan.writes;
     this.#variables = [...plan.variables.keys()];
     this.#session = loadGraph(backend.binding, graph);
@@ -140,7 +144,7 @@ export class Program implements Holder {
 
   /** Runs everything, updates included. The tensors are the caller's. */
   run(ledger: Ledger, feeds: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
-    const outputs = this.#run(feedsOf(feeds), this.#resultNames);
+    const outputs = this.#run(this.#feedsOf(feeds), this.#resultNames);
     ledger.wrote(this.#writes, this);
     for (const entry of this.#writes) this.#content.set(entry, { entry, version: ledger.version(entry) });
     return labelled(this.#results, outputs);
@@ -157,10 +161,16 @@ export class Program implements Holder {
       tensor,
     ]);
     const outputs = this.#run(
-      [...feedsOf(feeds), ...replacements],
+      [...this.#feedsOf(feeds), ...replacements],
       labels.map((label) => this.#probe(label)).join(","),
     );
     return labelled(labels, outputs);
+  }
+
+  #feedsOf(feeds: Readonly<Record<string, Tensor>>): [string, Tensor][] {
+    return Object.entries(feeds).flatMap(([name, tensor]): [string, Tensor][] =>
+      this.#placeholders.has(name) ? [[`${name}:0`, tensor]] : [],
+    );
   }
 
   #probe(label: string): Ref {
@@ -187,10 +197,6 @@ export class Program implements Holder {
 }
 
 const PROBE = "probe/";
-
-function feedsOf(feeds: Readonly<Record<string, Tensor>>): [string, Tensor][] {
-  return Object.entries(feeds).map(([name, tensor]) => [`${name}:0`, tensor]);
-}
 
 function labelled(labels: readonly string[], tensors: readonly Tensor[]): Record<string, Tensor> {
   const named: Record<string, Tensor> = {};

@@ -176,6 +176,61 @@ describe.skipIf(native === null)("a compiled step", () => {
     step.dispose();
   });
 
+  test("takes a tensor twice, and later two; and needs no use of a tensor", () => {
+    const bias = tf.variable(tf.scalar(2));
+    const step = compileStep(tf, {
+      variables: [bias],
+      optimizer: { name: "sgd", learningRate: 0.1 },
+      lossFunction: ([x = bias], [y = bias]) => ({ loss: x.sub(y).add(bias).square().mean() }),
+      predictFunction: ([x = bias]) => [x.add(bias)],
+      onNote: (note) => {
+        throw new Error(note);
+      },
+    });
+    const [one, two, unused] = [tf.tensor1d([1, 1]), tf.tensor1d([2, 2]), tf.tensor2d([[7]])];
+    const losses = [step.step([one, unused], [one, one]).loss, step.step([two, unused], [one, two]).loss];
+    // The bias goes from 2 to 2 - 0.1 * 2 * 2.
+    expectClose(losses, [4, 2.6 ** 2], 1e-5);
+    step.pull();
+    const [value = 0] = bias.dataSync();
+    expectClose([step.evaluate([one, one], [two]).loss], [(value - 1) ** 2], 1e-5);
+    expectClose([step.evaluate([one, two], [one]).loss], [value ** 2], 1e-5);
+    const [predicted] = step.predict([two, two]);
+    expectClose(predicted?.dataSync() ?? [], [2 + value, 2 + value], 1e-5);
+    expect(step.mode).toBe("graph");
+    step.dispose();
+  });
+
+  test("gives metrics that are a loss, and outputs that are the same", () => {
+    const input = tf.input({ shape: [3] });
+    const dense = tf.layers.dense({ units: 2 }).apply(input);
+    const outputs = [1, 2].flatMap(() => tf.layers.activation({ activation: "linear" }).apply(dense));
+    const model = tf.model({
+      inputs: input,
+      outputs: outputs.filter((output) => output instanceof tf.SymbolicTensor),
+    });
+    setWave(tf, model);
+    const loss = "meanSquaredError";
+    const step = compileStep(tf, {
+      model,
+      loss: [loss, loss],
+      metrics: ["mse"],
+      optimizer: { name: "sgd", learningRate: 0.1 },
+      onNote: (note) => {
+        throw new Error(note);
+      },
+    });
+    const [xs, ys] = [tf.tensor2d(wave(6, 1), [2, 3]), tf.tensor2d(wave(4, 2), [2, 2])];
+    for (const { loss: total, metrics } of [step.step(xs, [ys, ys]), step.evaluate(xs, [ys, ys])]) {
+      const parts = Object.values(metrics);
+      expect(parts).toHaveLength(4);
+      for (const part of parts) expectClose([2 * part], [total]);
+    }
+    const [first, second] = step.predict(xs);
+    expectClose(first?.dataSync() ?? [], second?.dataSync() ?? [0]);
+    step.dispose();
+  });
+
   test("normalises by one kernel forward and one backward, and pools before bias and relu", () => {
     const step = compiled(build(sample), sample.loss, adam());
     const [xs, ys] = sample.batch(tf, 0, 8);
