@@ -25,7 +25,7 @@ export const ACTIVATIONS = [
   "swish",
 ] as const;
 
-export type Activation = (typeof ACTIVATIONS)[number] | "hard_sigmoid_keras3";
+export type Activation = (typeof ACTIVATIONS)[number] | "hard_sigmoid_keras3" | "hard_silu";
 
 /** Keys of a layer that Keras wrote where an activation is named, and the values with which it is the plain activation. */
 type PlainKeys = readonly (readonly [key: string, value: number | null])[];
@@ -48,7 +48,7 @@ function isPlain(config: ConfigReader, keys: PlainKeys): boolean {
 /**
  * The activation a layer names under `key`; `otherwise` when it names none.
  *
- * @param keras3 the model is Keras 3's, whose `hard_sigmoid` is clip(x / 6 + 0.5, 0, 1)
+ * @param keras3 the model is Keras 3's, whose `hard_sigmoid` is clip(x / 6 + 0.5, 0, 1), and which has `hard_silu`, x times that
  * @throws {ExportError} when there is no such activation.
  */
 export function readActivation(
@@ -66,6 +66,7 @@ export function readActivation(
     });
   }
   if (name === "hard_sigmoid" && keras3) return "hard_sigmoid_keras3";
+  if (/^hard_(silu|swish)$/.test(name) && keras3) return "hard_silu";
   const match = ACTIVATIONS.find((activation) => activation === name);
   if (match !== undefined) return match;
   throw new ExportError(`${key} must be one of ${ACTIVATIONS.join(", ")}; got "${name}"`);
@@ -93,6 +94,10 @@ export function applyActivation(graph: GraphBuilder, activation: Activation, inp
       return graph.unary("HardSigmoid", input, { alpha: float(0.2), beta: float(0.5) });
     case "hard_sigmoid_keras3":
       return graph.unary("HardSigmoid", input, { alpha: float(1 / 6), beta: float(0.5) });
+    case "hard_silu":
+      return graph.opset >= 14
+        ? graph.unary("HardSwish", input)
+        : product(graph, input, applyActivation(graph, "hard_sigmoid_keras3", input));
     case "softplus":
       return graph.unary("Softplus", input);
     case "softsign":

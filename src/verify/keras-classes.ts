@@ -11,6 +11,7 @@ export interface Entry {
 }
 
 const HARD_SIGMOID = "kerasHardSigmoid";
+const HARD_SILU = "kerasHardSilu";
 const GRU_CELL = "KerasGRUCell";
 
 /** Keys that only training or the making of weights needs, or that TF.js reads otherwise. */
@@ -64,6 +65,7 @@ function activation(value: unknown, keras3: boolean): unknown {
   if (typeof name !== "string") return value;
   const snake = name.replaceAll(/([a-z0-9])([A-Z])/g, "$1_$2").toLowerCase();
   if (snake === "silu") return "swish";
+  if (keras3 && /^hard_(silu|swish)$/.test(snake)) return HARD_SILU;
   if (snake === "hard_sigmoid") return keras3 ? HARD_SIGMOID : "hardSigmoid";
   return snake.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }
@@ -77,7 +79,7 @@ export function registerKerasClasses(tf: Tfjs): void {
 
   /** clip(x / 6 + 0.5, 0, 1). */
   class KerasHardSigmoid extends tf.serialization.Serializable {
-    static readonly className = HARD_SIGMOID;
+    static readonly className: string = HARD_SIGMOID;
     apply(x: tfjs.Tensor): tfjs.Tensor {
       return tf.clipByValue(x.div(6).add(0.5), 0, 1);
     }
@@ -86,6 +88,14 @@ export function registerKerasClasses(tf: Tfjs): void {
     }
   }
   tf.serialization.registerClass(KerasHardSigmoid);
+
+  class KerasHardSilu extends KerasHardSigmoid {
+    static override readonly className: string = HARD_SILU;
+    override apply(x: tfjs.Tensor): tfjs.Tensor {
+      return x.mul(super.apply(x));
+    }
+  }
+  tf.serialization.registerClass(KerasHardSilu);
 
   /** GRU with its reset gate after the recurrent kernel: keras/src/layers/rnn/gru.py, `reset_after`. */
   class KerasGRUCell extends tf.layers.RNNCell {

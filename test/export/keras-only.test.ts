@@ -21,9 +21,9 @@ async function expectSame(
   await expectVerified(kerasChain(keras, shape, layers, dtype));
 }
 
-async function expectVerified(raw: RawModel): Promise<void> {
+async function expectVerified(raw: RawModel, opset = 17): Promise<void> {
   const source = readLayersModel(raw);
-  const exported = exportSource(source);
+  const exported = exportSource(source, { opset });
   keepExport(exported);
   const { passed, reference, maxAbsDiff } = await verifyModel(raw, source, exported.bytes, {
     targets: [{ runtime: "node" }, { runtime: "web" }],
@@ -212,6 +212,11 @@ describe("layers that Keras has and TF.js does not", () => {
       await expectSame(2, [4, 3, 2], layers);
     },
   );
+
+  test.each([13, 17])("the hard silu of MobileNet v3 in opset %i", async (opset) => {
+    const layer = { className: "Activation", config: { activation: "hard_silu" } };
+    await expectVerified(kerasChain(3, [5, 6], [layer]), opset);
+  });
 
   test("functions that are others in Keras 3", async () => {
     await expectSame(
