@@ -45,7 +45,7 @@ interface Drawn {
 function drawn(given: Parameters<typeof buildSample>[0]): Drawn | null {
   const sample = buildSample(given);
   setWave(tf, sample.model);
-  if (/dropout|noise/i.test(sample.description) || sample.model.trainableWeights.length === 0) return null;
+  if (/dropout|noise|rareKeys/i.test(sample.description) || sample.model.trainableWeights.length === 0) return null;
   const outputs = outputsOf(sample);
   const usable = outputs.length > 0 && outputs.every(({ dtype, size }) => dtype === "float32" && size > 0);
   if (!usable || !outputs.every((output) => (output.abs().max().dataSync()[0] ?? Number.NaN) < LARGEST)) return null;
