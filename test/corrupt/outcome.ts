@@ -75,6 +75,7 @@ const BEYOND_TFJS: readonly RegExp[] = [
   // What a model within the model declares of its input's shape goes for what it is given.
   /Tensor must have a shape comprised of positive integers/,
   /Shape mismatch: \[\d+,\d+\] vs/,
+  /Invalid typed array length: \d+$/,
   /expected min_ndim=2, found ndim=1/,
   // A model may be of any class with a graph of layers: Keras writes the names of classes derived from Model.
   /Unknown layer: |loadWeights is not a function/,

@@ -18,6 +18,7 @@ export async function rawModelOf(model: tf.LayersModel): Promise<RawModel> {
           weightsManifest: [{ paths: ["weights.bin"], weights: artifacts.weightSpecs ?? [] }],
         }),
         weights: new Uint8Array(await new Blob(parts).arrayBuffer()),
+        live: true,
       };
       return { modelArtifactsInfo: { dateSaved: new Date(0), modelTopologyType: "JSON" } };
     }),

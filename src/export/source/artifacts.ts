@@ -65,7 +65,7 @@ export async function fromModel(model: SavableModel): Promise<RawModel> {
   const saved: { raw: RawModel | null } = { raw: null };
   await model.save({
     async save(artifacts) {
-      saved.raw = await fromArtifacts(artifacts);
+      saved.raw = { ...(await fromArtifacts(artifacts)), live: true };
       return { modelArtifactsInfo: { dateSaved: new Date(), modelTopologyType: "JSON" } };
     },
   });

@@ -167,3 +167,10 @@ function pathOf(place: Place): string {
   const path = names.join("").slice(0, 2 * SHOWN_LENGTH);
   return at === null ? path : `…${path}`;
 }
+
+/** Add to the list that a map has under a key. */
+export function push<Value>(map: Map<string, Value[]>, key: string, value: Value): void {
+  const list = map.get(key);
+  if (list === undefined) map.set(key, [value]);
+  else list.push(value);
+}

@@ -26,7 +26,7 @@ export function readLayersModel(raw: RawModel): LayersSource {
   const entry = plainJson(modelOf(topology), "modelTopology");
   if (!isJsonObject(entry)) throw notAModel("modelTopology", entry);
   const dialect = dialectOf(versionOf(topology), entry);
-  const read = readTopology(entry, dialect);
+  const read = readTopology(entry, dialect, raw.live !== true && !dialect.keras3);
   const stored = storedWeights(manifest, raw.weights);
   const owners = findOwners(read, stored, dialect);
   const used = pathsOf(read.model);

@@ -89,4 +89,6 @@ export interface RawModel {
   readonly manifest: unknown;
   /** All weight bytes in the manifest's order, or null when the model has none. */
   readonly weights: Uint8Array | null;
+  /** A model that was live, not loaded from files: TF.js may count calls of layers in another order when it loads them. */
+  readonly live?: true;
 }

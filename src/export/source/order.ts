@@ -1,7 +1,7 @@
 import { ModelFormatError } from "../../errors.ts";
 
 import { describeRef } from "./calls.ts";
-import { listed, quoted } from "./json.ts";
+import { listed, push, quoted } from "./json.ts";
 import type { Call, LayerSpec, TensorRef } from "./model.ts";
 
 /** Tensors a call uses, those in keyword arguments included. */
@@ -37,6 +37,45 @@ export function layersInOrder(
   const firsts = everywhere.filter(({ layer }) => needed.has(layer));
   const ordered = new Set([...given, ...graph.inOrder(firsts)]);
   return [...ordered].flatMap((name) => (needed.has(name) || given.has(name) ? (graph.layer(name) ?? []) : []));
+}
+
+/**
+ * The layers with their calls in the order in which TF.js makes them when it loads the model, which is how it counts them: it
+ * goes through the file again and again, and makes each call whose inputs are there. As given where that never ends.
+ * Source: tfjs-layers 4.22.0, engine/container.ts, fromConfig.
+ */
+export function callsAsMade(layers: readonly LayerSpec[]): readonly LayerSpec[] {
+  if (layers.every(({ calls }) => calls.length < 2)) return layers;
+  const given = new Set(layers.filter(({ className }) => className === "InputLayer").map(({ name }) => name));
+  const made = new Map<string, Call[]>();
+  const listing = layers.flatMap(({ name, calls }) => calls.map((call) => ({ name, call })));
+  const waiting = new Map<string, number[]>();
+  const lacking = listing.map(({ call }, at) => {
+    const awaited = call.inputs.filter(({ layer }) => !given.has(layer));
+    for (const ref of awaited) push(waiting, keyOf(ref), at);
+    return awaited.length;
+  });
+  const ready = Uint8Array.from(lacking, (count) => Number(count === 0));
+  let left = listing.length;
+  for (let at = ready.indexOf(1); at !== -1; at = nextOf(ready, at)) {
+    ready[at] = 0;
+    left--;
+    const each = listing[at];
+    if (each === undefined) break;
+    const call = made.get(each.name)?.length ?? 0;
+    for (const user of waiting.get(keyOf({ layer: each.name, call, tensor: 0 })) ?? []) {
+      const count = (lacking[user] ?? 0) - 1;
+      lacking[user] = count;
+      ready[user] = Number(count === 0);
+    }
+    push(made, each.name, each.call);
+  }
+  return left > 0 ? layers : layers.map((layer) => ({ ...layer, calls: made.get(layer.name) ?? [] }));
+}
+
+function nextOf(ready: Uint8Array, at: number): number {
+  const after = ready.indexOf(1, at + 1);
+  return after === -1 ? ready.indexOf(1) : after;
 }
 
 function checkReferences(

@@ -5,7 +5,7 @@ import { KERAS_OPERATION, kerasStem, keras2Config, layerClass, type Dialect } fr
 import { emptyObject, isJsonList, isJsonObject, listed, quoted, shown, type Json, type JsonObject } from "./json.ts";
 import type { Call, CallArgument, Config, LayerSpec, ModelSpec, TensorRef } from "./model.ts";
 import { operationAsLayer } from "./operations.ts";
-import { layersInOrder } from "./order.ts";
+import { callsAsMade, layersInOrder } from "./order.ts";
 import { isLayerClass } from "./weight-names.ts";
 
 /** The largest models people train have some 2,000 layers. */
@@ -44,10 +44,11 @@ export interface ReadTopology {
 /**
  * Read a serialized model: `{class_name, config}` of a Sequential or functional model, in any dialect.
  *
+ * @param asLoaded References count a layer's calls as TF.js makes them when it loads the model, not as the file lists them.
  * @throws {ModelFormatError} when it is not one, or contradicts itself.
  */
-export function readTopology(model: JsonObject, dialect: Dialect): ReadTopology {
-  const reader = new TopologyReader(dialect);
+export function readTopology(model: JsonObject, dialect: Dialect, asLoaded: boolean): ReadTopology {
+  const reader = new TopologyReader(dialect, asLoaded);
   const spec = reader.model(model, []);
   checkSize(spec);
   return { model: spec, models: reader.models, layers: reader.layers };
@@ -59,10 +60,12 @@ class TopologyReader {
   readonly layers: LayerAt[] = [];
   readonly models: ModelAt[] = [];
   readonly #dialect: Dialect;
+  readonly #asLoaded: boolean;
   #count = 0;
 
-  constructor(dialect: Dialect) {
+  constructor(dialect: Dialect, asLoaded: boolean) {
     this.#dialect = dialect;
+    this.#asLoaded = asLoaded;
   }
 
   /** @param path Names of the models around this one, its own included; none for the outermost. */
@@ -136,7 +139,7 @@ class TopologyReader {
     const modelOutputs = outputs.map((ref) => shiftRef(ref, outbound));
     return {
       name: nameOf(config, path, "model"),
-      layers: layersInOrder(called, inputs, modelOutputs),
+      layers: layersInOrder(this.#asLoaded ? callsAsMade(called) : called, inputs, modelOutputs),
       inputs,
       outputs: modelOutputs,
     };

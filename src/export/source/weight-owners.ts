@@ -1,7 +1,7 @@
 import { ModelFormatError } from "../../errors.ts";
 
 import { kerasStem, type Dialect } from "./dialect.ts";
-import { listed, quoted } from "./json.ts";
+import { listed, push, quoted } from "./json.ts";
 import { canonicalScope, type OwnWeight } from "./layer-weights.ts";
 import type { ChildAt, LayerAt, ModelAt, ReadTopology } from "./topology.ts";
 import {
@@ -344,12 +344,6 @@ class NameIndex {
     }
     return null;
   }
-}
-
-function push<Value>(map: Map<string, Value[]>, key: string, value: Value): void {
-  const list = map.get(key);
-  if (list === undefined) map.set(key, [value]);
-  else list.push(value);
 }
 
 /** Names with more slashes have never been seen in a file; the limit bounds the search. */
