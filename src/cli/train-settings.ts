@@ -13,6 +13,9 @@ import { collect, parsePositive, parseTolerance, parseWhole } from "./option-par
 /** What decides a run: the options of `train`, by the names that a configuration file has too. */
 export interface TrainSettings {
   readonly network: string;
+  readonly init?: string;
+  readonly teacher: readonly string[];
+  readonly teacherShare: number;
   readonly dataset: string;
   readonly data?: string;
   readonly limit?: number;
@@ -38,6 +41,8 @@ export interface TrainSettings {
 
 export const DEFAULTS: TrainSettings = {
   network: "crnn",
+  teacher: [],
+  teacherShare: 0.5,
   dataset: "auto",
   add: [],
   validation: 0,
@@ -77,6 +82,13 @@ export function addSettings(command: Command): Command {
   const whole = (name: string, least: number): ((text: string) => number) => parseWhole(`--${name}`, least);
   const amount = (name: string): ((text: string) => number) => parseTolerance(`--${name}`);
   return command
+    .option("--init <model>", "begin with the weights of this model of the same network, instead of drawing them")
+    .option("--teacher <model>", "train towards this model's answers, too; may be repeated", collect)
+    .option(
+      "--teacher-share <x>",
+      "of the target that is the teachers', the rest being the label's (default: 0.5)",
+      parsePositive("--teacher-share"),
+    )
     .option("--dataset <name>", "auto (MNIST, else the rendered digits), mnist or digits (default: auto)")
     .option("--data <dir>", "folder of MNIST's files")
     .option("--limit <n>", "train on the first images only", whole("limit", 1))
@@ -130,6 +142,7 @@ export async function settingsOf(
   if (settings.labelSmoothing >= 1) throw new UsageError(`label smoothing is below 1; got ${settings.labelSmoothing}`);
   if ((settings.averageDecay ?? 0) >= 1)
     throw new UsageError(`the average's decay is below 1; got ${settings.averageDecay}`);
+  if (settings.teacherShare > 1) throw new UsageError(`the teachers' share is at most 1; got ${settings.teacherShare}`);
   if (settings.calmStrength > 1) throw new UsageError(`the calm strength is at most 1; got ${settings.calmStrength}`);
   if (settings.validation === 0 && (settings.keepBest || settings.patience !== undefined)) {
     throw new UsageError("--keep-best and --patience need a part of the training set to choose by: give --validation");
@@ -148,6 +161,9 @@ const isShare: Check = (value) => isAmount(value) && Number(value) < 1;
 
 const CHECKS: Readonly<Record<keyof TrainSettings, readonly [check: Check, expected: string]>> = {
   network: [isText, "a name"],
+  init: [isText, "a model"],
+  teacher: [(value) => Array.isArray(value) && value.every(isText), "a list of models"],
+  teacherShare: [(value) => isPositive(value) && Number(value) <= 1, "a number above 0, at most 1"],
   dataset: [isText, "a name"],
   data: [isText, "a folder"],
   limit: [isCount, "a whole number of at least 1"],

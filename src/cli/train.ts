@@ -1,17 +1,21 @@
 import { join } from "node:path";
+import { crc32 } from "node:zlib";
 
+import type * as tfjs from "@tensorflow/tfjs";
 import type { Command } from "commander";
 
 import type { ImageSet } from "../data/dataset.ts";
 import { renderedDigits } from "../data/digits/rendered-digits.ts";
 import { joinSets, splitOff } from "../data/parts.ts";
 import { UsageError } from "../errors.ts";
+import type { RawModel } from "../export/source/model.ts";
 import { rememberTrained } from "../node/last-run.ts";
+import { readModel } from "../node/read-model.ts";
 import { assertWritable, removeLeftovers, writeAside } from "../node/write-aside.ts";
 import { readCheckpoint, writeCheckpoint, type RunIdentity, type RunPlan } from "../train/checkpoint.ts";
-import type { FitResult } from "../train/fit.ts";
+import type { FitOptions, FitResult } from "../train/fit.ts";
 import { curvesSvg, heldOut, type EpochRecord } from "../train/history.ts";
-import { DIGITS, digitRecognizer, networkNamed, networks } from "../train/networks.ts";
+import { DIGITS, digitRecognizer, networkNamed, networks, type Tf } from "../train/networks.ts";
 import type { Recipe } from "../train/recipe.ts";
 
 import { baseCommand, type CommonOptions } from "./base-command.ts";
@@ -79,7 +83,8 @@ async function trainInto(settings: TrainSettings, recipe: Recipe, how: How): Pro
   await removeLeftovers(out);
   const signal = interruptSignal();
   const { train: set, validation, test } = await openParts(settings, signal);
-  const identity = identityOf(settings, recipe, set);
+  const trained = await readTrained(settings);
+  const identity = { ...identityOf(settings, recipe, set), ...trainedIn(trained, settings) };
   const checkpointFile = join(out, "checkpoint.bin");
   const bestFile = join(out, "best.bin");
   const from = how.resume ? await readCheckpoint(checkpointFile, identity) : undefined;
@@ -92,6 +97,7 @@ async function trainInto(settings: TrainSettings, recipe: Recipe, how: How): Pro
   const { openBackend } = await import("../train/open-backend.ts");
   const { tf, name: backend } = await openBackend(how.backend, { listener: setupListener(), signal, onNote: note });
   const model = network.build(tf);
+  const { begun, teaching } = await prepare(tf, model, trained, settings.teacherShare);
   const title = `${network.name} on ${set.name}`;
   const log = new RunLog(how.logs, validation === undefined ? "test" : "validation", from?.state.step ?? 0);
   const batches = Math.ceil(set.images / settings.batchSize);
@@ -108,6 +114,8 @@ async function trainInto(settings: TrainSettings, recipe: Recipe, how: How): Pro
     epochs: settings.epochs,
     workers: settings.workers ?? (recipe.augment === undefined ? 0 : 1),
     ...(from === undefined ? {} : { from }),
+    begun,
+    ...(teaching === undefined ? {} : { teaching }),
     eager: how.eager,
     signal,
     save: (checkpoint) => writeCheckpoint(checkpointFile, checkpoint),
@@ -141,6 +149,55 @@ async function trainInto(settings: TrainSettings, recipe: Recipe, how: How): Pro
   }
   log.close();
   report(settings, result, { train: set, out, backend, json: how.json });
+}
+
+interface Trained {
+  readonly name: string;
+  readonly raw: RawModel;
+}
+
+/** Models that a run begins with or learns from. */
+interface TrainedModels {
+  readonly init: Trained | undefined;
+  readonly teachers: readonly Trained[];
+}
+
+async function readTrained({ init, teacher }: TrainSettings): Promise<TrainedModels> {
+  const read = async (name: string): Promise<Trained> => ({ name, raw: await readModel(name) });
+  return {
+    init: init === undefined ? undefined : await read(init),
+    teachers: await Promise.all(teacher.map((name) => read(name))),
+  };
+}
+
+/** By their weights: the files may move, but not change. */
+function trainedIn(
+  { init, teachers }: TrainedModels,
+  { teacherShare }: TrainSettings,
+): Record<string, string | number> {
+  const marks = (models: readonly Trained[]): string =>
+    models.map(({ raw }) => crc32(raw.weights ?? "").toString(16)).join(" ");
+  return {
+    ...(init === undefined ? {} : { init: marks([init]) }),
+    ...(teachers.length === 0 ? {} : { teachers: marks(teachers), teacherShare }),
+  };
+}
+
+async function prepare(
+  tf: Tf,
+  network: tfjs.LayersModel,
+  { init, teachers }: TrainedModels,
+  share: number,
+): Promise<Required<Pick<FitOptions, "begun">> & Pick<FitOptions, "teaching">> {
+  const { copyWeights, loadTrained } = await import("../train/teachers.ts");
+  if (init !== undefined) {
+    const model = await loadTrained(tf, init.raw, network, init.name);
+    copyWeights(model, network, init.name);
+    model.dispose();
+  }
+  const models: tfjs.LayersModel[] = [];
+  for (const { raw, name } of teachers) models.push(await loadTrained(tf, raw, network, name));
+  return { begun: init !== undefined, ...(models.length === 0 ? {} : { teaching: { models, share } }) };
 }
 
 /** What the report says of how it was trained. */

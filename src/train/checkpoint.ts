@@ -63,10 +63,12 @@ export async function writeCheckpoint(path: string, checkpoint: Checkpoint): Pro
 /** @throws {TrainError} when there is none, or it is damaged, or it belongs to another run */
 export async function readCheckpoint(path: string, wanted: RunIdentity): Promise<Checkpoint> {
   const checkpoint = decode(path, await bytesOf(path));
-  for (const [key, value] of Object.entries(wanted)) {
-    const found = new Map<string, unknown>(Object.entries(checkpoint.run)).get(key);
+  for (const key of new Set([...Object.keys(wanted), ...Object.keys(checkpoint.run)])) {
+    const [found, value] = [checkpoint.run[key], wanted[key]];
     if (found === value) continue;
-    throw new TrainError(`${path} is of a run with ${key} ${String(found)}, not ${value}`, {
+    const had = found === undefined ? `without ${key}` : `with ${key} ${found}`;
+    const wish = value === undefined ? "without" : `${found === undefined ? "with " : ""}${value}`;
+    throw new TrainError(`${path} is of a run ${had}, not ${wish}`, {
       hint: `give the options of that run, or train afresh without --resume`,
     });
   }

@@ -16,6 +16,7 @@ import { bestOf, type EpochRecord } from "./history.ts";
 import { initialise } from "./networks.ts";
 import type { Recipe } from "./recipe.ts";
 import { shareOf } from "./schedule.ts";
+import { Teachers, type Teaching } from "./teachers.ts";
 
 /** Keras's default; TF.js's own would be its backend's smallest float. */
 const ADAM_EPSILON = 1e-7;
@@ -36,6 +37,10 @@ export interface FitOptions {
   readonly plan: RunPlan;
   /** Go on from here instead of drawing new weights. */
   readonly from?: Checkpoint;
+  /** Begin with the weights that the model has, instead of drawing new ones. */
+  readonly begun?: boolean;
+  /** Train towards the answers of other models, too; losses and accuracies in training are then of those targets. */
+  readonly teaching?: Teaching;
   /** Op by op instead of one graph a step. */
   readonly eager?: boolean;
   /** Threads that prepare batches ahead; 0 for none. */
@@ -97,6 +102,7 @@ interface Run {
   readonly options: FitOptions;
   readonly step: CompiledStep;
   readonly feed: BatchFeed;
+  readonly teachers: Teachers | undefined;
   readonly batches: number;
   /** The learning rate of a batch of an epoch. */
   readonly rateAt: (epoch: number, batch: number) => number;
@@ -112,9 +118,11 @@ interface Run {
 export async function fit(tf: TensorFlow, options: FitOptions): Promise<FitResult> {
   const { model, recipe, train, test, validation, classes, from } = options;
   for (const set of [train, test, ...(validation === undefined ? [] : [validation])]) checkLabels(set, classes);
-  if (from === undefined) initialise(tf, model, recipe.seed);
+  if (from === undefined && options.begun !== true) initialise(tf, model, recipe.seed);
   const plan = planOf(options);
   const step = stepOf(tf, options);
+  const { teaching } = options;
+  const teachers = teaching === undefined ? undefined : new Teachers(tf, teaching, options.eager === true);
   const feed = openFeed({
     plan,
     from: placeAfter(from, batchesOf(plan)),
@@ -126,9 +134,10 @@ export async function fit(tf: TensorFlow, options: FitOptions): Promise<FitResul
     const batches = batchesOf(plan);
     const rateAt = (epoch: number, batch: number): number =>
       recipe.learningRate * share(epoch + (batch + 0.5) / batches);
-    return await runEpochs({ tf, options, step, feed, batches, rateAt });
+    return await runEpochs({ tf, options, step, feed, teachers, batches, rateAt });
   } finally {
     await feed.close();
+    teachers?.dispose();
     disposeKeeping(tf, step, model);
   }
 }
@@ -258,7 +267,7 @@ function emptyTally(): Tally {
 
 /** @returns false when it was interrupted (and has saved) */
 async function trainEpoch(run: Run, epoch: number, tally: Tally, save: () => Promise<void>): Promise<boolean> {
-  const { tf, options, step, feed, batches, rateAt } = run;
+  const { tf, options, step, feed, teachers, batches, rateAt } = run;
   const { recipe, classes, signal, train } = options;
   let savedAt = performance.now();
   // The first step, which is compiled, takes seconds.
@@ -271,8 +280,9 @@ async function trainEpoch(run: Run, epoch: number, tally: Tally, save: () => Pro
     const batch = await feed.next();
     const { images, labels } = tensorsOf(tf, batch, train, classes);
     step.learningRate = rateAt(epoch, tally.batch);
-    const { loss, metrics } = step.step(images, labels);
-    tf.dispose([images, labels]);
+    const targets = teachers?.mix(images, labels) ?? labels;
+    const { loss, metrics } = step.step(images, targets);
+    tf.dispose([images, labels, targets]);
     tally.trainingMs += performance.now() - started;
     if (!Number.isFinite(loss))
       throw notFinite(`the loss became ${loss}`, step, `epoch ${epoch + 1}, batch ${tally.batch + 1}`);

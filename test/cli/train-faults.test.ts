@@ -73,6 +73,34 @@ describe.skipIf(!native)("training", { timeout: 240_000 }, () => {
     }
     expect(bytesOf("begun", "checkpoint.bin").equals(checkpoint)).toBe(true);
   });
+
+  test("learns from a model and begins with it, and refuses those that do not fit", () => {
+    expect(trainInto("first", "--epochs", "1").status).toBe(0);
+    const first = join("first", "model.json");
+    const taught = ["--epochs", "1", "--init", first, "--teacher", first, "--teacher-share", "0.4"];
+    expect(trainInto("taught", ...taught).status).toBe(0);
+    const shipped = join(import.meta.dirname, "../../models/crnn-mnist-best/model.json");
+    for (const [args, code, said] of [
+      [
+        ["--init", shipped],
+        1,
+        `error: ${shipped} is no crnn: it has conv1/kernel [5, 5, 1, 24] where the network has conv1/kernel [3, 3, 1, 32]`,
+      ],
+      [["--init", join("first", "none")], 1, `error: cannot read ${join("first", "none")}`],
+      [["--teacher", join("first", "weights.bin")], 1, `error: ${join("first", "weights.bin")}`],
+      [["--teacher", first, "--teacher-share", "1.5"], 2, "error: the teachers' share is at most 1; got 1.5"],
+    ] as const) {
+      const { status, stderr } = trainInto("refused", "--epochs", "1", ...args);
+      expect([status, stderr]).toEqual([code, expect.stringContaining(said)]);
+    }
+    const again = ["--epochs", "2", "--resume"];
+    const alone = trainInto("taught", ...again, "--init", first);
+    expect([alone.status, alone.stderr]).toEqual([
+      1,
+      expect.stringMatching(/is of a run with teachers \w+, not without/),
+    ]);
+    expect(trainInto("taught", ...taught.slice(2), ...again).status).toBe(0);
+  });
 });
 
 /** Ends the process by kill -9 when the nth file of a name is partly written. */

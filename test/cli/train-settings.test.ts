@@ -44,7 +44,7 @@ test("all that is wrong with a configuration file is named at once", async () =>
     '  augment must be a name or an object of numbers; got {"turn":"x"}',
     '  add must be a list of sources; got "digits:5"',
   ]);
-  expect(hint).toContain("settings are network, dataset,");
+  expect(hint).toContain("settings are network, init, teacher,");
 });
 
 test.each([
