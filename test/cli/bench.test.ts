@@ -1,4 +1,3 @@
-import { spawnSync } from "node:child_process";
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -7,29 +6,17 @@ import sharp from "sharp";
 import { afterAll, expect, test } from "vitest";
 
 import { findBrowser } from "../../src/node/browser/find-browser.ts";
+import { bin, runCommand, type Outcome } from "../helpers/command.ts";
 import { hasWebGpu } from "../helpers/has-webgpu.ts";
 import { smallDense } from "../helpers/tiny-onnx.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tfjs-to-onnx-bench-test-"));
-const bin = resolve(import.meta.dirname, "../../dist/bundle/bin.js");
 const shipped = resolve(import.meta.dirname, "../../models/crnn-mnist");
 
 afterAll(() => rmSync(folder, { recursive: true }));
 
-interface Outcome {
-  readonly status: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
 function bench(args: readonly string[], env: NodeJS.ProcessEnv = {}): Outcome {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [bin, "bench", ...args], {
-    cwd: folder,
-    encoding: "utf8",
-    timeout: 120_000,
-    env: { ...process.env, ...env },
-  });
-  return { status, stdout, stderr };
+  return runCommand(["bench", ...args], { cwd: folder, timeout: 120_000, env: { ...process.env, ...env } });
 }
 
 const tiny: unknown = expect.toSatisfy((value: unknown) => typeof value === "number" && value < 1e-5);

@@ -1,12 +1,12 @@
-import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
 import { afterAll, beforeAll, expect, test } from "vitest";
 
+import { bin, runNode, type Outcome } from "../helpers/command.ts";
+
 const root = resolve(import.meta.dirname, "../..");
-const bin = join(root, "dist/bundle/bin.js");
 const folder = mkdtempSync(join(tmpdir(), "tfjs-to-onnx-custom-"));
 
 /** A model of the two layers of the document, as TF.js saves it; its export as a program, both ways. */
@@ -35,21 +35,9 @@ const [once, again] = await exportTwice(model);
 console.log(JSON.stringify({ bytes: once.length, same: Buffer.compare(once, again) === 0 }));
 `;
 
-interface Outcome {
-  readonly status: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
 function node(...args: readonly string[]): Outcome {
   const env = { ...process.env, XDG_CACHE_HOME: join(folder, "cache") };
-  const { status, stdout, stderr } = spawnSync(process.execPath, args, {
-    cwd: folder,
-    encoding: "utf8",
-    env,
-    timeout: 60_000,
-  });
-  return { status, stdout, stderr };
+  return runNode(args, { cwd: folder, env, timeout: 60_000 });
 }
 
 /** Write the files of docs/custom-layers.md where they find this package and TF.js by name. */
@@ -63,7 +51,7 @@ function writeExample(): void {
   writeFileSync(join(folder, "save.mjs"), SAVE);
 }
 
-let saved: Outcome = { status: null, stdout: "", stderr: "" };
+let saved: Outcome = { status: null, signal: null, stdout: "", stderr: "" };
 
 beforeAll(() => {
   writeExample();

@@ -1,4 +1,3 @@
-import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -7,24 +6,14 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { onnx } from "../../src/export/onnx/proto.js";
 
+import { runCommand, type Outcome } from "../helpers/command.ts";
+
 const root = resolve(import.meta.dirname, "../..");
-const bin = join(root, "dist/bundle/bin.js");
 const folder = mkdtempSync(join(tmpdir(), "tfjs-to-onnx-export-"));
 const model = join(folder, "model");
 
-interface Outcome {
-  readonly status: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
 function cli(...args: readonly string[]): Outcome {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [bin, ...args], {
-    cwd: folder,
-    encoding: "utf8",
-    timeout: 120_000,
-  });
-  return { status, stdout, stderr };
+  return runCommand(args, { cwd: folder, timeout: 120_000 });
 }
 
 beforeAll(() => {

@@ -1,4 +1,3 @@
-import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 
@@ -6,14 +5,12 @@ import { expect, test } from "vitest";
 
 import { commands } from "../../src/cli/commands.ts";
 
+import { runCommand, type Outcome } from "../helpers/command.ts";
+
 const root = resolve(import.meta.dirname, "../..");
 
-function cli(...args: readonly string[]): { status: number | null; stdout: string; stderr: string } {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [resolve(root, "dist/bundle/bin.js"), ...args], {
-    encoding: "utf8",
-    timeout: 60_000,
-  });
-  return { status, stdout, stderr };
+function cli(...args: readonly string[]): Outcome {
+  return runCommand(args, { timeout: 60_000 });
 }
 
 test("the help lists every command", () => {

@@ -1,26 +1,12 @@
-import { spawnSync } from "node:child_process";
-import { resolve } from "node:path";
-
 import { expect, test } from "vitest";
 
 import { findBrowser } from "../../src/node/browser/find-browser.ts";
 
-const bin = resolve(import.meta.dirname, "../../dist/bundle/bin.js");
-
-interface Outcome {
-  readonly status: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
+import { runCommand, type Outcome } from "../helpers/command.ts";
 
 function infer(args: readonly string[], env: NodeJS.ProcessEnv = {}): Outcome {
-  const all = [bin, "infer", "--model", "crnn-mnist", "--dataset", "digits", "--limit", "20", ...args];
-  const { status, stdout, stderr } = spawnSync(process.execPath, all, {
-    encoding: "utf8",
-    timeout: 60_000,
-    env: { ...process.env, ...env },
-  });
-  return { status, stdout, stderr };
+  const all = ["infer", "--model", "crnn-mnist", "--dataset", "digits", "--limit", "20", ...args];
+  return runCommand(all, { timeout: 60_000, env: { ...process.env, ...env } });
 }
 
 test("--browser gives the answers of this process, on the threads asked for", ({ skip }) => {

@@ -1,4 +1,4 @@
-import { spawn, spawnSync, type ChildProcessWithoutNullStreams } from "node:child_process";
+import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
@@ -9,28 +9,15 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { renderedDigits } from "../../src/data/digits/rendered-digits.ts";
 import { RECOGNIZER_KEY, type Recognizer } from "../../src/metadata.ts";
 import { encodeNpy } from "../../src/node/npy.ts";
+import { bin, runCommand, type Outcome } from "../helpers/command.ts";
 import { tinyOnnx } from "../helpers/tiny-onnx.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tfjs-to-onnx-infer-"));
-const bin = resolve(import.meta.dirname, "../../dist/bundle/bin.js");
 const model = resolve(import.meta.dirname, "../../models/crnn-mnist/model.onnx");
 const set = renderedDigits({ split: "test", seed: 9, count: 8 });
 
-interface Outcome {
-  readonly status: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
 function infer(args: readonly string[], input = ""): Outcome {
-  const all = [bin, "infer", "--model", model, ...args];
-  const { status, stdout, stderr } = spawnSync(process.execPath, all, {
-    cwd: folder,
-    encoding: "utf8",
-    input,
-    timeout: 60_000,
-  });
-  return { status, stdout, stderr };
+  return runCommand(["infer", "--model", model, ...args], { cwd: folder, input, timeout: 60_000 });
 }
 
 /** A PNG, `scale` times as large as MNIST's pictures are, and their negative when `dark`. */
@@ -71,10 +58,7 @@ function parsed(stdout: string): Map<string, unknown>[] {
 }
 
 test("takes a model's folder as well as its file", () => {
-  const run = spawnSync(process.execPath, [bin, "infer", "--model", dirname(model), "plain0.png", "--json"], {
-    cwd: folder,
-    encoding: "utf8",
-  });
+  const run = runCommand(["infer", "--model", dirname(model), "plain0.png", "--json"], { cwd: folder });
   expect(run.status).toBe(0);
   expect(parsed(run.stdout)).toEqual(parsed(infer(["plain0.png", "--json"]).stdout));
 });

@@ -1,21 +1,16 @@
-import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
 import { afterAll, expect, test } from "vitest";
 
+import { runNode, type Outcome } from "../helpers/command.ts";
+
 const folder = mkdtempSync(join(tmpdir(), "tfjs-to-onnx-missing-"));
 const bin = resolve(import.meta.dirname, "../../dist/cli/bin.js");
 const model = resolve(import.meta.dirname, "../../models/crnn-mnist");
 
 afterAll(() => rmSync(folder, { recursive: true }));
-
-interface Outcome {
-  readonly status: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
 
 /** A machine that has Node alone, and an empty cache. */
 function bare(args: readonly string[]): Outcome {
@@ -24,12 +19,7 @@ function bare(args: readonly string[]): Outcome {
   rmSync(join(path, "node"), { force: true });
   symlinkSync(process.execPath, join(path, "node"));
   const env = { PATH: path, HOME: folder, XDG_CACHE_HOME: join(folder, "cache") };
-  const { status, stdout, stderr } = spawnSync(process.execPath, [bin, ...args], {
-    encoding: "utf8",
-    env,
-    timeout: 170_000,
-  });
-  return { status, stdout, stderr };
+  return runNode([bin, ...args], { env, timeout: 170_000 });
 }
 
 test("without Python and a compiler, set-up and native training name both, with the command that mends it", () => {

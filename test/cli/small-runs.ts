@@ -1,28 +1,13 @@
-import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 
 import { renderedDigits } from "../../src/data/digits/rendered-digits.ts";
+import { runCommand, type Outcome } from "../helpers/command.ts";
 import { idxFile } from "../helpers/idx-file.ts";
-
-export const bin: string = resolve(import.meta.dirname, "../../dist/bundle/bin.js");
-
-/** What a command left. */
-export interface Outcome {
-  readonly status: number | null;
-  readonly signal: NodeJS.Signals | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
 
 /** Run the built command in a folder of the test's own. */
 export function cliIn(folder: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Outcome {
-  const { status, signal, stdout, stderr } = spawnSync(process.execPath, [bin, ...args], {
-    cwd: folder,
-    encoding: "utf8",
-    env: { ...process.env, ...env },
-  });
-  return { status, signal, stdout, stderr };
+  return runCommand(args, { cwd: folder, env: { ...process.env, ...env } });
 }
 
 /**

@@ -8,9 +8,10 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { Random } from "../../src/data/random.ts";
 import { nativeStatus } from "../../src/train/native/index.ts";
+import { bin, type Outcome } from "../helpers/command.ts";
 import { idxFile } from "../helpers/idx-file.ts";
 
-import { bin, cliIn, writeDigits, type Outcome } from "./small-runs.ts";
+import { cliIn, writeDigits } from "./small-runs.ts";
 
 const native = nativeStatus().state === "ready";
 if (!native) process.stderr.write("skipped: native TensorFlow is not at hand, so nothing is trained\n");

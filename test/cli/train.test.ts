@@ -1,31 +1,19 @@
-import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 
 import { afterAll, describe, expect, test } from "vitest";
 
 import { nativeStatus } from "../../src/train/native/index.ts";
+import { bin, runCommand, type Outcome } from "../helpers/command.ts";
 import { readByTensorBoard, tensorboard } from "../helpers/tensorboard.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tfjs-to-onnx-train-"));
-const bin = resolve(import.meta.dirname, "../../dist/bundle/bin.js");
 
 afterAll(() => rmSync(folder, { recursive: true }));
 
-interface Outcome {
-  readonly status: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
 function cli(...args: readonly string[]): Outcome {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [bin, ...args], {
-    cwd: folder,
-    encoding: "utf8",
-    env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: undefined },
-  });
-  return { status, stdout, stderr };
+  return runCommand(args, { cwd: folder, env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: undefined } });
 }
 
 const native = nativeStatus().state === "ready";

@@ -1,7 +1,6 @@
-import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 
 import * as tf from "@tensorflow/tfjs";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -9,10 +8,10 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { exportRaw } from "../../src/export/export-model.ts";
 import { onnx } from "../../src/export/onnx/proto.js";
 import { findBrowser } from "../../src/node/browser/find-browser.ts";
+import { runCommand, type Outcome } from "../helpers/command.ts";
 import { hasWebGpu } from "../helpers/has-webgpu.ts";
 import { randomizeWeights, rawModelOf } from "../helpers/live-model.ts";
 
-const bin = resolve(import.meta.dirname, "../../dist/bundle/bin.js");
 const folder = mkdtempSync(join(tmpdir(), "tfjs-to-onnx-verify-"));
 const file = join(folder, "model.onnx");
 
@@ -31,20 +30,8 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(folder, { recursive: true }));
 
-interface Outcome {
-  readonly status: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
 function verify(args: readonly string[], env: NodeJS.ProcessEnv = {}): Outcome {
-  const all = [bin, "verify", folder, ...args];
-  const { status, stdout, stderr } = spawnSync(process.execPath, all, {
-    encoding: "utf8",
-    timeout: 60_000,
-    env: { ...process.env, ...env },
-  });
-  return { status, stdout, stderr };
+  return runCommand(["verify", folder, ...args], { timeout: 60_000, env: { ...process.env, ...env } });
 }
 
 /** Where a `--json` answer says that it ran. */
@@ -87,6 +74,7 @@ test("--browser is a true browser, and finds the same wrong layer there", ({ ski
 test("what was asked for and cannot be had is an error that says why", () => {
   expect(verify([file, "--browser"], { CHROME_PATH: "/nowhere/chrome" })).toEqual({
     status: 1,
+    signal: null,
     stdout: "",
     stderr:
       "error: CHROME_PATH names no program: /nowhere/chrome\nhint: set it to the path of Chromium or Chrome, or unset it\n",
