@@ -36,8 +36,25 @@ export async function decodeImage(path: string, longestSide: number): Promise<Im
     return { width: info.width, height: info.height, channels: info.channels, data };
   } catch (cause) {
     if (cause instanceof DataError) throw cause;
-    throw new DataError(`not an image: ${reasonOf(cause)}`, { cause });
+    throw unreadableForm(bytes, cause) ?? new DataError(`not an image: ${reasonOf(cause)}`, { cause });
   }
+}
+
+/** Forms that common programs save and sharp does not read, by how their files begin, in hexadecimal. */
+const UNREAD: readonly (readonly [begins: RegExp, form: string])[] = [
+  [/^424d.{8}0{8}.{8}(?:0c|28|34|38|40|6c|7c)0{6}/, "a BMP"],
+  [/^.{8}66747970(?:6865(?:69|76)..|6d696631|6d736631)/, "a HEIC"],
+  [/^(?:ff0a|0000000c4a584c20)/, "a JPEG XL"],
+  [/^255044462d/, "a PDF"],
+  [/^38425053/, "a Photoshop"],
+  [/^00000100/, "an icon"],
+];
+
+function unreadableForm(bytes: Uint8Array, cause: unknown): DataError | null {
+  const start = Buffer.from(bytes.subarray(0, 18)).toString("hex");
+  const [, form] = UNREAD.find(([begins]) => begins.test(start)) ?? [];
+  if (form === undefined) return null;
+  return new DataError(`${form} file, which is not read: save it as a PNG or JPEG and give that`, { cause });
 }
 
 /** What libvips' decoders say, in plain words. */

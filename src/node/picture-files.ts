@@ -2,7 +2,9 @@ import { opendir, realpath, stat } from "node:fs/promises";
 
 import { fileFault } from "./file-fault.ts";
 
-const PICTURE = /\.(?:png|jpe?g|jfif|webp|gif|bmp|tiff?|avif)$/i;
+/** Names of what `decodeImage` reads; others in a folder are passed over, as its other files are. */
+const PICTURE = /\.(?:png|jpe?g|jfif|webp|gif|tiff?|avif)$/i;
+const NO_PICTURES = "no pictures in this folder: PNG, JPEG, WebP, GIF, TIFF and AVIF are looked for";
 
 /** A file to read, or an argument that names none, with what is wrong with it. */
 export type Listed = { readonly input: string } | { readonly input: string; readonly error: string };
@@ -22,7 +24,7 @@ export async function* pictureFiles(inputs: readonly string[], list: AsyncIterab
 async function* expanded(input: string): AsyncGenerator<Listed> {
   const found = await stat(input).catch(() => null);
   if (found?.isDirectory() === true) {
-    yield* orElse(walk(input, input, PICTURES, []), { input, error: "no pictures in this folder" });
+    yield* orElse(walk(input, input, PICTURES, []), { input, error: NO_PICTURES });
   } else if (found === null && (await importPicomatch()).scan(posix(input)).isGlob) {
     yield* globbed(input);
   } else {

@@ -89,7 +89,7 @@ test("what names nothing is an error line, and the rest is read", () => {
     "no file matches this pattern",
     undefined,
     "cannot be read: there is no such file",
-    "no pictures in this folder",
+    "no pictures in this folder: PNG, JPEG, WebP, GIF, TIFF and AVIF are looked for",
   ]);
   expect(stderr).toMatch(/^1 picture read, 3 not in .* by node on cpu\n$/);
 });

@@ -123,6 +123,20 @@ test("half a megabyte that unpacks to half a gigabyte is not unpacked", async ()
   expect(process.resourceUsage().maxRSS - before).toBeLessThan(128 * 1024);
 });
 
+test.each([
+  ["drawing.bmp", `424df65d00000000000036000000280000006400000050000000010018${"00".repeat(60)}`, "a BMP"],
+  ["photo.heic", `00000018${Buffer.from("ftypheic").toString("hex")}000000006d69663168656963`, "a HEIC"],
+  ["photo.jxl", "0000000c4a584c200d0a870a", "a JPEG XL"],
+  ["scan.pdf", Buffer.from("%PDF-1.7\n").toString("hex"), "a PDF"],
+])("%s is refused by what it is, with what to do", async (name, hex, form) => {
+  const path = join(folder, name);
+  writeFileSync(path, Buffer.from(hex, "hex"));
+  await expect(decodeImage(path, 512)).rejects.toMatchObject({
+    name: "DataError",
+    message: `${form} file, which is not read: save it as a PNG or JPEG and give that`,
+  });
+});
+
 test("one plain error for what is no picture", async () => {
   const png = await picture().png().toBuffer();
   const jpeg = await picture().jpeg().toBuffer();

@@ -16,6 +16,7 @@ const files = [
   "a/deep/er/x.webp",
   "a-1.png",
   "notes.txt",
+  "unread.bmp",
   ".hidden.png",
   ".git/y.png",
   "c[1].png",
@@ -79,7 +80,9 @@ test("files as they are named, those of a list and those that look like globs to
 });
 
 test("says what names nothing", async () => {
-  expect(await named("empty")).toEqual(["empty ! no pictures in this folder"]);
+  expect(await named("empty")).toEqual([
+    "empty ! no pictures in this folder: PNG, JPEG, WebP, GIF, TIFF and AVIF are looked for",
+  ]);
   expect(await named("*.gif", "none/*.png")).toEqual([
     "*.gif ! no file matches this pattern",
     "none/*.png ! no file matches this pattern",
