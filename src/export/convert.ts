@@ -61,6 +61,7 @@ export function convert(source: LayersSource, options: ConvertOptions): Converte
   const requested = options.outputs === null ? null : requestedLayers(model, options.outputs);
   const fetches = requested === null ? model.outputs : fetchesOf(requested);
   const bound = bindAll(source, options, fetches);
+  source.checkWeights();
   const graph = new GraphBuilder(options.opset);
   const inputs = model.inputs.map((ref) => graphInput(graph, model, ref, options));
   for (const name of options.outputs ?? outputNames(model)) graph.reserve(name);

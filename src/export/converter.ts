@@ -65,8 +65,6 @@ export interface ConverterDefinition<Config> {
   readonly className: string;
   /** ONNX operators this converter may emit, for the support table. */
   readonly ops: readonly string[];
-  /** Limits a user should know, for the support table. */
-  readonly notes?: string;
   /** Elements of which types it works on; without it inputs come as float32. */
   readonly takes?: "any";
   /** `kept`: in TF.js the output of integers is integers. Without it, as the output is stored. */
@@ -98,16 +96,14 @@ export interface BoundLayer {
 export interface LayerConverter {
   readonly className: string;
   readonly ops: readonly string[];
-  readonly notes: string | null;
   bind(config: ConfigReader, context: BindContext): BoundLayer;
 }
 
 export function defineConverter<Config>(definition: ConverterDefinition<Config>): LayerConverter {
-  const { className, ops, notes } = definition;
+  const { className, ops } = definition;
   return {
     className,
     ops,
-    notes: notes ?? null,
     bind(reader, bindContext) {
       const config = definition.parse(reader, bindContext);
       return {

@@ -1,3 +1,4 @@
+import { layerNotes } from "./layer-notes.ts";
 import { builtIn } from "./layers/index.ts";
 import { refusals } from "./layers/refusals.ts";
 
@@ -5,7 +6,9 @@ import { refusals } from "./layers/refusals.ts";
 export function layersTable(): string {
   const rows = builtIn
     .toSorted((a, b) => a.className.localeCompare(b.className, "en"))
-    .map(({ className, ops, notes }) => `| ${className} | ${[...new Set(ops)].join(", ")} | ${notes ?? ""} |`);
+    .map(
+      ({ className, ops }) => `| ${className} | ${[...new Set(ops)].join(", ")} | ${layerNotes.get(className) ?? ""} |`,
+    );
   return [
     "# Layers that can be exported",
     "",

@@ -53,6 +53,7 @@ export async function verifyModel(
   options: VerifyModelOptions,
 ): Promise<ModelVerification> {
   const { exportOptions = {}, tolerance } = options;
+  source.checkWeights();
   const reference = await loadReference(raw, source, {
     ...(exportOptions.outputs === undefined ? {} : { part: partOf(source, exportOptions, exportOptions.outputs) }),
     ...(options.referenceProvider === undefined ? {} : { provider: options.referenceProvider }),

@@ -17,9 +17,6 @@ interface Statistics {
 export const batchNormalization: LayerConverter = defineConverter({
   className: "BatchNormalization",
   ops: ["BatchNormalization", "Mul", "Add"],
-  notes:
-    "on axes other than the last as Keras, TF.js with WebGL and with tfjs-node compute it; TF.js's own cpu and wasm kernels " +
-    "take the statistics along the last axis there",
   parse: (config) => ({
     axis: config.integer("axis", -1),
     epsilon: config.number("epsilon", 1e-3),

@@ -6,8 +6,6 @@ import { dimOf } from "../onnx/value.ts";
 import { resizeImage } from "./resize.ts";
 import { channelsFirst, expectRank, spatialAxes, windowNode } from "./windows.ts";
 
-const BEYOND = "Keras has it, TF.js does not";
-
 function pairsOf(rank: number, each: number): readonly (readonly [number, number])[] {
   return Array.from({ length: rank }, () => [each, each] as const);
 }
@@ -16,7 +14,6 @@ function zeroPadding(rank: number): LayerConverter {
   return defineConverter({
     className: `ZeroPadding${rank}D`,
     ops: ["Pad"],
-    ...(rank === 2 ? {} : { notes: BEYOND }),
     integers: "kept",
     parse: (config) => ({ padding: config.pairs("padding", rank, pairsOf(rank, 1)), format: config.dataFormat() }),
     emit({ graph }, { padding, format }, inputs) {
@@ -41,7 +38,6 @@ function cropping(rank: number): LayerConverter {
   return defineConverter({
     className: `Cropping${rank}D`,
     ops: ["Slice"],
-    ...(rank === 2 ? {} : { notes: BEYOND }),
     integers: "kept",
     parse: (config) => ({
       cropped: config.pairs("cropping", rank, pairsOf(rank, rank === 2 ? 0 : 1)),
@@ -76,7 +72,6 @@ function repeating(rank: 1 | 3): LayerConverter {
     className: `UpSampling${rank}D`,
     takes: "any",
     ops: ["Resize"],
-    notes: BEYOND,
     parse: (config) => ({
       scales: config.positives(
         "size",

@@ -8,7 +8,6 @@ import { insertAxis, newAxis, type Value } from "../onnx/value.ts";
 export const categoryEncoding: LayerConverter = defineConverter({
   className: "CategoryEncoding",
   ops: ["OneHot", "ReduceMax", "ReduceSum"],
-  notes: "ids beyond num_tokens, at which TF.js throws, count for nothing; TF.js cannot compute output_mode: tf_idf",
   takes: "any",
   parse: (config) => ({
     tokens: config.positive("num_tokens"),

@@ -16,7 +16,6 @@ const NHWC = spatialAxes("channels_last", 2);
 export const centerCrop: LayerConverter = defineConverter({
   className: "CenterCrop",
   ops: ["Slice", "Gather", "Mul", "Resize"],
-  notes: "the input's height and width must be fixed; pixels are picked as TF.js resamples them",
   takes: "any",
   parse: (config, { keras3 }) => ({ keras3, size: [config.positive("height"), config.positive("width")] as const }),
   emit({ graph }, { keras3, size }, inputs) {

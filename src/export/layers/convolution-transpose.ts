@@ -41,7 +41,6 @@ function convolutionTranspose(className: string, rank: number): LayerConverter {
   return defineConverter({
     className,
     ops: ["ConvTranspose"],
-    notes: rank === 1 ? "Keras has it, TF.js does not" : "TF.js ignores dilation_rate and output_padding here",
     parse(config, { keras3 }) {
       const dilated = config.positives("dilation_rate", rank, ones(rank)).some((dilation) => dilation !== 1);
       if ((keras3 || rank === 1) && (dilated || config.has("output_padding"))) {

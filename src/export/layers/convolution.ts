@@ -92,7 +92,6 @@ function convolve({ graph, weights }: EmitContext, config: ConvolutionConfig, in
 const conv1d: LayerConverter = defineConverter({
   className: "Conv1D",
   ops: ["Conv"],
-  notes: "TF.js cannot compute padding: causal; it is converted as Keras defines it",
   parse: (config, context) => ({
     ...readConvolution(config, context, 1, ["valid", "same", "causal"]),
     keras3: context.keras3,

@@ -45,7 +45,6 @@ function depthwiseConvolution(className: string, byKeras: boolean): LayerConvert
   return defineConverter({
     className,
     ops: ["Conv"],
-    notes: "TF.js ignores dilation_rate here",
     parse(config, { keras3 }) {
       const window = readWindow(config, 2, keras3 ? ["valid", "same"] : ["valid", "same", "causal"]);
       // TF.js takes any other padding than `same` for `valid`.
@@ -115,7 +114,6 @@ function overSteps(className: string, whole: LayerConverter): LayerConverter {
   return {
     className,
     ops: whole.ops,
-    notes: "Keras has it, TF.js does not; padding valid or same",
     bind(config, context) {
       config.oneOf("padding", ["valid", "same"], "valid");
       const asRow = (key: string): readonly number[] => [1, ...config.positives(key, 1, [1])];

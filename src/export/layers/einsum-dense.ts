@@ -17,7 +17,6 @@ interface Equation {
 export const einsumDense: LayerConverter = defineConverter({
   className: "EinsumDense",
   ops: ["MatMul", "Einsum", "ReduceSum", "Add"],
-  notes: "TF.js has it under layers/nlp, and cannot compute an equation with an ellipsis",
   parse: (config, { keras3 }) => ({
     equation: config.string("equation"),
     hasBias: config.has("bias_axes"),

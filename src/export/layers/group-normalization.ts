@@ -9,7 +9,6 @@ import { fixedSize } from "./windows.ts";
 export const groupNormalization: LayerConverter = defineConverter({
   className: "GroupNormalization",
   ops: ["LayerNormalization", "ReduceMean", "Sub", "Mul", "Add", "Sqrt", "Div"],
-  notes: "Keras has it, TF.js does not",
   parse: (config) => ({
     groups: config.integer("groups", 32),
     axis: config.integer("axis", -1),

@@ -66,7 +66,6 @@ function elementwise(
   return defineConverter({
     className,
     ops: [opType],
-    ...(opType === "Sub" ? { notes: "Keras has it, TF.js does not" } : {}),
     ...(className === "Average" ? {} : { integers: "kept" }),
     parse: (_, { kerasMasks }): MergeConfig => ({ kerasMasks }),
     mask: mergedMask,
@@ -84,7 +83,6 @@ function elementwise(
 const concatenate: LayerConverter = defineConverter({
   className: "Concatenate",
   ops: ["Concat"],
-  notes: "a negative axis is the last one, as in TF.js; in models of Keras 3 it is counted from the end",
   takes: "any",
   parse: (config, { keras3 }) => ({ axis: config.integer("axis", -1), keras3 }),
   mask: (context, { axis, keras3 }, inputs) =>
@@ -258,7 +256,6 @@ function arrange(value: Value, pattern: Pattern): readonly Axis[] {
 const dot: LayerConverter = defineConverter({
   className: "Dot",
   ops: ["MatMul", "Mul", "ReduceSum"],
-  notes: "inputs of two or three axes",
   parse: (config) => ({ axes: dotAxes(config), normalize: config.boolean("normalize", false) }),
   integers: ({ normalize }) => !normalize,
   emit({ graph }, { axes, normalize }, inputs) {

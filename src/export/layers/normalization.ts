@@ -19,7 +19,6 @@ function numbersOf(config: ConfigReader, key: string): readonly number[] | null 
 export const normalization: LayerConverter = defineConverter({
   className: "Normalization",
   ops: ["Mul", "Add"],
-  notes: "Keras has it, TF.js does not; along the last axis or with one mean for all",
   parse(config) {
     const axes = config.isNull("axis") ? [] : config.integers("axis", null, [-1]);
     return {

@@ -77,8 +77,6 @@ function globalPooling(className: string, opType: "ReduceMax" | "ReduceMean", ra
   return defineConverter({
     className,
     ops: [opType],
-    ...(rank === 3 ? { notes: "Keras has it, TF.js does not" } : {}),
-    ...(rank === 2 ? { notes: "TF.js ignores keepdims; it counts in models that TF.js cannot load" } : {}),
     ...(opType === "ReduceMax" ? { integers: "kept" } : {}),
     parse(config, { keras3, kerasMasks }) {
       const format = rank === 1 && !keras3 ? "channels_last" : config.dataFormat();

@@ -9,7 +9,6 @@ import { fixedSize } from "./windows.ts";
 export const positionEmbedding: LayerConverter = defineConverter({
   className: "PositionEmbedding",
   ops: ["Slice", "Expand"],
-  notes: "TF.js has it under layers/nlp",
   parse: (config) => config.positive("sequence_length"),
   emit({ graph, weights }, longest, inputs) {
     const input = only(inputs);

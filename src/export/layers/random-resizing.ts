@@ -15,8 +15,6 @@ function randomResizing(className: "RandomHeight" | "RandomWidth", axis: 1 | 2):
   return defineConverter({
     className,
     ops: ["Resize", "Gather"],
-    notes:
-      "nothing, as documented, although TF.js draws a size when it predicts too; a range of one factor is computed",
     takes: "any",
     parse(config, { keras3 }) {
       const [lower = 0, upper = -lower] = config.numbers("factor", null);

@@ -25,7 +25,6 @@ const activation: LayerConverter = defineConverter({
 const flatten: LayerConverter = defineConverter({
   className: "Flatten",
   ops: ["Reshape", "Transpose"],
-  notes: "TF.js needs sizes that are fixed before it",
   takes: "any",
   parse: (config) => config.dataFormat(),
   emit({ graph }, format, inputs) {
@@ -103,12 +102,11 @@ const repeatVector: LayerConverter = defineConverter({
 });
 
 /** Layers that do something in training only, or to a loss only. */
-function nothing(className: string, notes?: string): LayerConverter {
+function nothing(className: string): LayerConverter {
   return defineConverter({
     className,
     ops: [],
     takes: "any",
-    ...(notes === undefined ? {} : { notes }),
     parse: () => null,
     mask: "pass",
     emit: (_, __, inputs) => only(inputs),
@@ -121,8 +119,16 @@ export const rearrangements: readonly LayerConverter[] = [
   reshape,
   permute,
   repeatVector,
-  ...["Dropout", "SpatialDropout1D", "GaussianNoise", "GaussianDropout", "AlphaDropout"].map((name) => nothing(name)),
-  ...["Identity", "SpatialDropout2D", "SpatialDropout3D", "ActivityRegularization", ...RANDOM_IN_TRAINING].map((name) =>
-    nothing(name, "Keras has it, TF.js does not"),
-  ),
+  ...[
+    "Dropout",
+    "SpatialDropout1D",
+    "GaussianNoise",
+    "GaussianDropout",
+    "AlphaDropout",
+    "Identity",
+    "SpatialDropout2D",
+    "SpatialDropout3D",
+    "ActivityRegularization",
+    ...RANDOM_IN_TRAINING,
+  ].map(nothing),
 ];

@@ -9,7 +9,6 @@ const relu: LayerConverter = defineConverter({
   className: "ReLU",
   ops: ["Relu", "Clip"],
   integers: "kept",
-  notes: "TF.js ignores negative_slope and threshold; they count in files of Keras 3",
   parse(config, { keras3 }) {
     const limit = config.number("max_value", null);
     if (limit !== null && limit < 0) throw new ExportError(`max_value must not be negative; got ${limit}`);
@@ -73,7 +72,6 @@ const elu: LayerConverter = defineConverter({
   className: "ELU",
   kerasMask: "pass",
   ops: ["Elu"],
-  notes: "TF.js cannot load an alpha other than 1; it is converted as Keras defines it",
   parse: (config) => config.number("alpha", 1),
   emit({ graph }, alpha, inputs) {
     if (alpha === 1) return applyActivation(graph, "elu", only(inputs));

@@ -11,9 +11,6 @@ import { expectRank, spatialAxes } from "./windows.ts";
 export const resizing: LayerConverter = defineConverter({
   className: "Resizing",
   ops: ["Resize", "Gather"],
-  notes:
-    "as TF.js computes it within TimeDistributed (as a model's own layer it cannot): with aligned corners, without them where " +
-    "crop_to_aspect_ratio is set; never cropped",
   takes: "any",
   parse(config, { keras3 }) {
     const crop = config.boolean("crop_to_aspect_ratio", false);

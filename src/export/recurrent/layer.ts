@@ -52,19 +52,11 @@ function readLayerCell(className: string, config: ConfigReader, context: BindCon
   return readCell(cell.className, cell.config, context);
 }
 
-/** What the support table says of CuDNNLSTM and CuDNNGRU. */
-export const CUDNN_NOTES = "Keras 2 has it, TF.js does not";
-
 /** The converter of a recurrent layer class. */
-export function recurrentConverter(
-  className: string,
-  ops: readonly string[],
-  notes = "a stateful layer starts each run from zero states, and goes on from call to call within it; in a model with masks TF.js cannot run a recurrent layer after one with initial states, nor give the states of that",
-): LayerConverter {
+export function recurrentConverter(className: string, ops: readonly string[]): LayerConverter {
   return defineConverter({
     className,
     ops,
-    notes,
     stateful: (config) => config.stateful,
     parse: (config, context) => readRecurrent(className, config, context),
     mask: (_, { returnSequences }, inputs) => (returnSequences ? (inputs[0]?.mask ?? null) : null),

@@ -1,11 +1,11 @@
 import { ExportError, ModelFormatError } from "../../errors.ts";
 import { sizeOf } from "../../tensor.ts";
 
-import { dialectOf } from "./dialect.ts";
+import { dialectOf, type Dialect } from "./dialect.ts";
 import { isJsonObject, isObject, listed, parseJson, plainJson, quoted, shown, type JsonObject } from "./json.ts";
 import { OwnWeights } from "./layer-weights.ts";
 import type { LayersSource, LayerWeights, ModelSpec, RawModel } from "./model.ts";
-import { readTopology, type LayerAt } from "./topology.ts";
+import { readTopology, type LayerAt, type ReadTopology } from "./topology.ts";
 import { expectedWeights } from "./weight-names.ts";
 import { findOwners, pathKey, type WeightOwners } from "./weight-owners.ts";
 import { readWeights, readWeightsManifest, type StoredWeight } from "./weights.ts";
@@ -28,11 +28,8 @@ export function readLayersModel(raw: RawModel): LayersSource {
   const dialect = dialectOf(versionOf(topology), entry);
   const read = readTopology(entry, dialect, raw.live !== true && !dialect.keras3);
   const stored = storedWeights(manifest, raw.weights);
-  const owners = findOwners(read, stored, dialect);
-  const used = pathsOf(read.model);
-  refuseMissing(used, read.layers, owners, stored.length);
-  refuseUnused(used, read.layers, owners);
-  refuseUnexpected(read.layers, owners);
+  let found: WeightOwners | null = null;
+  const owners = (): WeightOwners => (found ??= checkedOwners(read, stored, dialect));
   const metadata = plainJson(ownValue(manifest, "userDefinedMetadata") ?? {}, "userDefinedMetadata");
   if (!isJsonObject(metadata)) {
     throw new ModelFormatError(`userDefinedMetadata must be an object; got ${shown(metadata)}`);
@@ -40,13 +37,23 @@ export function readLayersModel(raw: RawModel): LayersSource {
   return {
     kind: "layers",
     model: read.model,
-    weightsOf: (path) => weightsOf(owners, path),
+    weightsOf: (path) => weightsOf(owners(), path),
+    checkWeights: () => void owners(),
     keras3: dialect.keras3,
     generatedBy: text(ownValue(manifest, "generatedBy")),
     convertedBy: text(ownValue(manifest, "convertedBy")),
     metadata,
     parameters: stored.reduce((sum, weight) => sum + sizeOf(weight.dims), 0),
   };
+}
+
+function checkedOwners(read: ReadTopology, stored: readonly StoredWeight[], dialect: Dialect): WeightOwners {
+  const owners = findOwners(read, stored, dialect);
+  const used = pathsOf(read.model);
+  refuseMissing(used, read.layers, owners, stored.length);
+  refuseUnused(used, read.layers, owners);
+  refuseUnexpected(read.layers, owners);
+  return owners;
 }
 
 /** @throws {ExportError} when this is the model.json of a graph model (a converted SavedModel). */

@@ -38,6 +38,36 @@ export function findOwners(topology: ReadTopology, stored: readonly StoredWeight
   return owners.result();
 }
 
+/**
+ * A layer within models of a model, or in them and beside them, is written with each; Keras stores its weights where it met it
+ * first, or once for each.
+ */
+function withShared(owners: WeightOwners, layers: readonly LayerAt[]): WeightOwners {
+  const bare = layers.filter((layer) => !owners.has(pathKey(layer.path)) && (expectedWeights(layer)?.length ?? 0) > 0);
+  if (bare.length === 0) return owners;
+  const shared = new Map<string, readonly OwnWeight[]>();
+  for (const layer of layers) {
+    const own = owners.get(pathKey(layer.path));
+    if (own !== undefined) shared.set(likeness(layer), shared.has(likeness(layer)) ? [] : own);
+  }
+  const given = bare.map((layer) => [pathKey(layer.path), shared.get(likeness(layer)) ?? []] as const);
+  return new Map([...owners, ...given.filter(([, own]) => own.length > 0)]);
+}
+
+/** What layers written more than once have in common: all but the numbers Keras gives to what it has written before. */
+function likeness({ path, className, config }: LayerAt): string {
+  return JSON.stringify([path.at(-1), className, config], (key, value: unknown) =>
+    key === "shared_object_id" ? undefined : value,
+  );
+}
+
+function isSame(a: StoredWeight, b: StoredWeight): boolean {
+  if (a === b) return true;
+  if (a.dims.join() !== b.dims.join()) return false;
+  const [one, other] = [a.read(), b.read()];
+  return one.dtype === other.dtype && one.data.every((value, index) => value === other.data[index]);
+}
+
 /** Layers of the same name in different models; the limit bounds the time to tell them apart. */
 const MAX_NAMESAKES = 1000;
 
@@ -74,7 +104,8 @@ class OwnerFinder {
         { hint: "the model.json and its weights must come from the same export" },
       );
     }
-    return new Map([...this.#owned].map(([key, weights]) => [key, withCellsCounted([...weights.values()])]));
+    const owners = new Map([...this.#owned].map(([key, weights]) => [key, withCellsCounted([...weights.values()])]));
+    return this.#dialect.tfjs ? owners : withShared(owners, this.#names.layers());
   }
 
   /** Weights whose names end in a name: first those that only one layer can have, then what is left. */
@@ -119,6 +150,11 @@ class OwnerFinder {
     const [first] = group;
     if (first === undefined) return;
     const layers = inWritingOrder(first.layers.filter((layer) => !this.#has(layer, first)));
+    const alike = new Set(layers.map(likeness)).size === 1 && group.every(({ weight }) => isSame(weight, first.weight));
+    if (alike && !this.#dialect.tfjs) {
+      for (const each of layers) this.#give(each, first);
+      return;
+    }
     // Only TF.js is known to write weights in the order of the layers.
     if (group.length === layers.length && (group.length === 1 || this.#dialect.tfjs)) {
       layers.forEach((layer, index) => this.#give(layer, group[index] ?? first));
@@ -290,6 +326,10 @@ class NameIndex {
         this.#byModel.set(outer, inside.add(layer));
       }
     }
+  }
+
+  layers(): readonly LayerAt[] {
+    return [...this.#layers.values()];
   }
 
   layer(path: readonly string[]): LayerAt | undefined {

@@ -133,7 +133,7 @@ const CASES: Readonly<Record<string, () => readonly [manifest: unknown, message:
     "activation",
   ],
   "units beyond counting": () => [manifest([input, layer("Dense", "a", { units: 1e12 }, "x")]), "weights"],
-  "no units": () => [manifest([input, layer("Dense", "a", { units: -3, use_bias: false }, "x")]), "kernel"],
+  "no units": () => [manifest([input, layer("Dense", "a", { units: -3, use_bias: false }, "x")]), "units must be"],
   "two thousand million repetitions": () => [repeated(2 ** 31), "larger than any"],
   "repetitions beyond counting": () => [repeated(2 ** 53), "positive whole number"],
   "half a repetition": () => [repeated(0.5), "positive whole number"],

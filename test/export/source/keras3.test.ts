@@ -303,3 +303,84 @@ test.each([2, 3] as const)("Bidirectional gives zeros for masked steps in Keras 
   expect(isZero).toEqual([false, true, false, true]);
   await session.release();
 });
+
+const SWAP = [0, 1, 1, 0];
+const SCALE = [2, 0, 0, 3];
+
+/** How a model shared by a model and one within it is stored: once in Keras's own format, with each of the two in HDF5. */
+const SHARED: readonly (readonly [string, readonly (readonly [name: string, kernel: readonly number[]])[]])[] = [
+  [
+    "once",
+    [
+      ["layers/functional/layers/functional/layers/dense/vars/0", SWAP],
+      ["layers/functional/layers/dense/vars/0", SCALE],
+    ],
+  ],
+  [
+    "twice",
+    [
+      ["d/kernel", SWAP],
+      ["d/kernel", SWAP],
+      ["e/kernel", SCALE],
+    ],
+  ],
+];
+
+function sharedModel(kernels: (typeof SHARED)[number][1]): RawModel {
+  const dense = (name: string, from: string, more: Json = {}): Json =>
+    layer(name, "Dense", { units: 2, use_bias: false, ...more }, call([tensor([from, 0, 0])]));
+  const shared = functional("shared", [input("i", [2]), dense("d", "i")], [["i", 0, 0]], [["d", 0, 0]]);
+  const within = { ...shared, inbound_nodes: [call([tensor(["j", 0, 0])])] };
+  const inner = functional("inner", [input("j", [2]), within, dense("e", "shared")], [["j", 0, 0]], [["e", 0, 0]]);
+  // What Keras writes again, it numbers.
+  const again = functional(
+    "shared",
+    [input("i", [2]), dense("d", "i", { shared_object_id: 1403 })],
+    [["i", 0, 0]],
+    [["d", 0, 0]],
+  );
+  const onInput = { inbound_nodes: [call([tensor(["x", 0, 0])])] };
+  const sum = layer("sum", "Add", {}, call([[tensor(["inner", 0, 0]), tensor(["shared", 0, 0])]]));
+  const layers = [input("x", [2]), { ...inner, ...onInput }, { ...again, ...onInput }, sum];
+  return {
+    manifest: {
+      modelTopology: {
+        keras_version: "3.15.1",
+        model_config: functional("m", layers, [["x", 0, 0]], [["sum", 0, 0]]),
+      },
+      weightsManifest: [
+        { paths: ["w"], weights: kernels.map(([name]) => ({ name, shape: [2, 2], dtype: "float32" })) },
+      ],
+    },
+    weights: new Uint8Array(Float32Array.from(kernels.flatMap(([, kernel]) => kernel)).buffer),
+  };
+}
+
+test.each(SHARED)("a model shared on two levels has its weights on both, stored %s", async (_, kernels) => {
+  const raw = sharedModel(kernels);
+  await expectVerified(raw);
+  const session = await ort.InferenceSession.create(exportSource(readLayersModel(raw)).bytes);
+  const { sum } = await session.run({ x: new ort.Tensor("float32", [1, 10], [1, 2]) });
+  expect(sum?.data).toEqual(Float32Array.of(30, 4));
+  await session.release();
+});
+
+test("other weights of one name are nobody's", () => {
+  const raw = sharedModel([
+    ["d/kernel", SWAP],
+    ["d/kernel", SCALE],
+    ["e/kernel", SCALE],
+  ]);
+  expect(() => exportSource(readLayersModel(raw))).toThrow('"d/kernel" may belong to any of the layers');
+});
+
+test("layers that cannot be converted are named before weights that are missing", () => {
+  const layers = [
+    input("x", [2]),
+    layer("a", "Dense", { units: 2 }, call([tensor(["x", 0, 0])])),
+    layer("b", "Lambda", {}, call([tensor(["a", 0, 0])])),
+    layer("c", "Mystery", {}, call([tensor(["b", 0, 0])])),
+  ];
+  const raw = saved(functional("m", layers, [["x", 0, 0]], [["c", 0, 0]]), { "a/bias": [2] });
+  expect(() => exportSource(readLayersModel(raw))).toThrow(/\bb \(Lambda\)[^]*\bc \(Mystery\)/);
+});
