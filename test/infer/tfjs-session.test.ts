@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { InferenceError, SetupError } from "../../src/errors.ts";
 import type { Provider, Session, Tensors, TfjsModel } from "../../src/infer/runtime.ts";
 import { getRuntime } from "../../src/infer/runtimes.ts";
-import { float32 } from "../../src/tensor.ts";
+import { float32, type Tensor } from "../../src/tensor.ts";
 import "../helpers/matchers.ts";
 
 /** What `model.save` would write, in memory. */
@@ -93,6 +93,36 @@ describe.each<Provider>(["cpu", "wasm"])("TF.js session on %s", (provider) => {
     await other.dispose();
     expect(tf.memory().numTensors).toBe(before);
     await expect(other.run({ left, right })).rejects.toThrow("disposed");
+  });
+
+  test("a thousand loads and disposals do not grow the process", async () => {
+    const cycle = async (times: number): Promise<void> => {
+      for (let turn = 0; turn < times; turn++) {
+        const other = await runtime.load(model, { provider });
+        await other.run({ left, right });
+        await other.dispose();
+      }
+    };
+    await cycle(200);
+    const [tensors, before] = [tf.memory().numTensors, process.memoryUsage.rss()];
+    await cycle(1000);
+    expect(tf.memory().numTensors).toBe(tensors);
+    expect(process.memoryUsage.rss() - before).toBeLessThan(60 * 2 ** 20);
+  });
+
+  test("queues the runs of several callers, each with its own answer", async () => {
+    const feeds = Array.from({ length: 20 }, (_, index) => float32(Float32Array.of(index, 0, 0), [1, 3]));
+    const alone: (Tensor | undefined)[] = [];
+    for (const each of feeds) alone.push((await session.run({ left: each, right }))["scores"]);
+    const together = await Promise.all(feeds.map((each) => session.run({ left: each, right })));
+    expect(together.map(({ scores }) => scores)).toEqual(alone);
+    expect(new Set(alone.map((scores) => String(scores?.data))).size).toBe(feeds.length);
+  });
+
+  test("carries pixels that are not numbers to the answer, and goes on working", async () => {
+    const { scores } = await session.run({ left: float32(Float32Array.of(Number.NaN, 0, 0), [1, 3]), right });
+    expect([...(scores?.data ?? [])].every(Number.isNaN)).toBe(true);
+    expect((await session.run({ left, right }))["scores"]?.data).not.toContain(Number.NaN);
   });
 
   test.each<[string, Tensors, string]>([
