@@ -70,6 +70,31 @@ test("verify runs both runtimes, and fails on a damaged file with the layer's na
   expect(cli("verify", model, "damaged.onnx").stdout).toContain(`the first layer that differs: ${layer}`);
 });
 
+test("--output gives what a layer in the middle gives, compared with TF.js", () => {
+  const { status, stdout } = cli(
+    "export",
+    model,
+    "--output",
+    "conv1",
+    "--output",
+    "lstm1",
+    "--out",
+    "middle.onnx",
+    "--json",
+  );
+  expect(status).toBe(0);
+  const parsed: unknown = JSON.parse(stdout);
+  expect(parsed).toMatchObject({
+    outputs: [
+      { name: "conv1", dims: ["batch", 28, 28, 32] },
+      { name: "lstm1", dims: ["batch", 21, 128] },
+    ],
+    verified: { passed: true },
+  });
+  const graph = onnx.ModelProto.decode(readFileSync(join(folder, "middle.onnx"))).graph;
+  expect(graph?.output?.map(({ name }) => name)).toEqual(["conv1", "lstm1"]);
+});
+
 test("wrong usage ends with 2, a missing layer with 1 and the layers there are", () => {
   expect(cli("verify", model).status).toBe(2);
   expect(cli("export", model, "--input-shape", "image=1,28").status).toBe(1);
