@@ -10,6 +10,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { renderedDigits } from "../../src/data/digits/rendered-digits.ts";
 import { browserFlags } from "../../src/node/browser/browser-flags.ts";
 import { findBrowser } from "../../src/node/browser/find-browser.ts";
+import { encodeGreyPng } from "../../src/node/png.ts";
 
 const configFile = resolve(import.meta.dirname, "../../web/vite.config.ts");
 const folder = mkdtempSync(join(tmpdir(), "tfjs-to-onnx-page-"));
@@ -201,8 +202,12 @@ describe.skipIf(executablePath === undefined)("the page, in Chromium", () => {
 
   test("says that a file is no picture, and goes on", async () => {
     const page = await open();
-    await page.locator("#file").setInputFiles({ name: "x.png", mimeType: "image/png", buffer: Buffer.from("no") });
-    await page.getByRole("alert").filter({ hasText: "x.png is no picture that this browser can read" }).waitFor();
+    const whole = Buffer.from(encodeGreyPng(new Uint8Array(28 * 28), 28, 28));
+    const faults = { "text.png": Buffer.from("no"), "empty.png": Buffer.alloc(0), "head.png": whole.subarray(0, 40) };
+    for (const [name, buffer] of Object.entries(faults)) {
+      await page.locator("#file").setInputFiles({ name, mimeType: "image/png", buffer });
+      await page.getByRole("alert").filter({ hasText: `${name} is no picture that this browser can read` }).waitFor();
+    }
     await draw(page, "1");
     await expectAnswer(page, "1");
     await page.close();
