@@ -206,7 +206,10 @@ describe.skipIf(executablePath === undefined)("the page, in Chromium", () => {
     const faults = { "text.png": Buffer.from("no"), "empty.png": Buffer.alloc(0), "head.png": whole.subarray(0, 40) };
     for (const [name, buffer] of Object.entries(faults)) {
       await page.locator("#file").setInputFiles({ name, mimeType: "image/png", buffer });
-      await page.getByRole("alert").filter({ hasText: `${name} is no picture that this browser can read` }).waitFor();
+      await page
+        .getByRole("alert")
+        .filter({ hasText: `${name} is no picture that this browser can read` })
+        .waitFor();
     }
     await draw(page, "1");
     await expectAnswer(page, "1");
