@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -7,6 +7,7 @@ import { afterAll, expect, test } from "vitest";
 
 import { aloneIn } from "../../src/cli/train-lock.ts";
 import { TrainError } from "../../src/errors.ts";
+import { runCommand } from "../helpers/command.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tfjs-to-onnx-alone-"));
 const lock = join(folder, "train.lock");
@@ -28,6 +29,23 @@ test("a second training in the folder is refused while the first one runs, and r
   });
   expect(await tried()).toBe(true);
   expect(readdirSync(folder)).toEqual([]);
+});
+
+test("the command refuses the folder of another training, and leaves its files alone", async () => {
+  const theirs = join(folder, "theirs");
+  mkdirSync(theirs);
+  writeFileSync(join(theirs, "checkpoint.bin"), "theirs");
+  await aloneIn(theirs, () => {
+    const { status, stderr } = runCommand(["train", "--dataset", "digits", "--out", theirs]);
+    expect(status).toBe(1);
+    expect(stderr).toBe(
+      `error: another training writes into ${theirs}\n` +
+        `hint: wait for its end, or name another folder by --out; if there is none, delete ${join(theirs, "train.lock")}\n`,
+    );
+    return Promise.resolve();
+  });
+  expect(readFileSync(join(theirs, "checkpoint.bin"), "utf8")).toBe("theirs");
+  rmSync(theirs, { recursive: true });
 });
 
 test("a training that fails says why, and leaves the folder free", async () => {

@@ -203,8 +203,8 @@ describe.skipIf(executablePath === undefined)("the page, in Chromium", () => {
   test("says that a file is no picture, and goes on", async () => {
     const page = await open();
     const whole = Buffer.from(encodeGreyPng(new Uint8Array(28 * 28), 28, 28));
-    const faults = { "text.png": Buffer.from("no"), "empty.png": Buffer.alloc(0), "head.png": whole.subarray(0, 40) };
-    for (const [name, buffer] of Object.entries(faults)) {
+    const damaged = { "text.png": Buffer.from("no"), "empty.png": Buffer.alloc(0), "head.png": whole.subarray(0, 40) };
+    for (const [name, buffer] of Object.entries(damaged)) {
       await page.locator("#file").setInputFiles({ name, mimeType: "image/png", buffer });
       await page
         .getByRole("alert")
