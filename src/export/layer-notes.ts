@@ -1,29 +1,7 @@
+import { isBeyondTfjs } from "./source/weight-names.ts";
+
 /** What a user should know of a layer's conversion, for the support table: apart from the converters, which browsers download. */
 const NOTES: readonly (readonly [note: string, ...classes: readonly string[]])[] = [
-  [
-    "Keras has it, TF.js does not",
-    "ActivityRegularization",
-    "Conv1DTranspose",
-    "Cropping1D",
-    "Cropping3D",
-    "GlobalAveragePooling3D",
-    "GlobalMaxPooling3D",
-    "GroupNormalization",
-    "Identity",
-    "RandomBrightness",
-    "RandomContrast",
-    "RandomFlip",
-    "RandomRotation",
-    "RandomTranslation",
-    "RandomZoom",
-    "SpatialDropout2D",
-    "SpatialDropout3D",
-    "Subtract",
-    "UpSampling1D",
-    "UpSampling3D",
-    "ZeroPadding1D",
-    "ZeroPadding3D",
-  ],
   [
     "on axes other than the last as Keras, TF.js with WebGL and with tfjs-node compute it; TF.js's own cpu and wasm kernels take the statistics along the last axis there",
     "BatchNormalization",
@@ -70,7 +48,12 @@ const NOTES: readonly (readonly [note: string, ...classes: readonly string[]])[]
   ],
 ];
 
-/** The notes by class of layers. */
+/** The notes that single classes have. */
 export const layerNotes: ReadonlyMap<string, string> = new Map(
   NOTES.flatMap(([note, ...classes]) => classes.map((className): [string, string] => [className, note])),
 );
+
+/** The note on a class of layers; empty where there is none. */
+export function layerNote(className: string): string {
+  return layerNotes.get(className) ?? (isBeyondTfjs(className) ? "Keras has it, TF.js does not" : "");
+}

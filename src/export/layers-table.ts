@@ -1,4 +1,4 @@
-import { layerNotes } from "./layer-notes.ts";
+import { layerNote } from "./layer-notes.ts";
 import { builtIn } from "./layers/index.ts";
 import { refusals } from "./layers/refusals.ts";
 
@@ -6,9 +6,7 @@ import { refusals } from "./layers/refusals.ts";
 export function layersTable(): string {
   const rows = builtIn
     .toSorted((a, b) => a.className.localeCompare(b.className, "en"))
-    .map(
-      ({ className, ops }) => `| ${className} | ${[...new Set(ops)].join(", ")} | ${layerNotes.get(className) ?? ""} |`,
-    );
+    .map(({ className, ops }) => `| ${className} | ${[...new Set(ops)].join(", ")} | ${layerNote(className)} |`);
   return [
     "# Layers that can be exported",
     "",
