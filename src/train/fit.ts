@@ -122,7 +122,7 @@ export async function fit(tf: TensorFlow, options: FitOptions): Promise<FitResul
   const plan = planOf(options);
   const step = stepOf(tf, options);
   const { teaching } = options;
-  const teachers = teaching === undefined ? undefined : new Teachers(tf, teaching, options.eager === true);
+  const teachers = teaching === undefined ? undefined : new Teachers(tf, teaching, options);
   const feed = openFeed({
     plan,
     from: placeAfter(from, batchesOf(plan)),

@@ -1,10 +1,12 @@
 import type * as tfjs from "@tensorflow/tfjs";
 
 import { TrainError } from "../errors.ts";
+import { reasonOf } from "../infer/ort-session.ts";
 import type { TfjsModel } from "../infer/runtime.ts";
 import { toArtifacts } from "../infer/tfjs-session.ts";
 
 import { compileStep, type CompiledStep, type TensorFlow } from "./compile/index.ts";
+import type { FitOptions } from "./fit.ts";
 import type { Tf } from "./networks.ts";
 
 /** Trained models that a network learns from. */
@@ -23,7 +25,11 @@ export class Teachers {
   readonly #steps: readonly CompiledStep[];
   readonly #share: number;
 
-  constructor(tf: TensorFlow, { models, share }: Teaching, eager: boolean) {
+  constructor(
+    tf: TensorFlow,
+    { models, share }: Teaching,
+    { eager, onNote }: Pick<FitOptions, "eager" | "onNote"> = {},
+  ) {
     this.#tf = tf;
     this.#share = share;
     this.#steps = models.map((model) =>
@@ -31,7 +37,8 @@ export class Teachers {
         model,
         loss: "categoricalCrossentropy",
         optimizer: { name: "sgd", learningRate: 0 },
-        mode: eager ? "eager" : "auto",
+        mode: eager === true ? "eager" : "auto",
+        ...(onNote === undefined ? {} : { onNote }),
       }),
     );
   }
@@ -68,7 +75,7 @@ export async function loadTrained(
   name: string,
 ): Promise<tfjs.LayersModel> {
   const model = await tf.loadLayersModel({ load: () => Promise.resolve(toArtifacts(raw)) }).catch((cause: unknown) => {
-    throw new TrainError(`TF.js does not load ${name}: ${cause instanceof Error ? cause.message : String(cause)}`, {
+    throw new TrainError(`TF.js does not load ${name}: ${reasonOf(cause)}`, {
       cause,
     });
   });

@@ -61,7 +61,7 @@ describe.skipIf(native === null)("teachers", () => {
     const models = [network(1), network(2), network(3)];
     const batch = takeBatch(tf, digits, [4, 9, 2, 30, 31], 10);
     for (const eager of [false, true]) {
-      const teachers = new Teachers(tf, { models, share: 0.3 }, eager);
+      const teachers = new Teachers(tf, { models, share: 0.3 }, { eager });
       const mixed = await teachers.mix(batch.images, batch.labels).array();
       const answers = models.map((model) => [model.predict(batch.images)].flat()[0]?.arraySync());
       const labels = await batch.labels.array();
