@@ -61,6 +61,16 @@ function likeness({ path, className, config }: LayerAt): string {
   );
 }
 
+/** Whether these layers were written more than once, each time with the same weight. */
+function areAlike(layers: readonly LayerAt[], group: readonly { readonly weight: StoredWeight }[]): boolean {
+  const [first] = group;
+  return (
+    first !== undefined &&
+    new Set(layers.map(likeness)).size === 1 &&
+    group.every(({ weight }) => isSame(weight, first.weight))
+  );
+}
+
 function isSame(a: StoredWeight, b: StoredWeight): boolean {
   if (a === b) return true;
   if (a.dims.join() !== b.dims.join()) return false;
@@ -150,8 +160,7 @@ class OwnerFinder {
     const [first] = group;
     if (first === undefined) return;
     const layers = inWritingOrder(first.layers.filter((layer) => !this.#has(layer, first)));
-    const alike = new Set(layers.map(likeness)).size === 1 && group.every(({ weight }) => isSame(weight, first.weight));
-    if (alike && !this.#dialect.tfjs) {
+    if (!this.#dialect.tfjs && areAlike(layers, group)) {
       for (const each of layers) this.#give(each, first);
       return;
     }
