@@ -129,7 +129,7 @@ test.each([
   ["photo.jxl", "0000000c4a584c200d0a870a", "a JPEG XL"],
   ["scan.pdf", Buffer.from("%PDF-1.7\n").toString("hex"), "a PDF"],
   ["layers.psd", `384250530001${"00".repeat(6)}0003000000640000`, "a Photoshop"],
-  ["page.ico", `000001000100${"1010000001002000"}6804000016000000`, "an icon"],
+  ["page.ico", "00000100010010100000010020006804000016000000", "an icon"],
 ])("%s is refused by what it is, with what to do", async (name, hex, form) => {
   const path = join(folder, name);
   writeFileSync(path, Buffer.from(hex, "hex"));

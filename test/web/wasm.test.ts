@@ -5,16 +5,9 @@ import { getRuntime } from "../../src/infer/runtimes.ts";
 import { float32 } from "../../src/tensor.ts";
 import { expectSessionContract } from "../helpers/session-contract.ts";
 import { smallDense } from "../helpers/tiny-onnx.ts";
+import { watchMemories } from "../helpers/wasm-memories.ts";
 
-/** Memories that WebAssembly modules make from here on. */
-const memories: WebAssembly.Memory[] = [];
-WebAssembly.Memory = class extends WebAssembly.Memory {
-  constructor(descriptor: WebAssembly.MemoryDescriptor) {
-    super(descriptor);
-    memories.push(this);
-  }
-};
-
+const memories = watchMemories();
 const web = await getRuntime("web");
 
 test("the page is cross-origin isolated", () => {

@@ -5,8 +5,7 @@ import { join, resolve } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { bundleDriver } from "../../helpers/bundle-driver.ts";
-
-import type { Damage } from "./driver.ts";
+import type { Damage } from "../../helpers/damage.ts";
 
 const root = resolve(import.meta.dirname, "../../..");
 const folder = join(root, `runs/test-damage-${process.pid}`);
