@@ -31,6 +31,7 @@ const { metafile } = buildSync({
     verify: join(dist, "verify", "index.js"),
     train: join(dist, "train", "index.js"),
     "bench-worker": join(dist, "bench", "bench-worker.js"),
+    "picture-worker": join(dist, "node", "picture-worker.js"),
     "feed-worker": join(dist, "train", "feed", "feed-worker.js"),
   },
   outdir: bundle,

@@ -14,6 +14,7 @@ import { addPlaceOptions, placeOf, type PlaceOptions } from "./place-options.ts"
 interface InferOptions extends CommonOptions, PlaceOptions {
   readonly model?: string;
   readonly batchSize: number;
+  readonly workers?: number;
   readonly dataset?: string;
   readonly data?: string;
   readonly limit?: number;
@@ -44,6 +45,11 @@ export function create(summary: string): Command {
       "pictures in one run, where the model leaves it free",
       parseWhole("--batch-size", 1),
       64,
+    )
+    .option(
+      "--workers <n>",
+      "threads that prepare pictures (default: one a core, at most 8, where it is worth it)",
+      parseWhole("--workers", 0, 64),
     )
     .addOption(new Option("--dataset <name>", "score a labelled test set").choices(["auto", "mnist", "digits"]))
     .option("--data <dir>", "folder of MNIST's files")

@@ -13,12 +13,13 @@ export function parseShape(text: string, previous: Record<string, number[]> = {}
   return { ...previous, [text.slice(0, cut)]: dims };
 }
 
-/** A whole number of at least `least`. */
-export function parseWhole(option: string, least: number): (text: string) => number {
+/** A whole number of at least `least` and, where it is given, at most `most`. */
+export function parseWhole(option: string, least: number, most?: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (text.trim() === "" || !Number.isSafeInteger(value) || value < least) {
-      throw new UsageError(`${option} takes a whole number of at least ${least}; got "${text}"`);
+    if (text.trim() === "" || !Number.isSafeInteger(value) || value < least || value > (most ?? Infinity)) {
+      const range = most === undefined ? `of at least ${least}` : `from ${least} to ${most}`;
+      throw new UsageError(`${option} takes a whole number ${range}; got "${text}"`);
     }
     return value;
   };

@@ -1,14 +1,13 @@
 import { availableParallelism } from "node:os";
 
 import { DataError, InferenceError } from "../errors.ts";
-import { prepareImage } from "../infer/preprocess/prepare-image.ts";
 import { readImages, type Reading } from "../infer/recognize.ts";
 import type { Session } from "../infer/runtime.ts";
-import type { ImageInput, Recognizer } from "../metadata.ts";
+import type { Recognizer } from "../metadata.ts";
 
-import { decodeImage } from "./decode-image.ts";
 import { parallelBatches } from "./parallel-batches.ts";
 import type { Listed } from "./picture-files.ts";
+import { PicturePool, type PicturePoolOptions } from "./picture-pool.ts";
 
 /** What was read in one picture, or why nothing was. */
 export type Answer = ({ readonly input: string } & Reading) | Refused;
@@ -23,9 +22,17 @@ type Prepared = { readonly input: string; readonly image: Float32Array } | Refus
 export interface ReadPicturesOptions {
   /** Pictures in one run, where the model leaves it free. */
   readonly batchSize: number;
+  /** Threads that prepare pictures (default: one a core, at most 8, once pictures are many and take long). */
+  readonly workers?: number | undefined;
+  readonly startWorker?: PicturePoolOptions["startWorker"];
   /** When aborted, pictures that are ready are still read. */
   readonly signal?: AbortSignal | undefined;
 }
+
+/** Threads that are started unasked. */
+const MOST_WORKERS = 8;
+/** Pictures that take less, in milliseconds, are done sooner without: small ones, as MNIST's. */
+const WORTH_MS = 2;
 
 /**
  * Read picture files with a recogniser, in their order; files are decoded while the runtime works on those before. A file
@@ -38,32 +45,39 @@ export async function* readPictures(
   session: Session,
   recognizer: Recognizer,
   files: AsyncIterable<Listed>,
-  { batchSize, signal }: ReadPicturesOptions,
+  { batchSize, workers, startWorker, signal }: ReadPicturesOptions,
 ): AsyncGenerator<Answer> {
   const fixed = session.inputs[0]?.dims[0];
   if (typeof fixed === "number" && (fixed < 1 || fixed > MOST_AT_ONCE)) throw oddBatch(fixed);
   const size = typeof fixed === "number" ? fixed : batchSize;
-  const work = (file: Listed): Promise<Prepared> => prepareFile(file, recognizer.input);
-  const options = { size, atOnce: 2 * availableParallelism(), signal };
-  for await (const batch of parallelBatches(files, work, options)) {
-    yield* await answers(session, recognizer, batch, typeof fixed === "number" ? fixed : 0);
+  const pool = new PicturePool({
+    input: recognizer.input,
+    ...(workers === undefined ? { workers: defaultWorkers(), worthMs: WORTH_MS } : { workers }),
+    ...(startWorker && { startWorker }),
+  });
+  const work = (file: Listed): Promise<Prepared> => prepared(file, pool);
+  try {
+    for await (const batch of parallelBatches(files, work, { size, atOnce: pool.atOnce, signal })) {
+      yield* await answers(session, recognizer, batch, typeof fixed === "number" ? fixed : 0);
+    }
+  } finally {
+    await pool.close();
   }
 }
 
-async function prepareFile(file: Listed, input: ImageInput): Promise<Prepared> {
+function defaultWorkers(): number {
+  const cores = availableParallelism();
+  return cores === 1 ? 0 : Math.min(cores, MOST_WORKERS);
+}
+
+async function prepared(file: Listed, pool: PicturePool): Promise<Prepared> {
   if ("error" in file) return file;
   try {
-    return { input: file.input, image: prepareImage(await decodeImage(file.input, longestSide(input)), input) };
+    return { input: file.input, image: await pool.prepare(file.input) };
   } catch (error) {
     if (error instanceof DataError) return { input: file.input, error: error.message };
     throw error;
   }
-}
-
-/** Larger pictures are decoded at this size: nothing the recogniser sees is lost. */
-function longestSide({ fit, height, width }: ImageInput): number {
-  if (fit === "mnist") return 512;
-  return width === null ? 4096 : Math.max(1024, 2 * height, 2 * width);
 }
 
 /** Pictures in one run of a model that fixes their number. */
@@ -79,17 +93,17 @@ function oddBatch(fixed: number): InferenceError {
 async function answers(
   session: Session,
   recognizer: Recognizer,
-  prepared: readonly Prepared[],
+  batch: readonly Prepared[],
   least: number,
 ): Promise<readonly Answer[]> {
-  const images = prepared.flatMap((each) => ("image" in each ? [each.image] : []));
+  const images = batch.flatMap((each) => ("image" in each ? [each.image] : []));
   const blanks = Array.from(
     { length: Math.max(0, least - images.length) },
     () => new Float32Array(images[0]?.length ?? 0),
   );
   const readings = images.length === 0 ? [] : await readImages(session, recognizer, [...images, ...blanks]);
   let next = 0;
-  return prepared.map((each): Answer => {
+  return batch.map((each): Answer => {
     if ("error" in each) return each;
     const reading = readings[next++];
     if (reading === undefined) throw new InferenceError(`no answer for ${each.input}`);

@@ -14,6 +14,7 @@ const EXIT_INTERRUPTED = 130;
 
 export interface ReadOptions {
   readonly batchSize: number;
+  readonly workers?: number;
   readonly json?: true;
   /** Paths on stdin are separated by NUL. */
   readonly null?: true;
@@ -26,6 +27,7 @@ export async function readInputs(
   inputs: readonly string[],
   options: ReadOptions,
 ): Promise<void> {
+  const { batchSize, workers } = options;
   const signal = interruptSignal();
   const files = pictureFiles(inputs, readList(process.stdin, options.null === true ? "\0" : "\n"));
   const progress = startCounting("reading");
@@ -33,7 +35,7 @@ export async function readInputs(
   const started = performance.now();
   let [read, failed] = [0, 0];
   try {
-    for await (const answer of readPictures(session, recognizer, files, { batchSize: options.batchSize, signal })) {
+    for await (const answer of readPictures(session, recognizer, files, { batchSize, workers, signal })) {
       if ("error" in answer) failed++;
       else read++;
       progress.clear();

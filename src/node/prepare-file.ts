@@ -1,0 +1,30 @@
+import { prepareImage } from "../infer/preprocess/prepare-image.ts";
+import type { ImageInput } from "../metadata.ts";
+
+import { decodeImage } from "./decode-image.ts";
+
+/**
+ * A picture file as a model's metadata wants it, [H, W, C] row-major; the array is the caller's alone.
+ *
+ * @param onPrepared Told how long this thread was held up once the file was decoded.
+ * @throws {DataError} when it is no sound picture, or blank where a digit is looked for
+ * @throws {InferenceError} when the model is none for such pictures
+ * @throws {SetupError} when the optional package sharp is missing
+ */
+export async function prepareFile(
+  path: string,
+  input: ImageInput,
+  onPrepared?: (ms: number) => void,
+): Promise<Float32Array<ArrayBuffer>> {
+  const image = await decodeImage(path, longestSide(input));
+  const started = performance.now();
+  const prepared = new Float32Array(prepareImage(image, input));
+  onPrepared?.(performance.now() - started);
+  return prepared;
+}
+
+/** Larger pictures are decoded at this size: nothing the recogniser sees is lost. */
+function longestSide({ fit, height, width }: ImageInput): number {
+  if (fit === "mnist") return 512;
+  return width === null ? 4096 : Math.max(1024, 2 * height, 2 * width);
+}
