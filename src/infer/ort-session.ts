@@ -36,10 +36,15 @@ export async function createOrtSession(
   }
 }
 
-/** Wrap an ONNX Runtime session: checked feeds, runs in a queue, typed faults. */
-export function wrapOrtSession(ort: Ort, session: InferenceSession, header: OnnxHeader, placement: Placement): Session {
+/** Wrap an ONNX Runtime session: checked feeds, runs in a queue (its own, or one of several sessions), typed faults. */
+export function wrapOrtSession(
+  ort: Ort,
+  session: InferenceSession,
+  header: OnnxHeader,
+  placement: Placement,
+  queue: Queue = new Queue(),
+): Session {
   const { inputs, outputs } = header;
-  const queue = new Queue();
   let disposed: Promise<void> | undefined;
   async function runNow(feeds: Tensors): Promise<Tensors> {
     const ortFeeds: Record<string, OrtTensor> = {};

@@ -60,18 +60,19 @@ export function createWebRuntime(nodeGpu?: NodeGpu): Runtime {
 /** onnxruntime-web where nothing need be brought: in a browser. */
 export const ortWeb: Runtime = createWebRuntime();
 
-/** Sessions are created one at a time: the first one starts the WebAssembly module, and two at once fail. */
-const creations = new Queue();
+/** A module does one thing at a time: loads and runs that overlap, of any sessions, overwrite each other's stack. */
+const turnsOf = new WeakMap<OrtWeb, Queue>();
 /** Threads each started module has; they cannot be changed. */
 const threadsOf = new WeakMap<OrtWeb, number>();
 
 async function loadWasm(bytes: Uint8Array, header: OnnxHeader, options: SessionOptions): Promise<Session> {
   const ort = await importWasm();
-  const session = await creations.run(() => {
+  const turns = getTurns(ort);
+  const session = await turns.run(() => {
     setThreads(ort, options.threads ?? threadsOf.get(ort) ?? 1);
     return createOrtSession(ort, bytes, { ...ortOptions(options), executionProviders: ["wasm"] });
   });
-  return wrapOrtSession(ort, session, header, { runtime: "web", provider: "wasm", elsewhere: [] });
+  return wrapOrtSession(ort, session, header, { runtime: "web", provider: "wasm", elsewhere: [] }, turns);
 }
 
 async function loadWebGpu(
@@ -86,7 +87,8 @@ async function loadWebGpu(
       hint: "leave --threads out, or use --browser, --provider wasm, or --runtime node",
     });
   }
-  const { session, elsewhere } = await creations.run(() => {
+  const turns = getTurns(ort);
+  const { session, elsewhere } = await turns.run(() => {
     setThreads(ort, options.threads ?? threadsOf.get(ort) ?? 1);
     const readLog = async (verbose: InferenceSession.SessionOptions): Promise<string | null> => {
       const create = async (): Promise<void> => (await createOrtSession(ort, bytes, verbose)).release();
@@ -96,7 +98,7 @@ async function loadWebGpu(
     return tap.whileStarting(() => createWebGpuSession(ort, bytes, ortOptions(options), readLog));
   });
   noteElsewhere(elsewhere, options);
-  return wrapOrtSession(ort, session, header, { runtime: "web", provider: "webgpu", elsewhere });
+  return wrapOrtSession(ort, session, header, { runtime: "web", provider: "webgpu", elsewhere }, turns);
 }
 
 /** Of the WebGPU build's module. */
@@ -107,6 +109,12 @@ function importWasm(): Promise<OrtWeb> {
   return importPackage<OrtWeb>("onnxruntime-web", () =>
     inNode() ? import("onnxruntime-web") : import("onnxruntime-web/wasm"),
   );
+}
+
+function getTurns(ort: OrtWeb): Queue {
+  const turns = turnsOf.get(ort) ?? new Queue();
+  turnsOf.set(ort, turns);
+  return turns;
 }
 
 function setThreads(ort: OrtWeb, threads: number): void {

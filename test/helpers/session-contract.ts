@@ -4,7 +4,7 @@ import { InferenceError } from "../../src/errors.ts";
 import type { Session, SessionOptions } from "../../src/infer/runtime.ts";
 import type { Tensor } from "../../src/tensor.ts";
 
-import { identity, smallDense, tinyOnnx } from "./tiny-onnx.ts";
+import { identity, smallDense, tinyOnnx, unary } from "./tiny-onnx.ts";
 
 const samples: readonly Tensor[] = [
   { dtype: "float32", dims: [3], data: Float32Array.of(1.5, -2, Number.NaN) },
@@ -102,6 +102,27 @@ export function expectSessionContract(load: Load): void {
   test("loads at the same time as others load", async () => {
     const sessions = await Promise.all(Array.from({ length: 4 }, () => open(smallDense())));
     expect(sessions.map(({ inputs }) => inputs[0]?.name)).toEqual(["x", "x", "x", "x"]);
+  });
+
+  test("runs while other sessions load, run and are disposed", async () => {
+    const expected = (value: number): Record<string, number> => ({
+      Relu: Math.max(value, 0),
+      Neg: -value,
+      Abs: Math.abs(value),
+    });
+    const answers = await Promise.all(
+      ["Relu", "Neg", "Abs", "Relu", "Neg", "Abs"].map(async (op) => {
+        const session = await load(unary(op));
+        const runs = [-3, -2, -1, 1, 2].map(async (value) => {
+          const { y } = await session.run({ x: { dtype: "float32", dims: [1], data: Float32Array.of(value) } });
+          return y?.data[0] === expected(value)[op];
+        });
+        const right = await Promise.all(runs);
+        await session.dispose();
+        return right;
+      }),
+    );
+    expect(answers).toEqual(Array.from({ length: 6 }, () => [true, true, true, true, true]));
   });
 
   const good: Tensor = { dtype: "float32", dims: [1, 4], data: new Float32Array(4) };

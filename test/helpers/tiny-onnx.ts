@@ -84,10 +84,15 @@ function toValueInfo({ name, dtype, dims }: TinyValue): onnx.IValueInfoProto {
 
 /** A model of one Identity node on `x`, giving `y`. */
 export function identity(dtype: DType, dims: readonly (number | string)[] = ["n"]): Uint8Array {
+  return unary("Identity", dtype, dims);
+}
+
+/** A model of one node on `x`, giving `y` of the same shape. */
+export function unary(op: string, dtype: DType = "float32", dims: readonly (number | string)[] = ["n"]): Uint8Array {
   return tinyOnnx({
     inputs: [{ name: "x", dtype, dims }],
     outputs: [{ name: "y", dtype, dims }],
-    nodes: [{ op: "Identity", inputs: ["x"], outputs: ["y"] }],
+    nodes: [{ op, inputs: ["x"], outputs: ["y"] }],
   });
 }
 
