@@ -3,6 +3,7 @@ import type { InferenceSession, Tensor as OrtTensor, TensorConstructor } from "o
 import { InferenceError } from "../errors.ts";
 
 import { checkFeeds } from "./check-feeds.ts";
+import type { RunnableSession } from "./device-loss.ts";
 import type { OnnxHeader } from "./onnx-header.ts";
 import { fromOrt, toOrt } from "./ort-tensor.ts";
 import { Queue } from "./queue.ts";
@@ -39,7 +40,7 @@ export async function createOrtSession(
 /** Wrap an ONNX Runtime session: checked feeds, runs in a queue (its own, or one of several sessions), typed faults. */
 export function wrapOrtSession(
   ort: Ort,
-  session: InferenceSession,
+  session: RunnableSession,
   header: OnnxHeader,
   placement: Placement,
   queue: Queue = new Queue(),
@@ -79,12 +80,13 @@ export function wrapOrtSession(
 }
 
 async function runOrt(
-  session: InferenceSession,
+  session: RunnableSession,
   feeds: Readonly<Record<string, OrtTensor>>,
 ): Promise<InferenceSession.OnnxValueMapType> {
   try {
     return await session.run(feeds);
   } catch (cause) {
+    if (cause instanceof InferenceError) throw cause;
     throw new InferenceError(`ONNX Runtime failed to run the model: ${reasonOf(cause)}`, { cause });
   }
 }

@@ -2,6 +2,7 @@ import type { Env, InferenceSession } from "onnxruntime-common";
 
 import { InferenceError, SetupError } from "../errors.ts";
 
+import { endOnDeviceLoss } from "./device-loss.ts";
 import { importPackage, inNode } from "./import-package.ts";
 import type { OnnxHeader } from "./onnx-header.ts";
 import { onnxBytes, ortOptions, readOnnxModel } from "./onnx-model.ts";
@@ -98,7 +99,8 @@ async function loadWebGpu(
     return tap.whileStarting(() => createWebGpuSession(ort, bytes, ortOptions(options), readLog));
   });
   noteElsewhere(elsewhere, options);
-  return wrapOrtSession(ort, session, header, { runtime: "web", provider: "webgpu", elsewhere }, turns);
+  const guarded = endOnDeviceLoss(session, await ort.env.webgpu.device);
+  return wrapOrtSession(ort, guarded, header, { runtime: "web", provider: "webgpu", elsewhere }, turns);
 }
 
 /** Of the WebGPU build's module. */

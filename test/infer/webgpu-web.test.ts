@@ -3,12 +3,18 @@ import { describe, test } from "vitest";
 import { getRuntime } from "../../src/infer/runtimes.ts";
 import { gpuHooks } from "../../src/node/gpu/index.ts";
 import { hasWebGpu } from "../helpers/has-webgpu.ts";
+import { expectDeviceLossIsTold } from "../helpers/device-loss.ts";
 import { expectAutoAvoidsSoftware, expectHonestPlacement } from "../helpers/placement.ts";
 import { expectSessionContract } from "../helpers/session-contract.ts";
 
 const runtime = await getRuntime("web", gpuHooks);
 
-describe.skipIf(!(await hasWebGpu()))("session on web in Node, webgpu", () => {
+const without = !(await hasWebGpu());
+
+// First, for a session that others left open would hold the device that is lost.
+test.skipIf(without)("says that the graphics device was lost, and loads anew", () => expectDeviceLossIsTold(runtime));
+
+describe.skipIf(without)("session on web in Node, webgpu", () => {
   expectSessionContract((model, options) => runtime.load(model, { ...options, provider: "webgpu" }));
 
   test("names the nodes that WebGPU does not take", () => expectHonestPlacement(runtime));

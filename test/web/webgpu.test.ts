@@ -1,10 +1,14 @@
 import { describe, test } from "vitest";
 
 import { getRuntime } from "../../src/infer/runtimes.ts";
+import { expectDeviceLossIsTold } from "../helpers/device-loss.ts";
 import { expectAutoAvoidsSoftware, expectHonestPlacement } from "../helpers/placement.ts";
 import { expectSessionContract } from "../helpers/session-contract.ts";
 
 const web = await getRuntime("web");
+
+// First, for a session that others left open would hold the device that is lost.
+test("says that the graphics device was lost, and loads anew", () => expectDeviceLossIsTold(web));
 
 describe("session in Chromium on webgpu", () => {
   expectSessionContract((model, options) => web.load(model, { ...options, provider: "webgpu" }));

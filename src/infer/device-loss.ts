@@ -1,0 +1,45 @@
+import type { InferenceSession } from "onnxruntime-common";
+
+import { InferenceError } from "../errors.ts";
+
+/** What is used of a session of ONNX Runtime. */
+export type RunnableSession = Pick<InferenceSession, "run" | "release">;
+
+/** A `GPUDevice`, as far as it tells of its end. */
+export interface LosableDevice {
+  readonly lost: Promise<{ readonly message: string }>;
+}
+
+/**
+ * A session whose runs end with a typed error once its graphics device is lost: its driver was reset, or the browser's graphics
+ * process died. By itself onnxruntime-web 1.30 fails the first such run in words of its source code, and the next one blocks
+ * its thread for ever.
+ */
+export function endOnDeviceLoss(session: RunnableSession, device: LosableDevice | undefined): RunnableSession {
+  if (device === undefined) return session;
+  let fault: InferenceError | undefined;
+  const lost = device.lost.then(({ message }) => {
+    fault = deviceLost(message);
+  });
+  return {
+    async run(feeds) {
+      if (fault !== undefined) throw fault;
+      try {
+        return await session.run(feeds);
+      } catch (cause) {
+        await Promise.race([lost, new Promise((resolve) => setTimeout(resolve, TOLD_WITHIN_MS))]);
+        throw fault ?? cause;
+      }
+    },
+    release: () => session.release(),
+  };
+}
+
+/** A run may fail a moment before the loss that is its cause is told. */
+const TOLD_WITHIN_MS = 100;
+
+function deviceLost(message: string): InferenceError {
+  return new InferenceError(`the graphics device was lost: ${message}`, {
+    hint: "dispose every session on WebGPU and load the model again, or use the provider wasm",
+  });
+}
