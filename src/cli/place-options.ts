@@ -1,3 +1,5 @@
+import { availableParallelism } from "node:os";
+
 import { Option, type Command } from "commander";
 
 import { UsageError } from "../errors.ts";
@@ -9,6 +11,9 @@ import { parseChoices, parseWhole } from "./option-parsers.ts";
 
 const RUNTIMES: readonly RuntimeName[] = ["node", "web", "tfjs"];
 const PROVIDERS: readonly (Provider | "auto")[] = ["auto", "cpu", "wasm", "webgpu", "tensorflow"];
+
+/** More threads than this, where the cores are fewer, take minutes to start and never help. */
+const MOST_THREADS = Math.max(128, availableParallelism());
 
 /** `--threads` and `--browser`, which every command that runs a model has. */
 export interface PlaceFlags {
@@ -64,7 +69,11 @@ export function addPlaceListOptions(command: Command, places: string): Command {
 function addPlaceFlags(command: Command, implied: object | undefined): Command {
   const browser = new Option("--browser", "onnxruntime-web runs in headless Chromium instead of this process");
   return command
-    .option("--threads <n>", "threads of one operator (default: the runtime's own choice)", parseWhole("--threads", 1))
+    .option(
+      "--threads <n>",
+      "threads of one operator (default: the runtime's own choice)",
+      parseWhole("--threads", 1, MOST_THREADS),
+    )
     .addOption(implied === undefined ? browser : browser.implies(implied));
 }
 

@@ -1,5 +1,7 @@
-import { createReadStream } from "node:fs";
+import { constants, open } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
+import { Socket } from "node:net";
+import { promisify } from "node:util";
 
 import { DataError } from "../errors.ts";
 import { importPackage } from "../infer/import-package.ts";
@@ -17,10 +19,11 @@ const MOST_BYTES = 256 * 1024 * 1024;
  * channel in sRGB, its longer side at most `longestSide`.
  *
  * @throws {DataError} when it cannot be read, or is none, or has more than 64 megapixels
+ * @param signal Ends the wait for a pipe, with its reason.
  * @throws {SetupError} when the optional package sharp is missing and the picture is no plain PNG
  */
-export async function decodeImage(path: string, longestSide: number): Promise<Image> {
-  const bytes = await bytesOf(path);
+export async function decodeImage(path: string, longestSide: number, signal?: AbortSignal): Promise<Image> {
+  const bytes = await bytesOf(path, signal);
   const plain = await decodePlainPng(bytes, longestSide);
   if (plain !== null) return plain;
   const sharp = await importSharp();
@@ -90,12 +93,12 @@ function tooLarge(width: number, height: number): DataError {
 }
 
 /** The whole of a file or a pipe. */
-async function bytesOf(path: string): Promise<Uint8Array> {
+async function bytesOf(path: string, signal: AbortSignal | undefined): Promise<Uint8Array> {
   const found = await stat(path).catch((cause: unknown) => {
     throw new DataError(fileFault(cause), { cause });
   });
   if (found.isDirectory()) throw new DataError("cannot be read: it is a folder");
-  if (found.isFIFO()) return piped(path);
+  if (found.isFIFO()) return piped(path, signal);
   if (!found.isFile()) throw new DataError("cannot be read: it is not a file");
   if (found.size === 0) throw new DataError("not an image: the file is empty");
   if (found.size > MOST_BYTES) throw tooLong();
@@ -104,10 +107,14 @@ async function bytesOf(path: string): Promise<Uint8Array> {
   });
 }
 
-async function piped(path: string): Promise<Uint8Array> {
+/** A pipe opened as a file holds a thread, and the process's end, until something opens its other end. */
+async function piped(path: string, signal: AbortSignal | undefined): Promise<Uint8Array> {
+  const fd = await promisify(open)(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((cause: unknown) => {
+    throw new DataError(fileFault(cause), { cause });
+  });
   const pieces: Uint8Array[] = [];
   let length = 0;
-  for await (const piece of createReadStream(path)) {
+  for await (const piece of new Socket({ fd, readable: true, writable: false, ...(signal && { signal }) })) {
     if (!(piece instanceof Uint8Array)) continue;
     length += piece.length;
     if (length > MOST_BYTES) throw tooLong();

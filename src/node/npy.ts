@@ -1,9 +1,8 @@
-import { readFile } from "node:fs/promises";
-
 import { DataError } from "../errors.ts";
 import { sizeOf, tensorOver, type DType, type Tensor } from "../tensor.ts";
 
 import { fileFault } from "./file-fault.ts";
+import { readWhole } from "./read-whole.ts";
 
 /** Source: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html */
 const MAGIC = "\u0093NUMPY";
@@ -15,7 +14,7 @@ const MAGIC = "\u0093NUMPY";
  * @throws {DataError} when the file cannot be read, is no .npy, or holds something else
  */
 export async function readNpy(path: string): Promise<Tensor> {
-  const bytes = await readFile(path).catch((cause: unknown) => {
+  const bytes = await readWhole(path).catch((cause: unknown) => {
     throw new DataError(`${path} ${fileFault(cause)}`, { cause });
   });
   return decodeNpy(bytes, path);

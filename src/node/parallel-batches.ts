@@ -102,9 +102,10 @@ class Intake<Item, Result> {
     for (let stalled = false; ;) {
       const ready = this.#ready(size);
       const fault = this.#faultAt(ready);
+      if (signal?.aborted === true) return this.#shift(ready);
       if (fault !== undefined && ready === 0) throw fault.fault;
       const all = ready === this.#slots.length;
-      if (ready === size || fault !== undefined || signal?.aborted === true) return this.#shift(ready);
+      if (ready === size || fault !== undefined) return this.#shift(ready);
       if (all && (this.#ended || (stalled && ready > 0))) return this.#shift(ready);
       stalled = !(await this.bell.heard(all && ready > 0 ? STALL_MS : undefined));
     }

@@ -1,3 +1,4 @@
+import type { Dirent } from "node:fs";
 import { opendir, realpath, stat } from "node:fs/promises";
 
 import { fileFault } from "./file-fault.ts";
@@ -93,7 +94,7 @@ function globFilter(picomatch: Picomatch, glob: string): Filter {
 
 interface Entry {
   readonly name: string;
-  readonly isFolder: boolean;
+  readonly kind: "folder" | "file" | "other";
 }
 
 /** Files below `folder`, shown below `shown`; sorted as their whole paths would be. `around` are real paths of folders above. */
@@ -112,10 +113,11 @@ async function* walk(
   const real = await realpath(folder);
   if (around.includes(real)) return;
   const entries: readonly Entry[] = found;
-  for (const { name, isFolder } of entries) {
+  for (const { name, kind } of entries) {
     const path = joined(shown, name);
-    if (isFolder) yield* walk(joined(folder, name), path, filter, [...around, real], `${below}${name}/`);
-    else yield { input: path };
+    if (kind === "folder") yield* walk(joined(folder, name), path, filter, [...around, real], `${below}${name}/`);
+    else if (kind === "file") yield { input: path };
+    else yield { input: path, error: "cannot be read: it is not a file" };
   }
 }
 
@@ -124,12 +126,18 @@ async function entriesOf(folder: string, filter: Filter, below: string): Promise
   const entries: Entry[] = [];
   for await (const entry of await opendir(folder, { bufferSize: 512 })) {
     const { name } = entry;
-    const isFolder = entry.isDirectory() || (entry.isSymbolicLink() && (await leadsToFolder(joined(folder, name))));
+    const kind = kindOf(entry.isSymbolicLink() ? await stat(joined(folder, name)).catch(() => null) : entry);
     const path = below + name;
-    if (isFolder ? filter.enters(path) : filter.wants(path)) entries.push({ name, isFolder });
+    if (kind === "folder" ? filter.enters(path) : filter.wants(path)) entries.push({ name, kind });
   }
-  const key = ({ name, isFolder }: Entry): string => (isFolder ? `${name}/` : name);
+  const key = ({ name, kind }: Entry): string => (kind === "folder" ? `${name}/` : name);
   return entries.toSorted((a, b) => (key(a) < key(b) ? -1 : 1));
+}
+
+/** A broken link counts as a file: reading it says what is wrong. A pipe that lies about may never have a writer. */
+function kindOf(found: Pick<Dirent, "isDirectory" | "isFile"> | null): Entry["kind"] {
+  if (found?.isDirectory() === true) return "folder";
+  return found?.isFile() === false ? "other" : "file";
 }
 
 async function leadsToFolder(path: string): Promise<boolean> {

@@ -12,6 +12,8 @@ export interface PicturePoolOptions {
   readonly workers: number;
   /** Milliseconds that a picture holds up this thread, from which on threads are started (default 0: always). */
   readonly worthMs?: number;
+  /** When aborted, what is under work is given up, and {@link PicturePool.prepare} may throw its reason. */
+  readonly signal?: AbortSignal | undefined;
   /** Tests run sources that Node cannot. */
   readonly startWorker?: (start: PictureWorkerStart) => Worker;
 }
@@ -27,6 +29,7 @@ export class PicturePool {
   readonly atOnce: number;
   readonly #input: ImageInput;
   readonly #workers: number;
+  readonly #signal: AbortSignal | undefined;
   readonly #start: (start: PictureWorkerStart) => Worker;
   #threads: readonly Thread[] = [];
   readonly #worthMs: number;
@@ -34,10 +37,11 @@ export class PicturePool {
   #heldUp = { pictures: 0, ms: 0 };
   #closed = false;
 
-  constructor({ input, workers, worthMs = 0, startWorker = startBuiltWorker }: PicturePoolOptions) {
+  constructor({ input, workers, worthMs = 0, signal, startWorker = startBuiltWorker }: PicturePoolOptions) {
     this.#input = input;
     this.#workers = workers;
     this.#worthMs = worthMs;
+    this.#signal = signal;
     this.#start = startWorker;
     this.atOnce = PER_WORKER * Math.max(1, workers);
   }
@@ -54,10 +58,11 @@ export class PicturePool {
   }
 
   #prepareHere(path: string): Promise<Float32Array<ArrayBuffer>> {
-    return prepareFile(path, this.#input, (ms) => {
+    const onPrepared = (ms: number): void => {
       this.#heldUp.pictures++;
       this.#heldUp.ms += ms;
-    });
+    };
+    return prepareFile(path, this.#input, onPrepared, this.#signal);
   }
 
   get #isWorth(): boolean {
@@ -70,10 +75,11 @@ export class PicturePool {
     this.#threads = alive;
   }
 
-  /** Files under work are done first. */
+  /** Files under work are done first, unless the signal was aborted. */
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all(this.#threads.map((thread) => thread.close()));
+    const isOver = this.#signal?.aborted === true;
+    await Promise.all(this.#threads.map((thread) => (isOver ? thread.abandon() : thread.close())));
   }
 }
 
@@ -123,6 +129,10 @@ class Thread {
   async close(): Promise<void> {
     this.#tell(null);
     await this.#ended;
+  }
+
+  async abandon(): Promise<void> {
+    await this.#worker.terminate();
   }
 
   #tell(order: PictureOrder): void {

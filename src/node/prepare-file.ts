@@ -7,6 +7,7 @@ import { decodeImage } from "./decode-image.ts";
  * A picture file as a model's metadata wants it, [H, W, C] row-major; the array is the caller's alone.
  *
  * @param onPrepared Told how long this thread was held up once the file was decoded.
+ * @param signal Ends the wait for a pipe, with its reason.
  * @throws {DataError} when it is no sound picture, or blank where a digit is looked for
  * @throws {InferenceError} when the model is none for such pictures
  * @throws {SetupError} when the optional package sharp is missing
@@ -15,8 +16,9 @@ export async function prepareFile(
   path: string,
   input: ImageInput,
   onPrepared?: (ms: number) => void,
+  signal?: AbortSignal,
 ): Promise<Float32Array<ArrayBuffer>> {
-  const image = await decodeImage(path, longestSide(input));
+  const image = await decodeImage(path, longestSide(input), signal);
   const started = performance.now();
   const prepared = new Float32Array(prepareImage(image, input));
   onPrepared?.(performance.now() - started);

@@ -1,10 +1,11 @@
-import { readFile } from "node:fs/promises";
 import { dirname, isAbsolute, join, normalize } from "node:path";
 
 import { ModelFormatError } from "../errors.ts";
 import { readOnnxHeader, type OnnxHeader } from "../infer/onnx-header.ts";
 
+import { codeOf } from "./error-code.ts";
 import { fileFault } from "./file-fault.ts";
+import { readWhole } from "./read-whole.ts";
 
 /** An ONNX file, and the weight files beside it. */
 export interface OnnxFile {
@@ -26,7 +27,7 @@ export async function readOnnxFile(path: string): Promise<OnnxFile> {
       hint: `export it first: tfjs-to-onnx export ${path}; infer runs it as it is with --runtime tfjs`,
     });
   }
-  const bytes = await readFile(path).catch((cause: unknown) => {
+  const bytes = await readWhole(path).catch((cause: unknown) => {
     throw new ModelFormatError(`${path} ${fileFault(cause)}`, {
       hint: "name an ONNX file, or export one first: tfjs-to-onnx export MODEL",
       cause,
@@ -46,7 +47,10 @@ async function readBeside(folder: string, locations: readonly string[]): Promise
         hint: "save it again with its weight files beside it",
       });
     }
-    const content = await readFile(join(folder, path)).catch(() => null);
+    const content = await readWhole(join(folder, path)).catch((cause: unknown) => {
+      if (codeOf(cause) === "ENOENT") return null;
+      throw new ModelFormatError(`the weights ${location} beside the model ${fileFault(cause)}`, { cause });
+    });
     if (content !== null) files.set(location, content);
   }
   return files;

@@ -54,6 +54,7 @@ export async function* readPictures(
     input: recognizer.input,
     ...(workers === undefined ? { workers: defaultWorkers(), worthMs: WORTH_MS } : { workers }),
     ...(startWorker && { startWorker }),
+    signal,
   });
   const work = (file: Listed): Promise<Prepared> => prepared(file, pool);
   try {

@@ -1,10 +1,12 @@
-import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { spawn, spawnSync, type ChildProcessWithoutNullStreams } from "node:child_process";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import { text } from "node:stream/consumers";
 
 import sharp from "sharp";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 
 import { renderedDigits } from "../../src/data/digits/rendered-digits.ts";
 import { RECOGNIZER_KEY, type Recognizer } from "../../src/metadata.ts";
@@ -117,8 +119,8 @@ test("Ctrl-C leaves whole lines, though the list goes on", async () => {
   const child = start(["-", "--json"]);
   child.stdin.write("plain0.png\nplain1.png\n");
   let stdout = "";
-  child.stdout.on("data", (text: Buffer) => {
-    stdout += text.toString();
+  child.stdout.on("data", (piece: Buffer) => {
+    stdout += piece.toString();
     if (stdout.split("\n").length === 3) child.kill("SIGINT");
   });
   expect(await exitOf(child)).toBe(130);
@@ -126,10 +128,67 @@ test("Ctrl-C leaves whole lines, though the list goes on", async () => {
   expect(stdout.endsWith("\n")).toBe(true);
 });
 
+describe.skipIf(process.platform === "win32")("pipes and devices", () => {
+  const names = ["silent", "late", "piped.png"];
+  let child: ChildProcessWithoutNullStreams | undefined;
+
+  beforeAll(() => {
+    spawnSync("mkfifo", names, { cwd: folder });
+    symlinkSync("/dev/zero", join(folder, "zero.npy"));
+  });
+  afterEach(() => void child?.kill("SIGKILL"));
+  afterAll(() => {
+    for (const name of [...names, "zero.npy"]) rmSync(join(folder, name));
+  });
+
+  async function outcome(args: readonly string[]): Promise<Omit<Outcome, "signal">> {
+    child = start(args);
+    const [status, stdout, stderr] = await Promise.all([exitOf(child), text(child.stdout), text(child.stderr)]);
+    return { status, stdout, stderr };
+  }
+
+  test("a pipe is read once something comes through it", async () => {
+    const reading = outcome(["late"]);
+    // Ends when the command has opened the other end.
+    await writeFile(join(folder, "late"), readFileSync(join(folder, "plain0.png")));
+    expect((await reading).stdout).toMatch(/^late: \d /);
+  });
+
+  test.each(["0", "2"])("Ctrl-C ends the wait for a pipe, with %s threads", async (workers) => {
+    const reading = outcome(["-", "--batch-size", "4", "--workers", workers]);
+    child?.stdin.end(`${"plain0.png\n".repeat(200)}silent\n`);
+    let lines = 0;
+    child?.stdout.on("data", (piece: Buffer) => {
+      lines += piece.toString().split("\n").length - 1;
+      if (lines === 200) child?.kill("SIGINT");
+    });
+    const { status, stderr } = await reading;
+    expect(status).toBe(130);
+    expect(stderr).toContain("interrupted: 200 pictures read in");
+  });
+
+  test("a pipe in a folder is not waited for", async () => {
+    const { status, stdout, stderr } = await outcome(["plain0.png", "piped*"]);
+    expect(status).toBe(1);
+    expect(stdout).toMatch(/^plain0.png: \d /);
+    expect(stderr).toContain("piped.png: cannot be read: it is not a file");
+  });
+
+  test.each([[["--model", "/dev/zero"]], [["--tensor", "image=zero.npy"]]])("%j: a device has no end", async (args) => {
+    const { status, stderr } = await outcome(args);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^error: \S+ cannot be read: it is not a file$/m);
+  });
+});
+
+test("more threads than could ever help are wrong usage", () => {
+  expect(infer(["plain0.png", "--threads", "9999"])).toMatchObject({ status: 2, stdout: "" });
+});
+
 test("a reader that has seen enough is no fault", async () => {
   const child = start(["-"]);
   let stderr = "";
-  child.stderr.on("data", (text: Buffer) => (stderr += text.toString()));
+  child.stderr.on("data", (piece: Buffer) => (stderr += piece.toString()));
   child.stdin.on("error", () => undefined);
   child.stdin.end("plain0.png\n".repeat(3000));
   child.stdout.once("data", () => child.stdout.destroy());
