@@ -102,4 +102,13 @@ function checkUsage(inputs: readonly string[], options: InferOptions): void {
   if (options.out !== undefined && options.tensor === undefined) {
     throw new UsageError("--out is for the outputs of --tensor");
   }
+  if (options.data !== undefined && (options.tensor !== undefined || inputs.length > 0)) {
+    throw new UsageError("--data is for a labelled test set");
+  }
+  if (options.limit !== undefined && options.tensor !== undefined) {
+    throw new UsageError("--limit is for pictures and test sets; a tensor is run whole");
+  }
+  if (options.null === true && !inputs.includes("-")) {
+    throw new UsageError("--null is for a list on stdin; give - for it");
+  }
 }

@@ -6,7 +6,7 @@ import { VERSION } from "../version.ts";
 import { commands } from "./commands.ts";
 import { note } from "./output.ts";
 
-const EXIT_FAILURE = 1;
+export const EXIT_FAILURE = 1;
 const EXIT_USAGE = 2;
 
 /** Run one command line. @returns the exit code: 0 done and true, 1 failed or false, 2 wrong usage. */

@@ -45,7 +45,8 @@ async function* globbed(pattern: string): AsyncGenerator<Listed> {
   const { base, glob } = picomatch.scan(posix(pattern), { unescape: true });
   const folder = base === "" ? "." : base;
   const none: Listed = { input: pattern, error: "no file matches this pattern" };
-  if (await leadsToFolder(folder)) yield* orElse(walk(folder, base, globFilter(picomatch, glob), []), none);
+  if (glob !== "" && !glob.endsWith("/") && (await leadsToFolder(folder)))
+    yield* orElse(walk(folder, base, globFilter(picomatch, glob), []), none);
   else yield none;
 }
 
@@ -73,18 +74,22 @@ function isHidden(path: string): boolean {
   return path.startsWith(".", path.lastIndexOf("/") + 1);
 }
 
+/** Brackets as in a shell: `[!0-3]` and `[[:digit:]]`. */
+const POSIX = { posix: true };
+
 /** Folders that no match can lie in are not entered. */
 function globFilter(picomatch: Picomatch, glob: string): Filter {
-  const wants = picomatch(glob);
+  const matches = picomatch(glob, POSIX);
+  const namesHidden = /(?:^|\/)\./.test(glob);
   const parts = glob.split("/");
   const plain = !/[{(]/.test(glob);
-  const steps = plain ? parts.map((part) => picomatch(part)) : [];
+  const steps = plain ? parts.map((part) => picomatch(part, POSIX)) : [];
   const deep = parts.findIndex((part) => part.includes("**"));
   return {
-    wants,
+    wants: (path) => (namesHidden || !isHidden(path)) && matches(path),
     enters(path) {
       const depth = path.split("/").length - 1;
-      if (isHidden(path) && !/(?:^|\/)\./.test(glob)) return false;
+      if (isHidden(path) && !namesHidden) return false;
       if (deep !== -1 && (!plain || depth >= deep)) return true;
       if (depth >= parts.length - 1) return false;
       return !plain || steps[depth]?.(path.slice(path.lastIndexOf("/") + 1)) === true;

@@ -1,5 +1,14 @@
 import { spawn, spawnSync, type ChildProcessWithoutNullStreams } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
@@ -196,6 +205,26 @@ test("a reader that has seen enough is no fault", async () => {
   expect(stderr).toBe("");
 });
 
+test.runIf(existsSync("/dev/full"))("a full disk is an error, however little is printed", () => {
+  for (const count of [1, 200]) {
+    const inputs = Array.from({ length: count }, () => "plain0.png");
+    const args = [bin, "infer", "--model", model, ...inputs];
+    const { status, stderr } = spawnSync("sh", ["-c", 'exec "$@" > /dev/full', "sh", process.execPath, ...args], {
+      cwd: folder,
+      encoding: "utf8",
+    });
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^error: cannot write to stdout: ENOSPC.*$/m);
+    expect(stderr).not.toMatch(/^ +at /m);
+  }
+});
+
+test("a limit holds for pictures too", () => {
+  const { status, stdout } = infer([".", "--limit", "2"]);
+  expect({ status, lines: stdout.split("\n").length - 1 }).toEqual({ status: 1, lines: 1 });
+  expect(infer(["plain*.png", "--limit", "2"]).stdout).toMatch(/^plain0.png: .*\nplain1.png: .*\n$/);
+});
+
 test("a glob finds files in order", () => {
   const { stdout } = infer(["plain*.png", "--json"]);
   expect(parsed(stdout).map((line) => line.get("input"))).toEqual([0, 1, 2, 3].map((index) => `plain${index}.png`));
@@ -265,6 +294,9 @@ test("wrong usage is exit code 2, and says what is right", () => {
   expect(infer(["--provider", "wasm"])).toMatchObject({ status: 2 });
   expect(infer(["--runtime", "nowhere"]).status).toBe(2);
   expect(infer(["--tensor", "x"]).stderr).toContain("--tensor takes NAME=file.npy");
+  expect(infer(["--null"]).stderr).toContain("--null is for a list on stdin; give - for it");
+  expect(infer(["plain0.png", "--data", "."]).stderr).toContain("--data is for a labelled test set");
+  expect(infer(["--tensor", "x=x.npy", "--limit", "1"]).stderr).toContain("--limit is for pictures and test sets");
   expect(infer(["--help"]).stdout).toContain("Examples:");
 });
 

@@ -72,6 +72,8 @@ test("globs, by path", async () => {
   expect(await named("a/*/*/x.*")).toEqual(["a/deep/er/x.webp"]);
   expect(await named("{a,with*}/*.png")).toEqual(["a/z.png", "with space/ü\n.png"]);
   expect(await named("c[[]*")).toEqual(["c[1].png"]);
+  expect(await named("[!b]*.png")).toEqual(["a-1.png", "c[1].png"]);
+  expect(await named("c[[][[:digit:]]].png")).toEqual(["c[1].png"]);
 });
 
 test("files as they are named, those of a list and those that look like globs too", async () => {
@@ -83,9 +85,11 @@ test("says what names nothing", async () => {
   expect(await named("empty")).toEqual([
     "empty ! no pictures in this folder: PNG, JPEG, WebP, GIF, TIFF and AVIF are looked for",
   ]);
-  expect(await named("*.gif", "none/*.png")).toEqual([
+  expect(await named("*.gif", "none/*.png", "**/", "*/")).toEqual([
     "*.gif ! no file matches this pattern",
     "none/*.png ! no file matches this pattern",
+    "**/ ! no file matches this pattern",
+    "*/ ! no file matches this pattern",
   ]);
 });
 

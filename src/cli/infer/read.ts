@@ -16,6 +16,8 @@ export interface ReadOptions {
   readonly batchSize: number;
   readonly workers?: number;
   readonly json?: true;
+  /** So many files are read, at most. */
+  readonly limit?: number;
   /** Paths on stdin are separated by NUL. */
   readonly null?: true;
 }
@@ -29,9 +31,10 @@ export async function readInputs(
 ): Promise<void> {
   const { batchSize, workers } = options;
   const signal = interruptSignal();
-  const files = pictureFiles(inputs, readList(process.stdin, options.null === true ? "\0" : "\n"));
+  const most = options.limit ?? Number.POSITIVE_INFINITY;
+  const files = first(most, pictureFiles(inputs, readList(process.stdin, options.null === true ? "\0" : "\n")));
   const progress = startCounting("reading");
-  if (progress.shown && !inputs.includes("-")) void announceTotal(inputs, progress);
+  if (progress.shown && !inputs.includes("-")) void announceTotal(inputs, most, progress);
   const started = performance.now();
   let [read, failed] = [0, 0];
   try {
@@ -53,11 +56,19 @@ export async function readInputs(
 }
 
 /** Count the files while they are read already, for the time left. */
-async function announceTotal(inputs: readonly string[], progress: CountingProgress): Promise<void> {
-  const files = pictureFiles(inputs, nothing());
+async function announceTotal(inputs: readonly string[], most: number, progress: CountingProgress): Promise<void> {
+  const files = first(most, pictureFiles(inputs, nothing()));
   let total = 0;
   while ((await files.next()).done !== true) total++;
   progress.setTotal(total);
+}
+
+async function* first<Item>(most: number, items: AsyncIterable<Item>): AsyncGenerator<Item> {
+  let left = most;
+  for await (const item of items) {
+    yield item;
+    if (--left === 0) return;
+  }
 }
 
 async function* nothing(): AsyncGenerator<string> {}
