@@ -138,6 +138,12 @@ export const SCENES: Readonly<Record<string, Scene>> = {
   "paper with a shadow over a corner": { light: shadow(0.7, 0.7, 1.05, 0.35, 0.01) },
   "paper with a shadow over a fifth of it": { light: shadow(1, 0, 0.82, 0.4, 0.01) },
   "paper with light through a window": { light: (u, v) => (Math.abs(u - 0.5) < 0.22 && v > 0.2 && v < 0.75 ? 1 : 0.5) },
+  "paper with a shadow within it": { light: (u, v) => (Math.hypot(u - 0.4, v - 0.45) < 0.25 ? 0.5 : 1) },
+  "paper with a soft shadow within it": {
+    light: (u, v) => 1 - 0.5 * Math.exp(-16 * ((u - 0.5) ** 2 + (v - 0.5) ** 2)),
+  },
+  "paper in the light of a lamp": { light: (u, v) => 0.4 + 0.6 * Math.exp(-16 * ((u - 0.5) ** 2 + (v - 0.5) ** 2)) },
+  "a board, in thick chalk": { ...chalk, pen: 0.25 },
   "ruled paper with a hard shadow": { print: ruled(24, 0.7), light: shadow(0.8, 0.6, 0.7, 0.45, 0.01) },
   "squared paper with a soft shadow": { print: squared(16, 0.75), light: shadow(0.7, 0.7, 0.7, 0.45, 0.2) },
   "paper under a vignette": { light: (u, v) => 1 - 1.3 * ((u - 0.5) ** 2 + (v - 0.5) ** 2) },

@@ -2,9 +2,10 @@ import { DataError } from "../../errors.ts";
 
 import { borderPixels, findGround } from "./background.ts";
 import { components } from "./components.ts";
-import { at, type Pixels, type Plane } from "./image.ts";
+import { distanceTo } from "./distance.ts";
+import { at, toGrey, type Pixels, type Plane } from "./image.ts";
 import { withoutFrame } from "./frame.ts";
-import { inEvenLight } from "./light.ts";
+import { inEvenLight, inEvenLightWithin } from "./light.ts";
 import { withMargin } from "./margin.ts";
 import { enlarge, resize, scaledSize } from "./resize.ts";
 import { maskWhere, quantile, valuesAt } from "./statistics.ts";
@@ -23,6 +24,12 @@ const FULL = 0.65;
 const SPECK = 0.04;
 /** A part that touches the picture's edge and is smaller than this share of the largest is cut off from something else. */
 const CUT_OFF = 0.4;
+/** Depth from which on ink may be a patch of light or shade: that of a pen of 0.2 of a digit's height is up to 0.12. */
+const PATCH = 0.14;
+/** Depth below which ink is surely made of strokes. */
+const STROKES = 0.1;
+/** Ink is so far from the ground's grey at least, else it is a gap between thick strokes. */
+const APART = 0.06;
 /** Pixels around a stroke that its soft edge reaches. */
 const SOFT_EDGE = 2;
 /** Pixels from the picture's side that count as its edge. */
@@ -36,7 +43,67 @@ const EDGE = 2;
  */
 export function findInk(picture: Pixels): Plane {
   const pixels = smooth(withMargin(withoutFrame(shrink(picture))));
-  return keepStrokes(withoutRuling(strengthOfInk(inEvenLight(pixels) ?? pixels)));
+  const ink = inkOf(inEvenLight(pixels) ?? pixels);
+  const depth = depthOf(ink);
+  return depth < PATCH ? ink : (drawnOnPatch(pixels, depth) ?? ink);
+}
+
+function inkOf(pixels: Pixels): Plane {
+  return keepStrokes(withoutRuling(strengthOfInk(pixels)));
+}
+
+/** What is drawn where a shadow, or light, fell on a part of the picture and was taken for the drawing; null if none. */
+function drawnOnPatch(pixels: Pixels, depth: number): Plane | null {
+  const grey = toGrey(pixels);
+  const ground = quantile(valuesAt(grey.data, borderPixels(grey.width, grey.height)), 0.5);
+  const found = (["dark", "light"] as const).flatMap((marks) => {
+    const even = inEvenLightWithin(pixels, marks);
+    const ink = even === null ? null : inkOrNull(even);
+    if (ink === null || Math.abs(greyOf(ink, grey) - ground) < APART) return [];
+    return [{ ink, depth: depthOf(ink) }];
+  });
+  const best = found.toSorted((a, b) => a.depth - b.depth)[0];
+  return best !== undefined && best.depth < Math.min(STROKES, depth / 2) ? best.ink : null;
+}
+
+/** Mean grey of what is inked. */
+function greyOf(ink: Plane, grey: Plane): number {
+  let [sum, count] = [0, 0];
+  ink.data.forEach((strength, pixel) => {
+    if (strength < 0.5) return;
+    sum += at(grey.data, pixel);
+    count++;
+  });
+  return count === 0 ? 0 : sum / count;
+}
+
+function inkOrNull(pixels: Pixels): Plane | null {
+  try {
+    return inkOf(pixels);
+  } catch (error) {
+    if (error instanceof DataError) return null;
+    throw error;
+  }
+}
+
+/** Half the width of the thickest stroke, as a share of the drawing's longer side. */
+function depthOf({ data, width, height }: Plane): number {
+  const distance = distanceTo(
+    maskWhere(data, (value) => value < 0.5),
+    width,
+    height,
+  );
+  let [left, right, top, bottom, deepest] = [width, 0, height, 0, 0];
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const own = at(distance, y * width + x);
+      if (own === 0 || own === Infinity) continue;
+      deepest = Math.max(deepest, own);
+      [left, right] = [Math.min(left, x), Math.max(right, x)];
+      [top, bottom] = [Math.min(top, y), Math.max(bottom, y)];
+    }
+  }
+  return deepest === 0 ? 0 : deepest / (Math.max(right - left, bottom - top) + 1);
 }
 
 function shrink(pixels: Pixels): Pixels {

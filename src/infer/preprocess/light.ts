@@ -21,18 +21,32 @@ const BORDER_ENDS = 0.1;
 /** Shade is made brighter at most so many times, for noise grows with it. */
 const MOST = 5;
 
+/** Whether what is drawn is darker than its ground, or lighter. */
+export type Marks = "dark" | "light";
+
 /**
- * The picture as though the same light fell on all of it, or null where it does already. Grounds that differ, such as a
- * table around a sheet, become as light as the most of the picture too.
+ * The picture as though the same light fell on all of it, or null where it does already, as far as its sides tell. Grounds
+ * that differ, such as a table around a sheet, become as light as the most of the picture too.
  */
 export function inEvenLight(pixels: Pixels): Pixels | null {
-  if (Math.min(pixels.width, pixels.height) < LEAST_SIDE) return null;
-  const grey = toGrey(pixels);
-  const copy = smallCopy(grey);
+  if (!isLargeEnough(pixels)) return null;
+  const copy = smallCopy(toGrey(pixels));
   if (isEven(borderOf(copy), BORDER_ENDS)) return null;
   const [dark, light] = [groundOf(copy, "dark"), groundOf(copy, "light")];
   const marks = edgesOf(dark) <= edgesOf(light) ? "dark" : "light";
-  if (isEven(marks === "dark" ? dark : light, ENDS)) return null;
+  return isEven(marks === "dark" ? dark : light, ENDS) ? null : evened(pixels, marks);
+}
+
+/** The picture as though the same light fell on all of it, whatever its sides tell: a shadow or a patch of light may not reach them. */
+export function inEvenLightWithin(pixels: Pixels, marks: Marks): Pixels | null {
+  return isLargeEnough(pixels) ? evened(pixels, marks) : null;
+}
+
+function isLargeEnough({ width, height }: Pixels): boolean {
+  return Math.min(width, height) >= LEAST_SIDE;
+}
+
+function evened(pixels: Pixels, marks: Marks): Pixels {
   const { width, height, channels } = pixels;
   const data = new Float32Array(pixels.data.length);
   for (let channel = 0; channel < channels; channel++) {
@@ -47,7 +61,7 @@ export function inEvenLight(pixels: Pixels): Pixels | null {
   return { width, height, channels, data };
 }
 
-function groundOf(plane: Plane, marks: "dark" | "light"): Plane {
+function groundOf(plane: Plane, marks: Marks): Plane {
   const reach = Math.max(2, Math.round(REACH * Math.min(plane.width, plane.height)));
   return withoutMarks(plane, marks, reach);
 }
