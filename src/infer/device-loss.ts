@@ -17,18 +17,15 @@ export interface LosableDevice {
  */
 export function endOnDeviceLoss(session: RunnableSession, device: LosableDevice | undefined): RunnableSession {
   if (device === undefined) return session;
-  let fault: InferenceError | undefined;
-  const lost = device.lost.then(({ message }) => {
-    fault = deviceLost(message);
-  });
+  const loss = watch(device);
   return {
     async run(feeds) {
-      if (fault !== undefined) throw fault;
+      if (loss.fault !== undefined) throw loss.fault;
       try {
         return await session.run(feeds);
       } catch (cause) {
-        await Promise.race([lost, new Promise((resolve) => setTimeout(resolve, TOLD_WITHIN_MS))]);
-        throw fault ?? cause;
+        await Promise.race([loss.told, new Promise((resolve) => setTimeout(resolve, TOLD_WITHIN_MS))]);
+        throw loss.fault ?? cause;
       }
     },
     release: () => session.release(),
@@ -37,6 +34,27 @@ export function endOnDeviceLoss(session: RunnableSession, device: LosableDevice 
 
 /** A run may fail a moment before the loss that is its cause is told. */
 const TOLD_WITHIN_MS = 100;
+
+interface Loss {
+  fault: InferenceError | undefined;
+  readonly told: Promise<void>;
+}
+
+/** One listener a device: its promise holds them all, long after the sessions they were for. */
+const losses = new WeakMap<LosableDevice, Loss>();
+
+function watch(device: LosableDevice): Loss {
+  const known = losses.get(device);
+  if (known !== undefined) return known;
+  const loss: Loss = {
+    fault: undefined,
+    told: device.lost.then(({ message }) => {
+      loss.fault = deviceLost(message);
+    }),
+  };
+  losses.set(device, loss);
+  return loss;
+}
 
 function deviceLost(message: string): InferenceError {
   return new InferenceError(`the graphics device was lost: ${message}`, {

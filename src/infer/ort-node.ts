@@ -8,6 +8,7 @@ import type { OnnxHeader } from "./onnx-header.ts";
 import { autoProvider, createWebGpuSession, noteElsewhere } from "./ort-placement.ts";
 import { createOrtSession, wrapOrtSession, type Ort } from "./ort-session.ts";
 import type { Runtime, Session, SessionOptions } from "./runtime.ts";
+import { leaveOnRelease } from "./webgpu-device.ts";
 
 /**
  * What onnxruntime-node logs while it creates a session. It writes to the process's own stderr, so only another process
@@ -78,7 +79,8 @@ async function loadWebGpu(
     (await logCreation?.(bytes, options.externalData ?? new Map(), verbose)) ?? null;
   const { session, elsewhere } = await createWebGpuSession(ort, bytes, base, readLog);
   noteElsewhere(elsewhere, options);
-  return wrapOrtSession(ort, session, header, { runtime: "node", provider: "webgpu", elsewhere });
+  const leaving = leaveOnRelease(ort, session);
+  return wrapOrtSession(ort, leaving, header, { runtime: "node", provider: "webgpu", elsewhere });
 }
 
 function assertWebGpu(backends: readonly { readonly name: string }[]): void {

@@ -5,6 +5,7 @@ import { InferenceError, SetupError } from "../errors.ts";
 import { nodesOnCpu } from "./ort-log.ts";
 import { createOrtSession, reasonOf, type Ort } from "./ort-session.ts";
 import type { SessionOptions } from "./runtime.ts";
+import { joinDevice } from "./webgpu-device.ts";
 import { refusedOnWebGpu } from "./webgpu-gaps.ts";
 
 /** A session on WebGPU, and what is known of the nodes that run elsewhere. */
@@ -31,7 +32,16 @@ const VERBOSE = 0;
  *
  * @throws {SetupError} when there is no GPU or driver. @throws {InferenceError} when the model is refused.
  */
-export async function createWebGpuSession(
+export function createWebGpuSession(
+  ort: Ort,
+  model: Uint8Array,
+  base: InferenceSession.SessionOptions,
+  readLog: ReadLog,
+): Promise<WebGpuSession> {
+  return joinDevice(ort, () => createOnDevice(ort, model, base, readLog));
+}
+
+async function createOnDevice(
   ort: Ort,
   model: Uint8Array,
   base: InferenceSession.SessionOptions,

@@ -11,6 +11,7 @@ import { ConsoleTap } from "./ort-log.ts";
 import { createOrtSession, wrapOrtSession, type Ort } from "./ort-session.ts";
 import { Queue } from "./queue.ts";
 import type { Runtime, Session, SessionOptions } from "./runtime.ts";
+import { leaveOnRelease } from "./webgpu-device.ts";
 
 interface OrtWeb extends Ort {
   readonly env: Env;
@@ -99,7 +100,7 @@ async function loadWebGpu(
     return tap.whileStarting(() => createWebGpuSession(ort, bytes, ortOptions(options), readLog));
   });
   noteElsewhere(elsewhere, options);
-  const guarded = endOnDeviceLoss(session, await ort.env.webgpu.device);
+  const guarded = endOnDeviceLoss(leaveOnRelease(ort, session), await ort.env.webgpu.device);
   return wrapOrtSession(ort, guarded, header, { runtime: "web", provider: "webgpu", elsewhere }, turns);
 }
 
