@@ -1,6 +1,6 @@
 import type { InferenceSession, Tensor as OrtTensor, TensorConstructor } from "onnxruntime-common";
 
-import { InferenceError } from "../errors.ts";
+import { InferenceError, SetupError } from "../errors.ts";
 
 import { checkFeeds } from "./check-feeds.ts";
 import type { RunnableSession } from "./device-loss.ts";
@@ -24,7 +24,13 @@ export interface Placement {
   readonly elsewhere: readonly string[];
 }
 
-/** @throws {InferenceError} when ONNX Runtime refuses the model, in its own words. */
+/** What ONNX Runtime says when it is itself that fails, its WebAssembly module for one. */
+const NOT_STARTED = /^no available backend found/u;
+
+/**
+ * @throws {InferenceError} when ONNX Runtime refuses the model, in its own words
+ * @throws {SetupError} when ONNX Runtime does not start
+ */
 export async function createOrtSession(
   ort: Ort,
   model: Uint8Array,
@@ -33,7 +39,9 @@ export async function createOrtSession(
   try {
     return await ort.InferenceSession.create(model, options);
   } catch (cause) {
-    throw new InferenceError(`ONNX Runtime refuses the model: ${reasonOf(cause)}`, { cause });
+    const reason = reasonOf(cause);
+    if (NOT_STARTED.test(reason)) throw new SetupError(`ONNX Runtime does not start: ${reason}`, { cause });
+    throw new InferenceError(`ONNX Runtime refuses the model: ${reason}`, { cause });
   }
 }
 
@@ -91,8 +99,8 @@ async function runOrt(
   }
 }
 
-/** The sentence of a runtime's fault, without its error codes' own prefix and line breaks. */
+/** The sentence of a runtime's fault, without line breaks and what only those who build the runtime can do. */
 export function reasonOf(cause: unknown): string {
   const message = cause instanceof Error ? cause.message : String(cause);
-  return message.replaceAll(/\s+/gu, " ").trim();
+  return message.replaceAll(/\s+/gu, " ").replace(" Build with -sASSERTIONS for more info.", "").trim();
 }

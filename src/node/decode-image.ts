@@ -6,13 +6,10 @@ import { promisify } from "node:util";
 import { DataError } from "../errors.ts";
 import { importPackage } from "../infer/import-package.ts";
 import type { Image } from "../infer/preprocess/image.ts";
+import { checkBytes, checkPixels, formOf, MOST_PIXELS } from "../infer/preprocess/picture-file.ts";
 
 import { fileFault } from "./file-fault.ts";
 import { decodePlainPng } from "./plain-png.ts";
-
-/** Larger pictures and files are refused before they take memory. */
-const MOST_PIXELS = 64_000_000;
-const MOST_BYTES = 256 * 1024 * 1024;
 
 /**
  * A picture file (PNG, JPEG, WebP, GIF, TIFF, AVIF …) as pixels: its first frame, turned as its EXIF says, 8 bits a
@@ -29,7 +26,7 @@ export async function decodeImage(path: string, longestSide: number, signal?: Ab
   const sharp = await importSharp();
   try {
     const { width, height } = await sharp(bytes, { limitInputPixels: false }).metadata();
-    if (width * height > MOST_PIXELS) throw tooLarge(width, height);
+    checkPixels(width, height);
     const { data, info } = await sharp(bytes, { limitInputPixels: MOST_PIXELS, failOn: "error" })
       .autoOrient()
       .toColourspace("srgb")
@@ -43,20 +40,9 @@ export async function decodeImage(path: string, longestSide: number, signal?: Ab
   }
 }
 
-/** Forms that common programs save and sharp does not read, by how their files begin, in hexadecimal. */
-const UNREAD: readonly (readonly [begins: RegExp, form: string])[] = [
-  [/^424d.{8}0{8}.{8}(?:0c|28|34|38|40|6c|7c)0{6}/, "a BMP"],
-  [/^.{8}66747970(?:6865(?:69|76)..|6d696631|6d736631)/, "a HEIC"],
-  [/^(?:ff0a|0000000c4a584c20)/, "a JPEG XL"],
-  [/^255044462d/, "a PDF"],
-  [/^38425053/, "a Photoshop"],
-  [/^00000100/, "an icon"],
-];
-
 function unreadableForm(bytes: Uint8Array, cause: unknown): DataError | null {
-  const start = Buffer.from(bytes.subarray(0, 18)).toString("hex");
-  const [, form] = UNREAD.find(([begins]) => begins.test(start)) ?? [];
-  if (form === undefined) return null;
+  const form = formOf(bytes);
+  if (form === null) return null;
   return new DataError(`${form} file, which is not read: save it as a PNG or JPEG and give that`, { cause });
 }
 
@@ -84,14 +70,6 @@ async function importSharp(): Promise<typeof import("sharp").default> {
   return sharp;
 }
 
-function tooLarge(width: number, height: number): DataError {
-  const megapixels = Math.round((width * height) / 1e6);
-  return new DataError(
-    `the image is too large: ${width} x ${height} pixels are ${megapixels} megapixels; at most ${MOST_PIXELS / 1e6} are read`,
-    { hint: "make it smaller first" },
-  );
-}
-
 /** The whole of a file or a pipe. */
 async function bytesOf(path: string, signal: AbortSignal | undefined): Promise<Uint8Array> {
   const found = await stat(path).catch((cause: unknown) => {
@@ -100,8 +78,7 @@ async function bytesOf(path: string, signal: AbortSignal | undefined): Promise<U
   if (found.isDirectory()) throw new DataError("cannot be read: it is a folder");
   if (found.isFIFO()) return piped(path, signal);
   if (!found.isFile()) throw new DataError("cannot be read: it is not a file");
-  if (found.size === 0) throw new DataError("not an image: the file is empty");
-  if (found.size > MOST_BYTES) throw tooLong();
+  checkBytes(found.size);
   return readFile(path).catch((cause: unknown) => {
     throw new DataError(fileFault(cause), { cause });
   });
@@ -117,15 +94,9 @@ async function piped(path: string, signal: AbortSignal | undefined): Promise<Uin
   for await (const piece of new Socket({ fd, readable: true, writable: false, ...(signal && { signal }) })) {
     if (!(piece instanceof Uint8Array)) continue;
     length += piece.length;
-    if (length > MOST_BYTES) throw tooLong();
+    checkBytes(length);
     pieces.push(piece);
   }
   if (length === 0) throw new DataError("not an image: nothing came through the pipe");
   return Buffer.concat(pieces);
-}
-
-function tooLong(): DataError {
-  return new DataError(`the file is too large: at most ${MOST_BYTES / 1024 ** 2} MB are read`, {
-    hint: "make the picture smaller first",
-  });
 }
