@@ -10,40 +10,15 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { renderedDigits } from "../../src/data/digits/rendered-digits.ts";
 import { browserFlags } from "../../src/node/browser/browser-flags.ts";
 import { findBrowser } from "../../src/node/browser/find-browser.ts";
-import { encodeGreyPng } from "../../src/node/png.ts";
+
+import { expectBadPicturesTold } from "./bad-pictures.ts";
+import { expectBreakdownsTold } from "./breakdowns.ts";
+import { draw, expectAlert, expectAnswer, expectUsable, ran, strokes } from "./hands.ts";
 
 const configFile = resolve(import.meta.dirname, "../../web/vite.config.ts");
 const folder = mkdtempSync(join(tmpdir(), "tfjs-to-onnx-page-"));
 const executablePath = findBrowser();
 const dark = { red: 20, green: 30, blue: 60 };
-
-/** Strokes as a hand draws them, in shares of the pad's side. */
-const strokes: Readonly<Record<string, readonly (readonly (readonly [number, number])[])[]>> = {
-  1: [
-    [
-      [0.5, 0.15],
-      [0.5, 0.85],
-    ],
-  ],
-  7: [
-    [
-      [0.25, 0.2],
-      [0.75, 0.2],
-      [0.45, 0.85],
-    ],
-  ],
-  4: [
-    [
-      [0.35, 0.15],
-      [0.28, 0.55],
-      [0.75, 0.55],
-    ],
-    [
-      [0.66, 0.2],
-      [0.62, 0.9],
-    ],
-  ],
-};
 
 describe.skipIf(executablePath === undefined)("the page, in Chromium", () => {
   let server: PreviewServer | undefined;
@@ -98,27 +73,6 @@ describe.skipIf(executablePath === undefined)("the page, in Chromium", () => {
     return page;
   }
 
-  async function ran(page: Page, pattern: RegExp): Promise<string> {
-    const text = page.locator("#ran", { hasText: pattern });
-    await text.waitFor({ timeout: 60_000 });
-    return (await text.textContent()) ?? "";
-  }
-
-  async function draw(page: Page, digit: string): Promise<void> {
-    const box = await page.locator("#pad").boundingBox();
-    if (box === null) throw new Error("the pad is not there");
-    for (const stroke of strokes[digit] ?? []) {
-      for (const [index, [x, y]] of stroke.entries()) {
-        await page.mouse.move(box.x + x * box.width, box.y + y * box.height, { steps: index === 0 ? 1 : 8 });
-        if (index === 0) await page.mouse.down();
-      }
-      await page.mouse.up();
-    }
-  }
-
-  const expectAnswer = (page: Page, text: string): Promise<void> =>
-    page.locator("#answer", { hasText: new RegExp(`^${text}$`) }).waitFor({ timeout: 20_000 });
-
   test("reads what a mouse draws, says where it ran and how long it took, and fills the bars", async () => {
     const page = await open();
     for (const digit of Object.keys(strokes)) {
@@ -147,6 +101,25 @@ describe.skipIf(executablePath === undefined)("the page, in Chromium", () => {
     await expectAnswer(page, "1");
     await page.getByRole("button", { name: "Undo" }).click();
     await expectAnswer(page, "\\s");
+    await page.close();
+  });
+
+  test("says that a dot is too little to read once it has stood, and nothing of it while a stroke goes on", async () => {
+    const page = await open();
+    const alerts = await page.evaluateHandle(() => {
+      const said: string[] = [];
+      const problem = document.querySelector<HTMLElement>("#problem");
+      if (problem === null) throw new Error("the page has no #problem");
+      new MutationObserver(() => said.push(problem.innerText)).observe(problem, { childList: true, subtree: true });
+      return said;
+    });
+    await draw(page, "1");
+    await expectAnswer(page, "1");
+    expect(await alerts.jsonValue()).toEqual([]);
+    await page.getByRole("button", { name: "Clear" }).click();
+    await page.locator("#pad").click();
+    await expectAlert(page, /^There is too little on the pad to read\.\s+Draw a whole digit\.$/);
+    await expectUsable(page);
     await page.close();
   });
 
@@ -200,21 +173,9 @@ describe.skipIf(executablePath === undefined)("the page, in Chromium", () => {
     await page.close();
   });
 
-  test("says that a file is no picture, and goes on", async () => {
-    const page = await open();
-    const whole = Buffer.from(encodeGreyPng(new Uint8Array(28 * 28), 28, 28));
-    const damaged = { "text.png": Buffer.from("no"), "empty.png": Buffer.alloc(0), "head.png": whole.subarray(0, 40) };
-    for (const [name, buffer] of Object.entries(damaged)) {
-      await page.locator("#file").setInputFiles({ name, mimeType: "image/png", buffer });
-      await page
-        .getByRole("alert")
-        .filter({ hasText: `${name} is no picture that this browser can read` })
-        .waitFor();
-    }
-    await draw(page, "1");
-    await expectAnswer(page, "1");
-    await page.close();
-  });
+  expectBadPicturesTold(open, folder);
+
+  expectBreakdownsTold(executablePath, () => url);
 
   test("runs on several threads and on WebGPU when asked, and says so", async () => {
     const page = await open();
@@ -233,8 +194,9 @@ describe.skipIf(executablePath === undefined)("the page, in Chromium", () => {
     await page.setViewportSize({ width: 320, height: 640 });
     const [wide, small] = await page.evaluate(() => [
       document.documentElement.scrollWidth,
-      [...document.querySelectorAll<HTMLElement>("button, .button, select")].filter((one) => one.offsetHeight < 44)
-        .length,
+      [...document.querySelectorAll<HTMLElement>("button:not([hidden]), .button, select")].filter(
+        (one) => one.offsetHeight < 44,
+      ).length,
     ]);
     expect([wide, small]).toEqual([320, 0]);
     await page.close();
@@ -267,6 +229,31 @@ describe.skipIf(executablePath === undefined)("the page, in Chromium", () => {
       return document.title;
     });
     expect(evaluated).not.toBe("ran");
+    await page.close();
+  });
+
+  test("fetches the network again when what was kept of it is damaged", async () => {
+    const page = await open();
+    await page.locator("#offline", { hasText: "works without a network" }).waitFor({ timeout: 60_000 });
+    const spoilt = await page.evaluate(async () => {
+      const names: string[] = [];
+      for (const name of await caches.keys()) {
+        const cache = await caches.open(name);
+        for (const request of await cache.keys()) {
+          if (!request.url.endsWith(".onnx")) continue;
+          await cache.put(request, new Response("<p>Sign in"));
+          names.push(request.url);
+        }
+      }
+      return names;
+    });
+    expect(spoilt).toHaveLength(1);
+    await page.reload();
+    await expectAlert(page, /^the network came damaged/);
+    await page.getByRole("button", { name: "Try again" }).click();
+    await ran(page, /^Ready: /);
+    await page.reload();
+    await ran(page, /^Ready: /);
     await page.close();
   });
 

@@ -35,13 +35,15 @@ async function activate(): Promise<void> {
   await worker.clients.claim();
 }
 
-/** From the cache; what is not there yet (WebGPU's module, 27 MB) from the network, and kept. */
+/** From the cache; what is not there yet (WebGPU's module, 27 MB), or is to be anew, from the network, and kept. */
 async function respond(request: Request): Promise<Response> {
   const cache = await caches.open(cacheName);
-  const kept = await cache.match(request, { ignoreSearch: true, ignoreVary: true });
+  const isAnew = request.cache === "reload";
+  const kept = isAnew ? undefined : await cache.match(request, { ignoreSearch: true, ignoreVary: true });
   if (kept !== undefined) return isolated(kept);
   const fetched = await fetch(request);
-  if (fetched.ok && fetched.type === "basic") await cache.put(request, fetched.clone());
+  // What there is no room to keep is served all the same.
+  if (fetched.ok && fetched.type === "basic") await cache.put(request, fetched.clone()).catch(() => undefined);
   return isolated(fetched);
 }
 

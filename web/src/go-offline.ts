@@ -6,12 +6,21 @@ export async function goOffline(say: (text: string) => void): Promise<void> {
     return;
   }
   try {
-    await navigator.serviceWorker.register("./service-worker.js", { type: "module" });
-    await navigator.serviceWorker.ready;
+    const registration = await navigator.serviceWorker.register("./service-worker.js", { type: "module" });
+    await Promise.race([navigator.serviceWorker.ready, failureOf(registration)]);
     say("This page works without a network from now on.");
   } catch (error) {
     say(
       `This page could not be kept for use without a network: ${error instanceof Error ? error.message : String(error)}`,
     );
   }
+}
+
+/** Of a service worker that cannot be installed, which `ready` would wait for. */
+function failureOf({ installing }: ServiceWorkerRegistration): Promise<never> {
+  return new Promise((_, reject) => {
+    installing?.addEventListener("statechange", () => {
+      if (installing.state === "redundant") reject(new Error("not all of its files could be fetched"));
+    });
+  });
 }

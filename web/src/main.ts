@@ -1,14 +1,17 @@
 import { Bars, percent } from "./bars.ts";
 import { goOffline } from "./go-offline.ts";
-import type { Engine, Problem, Response } from "./messages.ts";
+import { problemOf, type Engine, type Problem, type Response } from "./messages.ts";
 import { Pad } from "./pad.ts";
 import { openPicture, pictureIn } from "./picture.ts";
 import { Reader } from "./reader.ts";
 
 const DIGITS = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
 const ENGINES: readonly Engine[] = ["wasm", "threads", "webgpu"];
-/** A screen reader is told an answer once it has stood this long. */
+/** What is said of a drawing is for a screen reader, and for all where it cannot be read, once it has stood this long. */
 const SETTLED_MS = 600;
+
+/** As when the pen has only been put down. */
+const TOO_LITTLE: Problem = { message: "There is too little on the pad to read.", hint: "Draw a whole digit." };
 
 const page = {
   pad: element("pad", HTMLCanvasElement),
@@ -22,29 +25,45 @@ const page = {
   engine: element("engine", HTMLSelectElement),
   ran: element("ran", HTMLElement),
   problem: element("problem", HTMLElement),
+  message: element("message", HTMLElement),
+  hint: element("hint", HTMLElement),
+  again: element("again", HTMLButtonElement),
   offline: element("offline", HTMLElement),
 };
 
 const bars = new Bars(page.bars, DIGITS);
-const pad = new Pad(page.pad, readPad);
+const pad = new Pad(page.pad, () => {
+  asked++;
+  readPad();
+});
 let where = "";
 let settled: ReturnType<typeof setTimeout> | undefined;
+/** Counts what was drawn and given, so that a picture that opens late takes no later one's place. */
+let asked = 0;
+/** Pictures that are being opened. */
+let opening = 0;
 let engine: Engine = "wasm";
-let reader = openReader(engine);
+let isFailed = false;
+/** Told until the pad is empty or another reader opens; without an end while nothing runs. */
+let standing: Problem | undefined;
+let reader = openReader();
 
 page.undo.addEventListener("click", () => pad.undo());
 page.clear.addEventListener("click", () => pad.clear());
 page.engine.addEventListener("change", () => {
   engine = ENGINES.find((name) => name === page.engine.value) ?? "wasm";
-  reader.close();
-  reader = openReader(engine);
-  readPad();
+  reopen();
+});
+page.again.addEventListener("click", () => {
+  reopen(true);
+  page.pad.focus();
 });
 page.file.addEventListener("change", () => {
-  void showPicture(page.file.files?.[0]);
+  const file = page.file.files?.[0];
   page.file.value = "";
+  if (file !== undefined) void showPicture(file);
 });
-document.addEventListener("paste", (event) => void showPicture(pictureIn(event.clipboardData)));
+document.addEventListener("paste", (event) => take(event.clipboardData, "pasted"));
 document.addEventListener("dragover", (event) => {
   event.preventDefault();
   page.pad.classList.add("over");
@@ -53,7 +72,7 @@ document.addEventListener("dragleave", () => page.pad.classList.remove("over"));
 document.addEventListener("drop", (event) => {
   event.preventDefault();
   page.pad.classList.remove("over");
-  void showPicture(pictureIn(event.dataTransfer));
+  take(event.dataTransfer, "dropped");
 });
 offerEngines();
 void goOffline((text) => {
@@ -74,33 +93,73 @@ function disable(name: Engine, why: string): void {
   }
 }
 
-function openReader(wanted: Engine): Reader {
+/** @param anew Fetch the network again, whatever was kept of it. */
+function openReader(anew = false): Reader {
   where = "";
+  isFailed = false;
   page.ran.textContent = "Loading …";
-  showProblem(undefined);
-  return new Reader(wanted, {
+  tell(undefined);
+  return new Reader(engine, anew, {
     onOpened: ({ runtime, provider, threads, elsewhere }) => {
       const library = runtime === "web" ? "onnxruntime-web" : runtime;
       const count = provider === "wasm" ? `, ${threads} ${threads === 1 ? "thread" : "threads"}` : "";
       const others = elsewhere.length === 0 ? "" : ` (not there: ${elsewhere.join(", ")})`;
       where = `${library} on ${provider}${count}${others}`;
       page.ran.textContent = `Ready: ${where}`;
+      say(`Ready: ${where}`);
     },
     onFailed: (problem) => {
-      page.ran.textContent = "Nothing runs.";
+      if (engine === "wasm") fail(problem);
+      else fallBack(problem);
+    },
+    onCrashed: (problem) => {
+      reader = openReader();
       clearAnswer();
-      showProblem(problem);
+      tell({ ...problem, hint: "It was started again: go on drawing, or give the picture again." });
     },
     onReading: showReading,
-    onUnread: (problem) => {
+    onUnread: ({ blames, problem }) => {
+      if (blames === "engine" && engine !== "wasm") {
+        fallBack(problem);
+        return;
+      }
       clearAnswer();
-      showProblem(problem);
+      settle(() => showProblem(pad.hasPicture ? problem : TOO_LITTLE));
     },
   });
 }
 
+function reopen(anew = false): void {
+  reader.close();
+  reader = openReader(anew);
+  readPad();
+}
+
+function fail(problem: Problem): void {
+  reader.close();
+  isFailed = true;
+  page.ran.textContent = "Nothing runs.";
+  clearAnswer();
+  tell(problem);
+}
+
+/** What any browser has takes over from what this one turned out not to have. */
+function fallBack({ message }: Problem): void {
+  engine = "wasm";
+  page.engine.value = engine;
+  reopen();
+  tell({ message, hint: "It runs on WASM with one thread instead." });
+}
+
+function tell(problem: Problem | undefined): void {
+  standing = problem;
+  showProblem(problem);
+}
+
 function readPad(): void {
-  showProblem(undefined);
+  clearTimeout(settled);
+  if (pad.isEmpty && !isFailed) standing = undefined;
+  showProblem(standing);
   if (pad.isEmpty) {
     reader.forget();
     clearAnswer();
@@ -109,13 +168,46 @@ function readPad(): void {
   reader.read(pad.image());
 }
 
-async function showPicture(file: File | undefined): Promise<void> {
-  if (file === undefined) return;
+function take(transfer: DataTransfer | null, how: "dropped" | "pasted"): void {
   try {
-    pad.show(await openPicture(file));
+    void showPicture(pictureIn(transfer, how));
   } catch (error) {
-    showProblem({ message: error instanceof Error ? error.message : String(error), hint: "PNG and JPEG always are" });
+    refuse(problemOf(error));
   }
+}
+
+async function showPicture(file: File): Promise<void> {
+  const turn = ++asked;
+  showProblem(standing);
+  markOpening(1);
+  try {
+    const picture = await openPicture(file);
+    if (turn !== asked) {
+      picture.close();
+      return;
+    }
+    // No answer of what was there before is told beside the picture.
+    reader.forget();
+    clearAnswer();
+    pad.show(picture);
+  } catch (error) {
+    const { message, hint } = problemOf(error);
+    if (turn === asked) refuse({ message: `${file.name}: ${message}`, hint });
+  } finally {
+    markOpening(-1);
+  }
+}
+
+function markOpening(more: 1 | -1): void {
+  opening += more;
+  page.pad.ariaBusy = opening > 0 ? "true" : null;
+}
+
+/** What was given cannot be shown; an answer that stands is not its. */
+function refuse({ message, hint }: Problem): void {
+  const still = pad.isEmpty ? "" : "The pad and its answer are as they were";
+  showProblem({ message, hint: [hint ?? "", still].filter(Boolean).join("\n") });
+  page.problem.scrollIntoView({ block: "nearest" });
 }
 
 function showReading({ reading, seen, prepareMs, runMs }: Extract<Response, { kind: "reading" }>): void {
@@ -125,6 +217,7 @@ function showReading({ reading, seen, prepareMs, runMs }: Extract<Response, { ki
   drawSeen(seen);
   page.seen.ariaLabel = "What the network sees: the digit in white on black, 28 by 28 pixels";
   page.ran.textContent = `Ran on ${where}: ${runMs.toFixed(1)} ms, after ${prepareMs.toFixed(1)} ms to find the digit`;
+  showProblem(standing);
   say(`${reading.text}, ${percent(reading.confidence)}`);
 }
 
@@ -138,10 +231,14 @@ function clearAnswer(): void {
 }
 
 function say(text: string): void {
-  clearTimeout(settled);
-  settled = setTimeout(() => {
+  settle(() => {
     page.said.textContent = text;
-  }, SETTLED_MS);
+  });
+}
+
+function settle(task: () => void): void {
+  clearTimeout(settled);
+  settled = setTimeout(task, SETTLED_MS);
 }
 
 function drawSeen(values: Float32Array): void {
@@ -153,8 +250,13 @@ function drawSeen(values: Float32Array): void {
 }
 
 function showProblem(problem: Problem | undefined): void {
-  page.problem.hidden = problem === undefined;
-  page.problem.textContent = problem === undefined ? "" : [problem.message, problem.hint ?? ""].join("\n").trim();
+  page.again.hidden = !isFailed;
+  const { message = "", hint = "" } = problem ?? {};
+  // A screen reader is told again of what is set again.
+  if (page.message.textContent === message && page.hint.textContent === hint) return;
+  page.problem.hidden = message === "";
+  page.message.textContent = message;
+  page.hint.textContent = hint;
 }
 
 function element<Kind extends HTMLElement>(id: string, kind: new () => Kind): Kind {

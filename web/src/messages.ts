@@ -1,3 +1,4 @@
+import { DataError } from "../../src/errors.ts";
 import type { Reading } from "../../src/infer/recognize.ts";
 
 /** Where the network is to run, as the page offers it. */
@@ -5,7 +6,12 @@ export type Engine = "wasm" | "threads" | "webgpu";
 
 /** What the page asks of the worker. Pixels are [H, W, 4], as a canvas gives them. */
 export type Request =
-  | { readonly kind: "open"; readonly engine: Engine }
+  | {
+      readonly kind: "open";
+      readonly engine: Engine;
+      /** Fetch the network again, whatever was kept of it. */
+      readonly anew: boolean;
+    }
   | {
       readonly kind: "read";
       readonly id: number;
@@ -33,10 +39,21 @@ export type Response =
       readonly prepareMs: number;
       readonly runMs: number;
     }
-  | { readonly kind: "unread"; readonly id: number; readonly problem: Problem };
+  | {
+      readonly kind: "unread";
+      readonly id: number;
+      readonly blames: "picture" | "engine";
+      readonly problem: Problem;
+    };
 
 /** An error as people should read it. */
 export interface Problem {
   readonly message: string;
   readonly hint: string | undefined;
+}
+
+/** Only pictures are the reader's to mend; hints of other errors are for those who call the library. */
+export function problemOf(error: unknown): Problem {
+  if (error instanceof DataError) return { message: error.message, hint: error.hint };
+  return { message: error instanceof Error ? error.message : String(error), hint: undefined };
 }

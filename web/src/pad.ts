@@ -1,3 +1,5 @@
+import { contextOf, type Context } from "./canvas.ts";
+
 /** Side of the square that strokes are kept in, in its own units. */
 const SIDE = 320;
 const PEN = 22;
@@ -42,17 +44,20 @@ export class Pad {
     return this.#strokes.length === 0 && this.#picture === undefined;
   }
 
+  get hasPicture(): boolean {
+    return this.#picture !== undefined;
+  }
+
   clear(): void {
     this.#strokes = [];
-    this.#picture?.close();
-    this.#picture = undefined;
+    this.#hang(undefined);
     this.#liftPen();
     this.#changed();
   }
 
   undo(): void {
     if (this.#strokes.length > 0) this.#strokes.pop();
-    else this.#picture = undefined;
+    else this.#hang(undefined);
     this.#liftPen();
     this.#changed();
   }
@@ -60,7 +65,7 @@ export class Pad {
   /** Show a picture in place of what was drawn. */
   show(picture: ImageBitmap): void {
     this.#strokes = [];
-    this.#picture = picture;
+    this.#hang(picture);
     this.#liftPen();
     this.#changed();
   }
@@ -82,6 +87,11 @@ export class Pad {
     context.scale(side / SIDE, side / SIDE);
     trace(context, this.#strokes, "#000");
     return context.getImageData(0, 0, width, height);
+  }
+
+  #hang(picture: ImageBitmap | undefined): void {
+    this.#picture?.close();
+    this.#picture = picture;
   }
 
   #changed(): void {
@@ -169,19 +179,6 @@ const steps: ReadonlyMap<string, Point> = new Map([
   ["ArrowUp", { x: 0, y: -1 }],
   ["ArrowDown", { x: 0, y: 1 }],
 ]);
-
-type Context = CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D;
-
-function contextOf(canvas: HTMLCanvasElement): CanvasRenderingContext2D;
-function contextOf(canvas: OffscreenCanvas): OffscreenCanvasRenderingContext2D;
-function contextOf(canvas: HTMLCanvasElement | OffscreenCanvas): Context {
-  const context =
-    canvas instanceof HTMLCanvasElement
-      ? canvas.getContext("2d")
-      : canvas.getContext("2d", { willReadFrequently: true });
-  if (context === null) throw new Error("this browser draws no canvas");
-  return context;
-}
 
 function trace(context: Context, strokes: readonly (readonly Point[])[], colour: string): void {
   context.strokeStyle = colour;

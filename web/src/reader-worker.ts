@@ -1,4 +1,4 @@
-import { InferenceError, ToolError } from "../../src/errors.ts";
+import { DataError, InferenceError } from "../../src/errors.ts";
 import { readOnnxHeader } from "../../src/infer/onnx-header.ts";
 import { ortWeb } from "../../src/infer/ort-web.ts";
 import { prepareImage } from "../../src/infer/preprocess/prepare-image.ts";
@@ -6,7 +6,7 @@ import { readImages, readRecognizer } from "../../src/infer/recognize.ts";
 import type { Session, SessionOptions } from "../../src/infer/runtime.ts";
 import type { Recognizer } from "../../src/metadata.ts";
 
-import type { Engine, Problem, Request, Response } from "./messages.ts";
+import { problemOf, type Engine, type Request, type Response } from "./messages.ts";
 
 /** More threads than this do not help a network as small as this one. */
 const MOST_THREADS = 4;
@@ -20,14 +20,14 @@ let opened: Promise<Opened> | undefined;
 
 addEventListener("message", (event: MessageEvent<Request>) => {
   const request = event.data;
-  if (request.kind === "open") void open(request.engine);
+  if (request.kind === "open") void open(request);
   else void read(request);
 });
 
-async function open(engine: Engine): Promise<void> {
+async function open({ engine, anew }: Extract<Request, { kind: "open" }>): Promise<void> {
   const options = optionsOf(engine);
   try {
-    opened = load(options);
+    opened = load(options, anew);
     const { session } = await opened;
     const { runtime, provider, elsewhere } = session;
     answer({ kind: "opened", runtime, provider, threads: options.threads ?? 1, elsewhere });
@@ -42,21 +42,34 @@ function optionsOf(engine: Engine): SessionOptions {
   return { provider: "wasm", threads: Math.min(MOST_THREADS, Math.max(2, navigator.hardwareConcurrency)) };
 }
 
-async function load(options: SessionOptions): Promise<Opened> {
-  const url = new URL("../../models/crnn-mnist-best/model.onnx", import.meta.url);
-  const response = await fetch(url);
-  if (!response.ok) {
-    throw new InferenceError(`the network cannot be fetched: the server answered ${response.status}`, {
-      hint: "load the page again",
-    });
-  }
-  const bytes = new Uint8Array(await response.arrayBuffer());
-  const recognizer = readRecognizer(readOnnxHeader(bytes).metadata);
+async function load(options: SessionOptions, anew: boolean): Promise<Opened> {
+  const bytes = await fetchModel(anew);
+  const recognizer = recognizerOf(bytes);
   const session = await ortWeb.load(bytes, options);
   // The first run compiles and allocates; it would make the first stroke wait.
   const blank = new Float32Array(recognizer.input.height * (recognizer.input.width ?? 1) * recognizer.input.channels);
   await readImages(session, recognizer, [blank]);
   return { session, recognizer };
+}
+
+async function fetchModel(anew: boolean): Promise<Uint8Array> {
+  const url = new URL("../../models/crnn-mnist-best/model.onnx", import.meta.url);
+  const broken = (cause: unknown): never => {
+    throw new InferenceError("the network cannot be fetched: the connection failed", { cause });
+  };
+  const response = await fetch(url, { cache: anew ? "reload" : "default" }).catch(broken);
+  if (!response.ok) {
+    throw new InferenceError(`the network cannot be fetched: the server answered ${response.status}`);
+  }
+  return new Uint8Array(await response.arrayBuffer().catch(broken));
+}
+
+function recognizerOf(bytes: Uint8Array): Recognizer {
+  try {
+    return readRecognizer(readOnnxHeader(bytes).metadata);
+  } catch (cause) {
+    throw new InferenceError(`the network came damaged: ${problemOf(cause).message}`, { cause });
+  }
 }
 
 async function read({ id, width, height, data }: Extract<Request, { kind: "read" }>): Promise<void> {
@@ -70,17 +83,13 @@ async function read({ id, width, height, data }: Extract<Request, { kind: "read"
     if (reading === undefined) throw new InferenceError("the network gave no answer");
     answer({ kind: "reading", id, reading, seen, prepareMs: prepared - started, runMs: performance.now() - prepared });
   } catch (error) {
-    answer({ kind: "unread", id, problem: problemOf(error) });
+    const blames = error instanceof DataError ? "picture" : "engine";
+    answer({ kind: "unread", id, blames, problem: problemOf(error) });
   }
 }
 
 function labelsOf({ output }: Recognizer): number {
   return output.kind === "classes" ? output.labels.length : output.characters.length;
-}
-
-function problemOf(error: unknown): Problem {
-  if (error instanceof ToolError) return { message: error.message, hint: error.hint };
-  return { message: error instanceof Error ? error.message : String(error), hint: undefined };
 }
 
 function answer(response: Response): void {

@@ -2,9 +2,12 @@ import type { Engine, Problem, Request, Response } from "./messages.ts";
 
 export interface ReaderEvents {
   onOpened(opened: Extract<Response, { kind: "opened" }>): void;
+  /** It cannot be opened. */
   onFailed(problem: Problem): void;
+  /** It was open and its worker ended. */
+  onCrashed(problem: Problem): void;
   onReading(reading: Extract<Response, { kind: "reading" }>): void;
-  onUnread(problem: Problem): void;
+  onUnread(unread: Extract<Response, { kind: "unread" }>): void;
 }
 
 /** The network in a worker, so that drawing never waits for it. Of pictures that come faster than it reads, the last counts. */
@@ -12,17 +15,17 @@ export class Reader {
   readonly #worker: Worker;
   readonly #events: ReaderEvents;
   #id = 0;
+  #isOpen = false;
   #busy = true;
   #waiting: ImageData | undefined;
 
-  constructor(engine: Engine, events: ReaderEvents) {
+  /** @param anew Fetch the network again, whatever was kept of it. */
+  constructor(engine: Engine, anew: boolean, events: ReaderEvents) {
     this.#events = events;
     this.#worker = new Worker(new URL("./reader-worker.ts", import.meta.url), { type: "module" });
     this.#worker.addEventListener("message", (event: MessageEvent<Response>) => this.#hear(event.data));
-    this.#worker.addEventListener("error", (event) => {
-      events.onFailed({ message: `the reader stopped: ${event.message}`, hint: "load the page again" });
-    });
-    this.#ask({ kind: "open", engine });
+    this.#worker.addEventListener("error", (event) => this.#end(event));
+    this.#ask({ kind: "open", engine, anew });
   }
 
   read(image: ImageData): void {
@@ -58,11 +61,25 @@ export class Reader {
       return;
     }
     this.#busy = false;
-    if (response.kind === "opened") this.#events.onOpened(response);
-    else if (response.id === this.#id) {
+    if (response.kind === "opened") {
+      this.#isOpen = true;
+      this.#events.onOpened(response);
+    } else if (response.id === this.#id) {
       if (response.kind === "reading") this.#events.onReading(response);
-      else this.#events.onUnread(response.problem);
+      else this.#events.onUnread(response);
     }
     this.#next();
+  }
+
+  /** A worker whose script does not load says nothing of why. */
+  #end(event: Event): void {
+    this.close();
+    const message =
+      event instanceof ErrorEvent
+        ? `the reader stopped: ${event.message}`
+        : "the reader does not load: its script could not be fetched";
+    const problem = { message, hint: undefined };
+    if (this.#isOpen) this.#events.onCrashed(problem);
+    else this.#events.onFailed(problem);
   }
 }

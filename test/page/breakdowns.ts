@@ -1,0 +1,137 @@
+import { chromium, type Browser, type BrowserContext, type Page, type Route } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+import { browserFlags } from "../../src/node/browser/browser-flags.ts";
+
+import { draw, expectAlert, expectAnswer, expectUsable, ran } from "./hands.ts";
+
+/** How files fail to come, by what the page then says. */
+const failures: readonly (readonly [
+  what: string,
+  files: string,
+  answer: (route: Route) => Promise<void>,
+  said: RegExp,
+])[] = [
+  [
+    "is not there",
+    "**/*.onnx",
+    (route) => route.fulfill({ status: 404 }),
+    /^the network cannot be fetched: .* answered 404$/,
+  ],
+  ["does not come", "**/*.onnx", (route) => route.abort(), /^the network cannot be fetched: the connection failed$/],
+  ["is cut short", "**/*.onnx", cutShort, /^the network came damaged: not an ONNX file, or one cut short/],
+  [
+    "is another page's",
+    "**/*.onnx",
+    (route) => route.fulfill({ contentType: "text/html", body: "<!doctype html><p>Sign in" }),
+    /^the network came damaged: not an ONNX file/,
+  ],
+  ["is without its runtime", "**/*.wasm", (route) => route.fulfill({ status: 404 }), /^ONNX Runtime does not start: /],
+  ["is without its worker", "**/reader-worker*.js", (route) => route.abort(), /^the reader does not load/],
+];
+
+async function cutShort(route: Route): Promise<void> {
+  const whole = await (await route.fetch()).body();
+  await route.fulfill({ body: whole.subarray(0, whole.length / 2) });
+}
+
+/** Suite of the page: what does not come or breaks while it runs is told, and there is a way on. */
+export function expectBreakdownsTold(executablePath: string | undefined, url: () => string): void {
+  describe("where the network or what runs it", () => {
+    let browser: Browser | undefined;
+    let context: BrowserContext | undefined;
+
+    beforeAll(async () => {
+      browser = await chromium.launch({
+        ...(executablePath === undefined ? {} : { executablePath }),
+        args: [...browserFlags],
+      });
+      // What a service worker fetches cannot be made to fail.
+      context = await browser.newContext({ serviceWorkers: "block" });
+    });
+
+    afterAll(async () => {
+      await browser?.close();
+    });
+
+    async function newPage(): Promise<Page> {
+      if (context === undefined) throw new Error("there is no browser");
+      return context.newPage();
+    }
+
+    async function openOnWebGpu(page: Page): Promise<void> {
+      await page.goto(url());
+      await ran(page, /^Ready: /);
+      await page.locator("#engine").selectOption("webgpu");
+      await ran(page, /^Ready: .* on webgpu/);
+    }
+
+    test.each(failures)("%s: the page says so, and tries again when asked", async (_, files, answer, said) => {
+      const page = await newPage();
+      await page.route(files, answer);
+      await page.goto(url());
+      await expectAlert(page, said);
+      await ran(page, /^Nothing runs\.$/);
+      await draw(page, "7");
+      await expectAlert(page, said);
+      await page.unroute(files);
+      await page.getByRole("button", { name: "Try again" }).click();
+      await expectAnswer(page, "7");
+      expect(await page.getByRole("alert").isVisible()).toBe(false);
+      expect(await page.getByRole("button", { name: "Try again" }).isVisible()).toBe(false);
+      await page.close();
+    });
+
+    test("has no graphics adapter, it runs on WASM and says why", async () => {
+      const page = await newPage();
+      await page.route("**/reader-worker*.js", async (route) => {
+        const response = await route.fetch();
+        const body = `navigator.gpu.requestAdapter = () => Promise.resolve(null);${await response.text()}`;
+        await route.fulfill({ response, body });
+      });
+      await page.goto(url());
+      await ran(page, /^Ready: /);
+      await draw(page, "7");
+      await page.locator("#engine").selectOption("webgpu");
+      const why = /^WebGPU finds no graphics adapter here\s+It runs on WASM with one thread instead\.$/;
+      await expectAlert(page, why);
+      await expectAnswer(page, "7");
+      await expectAlert(page, why);
+      await ran(page, /^Ran on onnxruntime-web on wasm, 1 thread/);
+      expect(await page.locator("#engine").inputValue()).toBe("wasm");
+      await expectUsable(page);
+      await page.close();
+    });
+
+    test("loses its graphics device, it runs on WASM and says why", async () => {
+      const page = await newPage();
+      await openOnWebGpu(page);
+      const devtools = await context?.newCDPSession(page);
+      await devtools?.send("Browser.crashGpuProcess");
+      await draw(page, "7");
+      await expectAlert(page, /^the graphics device was lost: .*\s+It runs on WASM with one thread instead\.$/);
+      await expectAnswer(page, "7");
+      await ran(page, /^Ran on onnxruntime-web on wasm, 1 thread/);
+      await expectUsable(page);
+      await page.close();
+    });
+
+    test("stops, it starts again and says so", async () => {
+      const page = await newPage();
+      await page.goto(url());
+      await ran(page, /^Ready: /);
+      await draw(page, "7");
+      await expectAnswer(page, "7");
+      await page.workers()[0]?.evaluate(() => {
+        setTimeout(() => {
+          throw new Error("out of order");
+        });
+      });
+      await expectAlert(page, /^the reader stopped: .*out of order\s+It was started again/);
+      await expectAnswer(page, "\\s");
+      await ran(page, /^Ready: /);
+      await expectUsable(page);
+      await page.close();
+    });
+  });
+}
