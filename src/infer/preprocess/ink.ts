@@ -3,9 +3,10 @@ import { DataError } from "../../errors.ts";
 import { borderPixels, findGround } from "./background.ts";
 import { components } from "./components.ts";
 import { distanceTo } from "./distance.ts";
+import { cropped, extentOf } from "./extent.ts";
 import { at, toGrey, type Pixels, type Plane } from "./image.ts";
 import { withoutFrame } from "./frame.ts";
-import { inEvenLight, inEvenLightWithin } from "./light.ts";
+import { inEvenLight, inEvenLightWithin, type Marks } from "./light.ts";
 import { withMargin } from "./margin.ts";
 import { enlarge, resize, scaledSize } from "./resize.ts";
 import { maskWhere, quantile, valuesAt } from "./statistics.ts";
@@ -28,8 +29,10 @@ const CUT_OFF = 0.4;
 const PATCH = 0.14;
 /** Depth below which ink is surely made of strokes. */
 const STROKES = 0.1;
+/** Longer side of the copy in which a patch is told from strokes. */
+const COPY_SIDE = 160;
 /** Ink is so far from the ground's grey at least, else it is a gap between thick strokes. */
-const APART = 0.06;
+const APART = 0.1;
 /** Pixels around a stroke that its soft edge reaches. */
 const SOFT_EDGE = 2;
 /** Pixels from the picture's side that count as its edge. */
@@ -42,28 +45,36 @@ const EDGE = 2;
  * @throws {DataError} when nothing is drawn.
  */
 export function findInk(picture: Pixels): Plane {
-  const pixels = smooth(withMargin(withoutFrame(shrink(picture))));
+  const pixels = smooth(withMargin(withoutFrame(shrink(picture, WORKING_SIDE))));
   const ink = inkOf(inEvenLight(pixels) ?? pixels);
   const depth = depthOf(ink);
-  return depth < PATCH ? ink : (drawnOnPatch(pixels, depth) ?? ink);
+  if (depth < PATCH) return ink;
+  const marks = marksOnPatch(shrink(pixels, COPY_SIDE), depth);
+  const even = marks === null ? null : inEvenLightWithin(pixels, marks);
+  return (even === null ? null : inkOrNull(even)) ?? ink;
 }
 
 function inkOf(pixels: Pixels): Plane {
   return keepStrokes(withoutRuling(strengthOfInk(pixels)));
 }
 
-/** What is drawn where a shadow, or light, fell on a part of the picture and was taken for the drawing; null if none. */
-function drawnOnPatch(pixels: Pixels, depth: number): Plane | null {
+/**
+ * Whether what is drawn is dark or light where a shadow, or light, fell on a part of the picture and was taken for the
+ * drawing; null where that is not so.
+ *
+ * @param depth Of what was taken for it.
+ */
+function marksOnPatch(pixels: Pixels, depth: number): Marks | null {
   const grey = toGrey(pixels);
   const ground = quantile(valuesAt(grey.data, borderPixels(grey.width, grey.height)), 0.5);
   const found = (["dark", "light"] as const).flatMap((marks) => {
     const even = inEvenLightWithin(pixels, marks);
     const ink = even === null ? null : inkOrNull(even);
     if (ink === null || Math.abs(greyOf(ink, grey) - ground) < APART) return [];
-    return [{ ink, depth: depthOf(ink) }];
+    return [{ marks, depth: depthOf(ink) }];
   });
   const best = found.toSorted((a, b) => a.depth - b.depth)[0];
-  return best !== undefined && best.depth < Math.min(STROKES, depth / 2) ? best.ink : null;
+  return best !== undefined && best.depth < Math.min(STROKES, depth / 2) ? best.marks : null;
 }
 
 /** Mean grey of what is inked. */
@@ -87,27 +98,17 @@ function inkOrNull(pixels: Pixels): Plane | null {
 }
 
 /** Half the width of the thickest stroke, as a share of the drawing's longer side. */
-function depthOf({ data, width, height }: Plane): number {
-  const distance = distanceTo(
-    maskWhere(data, (value) => value < 0.5),
-    width,
-    height,
-  );
-  let [left, right, top, bottom, deepest] = [width, 0, height, 0, 0];
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      const own = at(distance, y * width + x);
-      if (own === 0 || own === Infinity) continue;
-      deepest = Math.max(deepest, own);
-      [left, right] = [Math.min(left, x), Math.max(right, x)];
-      [top, bottom] = [Math.min(top, y), Math.max(bottom, y)];
-    }
-  }
-  return deepest === 0 ? 0 : deepest / (Math.max(right - left, bottom - top) + 1);
+function depthOf(ink: Plane): number {
+  const extent = extentOf(ink, 0.5);
+  if (extent === null) return 0;
+  const { width, height, data } = cropped(ink);
+  const mask = maskWhere(data, (value) => value < 0.5);
+  const deepest = distanceTo(mask, width, height).reduce((most, value) => Math.max(most, value), 0);
+  return deepest / Math.max(extent.width, extent.height);
 }
 
-function shrink(pixels: Pixels): Pixels {
-  const scale = WORKING_SIDE / Math.max(pixels.width, pixels.height);
+function shrink(pixels: Pixels, side: number): Pixels {
+  const scale = side / Math.max(pixels.width, pixels.height);
   return scale >= 1 ? pixels : { ...resize(pixels, ...scaledSize(pixels, scale)), channels: pixels.channels };
 }
 

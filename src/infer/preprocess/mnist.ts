@@ -1,7 +1,8 @@
 import { distanceTo } from "./distance.ts";
+import { cropped, extentOf } from "./extent.ts";
 import { at, toGrey, type Pixels, type Plane } from "./image.ts";
 import { findInk } from "./ink.ts";
-import { resize, scaledSize, type Box } from "./resize.ts";
+import { resize, scaledSize } from "./resize.ts";
 import { maskWhere } from "./statistics.ts";
 
 /** Side of MNIST's images, and of the box in their middle that a digit fills. */
@@ -38,20 +39,6 @@ function asItIs(pixels: Pixels): Plane | null {
   const { x, y } = centreOfMass(ink);
   const isCentred = Math.abs(x - SIDE / 2) <= 1.5 && Math.abs(y - SIDE / 2) <= 1.5;
   return isCentred && ink.data.some((value) => value > 0.7) ? ink : null;
-}
-
-/** The drawing with a margin of a pixel. */
-function cropped(ink: Plane): Plane {
-  const extent = extentOf(ink, 0);
-  if (extent === null) return ink;
-  const width = extent.width + 2;
-  const height = extent.height + 2;
-  const data = new Float32Array(width * height);
-  for (let y = 0; y < extent.height; y++) {
-    const start = (extent.top + y) * ink.width + extent.left;
-    data.set(ink.data.subarray(start, start + extent.width), (y + 1) * width + 1);
-  }
-  return { width, height, data };
 }
 
 /** Thin lines would fade when scaled down: widen strokes that would come out thinner than MNIST's thin ones. */
@@ -131,21 +118,6 @@ function centreOfMass({ width, data }: Plane): { readonly x: number; readonly y:
     y += value * (Math.floor(pixel / width) + 0.5);
   });
   return mass === 0 ? { x: SIDE / 2, y: SIDE / 2 } : { x: x / mass, y: y / mass };
-}
-
-/** The smallest box around all ink stronger than `least`, or null when there is none. */
-function extentOf({ width, height, data }: Plane, least: number): Box | null {
-  let [left, right, top, bottom] = [width, -1, height, -1];
-  data.forEach((value, pixel) => {
-    if (value <= least) return;
-    const x = pixel % width;
-    const y = Math.floor(pixel / width);
-    left = Math.min(left, x);
-    right = Math.max(right, x);
-    top = Math.min(top, y);
-    bottom = Math.max(bottom, y);
-  });
-  return right < 0 ? null : { left, top, width: right - left + 1, height: bottom - top + 1 };
 }
 
 function clamp(value: number, least: number, most: number): number {

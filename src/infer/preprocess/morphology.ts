@@ -32,43 +32,49 @@ export function withoutMarks(plane: Plane, marks: "dark" | "light", reach: numbe
 
 /** Replace each value by the largest within `reach` rows and columns. */
 function dilate(data: Float32Array, width: number, height: number, reach: number): void {
-  const longest = Math.max(width, height);
-  const line = new Float32Array(longest + 2 * reach).fill(-Infinity);
-  const scratch = { line, fromLeft: line.slice(), fromRight: line.slice() };
-  for (let y = 0; y < height; y++) dilateLine(data, y * width, 1, width, reach, scratch);
-  for (let x = 0; x < width; x++) dilateLine(data, x, width, height, reach, scratch);
+  dilateRows(data, width, height, reach);
+  dilateColumns(data, width, height, reach);
 }
 
-interface Scratch {
-  readonly line: Float32Array;
-  readonly fromLeft: Float32Array;
-  readonly fromRight: Float32Array;
-}
-
-/** Largest values of a window along one line: the larger of two running maxima, which begin anew every window's length. */
-function dilateLine(
-  data: Float32Array,
-  start: number,
-  step: number,
-  length: number,
-  reach: number,
-  { line, fromLeft, fromRight }: Scratch,
-): void {
+/** Largest values of a window along each row: the larger of two running maxima, which begin anew every window's length. */
+function dilateRows(data: Float32Array, width: number, height: number, reach: number): void {
   const span = 2 * reach + 1;
-  const total = length + 2 * reach;
-  for (let index = 0; index < length; index++) line[reach + index] = at(data, start + index * step);
-  for (let index = 0; index < reach; index++) line[reach + length + index] = -Infinity;
-  for (let index = 0; index < total; index++) {
-    const value = at(line, index);
-    fromLeft[index] = index % span === 0 ? value : Math.max(value, at(fromLeft, index - 1));
+  const total = width + 2 * reach;
+  const line = new Float32Array(total).fill(-Infinity);
+  const [fromLeft, fromRight] = [line.slice(), line.slice()];
+  for (let y = 0; y < height; y++) {
+    line.set(data.subarray(y * width, (y + 1) * width), reach);
+    for (let index = 0; index < total; index++) {
+      const value = at(line, index);
+      fromLeft[index] = index % span === 0 ? value : Math.max(value, at(fromLeft, index - 1));
+    }
+    for (let index = total - 1; index >= 0; index--) {
+      const value = at(line, index);
+      const ends = index === total - 1 || index % span === span - 1;
+      fromRight[index] = ends ? value : Math.max(value, at(fromRight, index + 1));
+    }
+    for (let x = 0; x < width; x++) data[y * width + x] = Math.max(at(fromRight, x), at(fromLeft, x + span - 1));
   }
-  for (let index = total - 1; index >= 0; index--) {
-    const value = at(line, index);
-    const ends = index === total - 1 || index % span === span - 1;
-    fromRight[index] = ends ? value : Math.max(value, at(fromRight, index + 1));
-  }
-  for (let index = 0; index < length; index++) {
-    data[start + index * step] = Math.max(at(fromRight, index), at(fromLeft, index + span - 1));
+}
+
+/** The same along each column, a row at a time: neighbours in memory are read together. */
+function dilateColumns(data: Float32Array, width: number, height: number, reach: number): void {
+  const span = 2 * reach + 1;
+  const total = height + 2 * reach;
+  const padded = new Float32Array(total * width).fill(-Infinity);
+  padded.set(data, reach * width);
+  const fromTop = padded.slice();
+  for (let row = 1; row < total; row++) if (row % span !== 0) raise(fromTop, row * width, -width, width);
+  for (let row = total - 2; row >= 0; row--) if (row % span !== span - 1) raise(padded, row * width, width, width);
+  const below = (span - 1) * width;
+  for (let pixel = 0; pixel < data.length; pixel++)
+    data[pixel] = Math.max(at(padded, pixel), at(fromTop, pixel + below));
+}
+
+/** Each of `count` values raised to the one `step` further on, where that is larger. */
+function raise(values: Float32Array, start: number, step: number, count: number): void {
+  for (let index = start; index < start + count; index++) {
+    values[index] = Math.max(at(values, index), at(values, index + step));
   }
 }
 
