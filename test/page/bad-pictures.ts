@@ -132,6 +132,7 @@ export function expectBadPicturesTold(open: () => Promise<Page>, folder: string)
       .png()
       .toBuffer();
     const jpeg = await sharp(whole).jpeg().toBuffer();
+    const html = '<foreignObject width="9" height="9"><p xmlns="http://www.w3.org/1999/xhtml">4</p></foreignObject>';
     const damaged = /: this browser cannot decode it: it is damaged or cut short\s+save or fetch it again$/;
     const unread = /: no picture that this browser can read\s+PNG and JPEG always are$/;
     const faults: readonly (readonly [string, Uint8Array, RegExp])[] = [
@@ -147,6 +148,12 @@ export function expectBadPicturesTold(open: () => Promise<Page>, folder: string)
       ["empty.png", Buffer.alloc(0), /: not an image: the file is empty$/],
       ["text.png", Buffer.from("no"), unread],
       ["page.png", Buffer.from("<!doctype html><p>Sign in"), unread],
+      [
+        "html.svg",
+        svg(100, html),
+        /: it holds more than a drawing, which this browser lets no page read\s+save it as a PNG/,
+      ],
+      ["none.svg", svg(0), /: not an image: it is 0 x 0 pixels$/],
       ["entities.svg", svg(100, "&nothing;"), unread],
       [
         "photo.heic",

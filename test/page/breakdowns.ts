@@ -1,3 +1,6 @@
+import { renameSync } from "node:fs";
+import { join } from "node:path";
+
 import { chromium, type Browser, type BrowserContext, type Page, type Route } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
@@ -36,7 +39,7 @@ async function cutShort(route: Route): Promise<void> {
 }
 
 /** Suite of the page: what does not come or breaks while it runs is told, and there is a way on. */
-export function expectBreakdownsTold(executablePath: string | undefined, url: () => string): void {
+export function expectBreakdownsTold(executablePath: string | undefined, url: () => string, dist: string): void {
   describe("where the network or what runs it", () => {
     let browser: Browser | undefined;
     let context: BrowserContext | undefined;
@@ -130,6 +133,22 @@ export function expectBreakdownsTold(executablePath: string | undefined, url: ()
       await expectAlert(page, /^the reader stopped: .*out of order\s+It was started again/);
       await expectAnswer(page, "\\s");
       await ran(page, /^Ready: /);
+      await expectUsable(page);
+      await page.close();
+    });
+
+    test("cannot be kept, because a file of the page is missing: the page works and says so", async () => {
+      const [icon, away] = [join(dist, "icon.svg"), join(dist, "..", "icon.svg")];
+      renameSync(icon, away);
+      if (browser === undefined) throw new Error("there is no browser");
+      const page = await browser.newPage();
+      try {
+        await page.goto(url());
+        const told = "This page could not be kept for use without a network: not all of its files could be fetched";
+        await page.locator("#offline", { hasText: told }).waitFor({ timeout: 20_000 });
+      } finally {
+        renameSync(away, icon);
+      }
       await expectUsable(page);
       await page.close();
     });

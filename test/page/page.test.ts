@@ -175,7 +175,7 @@ describe.skipIf(executablePath === undefined)("the page, in Chromium", () => {
 
   expectBadPicturesTold(open, folder);
 
-  expectBreakdownsTold(executablePath, () => url);
+  expectBreakdownsTold(executablePath, () => url, join(folder, "dist"));
 
   test("runs on several threads and on WebGPU when asked, and says so", async () => {
     const page = await open();
@@ -189,7 +189,7 @@ describe.skipIf(executablePath === undefined)("the page, in Chromium", () => {
     await page.close();
   }, 120_000);
 
-  test("fits a phone, where no text is cut off and all that is pressed is large enough", async () => {
+  test("fits a phone, where no text is cut off and all that is pressed is large enough, and what is wrong is in view", async () => {
     const page = await open();
     await page.setViewportSize({ width: 320, height: 640 });
     const [wide, small] = await page.evaluate(() => [
@@ -199,6 +199,12 @@ describe.skipIf(executablePath === undefined)("the page, in Chromium", () => {
       ).length,
     ]);
     expect([wide, small]).toEqual([320, 0]);
+    await page.locator("#file").setInputFiles({ name: "x.png", mimeType: "image/png", buffer: Buffer.from("no") });
+    await page.getByRole("alert").waitFor();
+    const alert = await page.locator("#problem").boundingBox();
+    expect(alert?.y).toBeGreaterThanOrEqual(0);
+    expect((alert?.y ?? 0) + (alert?.height ?? 0)).toBeLessThan(641);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(320);
     await page.close();
   });
 

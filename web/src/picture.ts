@@ -70,15 +70,17 @@ async function openDrawing(file: File): Promise<ImageBitmap> {
   checkPixels(width, height);
   const size = inside({ width, height });
   const canvas = new OffscreenCanvas(size.width, size.height);
-  contextOf(canvas).drawImage(image, 0, 0, size.width, size.height);
+  const context = contextOf(canvas);
+  context.drawImage(image, 0, 0, size.width, size.height);
   try {
-    return canvas.transferToImageBitmap();
+    context.getImageData(0, 0, 1, 1);
   } catch (cause) {
     throw new DataError("it holds more than a drawing, which this browser lets no page read", {
       hint: "save it as a PNG and give that",
       cause,
     });
   }
+  return canvas.transferToImageBitmap();
 }
 
 /** The size of a picture whose form tells it less plainly, AVIF for one, before it is decoded. */
