@@ -11,9 +11,12 @@ const MAJORS = [20, 22, 24];
 
 ensureDependencies();
 ensureBuild();
+const { renderedDigits } = await import("../dist/data/digits/rendered-digits.js");
 const { cacheDir } = await import("../dist/node/cache-dir.js");
+const { encodeGreyPng } = await import("../dist/node/png.js");
 
 const work = mkdtempSync(join(tmpdir(), "tfjs-to-onnx-nodes-"));
+const pictures = writePictures(work);
 let failed = 0;
 for (const { name, program } of [{ name: process.version, program: process.execPath }, ...MAJORS.map(nodeOf)]) {
   if (program === undefined) {
@@ -24,6 +27,16 @@ for (const { name, program } of [{ name: process.version, program: process.execP
 }
 rmSync(work, { recursive: true });
 process.exit(failed > 0 ? 1 : 0);
+
+/** More than are prepared before threads start. @param {string} folder */
+function writePictures(folder) {
+  const digits = renderedDigits({ split: "test", seed: 8, count: 60 });
+  return Array.from({ length: digits.images }, (_, index) => {
+    const file = join(folder, `${index}.png`);
+    writeFileSync(file, encodeGreyPng(Uint8Array.from(digits.pixels(index)), 28, 28));
+    return file;
+  });
+}
 
 /**
  * @param {string} out
@@ -37,6 +50,7 @@ function steps(out) {
     ["export and verify", ["export", out, "--out", onnx, "--json"]],
     ["infer on node", ["infer", "--model", onnx, "--runtime", "node", ...scored]],
     ["infer on web", ["infer", "--model", onnx, "--runtime", "web", ...scored]],
+    ["infer on pictures, in threads", ["infer", "--model", onnx, "--workers", "2", "--json", ...pictures]],
     ["infer on tfjs", ["infer", "--model", join(out, "model.json"), "--runtime", "tfjs", ...scored]],
   ];
 }
