@@ -82,6 +82,7 @@ export function expectBreakdownsTold(executablePath: string | undefined, url: ()
       await expectAnswer(page, "7");
       expect(await page.getByRole("alert").isVisible()).toBe(false);
       expect(await page.getByRole("button", { name: "Try again" }).isVisible()).toBe(false);
+      expect(await page.evaluate(() => document.activeElement?.id)).toBe("pad");
       await page.close();
     });
 

@@ -1,16 +1,16 @@
 import { Bars, percent } from "./bars.ts";
 import { goOffline } from "./go-offline.ts";
 import { problemOf, type Engine, type Problem, type Response } from "./messages.ts";
+import { Notice } from "./notice.ts";
 import { Pad } from "./pad.ts";
 import { openPicture, pictureIn } from "./picture.ts";
 import { Reader } from "./reader.ts";
 
 const DIGITS = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
 const ENGINES: readonly Engine[] = ["wasm", "threads", "webgpu"];
-/** What is said of a drawing is for a screen reader, and for all where it cannot be read, once it has stood this long. */
+/** A screen reader is told an answer, and everyone that there is none, once it has stood this long. */
 const SETTLED_MS = 600;
-
-/** As when the pen has only been put down. */
+/** Said of a dot, which is where a stroke begins. */
 const TOO_LITTLE: Problem = { message: "There is too little on the pad to read.", hint: "Draw a whole digit." };
 
 const page = {
@@ -25,13 +25,12 @@ const page = {
   engine: element("engine", HTMLSelectElement),
   ran: element("ran", HTMLElement),
   problem: element("problem", HTMLElement),
-  message: element("message", HTMLElement),
-  hint: element("hint", HTMLElement),
   again: element("again", HTMLButtonElement),
   offline: element("offline", HTMLElement),
 };
 
 const bars = new Bars(page.bars, DIGITS);
+const notice = new Notice(page.problem);
 const pad = new Pad(page.pad, () => {
   asked++;
   readPad();
@@ -43,9 +42,6 @@ let asked = 0;
 /** Pictures that are being opened. */
 let opening = 0;
 let engine: Engine = "wasm";
-let isFailed = false;
-/** Told until the pad is empty or another reader opens; without an end while nothing runs. */
-let standing: Problem | undefined;
 let reader = openReader();
 
 page.undo.addEventListener("click", () => pad.undo());
@@ -96,9 +92,9 @@ function disable(name: Engine, why: string): void {
 /** @param anew Fetch the network again, whatever was kept of it. */
 function openReader(anew = false): Reader {
   where = "";
-  isFailed = false;
   page.ran.textContent = "Loading …";
-  tell(undefined);
+  page.again.hidden = true;
+  notice.takeBack("broken");
   return new Reader(engine, anew, {
     onOpened: ({ runtime, provider, threads, elsewhere }) => {
       const library = runtime === "web" ? "onnxruntime-web" : runtime;
@@ -115,7 +111,10 @@ function openReader(anew = false): Reader {
     onCrashed: (problem) => {
       reader = openReader();
       clearAnswer();
-      tell({ ...problem, hint: "It was started again: go on drawing, or give the picture again." });
+      notice.tell("broken", {
+        ...problem,
+        hint: "It was started again: go on drawing, or give the picture again.",
+      });
     },
     onReading: showReading,
     onUnread: ({ blames, problem }) => {
@@ -124,7 +123,7 @@ function openReader(anew = false): Reader {
         return;
       }
       clearAnswer();
-      settle(() => showProblem(pad.hasPicture ? problem : TOO_LITTLE));
+      settle(() => notice.tell("unread", blames === "engine" || pad.hasPicture ? problem : TOO_LITTLE));
     },
   });
 }
@@ -137,10 +136,10 @@ function reopen(anew = false): void {
 
 function fail(problem: Problem): void {
   reader.close();
-  isFailed = true;
   page.ran.textContent = "Nothing runs.";
+  page.again.hidden = false;
   clearAnswer();
-  tell(problem);
+  notice.tell("broken", problem);
 }
 
 /** What any browser has takes over from what this one turned out not to have. */
@@ -148,21 +147,17 @@ function fallBack({ message }: Problem): void {
   engine = "wasm";
   page.engine.value = engine;
   reopen();
-  tell({ message, hint: "It runs on WASM with one thread instead." });
-}
-
-function tell(problem: Problem | undefined): void {
-  standing = problem;
-  showProblem(problem);
+  notice.tell("broken", { message, hint: "It runs on WASM with one thread instead." });
 }
 
 function readPad(): void {
   clearTimeout(settled);
-  if (pad.isEmpty && !isFailed) standing = undefined;
-  showProblem(standing);
+  notice.takeBack("refused", "unread");
   if (pad.isEmpty) {
     reader.forget();
     clearAnswer();
+    // Where something runs, this has been read by now.
+    if (page.again.hidden === true) notice.takeBack("broken");
     return;
   }
   reader.read(pad.image());
@@ -178,7 +173,7 @@ function take(transfer: DataTransfer | null, how: "dropped" | "pasted"): void {
 
 async function showPicture(file: File): Promise<void> {
   const turn = ++asked;
-  showProblem(standing);
+  notice.takeBack("refused");
   markOpening(1);
   try {
     const picture = await openPicture(file);
@@ -206,8 +201,8 @@ function markOpening(more: 1 | -1): void {
 /** What was given cannot be shown; an answer that stands is not its. */
 function refuse({ message, hint }: Problem): void {
   const still = pad.isEmpty ? "" : "The pad and its answer are as they were";
-  showProblem({ message, hint: [hint ?? "", still].filter(Boolean).join("\n") });
-  page.problem.scrollIntoView({ block: "nearest" });
+  notice.tell("refused", { message, hint: [hint ?? "", still].filter(Boolean).join("\n") });
+  notice.bringIntoView();
 }
 
 function showReading({ reading, seen, prepareMs, runMs }: Extract<Response, { kind: "reading" }>): void {
@@ -217,7 +212,7 @@ function showReading({ reading, seen, prepareMs, runMs }: Extract<Response, { ki
   drawSeen(seen);
   page.seen.ariaLabel = "What the network sees: the digit in white on black, 28 by 28 pixels";
   page.ran.textContent = `Ran on ${where}: ${runMs.toFixed(1)} ms, after ${prepareMs.toFixed(1)} ms to find the digit`;
-  showProblem(standing);
+  notice.takeBack("unread");
   say(`${reading.text}, ${percent(reading.confidence)}`);
 }
 
@@ -247,16 +242,6 @@ function drawSeen(values: Float32Array): void {
   values.forEach((value, pixel) => image.data.fill(255 * value, 4 * pixel, 4 * pixel + 3));
   for (let alpha = 3; alpha < image.data.length; alpha += 4) image.data[alpha] = 255;
   context?.putImageData(image, 0, 0);
-}
-
-function showProblem(problem: Problem | undefined): void {
-  page.again.hidden = !isFailed;
-  const { message = "", hint = "" } = problem ?? {};
-  // A screen reader is told again of what is set again.
-  if (page.message.textContent === message && page.hint.textContent === hint) return;
-  page.problem.hidden = message === "";
-  page.message.textContent = message;
-  page.hint.textContent = hint;
 }
 
 function element<Kind extends HTMLElement>(id: string, kind: new () => Kind): Kind {
