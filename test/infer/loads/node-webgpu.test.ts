@@ -3,8 +3,9 @@ import { describe, expect, test } from "vitest";
 import { InferenceError } from "../../../src/errors.ts";
 import type { Session } from "../../../src/infer/runtime.ts";
 import { getRuntime } from "../../../src/infer/runtimes.ts";
+import { growthOver, SETTLING } from "../../helpers/growth.ts";
 import { hasWebGpu } from "../../helpers/has-webgpu.ts";
-import { growthOver, index, SETTLING, weighty } from "../../helpers/loads.ts";
+import { index, weighty } from "../../helpers/loads.ts";
 import { unary } from "../../helpers/tiny-onnx.ts";
 
 const runtime = await getRuntime("node");

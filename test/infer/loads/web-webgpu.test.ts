@@ -6,8 +6,9 @@ import { InferenceError } from "../../../src/errors.ts";
 import type { Session } from "../../../src/infer/runtime.ts";
 import { getRuntime } from "../../../src/infer/runtimes.ts";
 import { gpuHooks } from "../../../src/node/gpu/index.ts";
+import { growthOver, SETTLING } from "../../helpers/growth.ts";
 import { hasWebGpu } from "../../helpers/has-webgpu.ts";
-import { cycle, growthOver, index, SETTLING, weighty } from "../../helpers/loads.ts";
+import { cycle, index, weighty } from "../../helpers/loads.ts";
 import { unary } from "../../helpers/tiny-onnx.ts";
 
 const runtime = await getRuntime("web", gpuHooks);
