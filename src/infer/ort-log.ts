@@ -1,13 +1,14 @@
 /** What to call a node in messages: its name and operator, or the operator alone. */
-function nameNode(operator: string, name: string): string {
+export function nameNode(operator: string, name: string): string {
   return name === "" ? operator : `${name} (${operator})`;
 }
 
 /**
- * The nodes on the CPU, out of ONNX Runtime's verbose log of a session's creation, as `name (Operator)`. Null when the
- * log does not tell.
+ * The nodes on the CPU, out of ONNX Runtime's verbose log of a session's creation, as `name (Operator)`. "all" when no node is
+ * anywhere else, which the log does not list. Null when the log does not tell.
  */
-export function nodesOnCpu(log: string): string[] | null {
+export function nodesOnCpu(log: string): string[] | "all" | null {
+  if (/All nodes placed on \[CPUExecutionProvider\]/u.test(log)) return "all";
   const placed: string[] = [];
   let provider: string | null = null;
   for (const line of log.split("\n")) {

@@ -2,11 +2,11 @@ import type { InferenceSession } from "onnxruntime-common";
 
 import { InferenceError, SetupError } from "../errors.ts";
 
-import { nodesOnCpu } from "./ort-log.ts";
+import { nameNode, nodesOnCpu } from "./ort-log.ts";
 import { createOrtSession, reasonOf, type Ort } from "./ort-session.ts";
 import type { SessionOptions } from "./runtime.ts";
 import { joinDevice } from "./webgpu-device.ts";
-import { refusedOnWebGpu } from "./webgpu-gaps.ts";
+import { nodesOf, webGpuGaps } from "./webgpu-gaps.ts";
 
 /** A session on WebGPU, and what is known of the nodes that run elsewhere. */
 export interface WebGpuSession {
@@ -47,7 +47,7 @@ async function createOnDevice(
   base: InferenceSession.SessionOptions,
   readLog: ReadLog,
 ): Promise<WebGpuSession> {
-  const forceCpuNodeNames = refusedOnWebGpu(model);
+  const forceCpuNodeNames = namesOfGaps(model);
   // An empty list is an error to ONNX Runtime.
   const provider = forceCpuNodeNames.length === 0 ? "webgpu" : { name: "webgpu", forceCpuNodeNames };
   const options = { ...base, executionProviders: [provider] };
@@ -60,7 +60,24 @@ async function createOnDevice(
   }
   const log = await readLog({ ...options, logSeverityLevel: VERBOSE });
   const session = await createOrtSession(ort, model, options);
-  return { session, elsewhere: (log === null ? null : nodesOnCpu(log)) ?? ["nodes that cannot be named here"] };
+  return { session, elsewhere: namesOnCpu(log, model) ?? ["nodes that cannot be named here"] };
+}
+
+/** @throws {InferenceError} when such a node has no name, by which alone it can be placed */
+function namesOfGaps(model: Uint8Array): string[] {
+  const gaps = webGpuGaps(model);
+  const nameless = gaps.find(({ name }) => name === "");
+  if (nameless === undefined) return gaps.map(({ name }) => name);
+  throw new InferenceError(
+    `ONNX Runtime's WebGPU fails or computes wrong numbers for a node ${nameless.opType} of this model, and the node has no ` +
+      "name by which it could be left to the CPU",
+    { hint: "run the model on the provider cpu or wasm, or give its nodes names" },
+  );
+}
+
+function namesOnCpu(log: string | null, model: Uint8Array): readonly string[] | null {
+  const found = log === null ? null : nodesOnCpu(log);
+  return found === "all" ? nodesOf(model).map(({ name, opType }) => nameNode(opType, name)) : found;
 }
 
 /** Tell of nodes that WebGPU left to the CPU. */

@@ -96,7 +96,7 @@ export class Reader {
 }
 
 /** What to do with each field of a message, by its number. */
-export type FieldReaders = Readonly<Record<number, (reader: Reader) => unknown>>;
+export type FieldReaders = Readonly<Record<number, (reader: Reader, wireType: number) => unknown>>;
 
 /** Hand each field that has a reader to it, step over the others. A field of an unexpected wire type is a fault. */
 export function readFields(bytes: Uint8Array, readers: FieldReaders): void {
@@ -108,11 +108,19 @@ export function readFields(bytes: Uint8Array, readers: FieldReaders): void {
     if (read === undefined) {
       reader.skip(wireType);
     } else if (wireType === LENGTH_DELIMITED || wireType === VARINT) {
-      read(reader);
+      read(reader, wireType);
     } else {
       throw notOnnx(`field ${tag >>> 3} has wire type ${wireType}`);
     }
   }
+}
+
+/** Integers of a repeated field, packed into one value or one of them, as numbers. */
+export function readIntegers(reader: Reader, wireType: number): number[] {
+  if (wireType === VARINT) return [Number(reader.int64())];
+  const values: number[] = [];
+  for (const packed = new Reader(reader.bytes()); !packed.atEnd;) values.push(Number(packed.int64()));
+  return values;
 }
 
 /** The fault of bytes that are no ONNX file. */

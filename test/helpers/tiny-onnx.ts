@@ -29,6 +29,10 @@ export interface TinyNode {
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
   readonly ints?: Readonly<Record<string, readonly number[]>>;
+  readonly int?: Readonly<Record<string, number>>;
+  readonly strings?: Readonly<Record<string, readonly string[]>>;
+  /** Default: the operator and the outputs. */
+  readonly name?: string;
 }
 
 export interface TinyModel {
@@ -41,7 +45,9 @@ export interface TinyModel {
   readonly external?: string;
 }
 
+const ATTRIBUTE_INT = 2;
 const ATTRIBUTE_INTS = 7;
+const ATTRIBUTE_STRINGS = 8;
 const EXTERNAL = 1;
 
 /** The bytes of a small ONNX model, opset 17, IR version 8. */
@@ -55,12 +61,12 @@ export function tinyOnnx(model: TinyModel): Uint8Array {
       name: "tiny",
       input: model.inputs.map(toValueInfo),
       output: model.outputs.map(toValueInfo),
-      node: model.nodes.map(({ op, inputs, outputs, ints = {} }) => ({
-        opType: op,
-        name: `${op}_${outputs.join()}`,
-        input: [...inputs],
-        output: [...outputs],
-        attribute: Object.entries(ints).map(([name, values]) => ({ name, type: ATTRIBUTE_INTS, ints: [...values] })),
+      node: model.nodes.map((node) => ({
+        opType: node.op,
+        name: node.name ?? `${node.op}_${node.outputs.join()}`,
+        input: [...node.inputs],
+        output: [...node.outputs],
+        attribute: attributesOf(node),
       })),
       initializer: Object.entries(model.weights ?? {}).map(([name, { data, dims }]) => ({
         name,
@@ -72,6 +78,18 @@ export function tinyOnnx(model: TinyModel): Uint8Array {
       })),
     },
   }).finish();
+}
+
+function attributesOf({ ints = {}, int = {}, strings = {} }: TinyNode): onnx.IAttributeProto[] {
+  return [
+    ...Object.entries(ints).map(([name, values]) => ({ name, type: ATTRIBUTE_INTS, ints: [...values] })),
+    ...Object.entries(int).map(([name, value]) => ({ name, type: ATTRIBUTE_INT, i: value })),
+    ...Object.entries(strings).map(([name, values]) => ({
+      name,
+      type: ATTRIBUTE_STRINGS,
+      strings: values.map((value) => new TextEncoder().encode(value)),
+    })),
+  ];
 }
 
 function toValueInfo({ name, dtype, dims }: TinyValue): onnx.IValueInfoProto {

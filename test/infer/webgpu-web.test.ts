@@ -6,6 +6,7 @@ import { hasWebGpu } from "../helpers/has-webgpu.ts";
 import { expectDeviceLossIsTold } from "../helpers/device-loss.ts";
 import { expectAutoAvoidsSoftware, expectHonestPlacement } from "../helpers/placement.ts";
 import { expectSessionContract } from "../helpers/session-contract.ts";
+import { expectAllOnCpuTold, expectRightConvolutions } from "../helpers/webgpu-convolutions.ts";
 
 const runtime = await getRuntime("web", gpuHooks);
 
@@ -18,6 +19,10 @@ describe.skipIf(without)("session on web in Node, webgpu", () => {
   expectSessionContract((model, options) => runtime.load(model, { ...options, provider: "webgpu" }));
 
   test("names the nodes that WebGPU does not take", () => expectHonestPlacement(runtime));
+
+  test("names all nodes where it takes none", () => expectAllOnCpuTold(runtime));
+
+  test("computes convolutions that WebGPU gets wrong", () => expectRightConvolutions(runtime));
 
   test("is not what auto takes on a software adapter", () => expectAutoAvoidsSoftware(runtime));
 });

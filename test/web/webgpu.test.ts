@@ -4,6 +4,7 @@ import { getRuntime } from "../../src/infer/runtimes.ts";
 import { expectDeviceLossIsTold } from "../helpers/device-loss.ts";
 import { expectAutoAvoidsSoftware, expectHonestPlacement } from "../helpers/placement.ts";
 import { expectSessionContract } from "../helpers/session-contract.ts";
+import { expectAllOnCpuTold, expectRightConvolutions } from "../helpers/webgpu-convolutions.ts";
 
 const web = await getRuntime("web");
 
@@ -14,6 +15,10 @@ describe("session in Chromium on webgpu", () => {
   expectSessionContract((model, options) => web.load(model, { ...options, provider: "webgpu" }));
 
   test("names the nodes that WebGPU does not take", () => expectHonestPlacement(web));
+
+  test("names all nodes where it takes none", () => expectAllOnCpuTold(web));
+
+  test("computes convolutions that WebGPU gets wrong", () => expectRightConvolutions(web));
 
   test("is not what auto takes on a software adapter", () => expectAutoAvoidsSoftware(web));
 });
