@@ -101,6 +101,9 @@ function infer(folder, count, workers) {
   });
 }
 
+/** Names that file systems let a file have, at least. */
+const NAMES = 1000;
+
 const threads = [...new Set([0, 1, 2, 4, 8].filter((count) => count <= availableParallelism()))];
 const work = mkdtempSync(path.join(tmpdir(), "tfjs-to-onnx-pictures-"));
 /** @type {Map<string, number[]>} */
@@ -125,10 +128,13 @@ try {
     const many = path.join(work, "many");
     mkdirSync(many);
     const digit = renderedDigits({ split: "test", seed: 5, count: 1 }).pixels(0);
-    const first = path.join(work, "digit.png");
     const raw = { width: 28, height: 28, channels: /** @type {const} */ (1) };
-    writeFileSync(first, await sharp(Uint8Array.from(digit), { raw }).png().toBuffer());
-    for (let index = 0; index < files; index++) linkSync(first, path.join(many, `${index}.png`));
+    const png = await sharp(Uint8Array.from(digit), { raw }).png().toBuffer();
+    for (let index = 0; index < files; index++) {
+      const first = path.join(many, `${index - (index % NAMES)}.png`);
+      if (index % NAMES === 0) writeFileSync(first, png);
+      else linkSync(first, path.join(many, `${index}.png`));
+    }
     ({ seconds, memory } = await infer(many, files, Math.min(8, availableParallelism())));
   }
 } finally {
