@@ -4,7 +4,8 @@
 //   node bench/graphs.mjs [--peers] [--python FILE] [--models seed,mobilenet] [--rounds 12] [--exports 3] [--record]
 //
 // --peers sets Keras, TensorFlow, tf2onnx and onnxslim up from the Python registry, in the user's cache; it stays there
-// (1.5 GB). --python names a Python that has them already. --record puts the tables into docs/benchmarks.md.
+// (1.5 GB). --python names a Python that has them already. --record puts the tables into docs/benchmarks.md, and with peers
+// their short form into README.md.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
@@ -238,6 +239,10 @@ const work = mkdtempSync(path.join(tmpdir(), "tfjs-to-onnx-bench-"));
 const graphs = [];
 /** @type {string[][]} */
 const exportTimes = [];
+/** @type {string[][]} */
+const short = [];
+/** @type {number[]} */
+const slower = [];
 try {
   const names = values.models === "" ? [] : values.models.split(",");
   for (const model of await makeModels(work, names)) {
@@ -247,6 +252,15 @@ try {
     /** @param {string} name @param {number} batch */
     const of = (name, batch) => times.get(`${name} ${batch}`) ?? [];
     const [ours] = contestants;
+    if (ours !== undefined && contestants.length > 1) {
+      const theirs = contestants.slice(1);
+      const fewest = Math.min(...theirs.map(({ file }) => countNodes(file)));
+      const wholes = theirs.map((each) => each.process).filter((time) => !Number.isNaN(time));
+      const whole = [ours.process, Math.min(...wholes)].map(milliseconds);
+      short.push([model.title, String(countNodes(ours.file)), String(fewest), ...whole]);
+      for (const { name } of theirs)
+        for (const batch of BATCHES) slower.push(median(of(name, batch)) / median(of(ours.name, batch)));
+    }
     for (const contestant of contestants) {
       const { name, file } = contestant;
       const first = contestant === ours;
@@ -296,3 +310,10 @@ const text = [
 ].join("\n\n");
 process.stdout.write(`${text}\n`);
 if (values.record) record("export", text);
+if (values.record && short.length > 0) {
+  const span = [Math.min(...slower), Math.max(...slower)].map((ratio) => ratio.toFixed(2)).join(" to ");
+  const figures = table(["", "nodes", "fewest of theirs", "whole process", "fastest of theirs"], short);
+  const ratios = `In ONNX Runtime their files take ${span} times as long as these (medians on one thread, batch 1 and 64).`;
+  const source = `(\`node bench/graphs.mjs --peers\`, ${machine()}.)`;
+  record("peers", [figures, ratios, source].join("\n\n"), "README.md");
+}
