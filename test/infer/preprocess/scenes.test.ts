@@ -1,8 +1,7 @@
 import { afterAll, expect, test } from "vitest";
 
-import type { Image } from "../../../src/infer/preprocess/image.ts";
-import { prepareImage } from "../../../src/infer/preprocess/prepare-image.ts";
-import { readImages } from "../../../src/infer/recognize.ts";
+import { prepareImage, readImages, type Image } from "tfjs-to-onnx/infer";
+
 import { openShipped } from "../../helpers/shipped-reader.ts";
 import { onGlass, photograph, SCENES } from "../../helpers/scenes.ts";
 
