@@ -6,6 +6,8 @@ import { afterAll, expect, test } from "vitest";
 
 import { runNode, type Outcome } from "../helpers/command.ts";
 
+import { writeDigits } from "./small-runs.ts";
+
 const folder = mkdtempSync(join(tmpdir(), "tfjs-to-onnx-missing-"));
 const bin = resolve(import.meta.dirname, "../../dist/cli/bin.js");
 const model = resolve(import.meta.dirname, "../../models/crnn-mnist");
@@ -35,8 +37,8 @@ test("without Python and a compiler, set-up and native training name both, with 
 });
 
 test("without them a network is trained on WebAssembly, which is said, and why", { timeout: 180_000 }, () => {
-  const args = ["--dataset", "digits", "--limit", "10", "--epochs", "1", "--out", join(folder, "slow"), "--json"];
-  const { status, stdout, stderr } = bare(["train", ...args]);
+  const args = ["--epochs", "1", "--out", join(folder, "slow"), "--json"];
+  const { status, stdout, stderr } = bare([...writeDigits(join(folder, "digits"), 10), ...args]);
   expect(stderr).toMatch(/WebAssembly backend, because native TensorFlow cannot be had .* times slower/);
   expect(status).toBe(0);
   expect(stdout).toMatch(/"backend":"wasm/);

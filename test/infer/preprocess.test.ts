@@ -16,6 +16,8 @@ const file = readFileSync(resolve(import.meta.dirname, "../../models/crnn-mnist/
 const recognizer = readRecognizer(readOnnxHeader(file).metadata);
 const COUNT = 4;
 const set = renderedDigits({ split: "test", seed: 4, count: COUNT });
+/** Each digit's pixels [28, 28]: a set draws them anew, in the same place, whenever they are asked for. */
+const digits = Array.from({ length: COUNT }, (_, index) => set.pixels(index).slice());
 
 let session: Session;
 
@@ -27,7 +29,7 @@ afterAll(() => session.dispose());
 
 /** Ink, 0 to 1, of a digit drawn `side` pixels large, between its pixels. */
 function inkAt(index: number, side: number, x: number, y: number): number {
-  const pixels = set.pixels(index);
+  const pixels = digits[index] ?? [];
   const value = (column: number, row: number): number =>
     column < 0 || row < 0 || column > 27 || row > 27 ? 0 : (pixels[row * 28 + column] ?? 0) / 255;
   const [u, v] = [((x + 0.5) * 28) / side - 0.5, ((y + 0.5) * 28) / side - 0.5];
