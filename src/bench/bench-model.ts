@@ -2,6 +2,7 @@ import { InferenceError } from "../errors.ts";
 import type { FeedSpec } from "../verify/feeds.ts";
 
 import { named, type Contender, type Named } from "./contender.ts";
+import type { Timed } from "./job.ts";
 import { startWorker, type WorkerProcess } from "./worker-process.ts";
 
 /** A model in both its forms. */
@@ -40,6 +41,8 @@ export interface BenchRun extends Named {
   /** Samples a second at each batch size, by the median run, and the best of them. */
   readonly throughput: readonly Throughput[];
   readonly best: Throughput;
+  /** The first batch size that it could not run, above the smallest, and why; null when it ran all it was asked. */
+  readonly failure: BatchFailure | null;
   /** Most memory of a process that answers once, and of one that ran every batch size; null in a browser, which is many. */
   readonly peakBytes: number | null;
   readonly peakBytesAllBatches: number | null;
@@ -50,6 +53,12 @@ export interface BenchRun extends Named {
 export interface Throughput {
   readonly batch: number;
   readonly perSecond: number;
+}
+
+/** A batch size at which a contender failed, and why: most often for want of memory. */
+export interface BatchFailure {
+  readonly batch: number;
+  readonly reason: string;
 }
 
 /** A contender that cannot run here, and why. */
@@ -71,12 +80,14 @@ const LONGEST_RUN_MS = 2000;
 /**
  * Measure a model on every contender: cold starts in fresh processes, the rest in one process each that lives on. The
  * contenders take turns in every round, in another order each, so that a slow minute of the machine hits all of them.
+ * One that fails does not stop the others.
  *
  * @throws {ToolError} when interrupted
  */
 export async function benchModel(model: BenchModel, options: BenchOptions): Promise<BenchResult> {
-  const { contenders, rounds, signal, onProgress } = options;
+  const { contenders, rounds, onProgress } = options;
   const entrants: Entrant[] = [];
+  const fallen = new Set<Entrant>();
   const notRun: NotRun[] = [];
   const total = contenders.length * (rounds + 1);
   let done = 0;
@@ -89,29 +100,35 @@ export async function benchModel(model: BenchModel, options: BenchOptions): Prom
     }
     for (let round = 0; round < rounds; round++) {
       for (const entrant of rotated(entrants, round)) {
-        await measure(entrant, options, signal);
+        if (fallen.has(entrant)) continue;
+        await measure(entrant, options).catch((error: unknown) => {
+          notRun.push({ ...named(entrant.contender), reason: reasonOf(error, entrant.contender) });
+          fallen.add(entrant);
+        });
         advance(named(entrant.contender).name);
       }
     }
   } finally {
     await Promise.all(entrants.map(({ worker }) => worker.stop()));
   }
-  const [first] = entrants;
-  return { runs: first === undefined ? [] : entrants.map((entrant) => summary(entrant, first, options)), notRun };
+  const finished = entrants.filter((entrant) => !fallen.has(entrant));
+  const [first] = finished;
+  return { runs: first === undefined ? [] : finished.map((entrant) => summary(entrant, first, options)), notRun };
 }
 
 /** A contender in the race, and its figures so far. */
 interface Entrant {
   readonly contender: Contender;
-  /** Start a fresh process that answers once. */
-  coldStart(): Promise<WorkerProcess>;
+  /** Start a fresh process that answers, once or as often as it is asked. */
+  start(once: boolean): Promise<WorkerProcess>;
   /** The process that lives on. */
-  readonly worker: WorkerProcess;
+  worker: WorkerProcess;
   readonly coldStarts: WorkerProcess[];
   readonly latencies: number[];
   /** Milliseconds of the runs at each batch size. */
   readonly timesMs: Map<number, number[]>;
   peakBytesAllBatches: number;
+  failure: BatchFailure | null;
 }
 
 async function enter(
@@ -130,34 +147,54 @@ async function enter(
   try {
     return {
       contender,
-      coldStart: () => start(true),
+      start,
       worker: await start(false),
       coldStarts: [],
       latencies: [],
       timesMs: new Map(),
       peakBytesAllBatches: 0,
+      failure: null,
     };
   } catch (error) {
-    if (!(error instanceof InferenceError)) throw error;
-    const naming = named(contender);
-    notRun.push({ ...naming, reason: error.message.replace(`${naming.name}: `, "") });
+    notRun.push({ ...named(contender), reason: reasonOf(error, contender) });
     return null;
   }
 }
 
-async function measure(entrant: Entrant, { batches }: BenchOptions, signal: AbortSignal): Promise<void> {
-  const cold = await entrant.coldStart();
+/** Why a contender failed, without its name. @throws what is no fault of the contender, e.g. an interruption */
+function reasonOf(error: unknown, contender: Contender): string {
+  if (!(error instanceof InferenceError)) throw error;
+  return error.message.replace(`${named(contender).name}: `, "");
+}
+
+async function measure(entrant: Entrant, { batches, signal }: BenchOptions): Promise<void> {
+  const cold = await entrant.start(true);
   entrant.coldStarts.push(cold);
   await cold.stop();
   const [least = 1] = batches;
   const latency = await entrant.worker.time({ batch: least, leastRuns: LEAST_RUNS, forMs: LATENCY_MS });
   entrant.latencies.push(...latency.timesMs);
   for (const batch of batches) {
-    if (signal.aborted) return;
-    const { timesMs, peakBytes } = await entrant.worker.time({ batch, leastRuns: 1, forMs: THROUGHPUT_MS });
-    entrant.timesMs.set(batch, [...(entrant.timesMs.get(batch) ?? []), ...timesMs]);
-    entrant.peakBytesAllBatches = peakBytes;
-    if (quantile(timesMs, 0.5) > LONGEST_RUN_MS) return;
+    if (signal.aborted || batch === entrant.failure?.batch) return;
+    const timed = await timeBatch(entrant, batch, batch === least);
+    if (timed === null) return;
+    entrant.timesMs.set(batch, [...(entrant.timesMs.get(batch) ?? []), ...timed.timesMs]);
+    entrant.peakBytesAllBatches = Math.max(entrant.peakBytesAllBatches, timed.peakBytes);
+    if (quantile(timed.timesMs, 0.5) > LONGEST_RUN_MS) return;
+  }
+}
+
+/** Null where a batch size other than the smallest fails; another process then takes the place of the one that ran it. */
+async function timeBatch(entrant: Entrant, batch: number, isLeast: boolean): Promise<Timed | null> {
+  try {
+    return await entrant.worker.time({ batch, leastRuns: 1, forMs: THROUGHPUT_MS });
+  } catch (error) {
+    if (isLeast) throw error;
+    entrant.failure = { batch, reason: reasonOf(error, entrant.contender) };
+    entrant.timesMs.delete(batch);
+    await entrant.worker.stop();
+    entrant.worker = await entrant.start(false);
+    return null;
   }
 }
 
@@ -200,6 +237,7 @@ function summary(entrant: Entrant, reference: Entrant, { batches }: BenchOptions
     runs: latencies.length,
     throughput,
     best,
+    failure: entrant.failure,
     peakBytes: contender.browser === true ? null : peak,
     peakBytesAllBatches: contender.browser === true ? null : entrant.peakBytesAllBatches,
     maxAbsDiff: largestDifference(worker.answered.output, reference.worker.answered.output),

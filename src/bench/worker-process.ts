@@ -44,7 +44,8 @@ export async function startWorker(job: Job, signal: AbortSignal): Promise<Worker
       coldStartMs,
       time(request) {
         const timed = replyOf(child, job, signal, "timed");
-        child.send(request);
+        // A child that is gone is told of by its exit, heard or found.
+        if (child.connected) child.send(request, () => undefined);
         return timed;
       },
       async stop() {
@@ -105,6 +106,7 @@ function replyOf<Kind extends "answered" | "timed">(
     child.on("message", onMessage).on("exit", onExit);
     child.stderr?.on("data", listen);
     signal.addEventListener("abort", onAbort);
+    if (child.exitCode !== null || child.signalCode !== null) onExit(child.exitCode, child.signalCode);
   });
 }
 

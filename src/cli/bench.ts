@@ -11,7 +11,7 @@ import { usualContenders, type Contender } from "../bench/contender.ts";
 import { BATCH } from "../bench/job.ts";
 import { ToolError, UsageError } from "../errors.ts";
 import { readOnnxFile } from "../node/read-onnx.ts";
-import { writeAside } from "../node/write-aside.ts";
+import { assertWritable, writeAside } from "../node/write-aside.ts";
 import type { FeedSpec } from "../verify/feeds.ts";
 import type { InputDomain } from "../verify/input-domains.ts";
 
@@ -66,6 +66,7 @@ function parseBatches(text: string): number[] {
 
 async function run(given: string | undefined, options: BenchCommandOptions): Promise<void> {
   const contenders = contendersOf(options);
+  if (options.svg !== undefined) await assertWritable(dirname(resolve(options.svg)));
   const signal = interruptSignal();
   const busy = busyness();
   if (busy !== null) note(busy);
@@ -133,18 +134,35 @@ async function openModel(
   const { inputs } = header;
   const [first] = inputs;
   const fixedBatch = typeof first?.dims[0] === "number" ? first.dims[0] : null;
+  assertShapesFit(inputShape ?? {}, inputs);
   const specs = inputs.map(({ name, dtype, dims }): FeedSpec => {
-    const shape = inputShape?.[name];
-    if (shape !== undefined && shape.length !== dims.length) {
-      throw new UsageError(`--input-shape ${name} has ${shape.length} dimensions; the model's has ${dims.length}`);
-    }
     const sizes = dims.map((dim, axis) => {
       if (typeof dim === "number") return dim;
-      return axis === 0 ? BATCH : (shape?.[axis] ?? FREE_SIZE);
+      return axis === 0 ? BATCH : (inputShape?.[name]?.[axis] ?? FREE_SIZE);
     });
     return { name, dtype, dims: sizes, domain: domains.get(name) ?? { kind: "normal" } };
   });
   return { model: { onnx: resolve(onnx), json, inputs: specs }, fixedBatch };
+}
+
+/** @throws {UsageError} when a size is of no input, or not the one that the model has built in */
+function assertShapesFit(
+  shapes: Readonly<Record<string, readonly number[]>>,
+  inputs: readonly Pick<FeedSpec, "name" | "dims">[],
+): void {
+  for (const [name, shape] of Object.entries(shapes)) {
+    const dims = inputs.find((input) => input.name === name)?.dims;
+    if (dims === undefined) {
+      const names = inputs.map((input) => input.name).join(", ");
+      throw new UsageError(`--input-shape ${name}: the model has no such input; it has ${names}`);
+    }
+    if (shape.length !== dims.length) {
+      throw new UsageError(`--input-shape ${name} has ${shape.length} dimensions; the model's has ${dims.length}`);
+    }
+    const fits = dims.every((dim, axis) => typeof dim !== "number" || dim === shape[axis]);
+    if (!fits)
+      throw new UsageError(`--input-shape ${name}=${shape.join()} does not fit the model's [${dims.join(", ")}]`);
+  }
 }
 
 /** The model.json an ONNX file was made of: of the same name, or the folder's. */
@@ -189,16 +207,19 @@ async function report(
 ): Promise<void> {
   const name = given ?? model.json ?? model.onnx;
   const where = machine();
-  if (options.svg !== undefined && runs.length > 0) {
-    const title = `${basename(name) === "model.json" ? basename(dirname(resolve(name))) : basename(name)}, side by side`;
-    await writeAside(options.svg, benchChart(runs, title, where));
-  }
   if (options.json === true) printJson({ model: name, machine: where, rounds: options.rounds, runs, notRun });
   else printFigures(runs);
+  for (const { name: place, failure } of runs) {
+    if (failure !== null) note(`${place} fails at batch ${failure.batch}: ${failure.reason}`);
+  }
   for (const each of notRun) note(`not run: ${each.name}: ${each.reason}`);
-  if (options.json !== true && options.svg !== undefined && runs.length > 0) printLine(`wrote ${options.svg}`);
   note(where);
   if (runs.length === 0) process.exitCode = 1;
+  else if (options.svg !== undefined) {
+    const title = `${basename(name) === "model.json" ? basename(dirname(resolve(name))) : basename(name)}, side by side`;
+    await writeAside(options.svg, benchChart(runs, title, where));
+    if (options.json !== true) printLine(`wrote ${options.svg}`);
+  }
 }
 
 /** Other programs slow some contenders more than others. */

@@ -8,7 +8,7 @@ import { afterAll, expect, test } from "vitest";
 import { findBrowser } from "../../src/node/browser/find-browser.ts";
 import { bin, runCommand, type Outcome } from "../helpers/command.ts";
 import { hasWebGpu } from "../helpers/has-webgpu.ts";
-import { smallDense } from "../helpers/tiny-onnx.ts";
+import { smallDense, tinyOnnx } from "../helpers/tiny-onnx.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tfjs-to-onnx-bench-test-"));
 const shipped = resolve(import.meta.dirname, "../../models/crnn-mnist");
@@ -93,6 +93,55 @@ test("measures WebGPU in Node and onnxruntime-web in a browser, where they can b
     notRun: [],
   });
 }, 180_000);
+
+/** `y = x + W`, x: [batch, 4], W: [3, 4]: runs at batch 1 and 3, and fails at 2. */
+function failsAtTwo(): Uint8Array {
+  return tinyOnnx({
+    inputs: [{ name: "x", dtype: "float32", dims: ["batch", 4] }],
+    outputs: [{ name: "y", dtype: "float32", dims: ["rows", 4] }],
+    nodes: [{ op: "Add", inputs: ["x", "W"], outputs: ["y"] }],
+    weights: { W: { dtype: "float32", dims: [3, 4], data: new Float32Array(12) } },
+  });
+}
+
+test("a batch size that fails is said, and what was measured at the others is kept", () => {
+  writeFileSync(join(folder, "two.onnx"), failsAtTwo());
+  const args = ["two.onnx", "--on", "node/cpu,web/wasm", "--rounds", "2"];
+  const { status, stdout, stderr } = bench([...args, "--batches", "1,2,3", "--json"]);
+  const figures = {
+    medianMs: aboveZero,
+    throughput: [{ batch: 1, perSecond: aboveZero }],
+    failure: { batch: 2, reason: expect.stringContaining("2 by 3") as unknown },
+  };
+  const result: unknown = JSON.parse(stdout);
+  expect(status).toBe(0);
+  expect(result).toMatchObject({
+    runs: [
+      { name: "node/cpu", ...figures },
+      { name: "web/wasm", ...figures },
+    ],
+    notRun: [],
+  });
+  expect(stderr).toContain("web/wasm fails at batch 2: ONNX Runtime failed to run the model");
+  expect(bench([...args, "--batches", "2"])).toMatchObject({ status: 1, stdout: "" });
+}, 180_000);
+
+test("a picture that cannot be written is refused before anything is measured", () => {
+  writeFileSync(join(folder, "small.onnx"), smallDense());
+  const { status, stdout, stderr } = bench(["small.onnx", "--svg", join("small.onnx", "bench.svg")]);
+  expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
+  expect(stderr).toMatch(/^error: cannot write .*small\.onnx: a part of the path is a file, not a folder$/m);
+  expect(stderr).not.toContain("not run");
+});
+
+test("sizes of no input, or other than those built in, are wrong usage", () => {
+  writeFileSync(join(folder, "small.onnx"), smallDense());
+  const sized = (shape: string): Outcome => bench(["small.onnx", "--input-shape", shape]);
+  expect(sized("z=1,4")).toMatchObject({ status: 2, stdout: "" });
+  expect(sized("z=1,4").stderr).toContain("--input-shape z: the model has no such input; it has x");
+  expect(sized("x=1,5").stderr).toContain("--input-shape x=1,5 does not fit the model's [batch, 4]");
+  expect(sized("x=1,5").status).toBe(2);
+});
 
 test("wrong usage is exit code 2", () => {
   expect(bench(["--on", "node/cuda"])).toMatchObject({ status: 2, stdout: "" });
