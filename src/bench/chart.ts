@@ -1,6 +1,9 @@
 import type { BenchRun } from "./bench-model.ts";
 
-/** A chart in SVG: one group of bars for each figure, a bar for each contender; readable on light and dark pages. */
+/**
+ * A chart in SVG: one group of bars for each figure, a bar for each contender; readable on light and dark pages. A title
+ * that is too long for its line is cut.
+ */
 export function benchChart(runs: readonly BenchRun[], title: string, below: string): string {
   const labels = runs.map(labelOf);
   const height = TOP + 2 * (panelHeight(runs.length) + GAP) + BOTTOM;
@@ -14,7 +17,7 @@ export function benchChart(runs: readonly BenchRun[], title: string, below: stri
     `<title id="title">${escaped(title)}</title>`,
     `<desc id="description">${escaped(describe(runs, labels))}</desc>`,
     `<style>${STYLE}</style>`,
-    `<text class="head" x="${MARGIN}" y="26">${escaped(title)}</text>`,
+    `<text class="head" x="${MARGIN}" y="26">${escaped(cut(title, TITLE_CHARS))}</text>`,
     ...panels,
     `<text class="foot" x="${MARGIN}" y="${height - 12}">${escaped(below)}</text>`,
     "</svg>\n",
@@ -27,8 +30,11 @@ const GAP = 28;
 const PANEL = (WIDTH - 2 * MARGIN - GAP) / 2;
 const TOP = 46;
 const BOTTOM = 14;
+/** Least room for names and for figures, and what a character of theirs takes where letters are wide. */
 const LABEL = 128;
 const VALUE = 82;
+const CHAR = 7.6;
+const TITLE_CHARS = 82;
 const ROW = 24;
 const BAR = 14;
 const PANEL_HEAD = 26;
@@ -69,7 +75,7 @@ const PANELS: readonly Panel[] = [
     title: "Throughput",
     hint: "samples a second at the best batch size; more is better",
     value: ({ best }) => best.perSecond,
-    show: ({ best }) => `${Math.round(best.perSecond).toLocaleString("en")} (${best.batch})`,
+    show: ({ best }) => `${showRate(best.perSecond)} (${best.batch})`,
   },
   {
     title: "Peak memory",
@@ -84,7 +90,9 @@ function panelHeight(rows: number): number {
 }
 
 function drawPanel(panel: Panel, runs: readonly BenchRun[], labels: readonly string[], x: number, y: number): string {
-  const room = PANEL - LABEL - VALUE;
+  const left = x + roomFor(labels, LABEL);
+  const figures = runs.map((run) => panel.show(run));
+  const room = PANEL - (left - x) - roomFor(figures, VALUE);
   // A far outlier of the tails may not flatten the bars.
   const most = Math.max(...runs.map((run) => panel.value(run) ?? 0), 1e-9);
   const scale = (value: number): number => Math.round(Math.min(1, value / most) * room * 10) / 10;
@@ -96,18 +104,20 @@ function drawPanel(panel: Panel, runs: readonly BenchRun[], labels: readonly str
     const end = panel.tail === undefined ? width : Math.max(width, scale(panel.tail(run)));
     const kind = run.runtime === "tfjs" ? "tfjs" : "onnx";
     const tail =
-      end > width
-        ? `<line class="tail" x1="${x + LABEL + width}" x2="${x + LABEL + end}" y1="${middle}" y2="${middle}"/>`
-        : "";
+      end > width ? `<line class="tail" x1="${left + width}" x2="${left + end}" y1="${middle}" y2="${middle}"/>` : "";
     return [
       `<text x="${x}" y="${middle + 4}">${escaped(labels[index] ?? "")}</text>`,
-      `<rect class="${kind}" x="${x + LABEL}" y="${top}" width="${width}" height="${BAR}" rx="2"/>`,
+      `<rect class="${kind}" x="${left}" y="${top}" width="${width}" height="${BAR}" rx="2"/>`,
       tail,
-      `<text x="${x + LABEL + end + 6}" y="${middle + 4}">${escaped(panel.show(run))}</text>`,
+      `<text x="${left + end + 6}" y="${middle + 4}">${escaped(figures[index] ?? "")}</text>`,
     ].join("");
   });
   const head = `<text class="title" x="${x}" y="${y + 12}">${panel.title} <tspan class="hint" font-weight="400">${panel.hint}</tspan></text>`;
   return [head, ...rows].join("\n");
+}
+
+function roomFor(texts: readonly string[], least: number): number {
+  return Math.round(Math.max(least, ...texts.map((text) => text.length * CHAR + 6)));
 }
 
 const NAMES: Readonly<Record<string, string>> = {
@@ -140,6 +150,16 @@ function describe(runs: readonly BenchRun[], labels: readonly string[]): string 
 export function showMs(value: number): string {
   if (value < 1) return `${value.toFixed(3)} ms`;
   return value < 100 ? `${value.toFixed(2)} ms` : `${Math.round(value).toLocaleString("en")} ms`;
+}
+
+/** Samples a second, which a slow machine may have less than one of. */
+export function showRate(perSecond: number): string {
+  return perSecond < 10 ? perSecond.toPrecision(2) : Math.round(perSecond).toLocaleString("en");
+}
+
+function cut(text: string, most: number): string {
+  const characters = Array.from(new Intl.Segmenter().segment(text), ({ segment }) => segment);
+  return characters.length <= most ? text : `${characters.slice(0, most - 1).join("")}…`;
 }
 
 function escaped(text: string): string {

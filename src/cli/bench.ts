@@ -6,7 +6,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import type { Command } from "commander";
 
 import { benchModel, type BenchModel, type BenchResult } from "../bench/bench-model.ts";
-import { benchChart, showMs } from "../bench/chart.ts";
+import { benchChart, showMs, showRate } from "../bench/chart.ts";
 import { usualContenders, type Contender } from "../bench/contender.ts";
 import { BATCH } from "../bench/job.ts";
 import { ToolError, UsageError } from "../errors.ts";
@@ -257,7 +257,7 @@ function printFigures(runs: BenchResult["runs"]): void {
       showMs(each.firstRunMs),
       showMs(each.medianMs),
       showMs(each.p95Ms),
-      `${Math.round(each.best.perSecond).toLocaleString("en")} (batch ${each.best.batch})`,
+      `${showRate(each.best.perSecond)} (batch ${each.best.batch})`,
       each.peakBytes === null ? "-" : formatBytes(each.peakBytes),
       index === 0 ? "-" : formatDifference(each.maxAbsDiff),
     ]),
