@@ -3,7 +3,7 @@ import type { InferenceSession } from "onnxruntime-common";
 import { InferenceError } from "../errors.ts";
 
 /** What is used of a session of ONNX Runtime. */
-export type RunnableSession = Pick<InferenceSession, "run" | "release">;
+export type RunnableSession = Pick<InferenceSession, "run" | "release" | "outputMetadata">;
 
 /** A `GPUDevice`, as far as it tells of its end. */
 export interface LosableDevice {
@@ -29,6 +29,7 @@ export function endOnDeviceLoss(session: RunnableSession, device: LosableDevice 
       }
     },
     release: () => session.release(),
+    outputMetadata: session.outputMetadata,
   };
 }
 

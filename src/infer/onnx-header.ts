@@ -12,11 +12,24 @@ export interface OnnxHeader {
   readonly opsets: ReadonlyMap<string, number>;
   /** Inputs that a caller must feed: those with an initializer are left out. */
   readonly inputs: readonly ValueInfo[];
-  readonly outputs: readonly ValueInfo[];
+  readonly outputs: readonly OutputInfo[];
+  /** Outputs that no runtime can give: sequences, maps, optional values, element types that JavaScript has no array for. */
+  readonly leftOut: readonly LeftOutOutput[];
   /** `metadata_props`. */
   readonly metadata: ReadonlyMap<string, string>;
   /** Locations of the weight files beside it, each once. */
   readonly externalData: readonly string[];
+}
+
+/** An output; its element type is null where the file leaves it to the runtime to infer. */
+export interface OutputInfo extends Omit<ValueInfo, "dtype"> {
+  readonly dtype: DType | null;
+}
+
+export interface LeftOutOutput {
+  readonly name: string;
+  /** `a sequence`, `a tensor of bfloat16`. */
+  readonly kind: string;
 }
 
 /** Field numbers of onnx.proto (onnx 1.16): https://github.com/onnx/onnx/blob/main/onnx/onnx.proto */
@@ -28,6 +41,13 @@ const OPSET = { domain: 1, version: 2 };
 const ENTRY = { key: 1, value: 2 };
 const VALUE_INFO = { name: 1, type: 2 };
 const TYPE = { tensor: 1 };
+/** Fields of TypeProto for what is no tensor. */
+const OTHER_TYPES: ReadonlyMap<number, string> = new Map([
+  [4, "a sequence"],
+  [5, "a map"],
+  [8, "a sparse tensor"],
+  [9, "an optional value"],
+]);
 const TENSOR_TYPE = { elemType: 1, shape: 2 };
 const SHAPE = { dim: 1 };
 const DIMENSION = { value: 1, param: 2 };
@@ -49,6 +69,23 @@ const ELEMENT_TYPES: readonly (DType | undefined)[] = [
   "uint32",
   "uint64",
 ];
+
+/** TensorProto.DataType of the rest; of int4 and smaller, two or more are in a byte. */
+const OTHER_ELEMENT_TYPES: ReadonlyMap<number, string> = new Map([
+  [14, "complex64"],
+  [15, "complex128"],
+  [16, "bfloat16"],
+  [17, "float8e4m3fn"],
+  [18, "float8e4m3fnuz"],
+  [19, "float8e5m2"],
+  [20, "float8e5m2fnuz"],
+  [21, "uint4"],
+  [22, "int4"],
+  [23, "float4e2m1"],
+  [24, "float8e8m0"],
+  [25, "uint2"],
+  [26, "int2"],
+]);
 
 /**
  * Read an ONNX file's metadata, inputs and outputs. Weights are stepped over, so a large file costs no more than a small one.
@@ -83,9 +120,10 @@ function readModel(bytes: Uint8Array): OnnxHeader {
   return { irVersion, producer, opsets, metadata, ...readGraph(graph) };
 }
 
-function readGraph(bytes: Uint8Array): Pick<OnnxHeader, "inputs" | "outputs" | "externalData"> {
+function readGraph(bytes: Uint8Array): Pick<OnnxHeader, "inputs" | "outputs" | "leftOut" | "externalData"> {
   const inputs: Uint8Array[] = [];
-  const outputs: Uint8Array[] = [];
+  const outputs: OutputInfo[] = [];
+  const leftOut: LeftOutOutput[] = [];
   const initialized = new Set<string>();
   const locations = new Set<string>();
   const readInitializer = (reader: Reader): void => readTensorName(reader.bytes(), initialized, locations);
@@ -93,11 +131,16 @@ function readGraph(bytes: Uint8Array): Pick<OnnxHeader, "inputs" | "outputs" | "
     [GRAPH.initializer]: readInitializer,
     [GRAPH.sparseInitializer]: (reader) => readFields(reader.bytes(), { [SPARSE_TENSOR.values]: readInitializer }),
     [GRAPH.input]: (reader) => inputs.push(reader.bytes()),
-    [GRAPH.output]: (reader) => outputs.push(reader.bytes()),
+    [GRAPH.output]: (reader) => {
+      const output = readOutput(reader.bytes());
+      if ("kind" in output) leftOut.push(output);
+      else outputs.push(output);
+    },
   });
   return {
-    inputs: inputs.filter((input) => !initialized.has(readName(input))).map((input) => readValueInfo(input, "input")),
-    outputs: outputs.map((output) => readValueInfo(output, "output")),
+    inputs: inputs.filter((input) => !initialized.has(readName(input))).map(readInput),
+    outputs,
+    leftOut,
     externalData: [...locations],
   };
 }
@@ -120,26 +163,47 @@ function readName(bytes: Uint8Array): string {
   return name;
 }
 
-function readValueInfo(bytes: Uint8Array, role: "input" | "output"): ValueInfo {
+function readInput(bytes: Uint8Array): ValueInfo {
+  const input = readOutput(bytes);
+  if (!("kind" in input) && input.dtype !== null) return { ...input, dtype: input.dtype };
+  const found = "kind" in input ? input.kind : "of no type";
+  throw new InferenceError(`input "${input.name}" is ${found}; expected a tensor of numbers, booleans or strings`, {
+    hint: "cut the model behind that input, or let the model take a tensor and convert it",
+  });
+}
+
+/** Inputs and outputs are written alike. */
+function readOutput(bytes: Uint8Array): OutputInfo | LeftOutOutput {
   const name = readName(bytes);
-  let elementType = -1;
+  let elementType = 0;
+  let other: string | undefined;
   let dims: ValueInfo["dims"] | undefined;
   const readTensorType = (reader: Reader): void =>
     readFields(reader.bytes(), {
       [TENSOR_TYPE.elemType]: (inner) => (elementType = inner.uint32()),
       [TENSOR_TYPE.shape]: (inner) => (dims = readShape(inner.bytes())),
     });
+  const readOthers = Array.from(
+    OTHER_TYPES,
+    ([field, kind]) =>
+      [
+        field,
+        (reader: Reader) => {
+          reader.bytes();
+          other = kind;
+        },
+      ] as const,
+  );
   readFields(bytes, {
-    [VALUE_INFO.type]: (reader) => readFields(reader.bytes(), { [TYPE.tensor]: readTensorType }),
+    [VALUE_INFO.type]: (reader) =>
+      readFields(reader.bytes(), { ...Object.fromEntries(readOthers), [TYPE.tensor]: readTensorType }),
   });
+  if (other !== undefined) return { name, kind: other };
   const dtype = ELEMENT_TYPES[elementType];
-  if (dtype === undefined) {
-    const found = elementType < 0 ? "not a tensor" : `a tensor of ONNX element type ${elementType}`;
-    throw new InferenceError(`${role} "${name}" is ${found}; expected a tensor of numbers, booleans or strings`, {
-      hint: "cut the model before that value, or convert it to a tensor inside the model",
-    });
+  if (dtype === undefined && elementType !== 0) {
+    return { name, kind: `a tensor of ${OTHER_ELEMENT_TYPES.get(elementType) ?? `ONNX element type ${elementType}`}` };
   }
-  return dims === undefined ? { name, dtype, dims: [], anyRank: true } : { name, dtype, dims };
+  return { name, dtype: dtype ?? null, ...(dims === undefined ? { dims: [], anyRank: true } : { dims }) };
 }
 
 function readShape(bytes: Uint8Array): ValueInfo["dims"] {

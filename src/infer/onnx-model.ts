@@ -3,6 +3,7 @@ import type { InferenceSession } from "onnxruntime-common";
 import { InferenceError } from "../errors.ts";
 
 import { readOnnxHeader, type OnnxHeader } from "./onnx-header.ts";
+import { withReadableOutputs, type ReadableModel } from "./readable-outputs.ts";
 import type { Model, RuntimeName, SessionOptions } from "./runtime.ts";
 
 /** @throws {InferenceError} when the model is not ONNX bytes but a TF.js one. */
@@ -23,6 +24,13 @@ export function readOnnxModel(bytes: Uint8Array, options: SessionOptions): OnnxH
     });
   }
   return header;
+}
+
+/** A model as ONNX Runtime is to be given it; `onNote` is told of what was changed. @throws {InferenceError} see {@link readOnnxModel} */
+export function openOnnxModel(bytes: Uint8Array, options: SessionOptions): ReadableModel {
+  const model = withReadableOutputs(bytes, readOnnxModel(bytes, options));
+  for (const note of model.notes) options.onNote?.(note);
+  return model;
 }
 
 /** Options that onnxruntime-node and onnxruntime-web share: faults are thrown, so nothing is logged as well. */

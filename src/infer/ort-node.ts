@@ -3,7 +3,7 @@ import type { InferenceSession } from "onnxruntime-common";
 import { InferenceError, SetupError } from "../errors.ts";
 
 import { importPackage } from "./import-package.ts";
-import { onnxBytes, ortOptions, readOnnxModel } from "./onnx-model.ts";
+import { onnxBytes, openOnnxModel, ortOptions } from "./onnx-model.ts";
 import type { OnnxHeader } from "./onnx-header.ts";
 import { autoProvider, createWebGpuSession, noteElsewhere } from "./ort-placement.ts";
 import { createOrtSession, wrapOrtSession, type Ort } from "./ort-session.ts";
@@ -25,8 +25,7 @@ export function createNodeRuntime(logCreation?: LogCreation): Runtime {
   return {
     name: "node",
     async load(model, options = {}) {
-      const bytes = onnxBytes(model, "node");
-      const header = readOnnxModel(bytes, options);
+      const { bytes, header } = openOnnxModel(onnxBytes(model, "node"), options);
       const ort = await importPackage("onnxruntime-node", () => import("onnxruntime-node"));
       const base: InferenceSession.SessionOptions = {
         ...ortOptions(options),

@@ -4,10 +4,10 @@ import { InferenceError, SetupError } from "../errors.ts";
 
 import { checkFeeds } from "./check-feeds.ts";
 import type { RunnableSession } from "./device-loss.ts";
-import type { OnnxHeader } from "./onnx-header.ts";
+import type { OnnxHeader, OutputInfo } from "./onnx-header.ts";
 import { fromOrt, toOrt } from "./ort-tensor.ts";
 import { Queue } from "./queue.ts";
-import type { Provider, RuntimeName, Session, Tensors } from "./runtime.ts";
+import type { Provider, RuntimeName, Session, Tensors, ValueInfo } from "./runtime.ts";
 
 /** The slice of an ONNX Runtime package this project uses; node and web both satisfy it. */
 export interface Ort {
@@ -53,7 +53,8 @@ export function wrapOrtSession(
   placement: Placement,
   queue: Queue = new Queue(),
 ): Session {
-  const { inputs, outputs } = header;
+  const { inputs } = header;
+  const outputs = header.outputs.map((output) => withType(output, session.outputMetadata));
   let disposed: Promise<void> | undefined;
   async function runNow(feeds: Tensors): Promise<Tensors> {
     const ortFeeds: Record<string, OrtTensor> = {};
@@ -85,6 +86,21 @@ export function wrapOrtSession(
       return disposed;
     },
   };
+}
+
+/** The output, with the element type and shape that ONNX Runtime infers where the file gives no type. */
+function withType(output: OutputInfo, inferred: RunnableSession["outputMetadata"]): ValueInfo {
+  const { name, dtype } = output;
+  if (dtype !== null) return { ...output, dtype };
+  const found = inferred.find((each) => each.name === name);
+  if (found?.isTensor !== true || found.type === "int4" || found.type === "uint4") {
+    throw new InferenceError(`output "${name}" is of no type that JavaScript can be given`, {
+      hint: "convert it to a tensor of numbers, booleans or strings inside the model",
+    });
+  }
+  // ONNX Runtime tells a scalar from an unknown shape by neither.
+  if (found.shape.length === 0) return { name, dtype: found.type, dims: [], anyRank: true };
+  return { name, dtype: found.type, dims: found.shape.map((dim) => (dim === "" ? null : dim)) };
 }
 
 async function runOrt(

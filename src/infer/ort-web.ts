@@ -5,7 +5,7 @@ import { InferenceError, SetupError } from "../errors.ts";
 import { endOnDeviceLoss } from "./device-loss.ts";
 import { importPackage, inNode } from "./import-package.ts";
 import type { OnnxHeader } from "./onnx-header.ts";
-import { onnxBytes, ortOptions, readOnnxModel } from "./onnx-model.ts";
+import { onnxBytes, openOnnxModel, ortOptions } from "./onnx-model.ts";
 import { autoProvider, createWebGpuSession, noteElsewhere } from "./ort-placement.ts";
 import { ConsoleTap } from "./ort-log.ts";
 import { createOrtSession, wrapOrtSession, type Ort } from "./ort-session.ts";
@@ -30,8 +30,7 @@ export function createWebRuntime(nodeGpu?: NodeGpu): Runtime {
   return {
     name: "web",
     async load(model, options = {}) {
-      const bytes = onnxBytes(model, "web");
-      const header = readOnnxModel(bytes, options);
+      const { bytes, header } = openOnnxModel(onnxBytes(model, "web"), options);
       const wasm = (): Promise<Session> => loadWasm(bytes, header, options);
       const webgpu = async (): Promise<Session> => {
         if (inNode()) await nodeGpu?.open();

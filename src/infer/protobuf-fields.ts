@@ -28,6 +28,11 @@ export class Reader {
     return this.#at >= this.#bytes.length;
   }
 
+  /** Bytes read so far. */
+  get position(): number {
+    return this.#at;
+  }
+
   /** A tag, a length or an enumeration's value; 0 to 2^32 - 1. */
   uint32(): number {
     let value = 0;
@@ -113,6 +118,54 @@ export function readFields(bytes: Uint8Array, readers: FieldReaders): void {
       throw notOnnx(`field ${tag >>> 3} has wire type ${wireType}`);
     }
   }
+}
+
+/** What to make of each value of a field of bytes, by the field's number: the same, other bytes, or null to leave it out. */
+export type FieldRewriters = Readonly<Record<number, (value: Uint8Array) => Uint8Array | null>>;
+
+/** A message with some of its fields rewritten, the others as they were; `bytes` itself when nothing has changed. */
+export function rewriteFields(bytes: Uint8Array, rewriters: FieldRewriters): Uint8Array {
+  const reader = new Reader(bytes);
+  const parts: Uint8Array[] = [];
+  let copied = 0;
+  while (!reader.atEnd) {
+    const start = reader.position;
+    const tag = reader.uint32();
+    const rewrite = (tag & 7) === LENGTH_DELIMITED ? rewriters[tag >>> 3] : undefined;
+    if (rewrite === undefined) {
+      reader.skip(tag & 7);
+      continue;
+    }
+    const value = reader.bytes();
+    const rewritten = rewrite(value);
+    if (rewritten === value) continue;
+    parts.push(bytes.subarray(copied, start));
+    if (rewritten !== null) parts.push(bytesField(tag >>> 3, rewritten));
+    copied = reader.position;
+  }
+  return parts.length === 0 ? bytes : concat([...parts, bytes.subarray(copied)]);
+}
+
+/** A field of bytes: its tag, their number, and the bytes. */
+export function bytesField(number: number, value: Uint8Array): Uint8Array {
+  return concat([varint(number * 8 + LENGTH_DELIMITED), varint(value.length), value]);
+}
+
+export function concat(parts: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(parts.reduce((size, { length }) => size + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
+function varint(value: number): Uint8Array {
+  const bytes: number[] = [];
+  let rest = value;
+  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes.push((rest % 0x80) | 0x80);
+  return Uint8Array.of(...bytes, rest);
 }
 
 /** Integers of a repeated field, packed into one value or one of them, as numbers. */

@@ -23,6 +23,7 @@ export function joinDevice<Result>(ort: Ort, create: () => Promise<Result>): Pro
 export function leaveOnRelease(ort: Ort, session: RunnableSession): RunnableSession {
   return {
     run: (feeds) => session.run(feeds),
+    outputMetadata: session.outputMetadata,
     async release() {
       await session.release();
       const others = (users.get(ort) ?? 0) - 1;
