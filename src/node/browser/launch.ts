@@ -1,10 +1,13 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { rmSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { lstatSync, readlinkSync, rmdirSync, rmSync } from "node:fs";
+import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { Writable } from "node:stream";
 
 import { SetupError } from "../../errors.ts";
+
+import { codeOf } from "../error-code.ts";
 
 import { browserFlags } from "./browser-flags.ts";
 
@@ -17,13 +20,20 @@ export interface Browser {
 
 const KEPT_OUTPUT = 4000;
 const GRACE_MS = 3000;
+const REMOVALS = 20;
+const BETWEEN_REMOVALS_MS = 50;
+const PREFIX = "tfjs-to-onnx-browser-";
+/** Of the Chrome DevTools Protocol, over the pipe; a browser told to end by a signal leaves its socket behind. */
+const CLOSE = `${JSON.stringify({ id: 1, method: "Browser.close" })}\0`;
 
 /**
  * Start a browser on a page, with a profile of its own that is gone afterwards. It dies with this process: the pipe it
  * is told to listen on closes then.
+ *
+ * @throws {SetupError} when no profile can be made
  */
 export async function launchBrowser(program: string, url: string): Promise<Browser> {
-  const profile = await mkdtemp(join(tmpdir(), "tfjs-to-onnx-browser-"));
+  const profile = await makeProfile();
   const args = [...browserFlags, "--remote-debugging-pipe", `--user-data-dir=${profile}`, url];
   // In a process group of its own: a Ctrl-C in the terminal is for this program alone, which may have work to end first.
   const detached = process.platform !== "win32";
@@ -31,41 +41,109 @@ export async function launchBrowser(program: string, url: string): Promise<Brows
   const exited = new Promise<void>((resolve) => {
     child.on("close", () => resolve());
   });
-  const dropAll = (): void => {
-    child.kill("SIGKILL");
-    rmSync(profile, { recursive: true, force: true });
-  };
-  const letGo = atEnd(dropAll);
+  const letGo = atEnd(() => {
+    killAll(child);
+    removeProfile(profile);
+  });
   return {
     ended: endOf(child),
     async close() {
-      letGo();
-      child.kill("SIGTERM");
-      const impatience = setTimeout(() => child.kill("SIGKILL"), GRACE_MS);
+      const pipe = child.stdio[3];
+      if (pipe instanceof Writable) pipe.end(CLOSE);
+      const impatience = setTimeout(() => killAll(child), GRACE_MS);
       await exited;
       clearTimeout(impatience);
-      await rm(profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+      letGo();
+      removeProfile(profile);
     },
   };
 }
 
+async function makeProfile(): Promise<string> {
+  try {
+    return await mkdtemp(join(tmpdir(), PREFIX));
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new SetupError(`a browser's profile cannot be made in the temporary folder ${tmpdir()}: ${why}`, {
+      hint: "free space there, or name another folder in TMPDIR",
+      cause,
+    });
+  }
+}
+
+/** The browser and the processes it started, which would write on for a moment. */
+function killAll(child: ChildProcess): void {
+  if (child.pid === undefined) return;
+  if (process.platform === "win32") {
+    child.kill("SIGKILL");
+    return;
+  }
+  try {
+    process.kill(-child.pid, "SIGKILL");
+  } catch (error) {
+    // None is left, or none but dead ones, which macOS calls EPERM.
+    if (codeOf(error) !== "ESRCH" && codeOf(error) !== "EPERM") throw error;
+  }
+}
+
+/** Killed processes write for a moment more, into folders that are then not empty: it is tried again, since no one can be waited for at an exit. */
+function removeProfile(profile: string): void {
+  for (let tries = 1; ; tries++) {
+    try {
+      removeSocket(profile);
+      rmSync(profile, { recursive: true, force: true });
+      return;
+    } catch {
+      // What stays all the same is no reason to fail.
+      if (tries === REMOVALS) return;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, BETWEEN_REMOVALS_MS);
+    }
+  }
+}
+
+/** Chromium keeps its socket in a folder beside the profile, to which the profile has a link. */
+function removeSocket(profile: string): void {
+  const link = join(profile, "SingletonSocket");
+  if (lstatSync(link, { throwIfNoEntry: false })?.isSymbolicLink() !== true) return;
+  const folder = dirname(readlinkSync(link));
+  for (const name of ["SingletonSocket", "SingletonCookie"]) rmSync(join(folder, name), { force: true });
+  rmdirSync(folder);
+  rmSync(link);
+}
+
 const DEADLY: readonly NodeJS.Signals[] = ["SIGINT", "SIGTERM", "SIGHUP"];
+const tasks = new Set<() => void>();
 
 /** Run a task when this process ends, also by a signal that nobody else here listens to. @returns what calls it off */
 function atEnd(task: () => void): () => void {
-  const onSignal = (signal: NodeJS.Signals): void => {
-    if (process.listenerCount(signal) > 1) return;
-    letGo();
-    task();
-    process.kill(process.pid, signal);
+  if (tasks.size === 0) listen();
+  tasks.add(task);
+  return () => {
+    tasks.delete(task);
+    if (tasks.size === 0) stopListening();
   };
-  const letGo = (): void => {
-    process.off("exit", task);
-    for (const signal of DEADLY) process.off(signal, onSignal);
-  };
-  process.once("exit", task);
+}
+
+function listen(): void {
+  process.on("exit", runTasks);
   for (const signal of DEADLY) process.on(signal, onSignal);
-  return letGo;
+}
+
+function stopListening(): void {
+  process.off("exit", runTasks);
+  for (const signal of DEADLY) process.off(signal, onSignal);
+}
+
+function onSignal(signal: NodeJS.Signals): void {
+  if (process.listenerCount(signal) > 1) return;
+  stopListening();
+  runTasks();
+  process.kill(process.pid, signal);
+}
+
+function runTasks(): void {
+  for (const task of tasks) task();
+  tasks.clear();
 }
 
 async function endOf(child: ChildProcess): Promise<string> {
@@ -76,7 +154,9 @@ async function endOf(child: ChildProcess): Promise<string> {
   for (const pipe of child.stdio.slice(3)) pipe?.on("error", () => undefined);
   return new Promise((resolve) => {
     child.on("error", (error) => resolve(error.message));
-    child.on("close", (code, signal) => resolve(`${signal ?? `exit code ${code}`}; ${lastLine(said)}`));
+    child.on("close", (code, signal) =>
+      resolve([signal ?? `exit code ${code}`, lastLine(said)].filter(Boolean).join("; ")),
+    );
   });
 }
 
@@ -87,6 +167,6 @@ function lastLine(text: string): string {
 /** The fault of a browser that ended before its time. */
 export function endedEarly(program: string, how: string): SetupError {
   return new SetupError(`the browser ${program} ended: ${how}`, {
-    hint: "see whether it starts by itself with --headless; name another in CHROME_PATH",
+    hint: "run it again; if it ends each time, see whether it starts by itself with --headless, or name another in CHROME_PATH",
   });
 }

@@ -29,6 +29,7 @@ export interface Page {
 
 /** A waiting page is told after this time that there is no command yet, and asks again. */
 const PATIENCE_MS = 20_000;
+const BROWSER_TOLD_WITHIN_MS = 300;
 
 const TYPES: Readonly<Record<string, string>> = {
   ".js": "text/javascript",
@@ -86,13 +87,16 @@ async function answer(
   else respond(response, 404, "text/plain", "not here");
 }
 
-/** An open answer that ends when the page does, however it ends. */
+/** An open answer that ends when the page does, however it ends. A browser that took it along is told of first. */
 function watch(turns: Turns, response: ServerResponse): void {
   response.writeHead(200, { "Content-Type": "text/event-stream" });
   response.flushHeaders();
-  response.on("close", () =>
-    turns.fail(new InferenceError("the browser's page is gone; it may have run out of memory")),
-  );
+  response.on("close", () => {
+    const gone = new InferenceError("the browser's page is gone; it may have run out of memory", {
+      hint: "run it again, on fewer images or values at a time",
+    });
+    setTimeout(() => turns.fail(gone), BROWSER_TOLD_WITHIN_MS);
+  });
 }
 
 async function sendFile(response: ServerResponse, path: string): Promise<void> {
