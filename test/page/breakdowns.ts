@@ -120,6 +120,81 @@ export function expectBreakdownsTold(executablePath: string | undefined, url: ()
       await page.close();
     });
 
+    test("does not start on WebGPU, it is said, and runs on WASM when asked", async () => {
+      const page = await newPage();
+      await page.clock.install();
+      await page.route("**/reader-worker*.js", async (route) => {
+        const response = await route.fetch();
+        const body = `navigator.gpu.requestAdapter = () => new Promise(() => undefined);${await response.text()}`;
+        await route.fulfill({ response, body });
+      });
+      await page.goto(url());
+      await ran(page, /^Ready: /);
+      await draw(page, "7");
+      await page.locator("#engine").selectOption("webgpu");
+      await page.clock.runFor(28_000);
+      expect(await page.getByRole("alert").isVisible()).toBe(false);
+      await page.clock.runFor(4000);
+      await expectAlert(page, /^WebGPU has not started in 30 seconds\.\s+Over a slow connection .* run it on WASM\.$/);
+      await ran(page, /^Loading …$/);
+      expect(await page.getByRole("button", { name: "Try again" }).isVisible()).toBe(false);
+      await page.getByRole("button", { name: "Run on WASM" }).click();
+      await expectAnswer(page, "7");
+      await ran(page, /^Ran on onnxruntime-web on wasm, 1 thread/);
+      expect(await page.locator("#engine").inputValue()).toBe("wasm");
+      expect(await page.getByRole("alert").isVisible()).toBe(false);
+      expect(await page.getByRole("button", { name: "Run on WASM" }).isVisible()).toBe(false);
+      await expectUsable(page);
+      await page.close();
+    });
+
+    test("comes slowly, it is said until it is there", async () => {
+      const page = await newPage();
+      await page.clock.install();
+      let come: (() => void) | undefined;
+      const waited = new Promise<void>((resolve) => {
+        come = resolve;
+      });
+      await page.route("**/*.onnx", async (route) => {
+        await waited;
+        await route.continue();
+      });
+      await page.goto(url());
+      await ran(page, /^Loading …$/);
+      await page.clock.runFor(32_000);
+      await expectAlert(page, /^The network has not started in 30 seconds\.\s+.* wait, or try again\.$/);
+      expect(await page.getByRole("button", { name: "Try again" }).isVisible()).toBe(true);
+      come?.();
+      await ran(page, /^Ready: /);
+      expect(await page.getByRole("alert").isVisible()).toBe(false);
+      expect(await page.getByRole("button", { name: "Try again" }).isVisible()).toBe(false);
+      await page.close();
+    });
+
+    test.each([
+      ["threads", /^the reader has given no answer for 15 seconds\s+It runs on WASM with one thread instead\.$/, "7"],
+      ["wasm", /^the reader has given no answer for 15 seconds\s+It was started again/, "\\s"],
+    ] as const)("hangs on %s, it goes on and says how", async (engine, said, answer) => {
+      const page = await newPage();
+      await page.clock.install();
+      await page.goto(url());
+      await ran(page, /^Ready: /);
+      await page.locator("#engine").selectOption(engine);
+      await ran(page, engine === "threads" ? /^Ready: .* threads/ : /^Ready: /);
+      await page.workers()[0]?.evaluate(() => {
+        setTimeout(() => {
+          for (;;);
+        });
+      });
+      await draw(page, "7");
+      await page.clock.runFor(17_000);
+      await expectAlert(page, said);
+      await ran(page, /^(Ready|Ran on)\W+onnxruntime-web on wasm, 1 thread/);
+      await expectAnswer(page, answer);
+      await expectUsable(page);
+      await page.close();
+    });
+
     test("stops, it starts again and says so", async () => {
       const page = await newPage();
       await page.goto(url());

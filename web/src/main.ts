@@ -26,6 +26,7 @@ const page = {
   ran: element("ran", HTMLElement),
   problem: element("problem", HTMLElement),
   again: element("again", HTMLButtonElement),
+  instead: element("instead", HTMLButtonElement),
   offline: element("offline", HTMLElement),
 };
 
@@ -52,6 +53,10 @@ page.engine.addEventListener("change", () => {
 });
 page.again.addEventListener("click", () => {
   reopen(true);
+  page.pad.focus();
+});
+page.instead.addEventListener("click", () => {
+  runOnWasm();
   page.pad.focus();
 });
 page.file.addEventListener("change", () => {
@@ -93,10 +98,12 @@ function disable(name: Engine, why: string): void {
 function openReader(anew = false): Reader {
   where = "";
   page.ran.textContent = "Loading …";
-  page.again.hidden = true;
-  notice.takeBack("broken");
+  offerWays("none");
+  notice.takeBack("broken", "slow");
   return new Reader(engine, anew, {
     onOpened: ({ runtime, provider, threads, elsewhere }) => {
+      offerWays("none");
+      notice.takeBack("slow");
       const library = runtime === "web" ? "onnxruntime-web" : runtime;
       const count = provider === "wasm" ? `, ${threads} ${threads === 1 ? "thread" : "threads"}` : "";
       const others = elsewhere.length === 0 ? "" : ` (not there: ${elsewhere.join(", ")})`;
@@ -104,17 +111,15 @@ function openReader(anew = false): Reader {
       page.ran.textContent = `Ready: ${where}`;
       say(`Ready: ${where}`);
     },
+    onSlow: tellSlow,
     onFailed: (problem) => {
       if (engine === "wasm") fail(problem);
       else fallBack(problem);
     },
-    onCrashed: (problem) => {
-      reader = openReader();
-      clearAnswer();
-      notice.tell("broken", {
-        ...problem,
-        hint: "It was started again: go on drawing, or give the picture again.",
-      });
+    onCrashed: startAgain,
+    onHung: (problem) => {
+      if (engine === "wasm") startAgain(problem);
+      else fallBack(problem);
     },
     onReading: showReading,
     onUnread: ({ blames, problem }) => {
@@ -134,19 +139,47 @@ function reopen(anew = false): void {
   readPad();
 }
 
+function runOnWasm(): void {
+  engine = "wasm";
+  page.engine.value = engine;
+  reopen();
+}
+
+/** What was on the pad is not read again, which may have been too much. */
+function startAgain({ message }: Problem): void {
+  reader = openReader();
+  clearAnswer();
+  notice.tell("broken", { message, hint: "It was started again: go on drawing, or give the picture again." });
+}
+
+function tellSlow(seconds: number): void {
+  const isWasm = engine === "wasm";
+  const what = isWasm ? "The network" : (page.engine.selectedOptions[0]?.text ?? engine);
+  offerWays(isWasm ? "again" : "instead");
+  notice.tell("slow", {
+    message: `${what} has not started in ${seconds} seconds.`,
+    hint: `Over a slow connection it takes longer: wait, or ${isWasm ? "try again" : "run it on WASM"}.`,
+  });
+}
+
+/** Buttons for a way on, where there is one. */
+function offerWays(way: "again" | "instead" | "none"): void {
+  page.again.hidden = way !== "again";
+  page.instead.hidden = way !== "instead";
+}
+
 function fail(problem: Problem): void {
   reader.close();
   page.ran.textContent = "Nothing runs.";
-  page.again.hidden = false;
+  offerWays("again");
+  notice.takeBack("slow");
   clearAnswer();
   notice.tell("broken", problem);
 }
 
 /** What any browser has takes over from what this one turned out not to have. */
 function fallBack({ message }: Problem): void {
-  engine = "wasm";
-  page.engine.value = engine;
-  reopen();
+  runOnWasm();
   notice.tell("broken", { message, hint: "It runs on WASM with one thread instead." });
 }
 

@@ -1,7 +1,7 @@
 import type { Problem } from "./messages.ts";
 
-/** What a problem is of, the most pressing first: what was given, what is on the pad, what runs. */
-const KINDS = ["refused", "unread", "broken"] as const;
+/** What a problem is of, the most pressing first: what was given, what is on the pad, what runs or is yet to. */
+const KINDS = ["refused", "unread", "broken", "slow"] as const;
 
 /** Where the page says what is wrong, one problem at a time. */
 export class Notice {

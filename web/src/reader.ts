@@ -1,11 +1,21 @@
 import type { Engine, Problem, Request, Response } from "./messages.ts";
+import { Patience } from "./patience.ts";
+
+/** Seconds in which the network is open unless the connection is slow or something hangs; nothing tells the two apart. */
+const OPEN_WITHIN = 30;
+/** Seconds in which any picture is read, on any device, unless something hangs. */
+const READ_WITHIN = 15;
 
 export interface ReaderEvents {
   onOpened(opened: Extract<Response, { kind: "opened" }>): void;
+  /** It is still being opened after so many seconds. */
+  onSlow(seconds: number): void;
   /** It cannot be opened. */
   onFailed(problem: Problem): void;
   /** It was open and its worker ended. */
   onCrashed(problem: Problem): void;
+  /** It was open and gave no answer; its worker was ended. */
+  onHung(problem: Problem): void;
   onReading(reading: Extract<Response, { kind: "reading" }>): void;
   onUnread(unread: Extract<Response, { kind: "unread" }>): void;
 }
@@ -14,6 +24,7 @@ export interface ReaderEvents {
 export class Reader {
   readonly #worker: Worker;
   readonly #events: ReaderEvents;
+  readonly #patience = new Patience();
   #id = 0;
   #isOpen = false;
   #busy = true;
@@ -40,6 +51,7 @@ export class Reader {
   }
 
   close(): void {
+    this.#patience.stop();
     this.#worker.terminate();
   }
 
@@ -52,10 +64,13 @@ export class Reader {
   }
 
   #ask(request: Request): void {
+    if (request.kind === "open") this.#patience.start(OPEN_WITHIN, () => this.#events.onSlow(OPEN_WITHIN));
+    else this.#patience.start(READ_WITHIN, () => this.#giveUp());
     this.#worker.postMessage(request, request.kind === "read" ? [request.data.buffer] : []);
   }
 
   #hear(response: Response): void {
+    this.#patience.stop();
     if (response.kind === "failed") {
       this.#events.onFailed(response.problem);
       return;
@@ -69,6 +84,11 @@ export class Reader {
       else this.#events.onUnread(response);
     }
     this.#next();
+  }
+
+  #giveUp(): void {
+    this.close();
+    this.#events.onHung({ message: `the reader has given no answer for ${READ_WITHIN} seconds`, hint: undefined });
   }
 
   /** A worker whose script does not load says nothing of why. */
