@@ -4,7 +4,7 @@ import type { DType } from "../tensor.ts";
 import { notOnnx, readFields, type Reader } from "./protobuf-fields.ts";
 import type { ValueInfo } from "./runtime.ts";
 
-/** What an ONNX file says of itself, without its nodes and weights. */
+/** What an ONNX file says of itself, without its weights. */
 export interface OnnxHeader {
   readonly irVersion: number;
   readonly producer: string;
@@ -19,6 +19,8 @@ export interface OnnxHeader {
   readonly metadata: ReadonlyMap<string, string>;
   /** Locations of the weight files beside it, each once. */
   readonly externalData: readonly string[];
+  /** Operators of its nodes, those of subgraphs among them. */
+  readonly operators: ReadonlySet<string>;
 }
 
 /** An output; its element type is null where the file leaves it to the runtime to infer. */
@@ -34,7 +36,9 @@ export interface LeftOutOutput {
 
 /** Field numbers of onnx.proto (onnx 1.16): https://github.com/onnx/onnx/blob/main/onnx/onnx.proto */
 const MODEL = { irVersion: 1, producerName: 2, graph: 7, opsetImport: 8, metadataProps: 14 };
-const GRAPH = { initializer: 5, input: 11, output: 12, sparseInitializer: 15 };
+const GRAPH = { node: 1, initializer: 5, input: 11, output: 12, sparseInitializer: 15 };
+const NODE = { opType: 4, attribute: 5 };
+const ATTRIBUTE = { graph: 6, graphs: 11 };
 const TENSOR = { name: 8, externalData: 13 };
 const SPARSE_TENSOR = { values: 1 };
 const OPSET = { domain: 1, version: 2 };
@@ -120,14 +124,18 @@ function readModel(bytes: Uint8Array): OnnxHeader {
   return { irVersion, producer, opsets, metadata, ...readGraph(graph) };
 }
 
-function readGraph(bytes: Uint8Array): Pick<OnnxHeader, "inputs" | "outputs" | "leftOut" | "externalData"> {
+function readGraph(
+  bytes: Uint8Array,
+): Pick<OnnxHeader, "inputs" | "outputs" | "leftOut" | "externalData" | "operators"> {
   const inputs: Uint8Array[] = [];
   const outputs: OutputInfo[] = [];
   const leftOut: LeftOutOutput[] = [];
   const initialized = new Set<string>();
   const locations = new Set<string>();
+  const operators = new Set<string>();
   const readInitializer = (reader: Reader): void => readTensorName(reader.bytes(), initialized, locations);
   readFields(bytes, {
+    [GRAPH.node]: (reader) => readOperators(reader.bytes(), operators),
     [GRAPH.initializer]: readInitializer,
     [GRAPH.sparseInitializer]: (reader) => readFields(reader.bytes(), { [SPARSE_TENSOR.values]: readInitializer }),
     [GRAPH.input]: (reader) => inputs.push(reader.bytes()),
@@ -142,7 +150,18 @@ function readGraph(bytes: Uint8Array): Pick<OnnxHeader, "inputs" | "outputs" | "
     outputs,
     leftOut,
     externalData: [...locations],
+    operators,
   };
+}
+
+function readOperators(node: Uint8Array, operators: Set<string>): void {
+  const readSubgraph = (reader: Reader): void =>
+    readFields(reader.bytes(), { [GRAPH.node]: (inner) => readOperators(inner.bytes(), operators) });
+  readFields(node, {
+    [NODE.opType]: (reader) => operators.add(reader.string()),
+    [NODE.attribute]: (reader) =>
+      readFields(reader.bytes(), { [ATTRIBUTE.graph]: readSubgraph, [ATTRIBUTE.graphs]: readSubgraph }),
+  });
 }
 
 function readTensorName(bytes: Uint8Array, names: Set<string>, locations: Set<string>): void {

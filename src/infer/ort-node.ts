@@ -2,6 +2,7 @@ import type { InferenceSession } from "onnxruntime-common";
 
 import { InferenceError, SetupError } from "../errors.ts";
 
+import { checkThreads, unknownProvider } from "./check-options.ts";
 import { importPackage } from "./import-package.ts";
 import { onnxBytes, openOnnxModel, ortOptions } from "./onnx-model.ts";
 import type { OnnxHeader } from "./onnx-header.ts";
@@ -25,6 +26,7 @@ export function createNodeRuntime(logCreation?: LogCreation): Runtime {
   return {
     name: "node",
     async load(model, options = {}) {
+      checkThreads(options);
       const { bytes, header } = openOnnxModel(onnxBytes(model, "node"), options);
       const ort = await importPackage("onnxruntime-node", () => import("onnxruntime-node"));
       const base: InferenceSession.SessionOptions = {
@@ -50,7 +52,7 @@ export function createNodeRuntime(logCreation?: LogCreation): Runtime {
             hint: options.provider === "wasm" ? "wasm is of the runtime web" : "tensorflow is of the runtime tfjs",
           });
         default:
-          return options.provider satisfies never;
+          throw unknownProvider("onnxruntime-node", "cpu and webgpu", options.provider satisfies never);
       }
     },
   };

@@ -2,6 +2,7 @@ import type { InferenceSession, Tensor as OrtTensor, TensorConstructor } from "o
 
 import { InferenceError, SetupError } from "../errors.ts";
 
+import { checkElements, needElements } from "./check-elements.ts";
 import { checkFeeds } from "./check-feeds.ts";
 import type { RunnableSession } from "./device-loss.ts";
 import type { OnnxHeader, OutputInfo } from "./onnx-header.ts";
@@ -55,6 +56,7 @@ export function wrapOrtSession(
 ): Session {
   const { inputs } = header;
   const outputs = header.outputs.map((output) => withType(output, session.outputMetadata));
+  const fatal = needElements(header.operators);
   let disposed: Promise<void> | undefined;
   async function runNow(feeds: Tensors): Promise<Tensors> {
     const ortFeeds: Record<string, OrtTensor> = {};
@@ -79,6 +81,7 @@ export function wrapOrtSession(
     async run(feeds) {
       if (disposed !== undefined) throw new InferenceError("the session was disposed; load the model again");
       checkFeeds(inputs, feeds);
+      if (fatal.length > 0) checkElements(fatal, feeds);
       return queue.run(() => runNow(feeds));
     },
     dispose() {

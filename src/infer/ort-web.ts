@@ -3,6 +3,7 @@ import type { Env, InferenceSession } from "onnxruntime-common";
 import { InferenceError, SetupError } from "../errors.ts";
 
 import { endOnDeviceLoss } from "./device-loss.ts";
+import { checkThreads, unknownProvider } from "./check-options.ts";
 import { importPackage, inNode } from "./import-package.ts";
 import type { OnnxHeader } from "./onnx-header.ts";
 import { onnxBytes, openOnnxModel, ortOptions } from "./onnx-model.ts";
@@ -30,6 +31,7 @@ export function createWebRuntime(nodeGpu?: NodeGpu): Runtime {
   return {
     name: "web",
     async load(model, options = {}) {
+      checkThreads(options);
       const { bytes, header } = openOnnxModel(onnxBytes(model, "web"), options);
       const wasm = (): Promise<Session> => loadWasm(bytes, header, options);
       const webgpu = async (): Promise<Session> => {
@@ -52,7 +54,7 @@ export function createWebRuntime(nodeGpu?: NodeGpu): Runtime {
             hint: options.provider === "cpu" ? "cpu is of the runtime node" : "tensorflow is of the runtime tfjs",
           });
         default:
-          return options.provider satisfies never;
+          throw unknownProvider("onnxruntime-web", "wasm and webgpu", options.provider satisfies never);
       }
     },
   };

@@ -1,3 +1,5 @@
+import { InferenceError } from "../errors.ts";
+
 import type { LogCreation } from "./ort-node.ts";
 import type { NodeGpu } from "./ort-web.ts";
 import type { Provider, Runtime, RuntimeName } from "./runtime.ts";
@@ -20,7 +22,11 @@ export interface RuntimeHooks {
   readonly logCreation?: LogCreation;
 }
 
-/** A runtime by its name. Its package is imported when it loads its first model. */
+/**
+ * A runtime by its name. Its package is imported when it loads its first model.
+ *
+ * @throws {InferenceError} when there is none of that name
+ */
 export async function getRuntime(name: RuntimeName, hooks: RuntimeHooks = {}): Promise<Runtime> {
   switch (name) {
     case "node":
@@ -30,6 +36,10 @@ export async function getRuntime(name: RuntimeName, hooks: RuntimeHooks = {}): P
     case "tfjs":
       return (await import("./tfjs-session.ts")).createTfjsRuntime(hooks.loadNative);
     default:
-      return name satisfies never;
+      throw unknownRuntime(name satisfies never);
   }
+}
+
+function unknownRuntime(name: unknown): InferenceError {
+  return new InferenceError(`the runtimes are ${Object.keys(providersOf).join(", ")}; got ${JSON.stringify(name)}`);
 }

@@ -2,6 +2,7 @@ import type * as tfjs from "@tensorflow/tfjs";
 
 import { InferenceError, SetupError, ToolError } from "../errors.ts";
 
+import { unknownProvider } from "./check-options.ts";
 import { importPackage, inNode } from "./import-package.ts";
 import type { Provider, SessionOptions } from "./runtime.ts";
 
@@ -44,7 +45,7 @@ export async function openTfjsBackend(
         hint: "use the runtime web for WebGPU, or --provider tensorflow, wasm or cpu",
       });
     default:
-      return options.provider satisfies never;
+      throw unknownProvider("TF.js", "tensorflow, wasm and cpu", options.provider satisfies never);
   }
 }
 

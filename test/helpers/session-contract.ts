@@ -49,6 +49,26 @@ export function expectSessionContract(load: Load): void {
     expect(await (await open(identity("float32", ["n", 3]))).run({ x: none })).toEqual({ y: none });
   });
 
+  test.each(["LSTM", "GRU"] as const)(
+    "refuses no elements where %s would end the process, and goes on working",
+    async (op) => {
+      const session = await open(recurrent(op));
+      const steps = (batch: number, time: number): Record<string, Tensor> => ({
+        x: { dtype: "float32", dims: [time, batch, 3], data: new Float32Array(time * batch * 3) },
+      });
+      for (const [batch, time] of [
+        [0, 2],
+        [2, 0],
+      ] as const) {
+        await expect(session.run(steps(batch, time))).rejects.toThrow(InferenceError);
+        await expect(session.run(steps(batch, time))).rejects.toThrow(
+          `input "x" has no elements: float32 [${time}, ${batch}, 3]; ONNX Runtime cannot run ${op} on none`,
+        );
+      }
+      expect((await session.run(steps(2, 1)))["y"]?.dims).toEqual([1, 1, 2, 4]);
+    },
+  );
+
   test("computes, with several sizes of a free dimension", async () => {
     const session = await open(smallDense());
     expect(session.inputs).toEqual([{ name: "x", dtype: "float32", dims: ["batch", 4] }]);
@@ -238,6 +258,20 @@ export function expectSessionContract(load: Load): void {
     const { y } = await session.run({ x: { dtype: "float32", dims: [3], data: new Float32Array(3) } });
     expect(y?.data).toEqual(W);
     await session.dispose();
+  });
+}
+
+/** A layer of 4 units on `x`: [time, batch, 3]. */
+function recurrent(op: "LSTM" | "GRU"): Uint8Array {
+  const rows = op === "LSTM" ? 16 : 12;
+  return tinyOnnx({
+    inputs: [{ name: "x", dtype: "float32", dims: ["time", "batch", 3] }],
+    outputs: [{ name: "y", dtype: "float32", dims: ["time", 1, "batch", 4] }],
+    nodes: [{ op, inputs: ["x", "W", "R"], outputs: ["y"], int: { hidden_size: 4 } }],
+    weights: {
+      W: { dtype: "float32", dims: [1, rows, 3], data: new Float32Array(rows * 3).fill(0.1) },
+      R: { dtype: "float32", dims: [1, rows, 4], data: new Float32Array(rows * 4).fill(0.1) },
+    },
   });
 }
 

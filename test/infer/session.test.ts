@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 
-import type { Runtime } from "../../src/infer/runtime.ts";
+import { InferenceError } from "../../src/errors.ts";
+import type { Runtime, SessionOptions } from "../../src/infer/runtime.ts";
 import { getRuntime } from "../../src/infer/runtimes.ts";
 import type { Tensor } from "../../src/tensor.ts";
 import { expectSessionContract } from "../helpers/session-contract.ts";
@@ -11,6 +12,22 @@ const good: Tensor = { dtype: "float32", dims: [1, 4], data: new Float32Array(4)
 
 describe.each(runtimes)("session on $name", (runtime) => {
   expectSessionContract((model, options) => runtime.load(model, options));
+
+  test.each([0, -1, 1.5, Number.NaN, 1e9])("refuses %d threads, and goes on working", async (threads) => {
+    const loading = runtime.load(smallDense(), { threads });
+    await expect(loading).rejects.toThrow(InferenceError);
+    await expect(loading).rejects.toThrow(`threads takes a whole number from 1 to 1024; got ${threads}`);
+    const session = await runtime.load(smallDense(), { threads: 1 });
+    expect((await session.run({ x: good }))["y"]?.dims).toEqual([1, 3]);
+    await session.dispose();
+  });
+
+  test("refuses a provider of another name", async () => {
+    const options: SessionOptions = {};
+    Reflect.set(options, "provider", "cuda");
+    await expect(runtime.load(smallDense(), options)).rejects.toThrow(InferenceError);
+    await expect(runtime.load(smallDense(), options)).rejects.toThrow(/ has the providers .*; got "cuda"$/u);
+  });
 
   test("a thousand loads and disposals do not grow the process", async () => {
     const bytes = smallDense();
@@ -26,4 +43,12 @@ describe.each(runtimes)("session on $name", (runtime) => {
     await cycle(1000);
     expect(process.memoryUsage.rss() - before).toBeLessThan(40 * 2 ** 20);
   });
+});
+
+test("a runtime of another name is refused", async () => {
+  const names: readonly unknown[] = ["ort", undefined];
+  for (const name of names) {
+    const getting: unknown = Reflect.apply(getRuntime, undefined, [name]);
+    await expect(getting).rejects.toThrow(`the runtimes are node, web, tfjs; got ${JSON.stringify(name)}`);
+  }
 });
