@@ -9,8 +9,17 @@ import type { Model, RuntimeName, SessionOptions } from "./runtime.ts";
 /** @throws {InferenceError} when the model is not ONNX bytes but a TF.js one. */
 export function onnxBytes(model: Model, runtime: RuntimeName): Uint8Array {
   if (model instanceof Uint8Array) return model;
+  if (!Object.hasOwn(Object(model), "manifest")) throw notBytes(model);
   throw new InferenceError(`the runtime ${runtime} runs ONNX files; got a TF.js model`, {
     hint: "export it first, or use the runtime tfjs",
+  });
+}
+
+/** For what TypeScript would not let through: a path, an ArrayBuffer. */
+function notBytes(model: unknown): InferenceError {
+  const found = typeof model === "object" && model !== null ? model.constructor.name : JSON.stringify(model);
+  return new InferenceError(`a model is the bytes of an ONNX file in a Uint8Array; got ${found}`, {
+    hint: "read the file first; new Uint8Array(buffer) makes one of an ArrayBuffer",
   });
 }
 

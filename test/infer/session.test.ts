@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 
 import { InferenceError } from "../../src/errors.ts";
-import type { Runtime, SessionOptions } from "../../src/infer/runtime.ts";
+import type { Model, Runtime, SessionOptions } from "../../src/infer/runtime.ts";
 import { getRuntime } from "../../src/infer/runtimes.ts";
 import type { Tensor } from "../../src/tensor.ts";
 import { expectSessionContract } from "../helpers/session-contract.ts";
@@ -20,6 +20,20 @@ describe.each(runtimes)("session on $name", (runtime) => {
     const session = await runtime.load(smallDense(), { threads: 1 });
     expect((await session.run({ x: good }))["y"]?.dims).toEqual([1, 3]);
     await session.dispose();
+  });
+
+  test("refuses a path or an ArrayBuffer in place of the bytes", async () => {
+    for (const [model, found] of [
+      ["model.onnx", '"model.onnx"'],
+      [new ArrayBuffer(4), "ArrayBuffer"],
+      [undefined, "undefined"],
+    ] as const) {
+      const given: { readonly model: Model } = { model: new Uint8Array() };
+      Reflect.set(given, "model", model);
+      const loading = runtime.load(given.model);
+      await expect(loading).rejects.toThrow(InferenceError);
+      await expect(loading).rejects.toThrow(`the bytes of an ONNX file in a Uint8Array; got ${found}`);
+    }
   });
 
   test("refuses a provider of another name", async () => {
