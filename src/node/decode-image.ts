@@ -46,20 +46,22 @@ function unreadableForm(bytes: Uint8Array, cause: unknown): DataError | null {
   return new DataError(`${form} file, which is not read: save it as a PNG or JPEG and give that`, { cause });
 }
 
-/** What libvips' decoders say, in plain words. */
+/**
+ * What sharp says of a fault, in plain words. What libvips adds is left out: it keeps the words of all its threads in one
+ * place, so that they may be of another picture that is decoded at the same time.
+ */
 const REASONS: readonly (readonly [said: RegExp, reason: string])[] = [
   [/unsupported image format|XML parse error/i, "it is no sound PNG, JPEG, WebP, GIF, TIFF, AVIF or SVG"],
-  [/premature end|bad seek|unexpected end|end of (?:file|stream|image)|truncat|not enough data/i, "it is cut short"],
   [/corrupt header/i, "its header is damaged"],
-  [/read error|unable to read|unknown error/i, "it is damaged or cut short"],
+  [
+    /premature end|bad seek|unexpected end|end of (?:file|stream|image)|truncat|not enough data|read error|unable to read|unknown error/i,
+    "it is damaged or cut short",
+  ],
 ];
 
 function reasonOf(cause: unknown): string {
   const message = cause instanceof Error ? (cause.message.split("\n")[0] ?? "") : String(cause);
-  const said = message.replace(/^Input buffer has corrupt header:|^Unknown error$/, "").trim();
-  const [, reason] = REASONS.find(([pattern]) => pattern.test(message)) ?? [];
-  if (reason === undefined) return message;
-  return said === "" || reason === REASONS[0]?.[1] ? reason : `${reason} (${said})`;
+  return REASONS.find(([pattern]) => pattern.test(message))?.[1] ?? message;
 }
 
 /** Pictures are decoded side by side: one thread for each is best. */

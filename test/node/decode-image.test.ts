@@ -7,6 +7,7 @@ import { crc32, createDeflate, deflateSync } from "node:zlib";
 import sharp, { type Sharp } from "sharp";
 import { afterAll, expect, test } from "vitest";
 
+import { DataError } from "../../src/errors.ts";
 import { flatten, toGrey } from "../../src/infer/preprocess/image.ts";
 import { decodeImage } from "../../src/node/decode-image.ts";
 import { encodeGreyPng } from "../../src/node/png.ts";
@@ -106,7 +107,8 @@ function svg(side: number): string {
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${side}" height="${side}"><path d="M3 2H7"/></svg>`;
 }
 
-const DAMAGED = /^not an image: it is damaged or cut short/;
+const DAMAGED = /^not an image: it is damaged or cut short$/;
+const BAD_HEADER = /^not an image: its header is damaged$/;
 
 test("half a megabyte that unpacks to half a gigabyte is not unpacked", async () => {
   const zeros = Buffer.alloc(2 ** 22);
@@ -157,8 +159,8 @@ test("one plain error for what is no picture", async () => {
   const faults: readonly (readonly [string, RegExp])[] = [
     [write("zero.png", ""), /^not an image: the file is empty$/],
     [write("text.png", "hello"), /^not an image: it is no sound PNG, JPEG, WebP, GIF, TIFF, AVIF or SVG$/],
-    [write("short.png", png.subarray(0, png.length - 30)), /^not an image: it is cut short/],
-    [write("short.jpg", jpeg.subarray(0, jpeg.length - 100)), /^not an image: it is cut short/],
+    [write("short.png", png.subarray(0, png.length - 30)), DAMAGED],
+    [write("short.jpg", jpeg.subarray(0, jpeg.length - 100)), DAMAGED],
     [write("head.png", png.subarray(0, 12)), /^not an image: /],
     [
       write(
@@ -167,13 +169,13 @@ test("one plain error for what is no picture", async () => {
       ),
       DAMAGED,
     ],
-    [write("half.gif", await half(colours().gif())), /^not an image: it is cut short/],
-    [write("half.webp", await half(colours().webp())), /^not an image: its header is damaged/],
+    [write("half.gif", await half(colours().gif())), DAMAGED],
+    [write("half.webp", await half(colours().webp())), BAD_HEADER],
     [write("half.tiff", await half(colours().tiff())), /^not an image: it is no sound PNG, JPEG/],
-    [write("half.avif", await half(colours().avif())), /^not an image: it is cut short/],
+    [write("half.avif", await half(colours().avif())), BAD_HEADER],
     [write("old.bmp", "BM0000"), /^not an image: it is no sound PNG, JPEG/],
-    [write("none.png", encodePng(0, 10, deflateSync(Buffer.alloc(10)))), /^not an image: its header is damaged/],
-    [write("none2.png", encodePng(10, 0, deflateSync(Buffer.alloc(10)))), /^not an image: its header is damaged/],
+    [write("none.png", encodePng(0, 10, deflateSync(Buffer.alloc(10)))), BAD_HEADER],
+    [write("none2.png", encodePng(10, 0, deflateSync(Buffer.alloc(10)))), BAD_HEADER],
     [
       write("bomb.png", encodePng(30_000, 30_000, deflateSync(Buffer.alloc(2 ** 20)))),
       /^the image is too large: 30000 x 30000/,
@@ -187,4 +189,28 @@ test("one plain error for what is no picture", async () => {
   for (const [path, message] of faults) {
     await expect(decodeImage(path, 512)).rejects.toMatchObject({ name: "DataError", message });
   }
+});
+
+test("bad pictures decoded side by side are told apart as they are one by one", async () => {
+  const png = await picture().png().toBuffer();
+  const jpeg = await picture().jpeg().toBuffer();
+  const bad = {
+    "side.png": png.subarray(0, png.length - 30),
+    "side.jpg": jpeg.subarray(0, jpeg.length - 100),
+    "head.png": encodePng(0, 10, deflateSync(Buffer.alloc(10))),
+  };
+  const paths = Object.entries(bad).map(([name, bytes]) => {
+    writeFileSync(join(folder, name), bytes);
+    return join(folder, name);
+  });
+  const fault = (path: string): Promise<string> =>
+    decodeImage(path, 512).then(
+      () => "none",
+      (error: unknown) => (error instanceof DataError ? error.message : String(error)),
+    );
+  const alone: string[] = [];
+  for (const path of paths) alone.push(await fault(path));
+  const rounds = Array.from({ length: 40 }, () => paths).flat();
+  const together = await Promise.all(rounds.map(fault));
+  expect(together).toEqual(Array.from({ length: 40 }, () => alone).flat());
 });

@@ -108,6 +108,17 @@ test("a list keeps blanks and letters that came in two pieces", async () => {
   expect(await listed("\0", Buffer.from("a\nb\0c\0"))).toEqual(["a\nb", "c"]);
 });
 
+test("a list of find -print0 without --null, and a picture itself, are refused with what to do", async () => {
+  const png = Buffer.from("89504e470d0a1a0a0000000d49484452", "hex");
+  for (const bytes of [Buffer.from("a.png\0b.png\0"), png]) {
+    await expect(listed("\n", bytes)).rejects.toMatchObject({
+      name: "DataError",
+      message: expect.stringContaining("no list of paths") as unknown,
+      hint: "for find -print0 add --null; give a picture by its path",
+    });
+  }
+});
+
 test("a list without separators is refused before it fills the memory", async () => {
   const block = Buffer.alloc(1 << 18, "x");
   await expect(listed("\n", ...Array.from({ length: 8 }, () => block))).rejects.toThrow(
