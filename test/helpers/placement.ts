@@ -48,6 +48,24 @@ export async function expectHonestPlacement(runtime: Runtime): Promise<void> {
   await session.dispose();
 }
 
+/** ONNX Runtime's log of many nodes is long: those at its beginning are named, too. */
+export async function expectManyNamed(runtime: Runtime): Promise<void> {
+  const MANY = 300;
+  const square = { dtype: "float32", dims: [2, 2] } as const;
+  const steps = Array.from({ length: MANY }, (_, step) => [
+    { op: "Det", inputs: [`x${step}`], outputs: [`d${step}`] },
+    { op: "Add", inputs: [`x${step}`, `d${step}`], outputs: [`x${step + 1}`] },
+  ]);
+  const model = {
+    inputs: [{ name: "x0", ...square }],
+    outputs: [{ name: `x${MANY}`, ...square }],
+    nodes: steps.flat(),
+  };
+  const session = await runtime.load(tinyOnnx(model), { provider: "webgpu" });
+  expect(session.elsewhere).toEqual(Array.from({ length: MANY }, (_, step) => `Det_d${step} (Det)`));
+  await session.dispose();
+}
+
 /** Software that plays a GPU is slower than WebAssembly: `auto` does not take it, and says so. */
 export async function expectAutoAvoidsSoftware(runtime: Runtime): Promise<void> {
   const notes: string[] = [];

@@ -3,7 +3,7 @@ import { describe, test } from "vitest";
 import { getRuntime } from "../../src/infer/runtimes.ts";
 import { gpuHooks } from "../../src/node/gpu/index.ts";
 import { hasWebGpu } from "../helpers/has-webgpu.ts";
-import { expectHonestPlacement } from "../helpers/placement.ts";
+import { expectHonestPlacement, expectManyNamed } from "../helpers/placement.ts";
 import { expectSessionContract } from "../helpers/session-contract.ts";
 import {
   convolutions,
@@ -22,6 +22,8 @@ describe.skipIf(!(await hasWebGpu()))("session on node, webgpu", () => {
   test("names the nodes that WebGPU does not take", () => expectHonestPlacement(runtime));
 
   test("names all nodes where it takes none", () => expectAllOnCpuTold(runtime));
+
+  test("names each of many nodes", () => expectManyNamed(runtime));
 
   test("computes convolutions that WebGPU gets wrong", () => expectRightConvolutions(runtime));
 

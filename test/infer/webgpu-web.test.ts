@@ -4,7 +4,7 @@ import { getRuntime } from "../../src/infer/runtimes.ts";
 import { gpuHooks } from "../../src/node/gpu/index.ts";
 import { hasWebGpu } from "../helpers/has-webgpu.ts";
 import { expectDeviceLossIsTold } from "../helpers/device-loss.ts";
-import { expectAutoAvoidsSoftware, expectHonestPlacement } from "../helpers/placement.ts";
+import { expectAutoAvoidsSoftware, expectHonestPlacement, expectManyNamed } from "../helpers/placement.ts";
 import { expectSessionContract } from "../helpers/session-contract.ts";
 import { expectAllOnCpuTold, expectRightConvolutions } from "../helpers/webgpu-convolutions.ts";
 
@@ -21,6 +21,8 @@ describe.skipIf(without)("session on web in Node, webgpu", () => {
   test("names the nodes that WebGPU does not take", () => expectHonestPlacement(runtime));
 
   test("names all nodes where it takes none", () => expectAllOnCpuTold(runtime));
+
+  test("names each of many nodes", () => expectManyNamed(runtime));
 
   test("computes convolutions that WebGPU gets wrong", () => expectRightConvolutions(runtime));
 

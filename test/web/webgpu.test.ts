@@ -2,7 +2,7 @@ import { describe, test } from "vitest";
 
 import { getRuntime } from "../../src/infer/runtimes.ts";
 import { expectDeviceLossIsTold } from "../helpers/device-loss.ts";
-import { expectAutoAvoidsSoftware, expectHonestPlacement } from "../helpers/placement.ts";
+import { expectAutoAvoidsSoftware, expectHonestPlacement, expectManyNamed } from "../helpers/placement.ts";
 import { expectSessionContract } from "../helpers/session-contract.ts";
 import { expectAllOnCpuTold, expectRightConvolutions } from "../helpers/webgpu-convolutions.ts";
 
@@ -17,6 +17,8 @@ describe("session in Chromium on webgpu", () => {
   test("names the nodes that WebGPU does not take", () => expectHonestPlacement(web));
 
   test("names all nodes where it takes none", () => expectAllOnCpuTold(web));
+
+  test("names each of many nodes", () => expectManyNamed(web));
 
   test("computes convolutions that WebGPU gets wrong", () => expectRightConvolutions(web));
 

@@ -40,7 +40,7 @@ export async function logCreation(
       path,
       JSON.stringify({ ...options, externalData: undefined }),
     ];
-    const { output } = await runProgram([process.execPath, ...args]);
+    const { output } = await runProgram([process.execPath, ...args], { keptOutput: Infinity });
     return output;
   } finally {
     await rm(folder, { recursive: true, force: true });

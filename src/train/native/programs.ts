@@ -14,6 +14,8 @@ export interface ProgramResult {
 }
 
 export interface RunOptions {
+  /** Characters of what it says that are kept, the last ones. */
+  readonly keptOutput?: number;
   readonly env?: NodeJS.ProcessEnv;
   readonly signal?: AbortSignal | undefined;
 }
@@ -37,12 +39,13 @@ function isExecutable(path: string): boolean {
 /** Run a program to its end without a terminal. A program that cannot be started is a result that is not `ok`. */
 export async function runProgram(command: readonly string[], options: RunOptions = {}): Promise<ProgramResult> {
   const [program = "", ...args] = command;
+  const { keptOutput = KEPT_OUTPUT } = options;
   options.signal?.throwIfAborted();
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, { env: options.env ?? process.env, stdio: ["ignore", "pipe", "pipe"] });
     let output = "";
     const keep = (chunk: string): void => {
-      output = (output + chunk).slice(-KEPT_OUTPUT);
+      output = (output + chunk).slice(-keptOutput);
     };
     child.stdout.setEncoding("utf8").on("data", keep);
     child.stderr.setEncoding("utf8").on("data", keep);
