@@ -6,7 +6,7 @@ import { checkThreads, unknownProvider } from "./check-options.ts";
 import { importPackage } from "./import-package.ts";
 import { onnxBytes, openOnnxModel, ortOptions } from "./onnx-model.ts";
 import type { OnnxHeader } from "./onnx-header.ts";
-import { autoProvider, createWebGpuSession, noteElsewhere } from "./ort-placement.ts";
+import { autoProvider, createWebGpuSession, noteElsewhere, type ReadLog } from "./ort-placement.ts";
 import { createOrtSession, wrapOrtSession, type Ort } from "./ort-session.ts";
 import type { Runtime, Session, SessionOptions } from "./runtime.ts";
 import { leaveOnRelease } from "./webgpu-device.ts";
@@ -76,8 +76,8 @@ async function loadWebGpu(
   options: SessionOptions,
   logCreation: LogCreation | undefined,
 ): Promise<Session> {
-  const readLog = async (verbose: InferenceSession.SessionOptions): Promise<string | null> =>
-    (await logCreation?.(bytes, options.externalData ?? new Map(), verbose)) ?? null;
+  const readLog: ReadLog = async (model, verbose) =>
+    (await logCreation?.(model, options.externalData ?? new Map(), verbose)) ?? null;
   const { session, elsewhere } = await createWebGpuSession(ort, bytes, base, readLog);
   noteElsewhere(elsewhere, options);
   const leaving = leaveOnRelease(ort, session);

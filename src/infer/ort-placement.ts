@@ -6,7 +6,7 @@ import { nameNode, nodesOnCpu } from "./ort-log.ts";
 import { createOrtSession, reasonOf, type Ort } from "./ort-session.ts";
 import type { SessionOptions } from "./runtime.ts";
 import { joinDevice } from "./webgpu-device.ts";
-import { nodesOf, webGpuGaps } from "./webgpu-gaps.ts";
+import { nameGaps, nodesOf, webGpuGaps } from "./webgpu-gaps.ts";
 
 /** A session on WebGPU, and what is known of the nodes that run elsewhere. */
 export interface WebGpuSession {
@@ -15,8 +15,8 @@ export interface WebGpuSession {
   readonly elsewhere: readonly string[];
 }
 
-/** Create the session once more with these options, only for the log it writes; null where it cannot be read. */
-export type ReadLog = (options: InferenceSession.SessionOptions) => Promise<string | null>;
+/** Create the session once more, of this model with these options, only for the log it writes; null where it cannot be read. */
+export type ReadLog = (model: Uint8Array, options: InferenceSession.SessionOptions) => Promise<string | null>;
 
 /** ONNX Runtime's words when `disable_cpu_ep_fallback` finds a node that would run on the CPU. */
 const FALLBACK_REFUSED = /fallback to CPU EP has been explicitly disabled/u;
@@ -43,10 +43,11 @@ export function createWebGpuSession(
 
 async function createOnDevice(
   ort: Ort,
-  model: Uint8Array,
+  given: Uint8Array,
   base: InferenceSession.SessionOptions,
   readLog: ReadLog,
 ): Promise<WebGpuSession> {
+  const model = nameGaps(given);
   const forceCpuNodeNames = namesOfGaps(model);
   // An empty list is an error to ONNX Runtime.
   const provider = forceCpuNodeNames.length === 0 ? "webgpu" : { name: "webgpu", forceCpuNodeNames };
@@ -58,20 +59,20 @@ async function createOnDevice(
     const reason = reasonOf(error);
     if (!FALLBACK_REFUSED.test(reason)) throw NO_DEVICE.test(reason) ? noDevice(reason, error) : error;
   }
-  const log = await readLog({ ...options, logSeverityLevel: VERBOSE });
+  const log = await readLog(model, { ...options, logSeverityLevel: VERBOSE });
   const session = await createOrtSession(ort, model, options);
   return { session, elsewhere: namesOnCpu(log, model) ?? ["nodes that cannot be named here"] };
 }
 
-/** @throws {InferenceError} when such a node has no name, by which alone it can be placed */
+/** @throws {InferenceError} when such a node is in a function, in which none can be placed */
 function namesOfGaps(model: Uint8Array): string[] {
   const gaps = webGpuGaps(model);
-  const nameless = gaps.find(({ name }) => name === "");
-  if (nameless === undefined) return gaps.map(({ name }) => name);
+  const inFunction = gaps.find((gap) => gap.inFunction);
+  if (inFunction === undefined) return gaps.map(({ name }) => name);
   throw new InferenceError(
-    `ONNX Runtime's WebGPU fails or computes wrong numbers for a node ${nameless.opType} of this model, and the node has no ` +
-      "name by which it could be left to the CPU",
-    { hint: "run the model on the provider cpu or wasm, or give its nodes names" },
+    `ONNX Runtime's WebGPU may fail or compute wrong numbers for a node ${inFunction.opType} of this model, which cannot be left ` +
+      "to the CPU, for it is in a function of the model",
+    { hint: "run the model on the provider cpu or wasm, or inline its functions (onnx.inliner does)" },
   );
 }
 

@@ -1,4 +1,4 @@
-import type { Env, InferenceSession } from "onnxruntime-common";
+import type { Env } from "onnxruntime-common";
 
 import { InferenceError, SetupError } from "../errors.ts";
 
@@ -7,7 +7,7 @@ import { checkThreads, unknownProvider } from "./check-options.ts";
 import { importPackage, inNode } from "./import-package.ts";
 import type { OnnxHeader } from "./onnx-header.ts";
 import { onnxBytes, openOnnxModel, ortOptions } from "./onnx-model.ts";
-import { autoProvider, createWebGpuSession, noteElsewhere } from "./ort-placement.ts";
+import { autoProvider, createWebGpuSession, noteElsewhere, type ReadLog } from "./ort-placement.ts";
 import { ConsoleTap } from "./ort-log.ts";
 import { createOrtSession, wrapOrtSession, type Ort } from "./ort-session.ts";
 import { Queue } from "./queue.ts";
@@ -93,8 +93,8 @@ async function loadWebGpu(
   const turns = getTurns(ort);
   const { session, elsewhere } = await turns.run(() => {
     setThreads(ort, options.threads ?? threadsOf.get(ort) ?? 1);
-    const readLog = async (verbose: InferenceSession.SessionOptions): Promise<string | null> => {
-      const create = async (): Promise<void> => (await createOrtSession(ort, bytes, verbose)).release();
+    const readLog: ReadLog = async (model, verbose) => {
+      const create = async (): Promise<void> => (await createOrtSession(ort, model, verbose)).release();
       if (!inNode()) return tap.capture(create);
       return (await nodeGpu?.captureStderr(create)) ?? null;
     };

@@ -5,6 +5,7 @@ import { expectDeviceLossIsTold } from "../helpers/device-loss.ts";
 import { expectAutoAvoidsSoftware, expectHonestPlacement, expectManyNamed } from "../helpers/placement.ts";
 import { expectSessionContract } from "../helpers/session-contract.ts";
 import { expectAllOnCpuTold, expectRightConvolutions } from "../helpers/webgpu-convolutions.ts";
+import { expectForeignRight } from "../helpers/webgpu-foreign.ts";
 
 const web = await getRuntime("web");
 
@@ -21,6 +22,8 @@ describe("session in Chromium on webgpu", () => {
   test("names each of many nodes", () => expectManyNamed(web));
 
   test("computes convolutions that WebGPU gets wrong", () => expectRightConvolutions(web));
+
+  test("computes what it gets wrong in files of other programs", () => expectForeignRight(web, "wasm"));
 
   test("is not what auto takes on a software adapter", () => expectAutoAvoidsSoftware(web));
 });
