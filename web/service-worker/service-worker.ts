@@ -17,6 +17,11 @@ worker.addEventListener("activate", (event) => {
   event.waitUntil(activate());
 });
 
+/** Sent by go-offline.ts. */
+worker.addEventListener("message", ({ data }) => {
+  if (data === "take over") void worker.skipWaiting();
+});
+
 worker.addEventListener("fetch", (event) => {
   const { request } = event;
   if (request.method !== "GET" || !request.url.startsWith(worker.registration.scope)) return;
@@ -28,7 +33,7 @@ async function install(): Promise<void> {
   await cache.addAll(PRECACHE.files.map((file) => new Request(file, { cache: "reload" })));
 }
 
-/** A new version waits until no page of the old one is open, whose files it takes away. */
+/** A new version waits until no page of the old one is open, whose files it takes away, or all of them are to be loaded anew. */
 async function activate(): Promise<void> {
   const old = (await caches.keys()).filter((name) => name.startsWith(PREFIX) && name !== cacheName);
   await Promise.all(old.map((name) => caches.delete(name)));

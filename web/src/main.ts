@@ -28,6 +28,7 @@ const page = {
   again: element("again", HTMLButtonElement),
   instead: element("instead", HTMLButtonElement),
   offline: element("offline", HTMLElement),
+  update: element("update", HTMLButtonElement),
 };
 
 const bars = new Bars(page.bars, DIGITS);
@@ -76,8 +77,14 @@ document.addEventListener("drop", (event) => {
   take(event.dataTransfer, "dropped");
 });
 offerEngines();
-void goOffline((text) => {
-  page.offline.textContent = text;
+void goOffline({
+  say(text) {
+    page.offline.textContent = text;
+  },
+  onUpdate(load) {
+    page.update.hidden = false;
+    page.update.addEventListener("click", load, { once: true });
+  },
 });
 
 /** Take away what this browser cannot do, saying why. */
@@ -193,7 +200,13 @@ function readPad(): void {
     if (page.again.hidden === true) notice.takeBack("broken");
     return;
   }
-  reader.read(pad.image());
+  try {
+    reader.read(pad.image());
+  } catch (error) {
+    reader.forget();
+    clearAnswer();
+    settle(() => notice.tell("unread", problemOf(error)));
+  }
 }
 
 function take(transfer: DataTransfer | null, how: "dropped" | "pasted"): void {

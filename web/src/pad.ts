@@ -1,4 +1,6 @@
-import { contextOf, type Context } from "./canvas.ts";
+import { DataError } from "../../src/errors.ts";
+
+import { contextOf, givesBackPixels, type Context } from "./canvas.ts";
 
 /** Side of the square that strokes are kept in, in its own units. */
 const SIDE = 320;
@@ -70,8 +72,20 @@ export class Pad {
     this.#changed();
   }
 
-  /** What is to be read: the picture with strokes on it, else strokes in black on white; [H, W, 4]. */
+  /**
+   * What is to be read: the picture with strokes on it, else strokes in black on white; [H, W, 4].
+   *
+   * @throws {DataError} when the browser hides it from the page
+   */
   image(): ImageData {
+    if (!givesBackPixels()) {
+      throw new DataError(
+        "this browser hides from the page what is on its pad, as a protection against fingerprinting",
+        {
+          hint: "allow this page to read canvases, in the address bar or the browser's privacy settings, and draw again",
+        },
+      );
+    }
     const picture = this.#picture;
     const width = picture?.width ?? READ_SIDE;
     const height = picture?.height ?? READ_SIDE;
