@@ -208,6 +208,25 @@ describe.skipIf(executablePath === undefined)("the page, in Chromium", () => {
     await page.close();
   });
 
+  test("shows bars and strokes where the system sets all colours, as in high contrast", async () => {
+    const page = await open();
+    await draw(page, "7");
+    await expectAnswer(page, "7");
+    await page.emulateMedia({ forcedColors: "active", colorScheme: "dark" });
+    const [ground, bar] = await page.evaluate(() =>
+      [document.body, document.querySelector(".bars .best .fill")].map((one) =>
+        one === null ? "none" : getComputedStyle(one).backgroundColor,
+      ),
+    );
+    expect([ground, bar]).toEqual(["rgb(0, 0, 0)", "rgb(255, 255, 255)"]);
+    const [stroke] = await page.evaluate(() => {
+      const pad = document.querySelector<HTMLCanvasElement>("#pad");
+      return [...(pad?.getContext("2d")?.getImageData(0.5 * pad.width, 0.2 * pad.height, 1, 1).data ?? [])];
+    });
+    expect(stroke).toBe(255);
+    await page.close();
+  });
+
   test("shows the pad and the answer beside each other on a desk, and what is wrong where it is looked for", async () => {
     const page = await open();
     await page.setViewportSize({ width: 1280, height: 800 });
