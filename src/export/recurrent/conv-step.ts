@@ -6,7 +6,7 @@ import { dimOf, newAxis, type Axis, type Value } from "../onnx/value.ts";
 import type { LayerWeights } from "../source/model.ts";
 
 import type { ConvCell } from "./cell.ts";
-import type { Stepper } from "./step.ts";
+import { zerosLike, type Stepper } from "./step.ts";
 
 /** Gates i f c o, in the order the kernels' last axis has them. */
 const GATES = 4;
@@ -59,7 +59,7 @@ export function convStepper(graph: GraphBuilder, cell: ConvCell, weights: LayerW
     stateAxes,
     stateStored,
     stateCount: 2,
-    zeros: null,
+    zeros: (body) => zerosLike(body, projected.name, filters),
     step: (body, xt, [ht1, ct1]) => {
       const value = (name: string): Value => ({ name, dtype: "float32", axes: stateAxes, stored: stateStored });
       const activate = (activation: Activation, name: string): string =>

@@ -138,7 +138,7 @@ function storeMask(graph: GraphBuilder, stepper: Stepper, mask: Value): Value {
 function initialStates(
   graph: GraphBuilder,
   { stepper, initial }: LoopRun,
-  zerosOfInput: Stepper["zeros"],
+  zerosOfInput: Stepper["zeros"] | null,
 ): readonly Value[] {
   const zeros = (): Value => ({
     name: zeroState(graph, stepper, zerosOfInput),
@@ -158,7 +158,7 @@ function initialStates(
   });
 }
 
-function zeroState(graph: GraphBuilder, stepper: Stepper, zerosOfInput: Stepper["zeros"]): string {
+function zeroState(graph: GraphBuilder, stepper: Stepper, zerosOfInput: Stepper["zeros"] | null): string {
   const dims = stateDims(stepper);
   const fixed = dims.filter((dim) => typeof dim === "number");
   if (fixed.length === dims.length) {

@@ -26,11 +26,12 @@ const NATIVE: Readonly<Partial<Record<Activation, NativeActivation>>> = {
   tanh: { name: "Tanh" },
 };
 
-/** Activations that every execution provider's recurrent kernels have, WebGPU's included. */
+/** Activations that the LSTM and GRU of every execution provider have, WebGPU's included; it has no RNN. */
 const PORTABLE: ReadonlySet<Activation> = new Set<Activation>(["relu", "sigmoid", "tanh"]);
 
 /** Whether one ONNX node computes the cell; with `portable`, on every execution provider. */
 export function isNative(cell: GatedCell, portable: boolean): boolean {
+  if (portable && cell.kind === "RNN") return false;
   return [cell.activation, cell.recurrentActivation].every(
     (activation) => NATIVE[activation] !== undefined && (!portable || PORTABLE.has(activation)),
   );

@@ -15,8 +15,8 @@ export interface Stepper {
   /** Dimensions in which states are stored while stepping. */
   readonly stateStored: readonly Axis[];
   readonly stateCount: number;
-  /** Zeros stored as a state is, made of the input alone: every provider runs them, WebGPU too. Null where it has none. */
-  readonly zeros: ((graph: GraphBuilder) => string) | null;
+  /** Zeros stored as a state is, made of the input alone: every provider runs them, WebGPU too. */
+  readonly zeros: (graph: GraphBuilder) => string;
   /** Next states from one step's part of `projected` (stored without its first dimension). The first is the output. */
   step(graph: GraphBuilder, input: Value, states: readonly Value[]): readonly Value[];
 }
@@ -62,10 +62,10 @@ export function gatedStepper(graph: GraphBuilder, cell: GatedCell, weights: Laye
 const FLOAT = 1;
 
 /**
- * Zeros [N, H] out of [T, N, G·H]: no number is less than itself. ONNX's ConstantOfShape computes on a shape, which
+ * Zeros [N, H, …] out of [T, N, G·H, …]: no number is less than itself. ONNX's ConstantOfShape computes on a shape, which
  * WebGPU leaves to the CPU, and a product with zero keeps NaN.
  */
-function zerosLike(graph: GraphBuilder, projected: string, units: number): string {
+export function zerosLike(graph: GraphBuilder, projected: string, units: number): string {
   const [start, end, axes] = [[0], [units], [1]].map((each) => graph.int64s(each));
   const first = graph.op(
     "Gather",

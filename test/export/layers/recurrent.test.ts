@@ -11,6 +11,9 @@ const MAKERS = {
   LSTM: tf.layers.lstm,
 } as const;
 
+/** Operators that ONNX Runtime's WebGPU does not have. */
+const LEFT_BY_WEBGPU: ReadonlySet<string> = new Set(["RNN", "Scan", "ConstantOfShape"]);
+
 for (const [name, make] of Object.entries(MAKERS)) {
   const gated = name !== "SimpleRNN";
   describe(name, () => {
@@ -103,7 +106,7 @@ for (const [name, make] of Object.entries(MAKERS)) {
       const { ops } = await expectLayer(make({ units: 3, returnSequences: true }), [4, 2], {
         exportOptions: { recurrentForm: "portable" },
       });
-      expect(ops).not.toContain("Scan");
+      expect(ops.filter((op) => LEFT_BY_WEBGPU.has(op))).toEqual([]);
     });
   });
 }
