@@ -1,6 +1,7 @@
 import { InferenceError } from "../errors.ts";
 import type { DType } from "../tensor.ts";
 
+import { nestedLocations } from "./nested-weights.ts";
 import { notOnnx, readFields, type Reader } from "./protobuf-fields.ts";
 import type { ValueInfo } from "./runtime.ts";
 
@@ -121,7 +122,9 @@ function readModel(bytes: Uint8Array): OnnxHeader {
   });
   if (graph === undefined) throw notOnnx("no graph in it");
   if (irVersion < 1) throw notOnnx("no IR version in it");
-  return { irVersion, producer, opsets, metadata, ...readGraph(graph) };
+  const { externalData, ...rest } = readGraph(graph);
+  const locations = [...new Set([...externalData, ...nestedLocations(bytes)])];
+  return { irVersion, producer, opsets, metadata, externalData: locations, ...rest };
 }
 
 function readGraph(

@@ -2,6 +2,7 @@ import type { InferenceSession } from "onnxruntime-common";
 
 import { InferenceError } from "../errors.ts";
 
+import { embedNested } from "./nested-weights.ts";
 import { readOnnxHeader, type OnnxHeader } from "./onnx-header.ts";
 import { withReadableOutputs, type ReadableModel } from "./readable-outputs.ts";
 import type { Model, RuntimeName, SessionOptions } from "./runtime.ts";
@@ -39,7 +40,8 @@ export function readOnnxModel(bytes: Uint8Array, options: SessionOptions): OnnxH
 export function openOnnxModel(bytes: Uint8Array, options: SessionOptions): ReadableModel {
   const model = withReadableOutputs(bytes, readOnnxModel(bytes, options));
   for (const note of model.notes) options.onNote?.(note);
-  return model;
+  if (model.header.externalData.length === 0) return model;
+  return { ...model, bytes: embedNested(model.bytes, options.externalData ?? new Map()) };
 }
 
 /** Options that onnxruntime-node and onnxruntime-web share: faults are thrown, so nothing is logged as well. */

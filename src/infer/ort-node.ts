@@ -30,7 +30,7 @@ export function createNodeRuntime(logCreation?: LogCreation): Runtime {
       const { bytes, header } = openOnnxModel(onnxBytes(model, "node"), options);
       const ort = await importPackage("onnxruntime-node", () => import("onnxruntime-node"));
       const base: InferenceSession.SessionOptions = {
-        ...ortOptions(options),
+        ...withPrefixes(ortOptions(options)),
         ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
       };
       const cpu = (): Promise<Session> => loadCpu(ort, bytes, header, base);
@@ -55,6 +55,15 @@ export function createNodeRuntime(logCreation?: LogCreation): Runtime {
           throw unknownProvider("onnxruntime-node", "cpu and webgpu", options.provider satisfies never);
       }
     },
+  };
+}
+
+/** onnxruntime-node takes a leading `./` off the paths it is given, but not off those that the model gives. */
+function withPrefixes({ externalData, ...rest }: InferenceSession.SessionOptions): InferenceSession.SessionOptions {
+  if (externalData === undefined) return rest;
+  return {
+    ...rest,
+    externalData: externalData.map((file) => (typeof file === "string" ? file : { ...file, path: `./${file.path}` })),
   };
 }
 

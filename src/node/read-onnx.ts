@@ -1,4 +1,4 @@
-import { dirname, isAbsolute, join, normalize } from "node:path";
+import { dirname, isAbsolute, join, normalize, sep } from "node:path";
 
 import { ModelFormatError } from "../errors.ts";
 import { readOnnxHeader, type OnnxHeader } from "../infer/onnx-header.ts";
@@ -42,7 +42,7 @@ async function readBeside(folder: string, locations: readonly string[]): Promise
   const files = new Map<string, Uint8Array>();
   for (const location of locations) {
     const path = normalize(location);
-    if (path.startsWith("..") || isAbsolute(path)) {
+    if (path === ".." || path.startsWith(`..${sep}`) || isAbsolute(path)) {
       throw new ModelFormatError(`the model keeps weights outside its own folder: ${location}`, {
         hint: "save it again with its weight files beside it",
       });

@@ -1,7 +1,7 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
+import { dirname, join, sep } from "node:path";
 import { pathToFileURL } from "node:url";
 
 import type { InferenceSession } from "onnxruntime-common";
@@ -15,6 +15,14 @@ const [address, path, options] = process.argv.slice(1);
 const { default: ort } = await import(address);
 await ort.InferenceSession.create(path, JSON.parse(options));
 `;
+
+/** A location that leads elsewhere is not written, and the creation fails: nothing is logged. */
+async function writeWithin(folder: string, location: string, data: Uint8Array): Promise<void> {
+  const path = join(folder, location);
+  if (!path.startsWith(folder + sep)) return;
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, data);
+}
 
 /**
  * What onnxruntime-node logs while it creates a session. Native code writes it to the
@@ -31,7 +39,7 @@ export async function logCreation(
   try {
     const path = join(folder, "model.onnx");
     await writeFile(path, model);
-    for (const [location, data] of externalData) await writeFile(join(folder, basename(location)), data);
+    for (const [location, data] of externalData) await writeWithin(folder, location, data);
     const args = [
       "--input-type=module",
       "--eval",
