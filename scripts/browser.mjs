@@ -10,21 +10,36 @@ const DOWNLOAD_MS = 240_000;
 const INSTALL_MS = 420_000;
 const START_MS = 30_000;
 
-/** Needs `dist`. */
+/**
+ * Needs `dist`.
+ *
+ * @returns {Promise<string>} what the tests are to be told in CHROME_PATH: a browser that starts, or `none`
+ */
 export async function ensureBrowser() {
-  const { findBrowser } = await import("../dist/node/browser/find-browser.js");
+  const { findBrowsers } = await import("../dist/node/browser/find-browser.js");
   const { mendCommand } = await import("../dist/train/native/mend.js");
-  /** @returns {boolean} */
-  const ready = () => {
-    const found = findBrowser();
-    return found !== undefined && starts(found);
-  };
-  if (ready()) return;
-  download();
-  if (ready()) return;
-  if (mayInstall()) install();
-  if (ready()) return;
+  // On Ubuntu what is on PATH may be a script that asks for a snap.
+  const working = () => findBrowsers().find(starts);
+  const named = process.env["CHROME_PATH"] ?? "";
+  if (named !== "") return working() ?? refuse(named);
+  for (const get of [() => undefined, download, ...(mayInstall() ? [install] : [])]) {
+    get();
+    const found = working();
+    if (found !== undefined) return found;
+  }
   process.stderr.write(`no Chromium could be had; to run the tests in a browser too: ${mendCommand(["chromium"])}\n`);
+  return "none";
+}
+
+/**
+ * What the user chose is not replaced.
+ *
+ * @param {string} named
+ */
+function refuse(named) {
+  if (named !== "none") throw new Error(`CHROME_PATH names a program that does not start: ${named}`);
+  process.stderr.write("CHROME_PATH is none: the tests in a browser are skipped\n");
+  return named;
 }
 
 /** @param {string} program */
@@ -33,7 +48,7 @@ function starts(program) {
 }
 
 function download() {
-  process.stderr.write("no Chromium here; downloading Playwright's ...\n");
+  process.stderr.write("no Chromium that starts here; downloading Playwright's ...\n");
   const cli = join(root, "node_modules", "playwright-core", "cli.js");
   run(process.execPath, [cli, "install", "chromium", "--no-shell"], DOWNLOAD_MS);
 }

@@ -16,7 +16,10 @@ if (setup.status !== 0) {
   process.stderr.write("native TensorFlow is not at hand (see above): the tests that train are skipped\n");
 }
 
-await ensureBrowser();
+const browser = await ensureBrowser().catch((/** @type {unknown} */ error) => {
+  process.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(1);
+});
 
 const folder = mkdtempSync(join(tmpdir(), "tfjs-to-onnx-test-"));
 const report = join(folder, "report.json");
@@ -25,7 +28,7 @@ const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=$
 const { status } = spawnSync(process.execPath, [vitest, "run", ...reporters, ...process.argv.slice(2)], {
   cwd: root,
   stdio: ["ignore", "inherit", "inherit"],
-  env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: process.env["TF_CPP_MIN_LOG_LEVEL"] ?? "2" },
+  env: { ...process.env, CHROME_PATH: browser, TF_CPP_MIN_LOG_LEVEL: process.env["TF_CPP_MIN_LOG_LEVEL"] ?? "2" },
 });
 
 /** @type {unknown} */

@@ -54,17 +54,30 @@ const PLAYWRIGHT_PROGRAMS: readonly string[] = [
   "chrome-win64/chrome.exe",
 ];
 
+/** Value of `$CHROME_PATH` with which no browser is found. */
+const NONE = "none";
+
 /**
- * Path of a Chromium, Chrome or Edge that can be started: the one that `$CHROME_PATH` names, else one on `PATH`, in
- * a known place of this system, or among Playwright's downloads. Undefined without one.
+ * Path of a Chromium, Chrome or Edge: the first of {@link findBrowsers}. Undefined without one.
  *
  * @throws {SetupError} when `$CHROME_PATH` names no program
  */
 export function findBrowser(surroundings: Partial<Surroundings> = {}): string | undefined {
+  return findBrowsers(surroundings)[0];
+}
+
+/**
+ * Paths of every Chromium, Chrome and Edge: the one that `$CHROME_PATH` names, alone, or those on `PATH`, in known places of
+ * this system and among Playwright's downloads. Whether they start is not tried. None when `$CHROME_PATH` is `none`.
+ *
+ * @throws {SetupError} when `$CHROME_PATH` names no program
+ */
+export function findBrowsers(surroundings: Partial<Surroundings> = {}): string[] {
   const { env = process.env, platform = process.platform, home = homedir() } = surroundings;
   const named = env["CHROME_PATH"];
-  if (named === undefined || named === "") return candidates({ env, platform, home }).find(isProgram);
-  if (isProgram(named)) return named;
+  if (named === undefined || named === "") return candidates({ env, platform, home }).filter(isProgram);
+  if (named === NONE) return [];
+  if (isProgram(named)) return [named];
   throw new SetupError(`CHROME_PATH names no program: ${named}`, {
     hint: "set it to the path of Chromium or Chrome, or unset it",
   });
@@ -74,6 +87,9 @@ export function findBrowser(surroundings: Partial<Surroundings> = {}): string | 
 export function requireBrowser(): string {
   const found = findBrowser();
   if (found !== undefined) return found;
+  if (process.env["CHROME_PATH"] === NONE) {
+    throw new SetupError(`no browser is to be used: CHROME_PATH is ${NONE}`, { hint: "unset it" });
+  }
   throw new SetupError("there is no Chromium, Chrome or Edge on this machine", {
     hint: `run: ${mendCommand(["chromium"])}; or name one in CHROME_PATH`,
   });

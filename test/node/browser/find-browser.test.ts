@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 
 import { SetupError } from "../../../src/errors.ts";
-import { findBrowser, type Surroundings } from "../../../src/node/browser/find-browser.ts";
+import { findBrowser, findBrowsers, type Surroundings } from "../../../src/node/browser/find-browser.ts";
 
 let home = "";
 beforeEach(() => {
@@ -59,6 +59,20 @@ test("finds the newest of Playwright's downloads", () => {
   expect(findBrowser(elsewhere())).toBe(newest);
   const own = program("own/chromium-7/chrome-linux/chrome");
   expect(findBrowser(elsewhere({ PLAYWRIGHT_BROWSERS_PATH: join(home, "own") }))).toBe(own);
+});
+
+test("finds every browser in that order, for one may not start", () => {
+  const PATH = join(home, "bin");
+  const [chromium, chrome] = [program("bin/chromium"), program("bin/google-chrome")];
+  const downloaded = program("own/chromium-7/chrome-linux/chrome");
+  const env = { PATH, PLAYWRIGHT_BROWSERS_PATH: join(home, "own") };
+  expect(findBrowsers(elsewhere(env))).toEqual([chromium, chrome, downloaded]);
+  expect(findBrowsers(elsewhere({ ...env, CHROME_PATH: chrome }))).toEqual([chrome]);
+});
+
+test("finds none where CHROME_PATH is none", () => {
+  const PATH = dirname(program("bin/chromium"));
+  expect(findBrowser(elsewhere({ PATH, CHROME_PATH: "none" }))).toBeUndefined();
 });
 
 test("finds nothing where there is nothing", () => {
