@@ -132,8 +132,7 @@ async function openModel(
   const domains = json === null ? new Map<string, InputDomain>() : await readJson(json, isOnnx ? null : onnx);
   const { header } = await readOnnxFile(onnx);
   const { inputs } = header;
-  const [first] = inputs;
-  const fixedBatch = typeof first?.dims[0] === "number" ? first.dims[0] : null;
+  const fixedBatch = fixedBatchOf(inputs);
   assertShapesFit(inputShape ?? {}, inputs);
   const specs = inputs.map(({ name, dtype, dims }): FeedSpec => {
     const sizes = dims.map((dim, axis) => {
@@ -143,6 +142,14 @@ async function openModel(
     return { name, dtype, dims: sizes, domain: domains.get(name) ?? { kind: "normal" } };
   });
   return { model: { onnx: resolve(onnx), json, inputs: specs }, fixedBatch };
+}
+
+/** Size of the batch that is built in: of the first input's first axis, or 1 where no input has a free one. */
+function fixedBatchOf(inputs: readonly Pick<FeedSpec, "dims">[]): number | null {
+  const first = inputs[0]?.dims[0];
+  if (typeof first === "number") return first;
+  const isFree = inputs.some(({ dims }) => dims.length > 0 && typeof dims[0] !== "number");
+  return isFree ? null : 1;
 }
 
 /** @throws {UsageError} when a size is of no input, or not the one that the model has built in */

@@ -1,4 +1,5 @@
 import type { Random } from "../data/random.ts";
+import { InferenceError } from "../errors.ts";
 import { sizeOf, type DType, type Tensor } from "../tensor.ts";
 
 import type { InputDomain } from "./input-domains.ts";
@@ -34,10 +35,16 @@ export function randomFeeds(
   return Object.fromEntries(feeds);
 }
 
-function randomTensor({ dtype, domain }: FeedSpec, dims: readonly number[], random: Random, scale: number): Tensor {
+function randomTensor(
+  { name, dtype, domain }: FeedSpec,
+  dims: readonly number[],
+  random: Random,
+  scale: number,
+): Tensor {
   const size = sizeOf(dims);
   const below = domain.kind === "integers" ? domain.below : SMALL_BOUND;
   const integer = (): number => random.integer(below);
+  const real = domain.kind === "integers" ? integer : (): number => scale * random.normal();
   switch (dtype) {
     case "int32":
       return { dtype, dims, data: Int32Array.from({ length: size }, integer) };
@@ -47,21 +54,35 @@ function randomTensor({ dtype, domain }: FeedSpec, dims: readonly number[], rand
       return { dtype, dims, data: Uint8Array.from({ length: size }, () => random.integer(256)) };
     case "bool":
       return { dtype, dims, data: Uint8Array.from({ length: size }, () => random.integer(2)) };
-    case "float32": {
-      const next = domain.kind === "integers" ? integer : (): number => scale * random.normal();
-      return { dtype, dims, data: Float32Array.from({ length: size }, next) };
-    }
-    case "float16":
+    case "float32":
+      return { dtype, dims, data: Float32Array.from({ length: size }, real) };
     case "float64":
+      return { dtype, dims, data: Float64Array.from({ length: size }, real) };
+    case "float16":
+      return { dtype, dims, data: Uint16Array.from({ length: size }, () => halfBits(real())) };
     case "int8":
+      return { dtype, dims, data: Int8Array.from({ length: size }, integer) };
     case "int16":
+      return { dtype, dims, data: Int16Array.from({ length: size }, integer) };
     case "uint16":
+      return { dtype, dims, data: Uint16Array.from({ length: size }, integer) };
     case "uint32":
+      return { dtype, dims, data: Uint32Array.from({ length: size }, integer) };
     case "uint64":
+      return { dtype, dims, data: BigUint64Array.from({ length: size }, () => BigInt(integer())) };
     case "string":
-      break;
+      throw new InferenceError(`there are no random values for input "${name}", which is of strings`);
+    default:
+      return dtype satisfies never;
   }
-  throw new TypeError(`no random values for inputs of type ${dtype}`);
+}
+
+/** IEEE 754 binary16, cut off, of a number below 65504; what is below its normal range becomes zero. */
+function halfBits(value: number): number {
+  const [bits = 0] = new Uint32Array(Float32Array.of(value).buffer);
+  const sign = (bits >>> 16) & 0x8000;
+  const exponent = ((bits >>> 23) & 0xff) - 112;
+  return exponent <= 0 ? sign : sign | (exponent << 10) | ((bits >>> 13) & 0x3ff);
 }
 
 /** Names of the free dimensions of some inputs, each once, batch first. */

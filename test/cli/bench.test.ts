@@ -8,7 +8,7 @@ import { afterAll, expect, test } from "vitest";
 import { findBrowser } from "../../src/node/browser/find-browser.ts";
 import { bin, runCommand, type Outcome } from "../helpers/command.ts";
 import { hasWebGpu } from "../helpers/has-webgpu.ts";
-import { smallDense, tinyOnnx } from "../helpers/tiny-onnx.ts";
+import { smallDense, tinyOnnx, unary } from "../helpers/tiny-onnx.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tfjs-to-onnx-bench-test-"));
 const shipped = resolve(import.meta.dirname, "../../models/crnn-mnist");
@@ -125,6 +125,30 @@ test("a batch size that fails is said, and what was measured at the others is ke
   expect(stderr).toContain("web/wasm fails at batch 2: ONNX Runtime failed to run the model");
   expect(bench([...args, "--batches", "2"])).toMatchObject({ status: 1, stdout: "" });
 }, 180_000);
+
+test("takes inputs of every number, and counts one sample where there is no batch", () => {
+  const dtypes = ["float16", "float64", "int8", "int16", "uint16", "uint32", "int64", "uint64", "bool"] as const;
+  const bytes = tinyOnnx({
+    inputs: [
+      ...dtypes.map((dtype) => ({ name: dtype, dtype, dims: ["n", 2] })),
+      { name: "one", dtype: "float32", dims: [] },
+    ],
+    outputs: dtypes.map((dtype) => ({ name: `${dtype}_out`, dtype, dims: ["n", 2] })),
+    nodes: dtypes.map((dtype) => ({ op: "Identity", inputs: [dtype], outputs: [`${dtype}_out`] })),
+  });
+  writeFileSync(join(folder, "numbers.onnx"), bytes);
+  const args = ["--on", "node/cpu", "--rounds", "1", "--json"];
+  const numbers: unknown = JSON.parse(bench(["numbers.onnx", "--batches", "2", ...args]).stdout);
+  expect(numbers).toMatchObject({ runs: [{ name: "node/cpu", best: { batch: 2 } }], notRun: [] });
+  writeFileSync(join(folder, "scalar.onnx"), unary("Relu", "float32", []));
+  const scalar: unknown = JSON.parse(bench(["scalar.onnx", ...args]).stdout);
+  expect(scalar).toMatchObject({ runs: [{ batch: 1, throughput: [{ batch: 1 }] }] });
+  writeFileSync(join(folder, "words.onnx"), unary("Identity", "string"));
+  const words: unknown = JSON.parse(bench(["words.onnx", ...args]).stdout);
+  expect(words).toMatchObject({
+    notRun: [{ name: "node/cpu", reason: 'there are no random values for input "x", which is of strings' }],
+  });
+}, 60_000);
 
 test("a picture that cannot be written is refused before anything is measured", () => {
   writeFileSync(join(folder, "small.onnx"), smallDense());
