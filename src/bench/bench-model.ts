@@ -43,6 +43,8 @@ export interface BenchRun extends Named {
   readonly best: Throughput;
   /** The first batch size that it could not run, above the smallest, and why; null when it ran all it was asked. */
   readonly failure: BatchFailure | null;
+  /** Nodes that the provider left to another, as `name (Operator)`. */
+  readonly elsewhere: readonly string[];
   /** Most memory of a process that answers once, and of one that ran every batch size; null in a browser, which is many. */
   readonly peakBytes: number | null;
   readonly peakBytesAllBatches: number | null;
@@ -238,6 +240,7 @@ function summary(entrant: Entrant, reference: Entrant, { batches }: BenchOptions
     throughput,
     best,
     failure: entrant.failure,
+    elsewhere: worker.answered.elsewhere,
     peakBytes: contender.browser === true ? null : peak,
     peakBytesAllBatches: contender.browser === true ? null : entrant.peakBytesAllBatches,
     maxAbsDiff: largestDifference(worker.answered.output, reference.worker.answered.output),

@@ -78,7 +78,8 @@ async function answer(job: Job): Promise<Session> {
   const outputs = await session.run(feedsOf(job, job.batch));
   const firstRunMs = performance.now() - loaded;
   const output = numbersOf(outputs);
-  await reply({ kind: "answered", loadMs: loaded - started, firstRunMs, peakBytes: peakBytes(), output });
+  const { elsewhere } = session;
+  await reply({ kind: "answered", loadMs: loaded - started, firstRunMs, peakBytes: peakBytes(), elsewhere, output });
   return session;
 }
 

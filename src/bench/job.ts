@@ -24,6 +24,8 @@ export interface Answered {
   readonly loadMs: number;
   readonly firstRunMs: number;
   readonly peakBytes: number;
+  /** See Session. */
+  readonly elsewhere: readonly string[];
   /** All outputs, one after the other; at most a million numbers. */
   readonly output: Float64Array;
 }

@@ -25,6 +25,8 @@ import { addPlaceListOptions, inBrowser, type PlaceFlags } from "./place-options
 import { startProgress } from "./progress.ts";
 
 const EXIT_INTERRUPTED = 130;
+/** Of the folder for an export. */
+const FOLDER = "tfjs-to-onnx-bench-";
 /** Size of free dimensions that nobody gave, the batch left out. */
 const FREE_SIZE = 32;
 
@@ -70,14 +72,32 @@ async function run(given: string | undefined, options: BenchCommandOptions): Pro
   const signal = interruptSignal();
   const busy = busyness();
   if (busy !== null) note(busy);
-  const folder = await mkdtemp(join(tmpdir(), "tfjs-to-onnx-bench-"));
   try {
-    const { model, fixedBatch } = await openModel(given, options, folder);
-    const result = await measured(model, fixedBatch, contenders, options, signal);
+    const { model, result } = await measureIn(
+      await mkdtemp(join(tmpdir(), FOLDER)),
+      given,
+      contenders,
+      options,
+      signal,
+    );
     await report(given, model, result, options);
   } catch (error) {
     if (signal.aborted) process.exitCode = EXIT_INTERRUPTED;
     else throw error;
+  }
+}
+
+/** Measure with a folder for the export, which is gone again before anything is printed: printing may end the process. */
+async function measureIn(
+  folder: string,
+  given: string | undefined,
+  contenders: readonly Contender[],
+  options: BenchCommandOptions,
+  signal: AbortSignal,
+): Promise<{ readonly model: BenchModel; readonly result: BenchResult }> {
+  try {
+    const { model, fixedBatch } = await openModel(given, options, folder);
+    return { model, result: await measured(model, fixedBatch, contenders, options, signal) };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -216,7 +236,8 @@ async function report(
   const where = machine();
   if (options.json === true) printJson({ model: name, machine: where, rounds: options.rounds, runs, notRun });
   else printFigures(runs);
-  for (const { name: place, failure } of runs) {
+  for (const { name: place, provider, failure, elsewhere } of runs) {
+    if (elsewhere.length > 0) note(`${place}: not on ${provider} but on the CPU: ${elsewhere.join(", ")}`);
     if (failure !== null) note(`${place} fails at batch ${failure.batch}: ${failure.reason}`);
   }
   for (const each of notRun) note(`not run: ${each.name}: ${each.reason}`);

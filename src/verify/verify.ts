@@ -44,6 +44,8 @@ export interface OutputComparison {
 export interface VerifyRun {
   readonly runtime: string;
   readonly provider: string;
+  /** Nodes that the provider left to another, as `name (Operator)`. */
+  readonly elsewhere: readonly string[];
   readonly batch: number;
   /** Sizes given to the other free dimensions. */
   readonly sizes: Readonly<Record<string, number>>;
@@ -165,6 +167,7 @@ async function verifyScaled(
       runs.push({
         runtime: session.runtime,
         provider: session.provider,
+        elsewhere: session.elsewhere,
         batch: batchOf(feeds),
         sizes: Object.fromEntries([...sizes].filter(([name]) => name !== "batch")),
         outputs: compared,

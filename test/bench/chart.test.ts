@@ -22,6 +22,7 @@ function run(place: Pick<BenchRun, "runtime" | "provider" | "threads" | "browser
     throughput: [best],
     best,
     failure: null,
+    elsewhere: [],
     peakBytes: 95_000_000_000,
     peakBytesAllBatches: 95_000_000_000,
     maxAbsDiff: 0,

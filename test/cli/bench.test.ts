@@ -1,4 +1,15 @@
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
@@ -6,6 +17,7 @@ import sharp from "sharp";
 import { afterAll, expect, test } from "vitest";
 
 import { findBrowser } from "../../src/node/browser/find-browser.ts";
+import { encodeNpy } from "../../src/node/npy.ts";
 import { bin, runCommand, type Outcome } from "../helpers/command.ts";
 import { hasWebGpu } from "../helpers/has-webgpu.ts";
 import { smallDense, tinyOnnx, unary } from "../helpers/tiny-onnx.ts";
@@ -125,6 +137,49 @@ test("a batch size that fails is said, and what was measured at the others is ke
   expect(stderr).toContain("web/wasm fails at batch 2: ONNX Runtime failed to run the model");
   expect(bench([...args, "--batches", "2"])).toMatchObject({ status: 1, stdout: "" });
 }, 180_000);
+
+test("says which nodes WebGPU left to the CPU, as infer does", async ({ skip }) => {
+  if (!(await hasWebGpu())) skip("there is no WebGPU in Node here");
+  const bytes = tinyOnnx({
+    inputs: [{ name: "x", dtype: "float32", dims: [2, 2] }],
+    outputs: [{ name: "y", dtype: "float32", dims: [] }],
+    nodes: [
+      { op: "Relu", inputs: ["x"], outputs: ["a"] },
+      { op: "Det", inputs: ["a"], outputs: ["y"] },
+    ],
+  });
+  writeFileSync(join(folder, "det.onnx"), bytes);
+  writeFileSync(
+    join(folder, "x.npy"),
+    encodeNpy({ dtype: "float32", dims: [2, 2], data: Float32Array.of(1, 2, 3, 4) }),
+  );
+  const measured = bench(["det.onnx", "--on", "node/webgpu", "--rounds", "1", "--json"]);
+  const figures: unknown = JSON.parse(measured.stdout);
+  expect(figures).toMatchObject({ runs: [{ name: "node/webgpu", elsewhere: ["Det_y (Det)"] }] });
+  expect(measured.stderr).toContain("node/webgpu: not on webgpu but on the CPU: Det_y (Det)");
+  const args = ["infer", "--model", "det.onnx", "--tensor", "x=x.npy", "--out", "out", "--json"];
+  const inferred = runCommand([...args, "--provider", "webgpu"], { cwd: folder, timeout: 60_000 });
+  const answer: unknown = JSON.parse(inferred.stdout);
+  expect(answer).toMatchObject({ runtime: "node", provider: "webgpu", elsewhere: ["Det_y (Det)"] });
+  expect(inferred.stderr).toMatch(/by node on webgpu, 1 node on the CPU$/m);
+  const onCpu: unknown = JSON.parse(runCommand(args, { cwd: folder }).stdout);
+  expect(onCpu).not.toHaveProperty("elsewhere");
+}, 120_000);
+
+test("leaves no folder behind when what it prints cannot be written", ({ skip }) => {
+  if (!existsSync("/dev/full")) skip("there is no /dev/full here");
+  const temporary = mkdtempSync(join(folder, "tmp-"));
+  const full = openSync("/dev/full", "w");
+  const { status } = spawnSync(process.execPath, [bin, "bench", "small.onnx", "--on", "node/cpu", "--rounds", "1"], {
+    cwd: folder,
+    env: { ...process.env, TMPDIR: temporary },
+    stdio: ["ignore", full, "ignore"],
+  });
+  closeSync(full);
+  // ONNX Runtime's own telemetry leaves files there.
+  const left = readdirSync(temporary).filter((name) => name.startsWith("tfjs-to-onnx-"));
+  expect({ status, left }).toEqual({ status: 1, left: [] });
+}, 60_000);
 
 test("takes inputs of every number, and counts one sample where there is no batch", () => {
   const dtypes = ["float16", "float64", "int8", "int16", "uint16", "uint32", "int64", "uint64", "bool"] as const;

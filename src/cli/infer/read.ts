@@ -8,7 +8,7 @@ import { startCounting, type CountingProgress } from "../counting.ts";
 import { interruptSignal } from "../interrupt.ts";
 import { note, printable, printJson, printLine } from "../output.ts";
 
-import { percent, summaryLine } from "./summary.ts";
+import { percent, ranOn, summaryLine } from "./summary.ts";
 
 const EXIT_INTERRUPTED = 130;
 
@@ -73,8 +73,8 @@ async function* first<Item>(most: number, items: AsyncIterable<Item>): AsyncGene
 
 async function* nothing(): AsyncGenerator<string> {}
 
-function printAnswer(answer: Answer, { runtime, provider }: Session, json: boolean): void {
-  if (json) printJson({ ...answer, runtime, provider });
+function printAnswer(answer: Answer, session: Session, json: boolean): void {
+  if (json) printJson({ ...answer, ...ranOn(session) });
   else if ("error" in answer) note(`${printable(answer.input)}: ${answer.error}`);
   else printLine(`${printable(answer.input)}: ${answer.text} (${percent(answer.confidence)})`);
 }

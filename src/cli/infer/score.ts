@@ -8,7 +8,7 @@ import { interruptSignal } from "../interrupt.ts";
 import { note, printJson, printLine } from "../output.ts";
 import { startProgress } from "../progress.ts";
 
-import { percent, summaryLine } from "./summary.ts";
+import { percent, ranOn, summaryLine } from "./summary.ts";
 
 const EXIT_INTERRUPTED = 130;
 const SAMPLE = 1000;
@@ -56,12 +56,11 @@ async function report(
 ): Promise<void> {
   const signal = interruptSignal();
   const { correct, images, seconds } = await countCorrect(session, set, options.batchSize, signal);
-  const { runtime, provider } = session;
   if (signal.aborted) {
     process.exitCode = EXIT_INTERRUPTED;
   } else if (options.json === true) {
     const accuracy = correct / images;
-    printJson({ dataset: set.name, split: set.split, images, accuracy, seconds, runtime, provider });
+    printJson({ dataset: set.name, split: set.split, images, accuracy, seconds, ...ranOn(session) });
   } else {
     printLine(sentence(correct / images));
   }

@@ -6,7 +6,7 @@ import { writeAside } from "../../node/write-aside.ts";
 import type { Tensor } from "../../tensor.ts";
 import { note, printJson, printLine } from "../output.ts";
 
-import { summaryLine } from "./summary.ts";
+import { ranOn, summaryLine } from "./summary.ts";
 import type { GivenTensor } from "./tensor-arguments.ts";
 
 /** Run a model once on .npy files and write each output as `out`/NAME.npy. */
@@ -28,8 +28,7 @@ export async function runTensors(
     await writeAside(file, bytes);
     written.push({ name, dtype: tensor.dtype, dims: tensor.dims, file });
   }
-  const { runtime, provider } = session;
-  if (json === true) printJson({ outputs: written, seconds, runtime, provider });
+  if (json === true) printJson({ outputs: written, seconds, ...ranOn(session) });
   else
     for (const { name, dtype, dims, file } of written) printLine(`${name}: ${dtype} [${dims.join(", ")}] -> ${file}`);
   note(summaryLine(session, `${written.length} ${written.length === 1 ? "output" : "outputs"}`, seconds));
