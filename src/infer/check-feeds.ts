@@ -63,6 +63,7 @@ function checkTensor(input: ValueInfo, tensor: Tensor): void {
   if (input.anyRank !== true && !fits(tensor.dims, input.dims)) {
     throw misfit(input, tensor, `shape [${describeDims(input)}]`);
   }
+  if (!tensor.dims.every(isSize)) throw misfit(input, tensor, "whole numbers from 0 as sizes");
   let size = 1;
   for (const dim of tensor.dims) size *= dim;
   if (tensor.data.length !== size || !holds(tensor.dtype, tensor.data)) {
@@ -73,12 +74,16 @@ function checkTensor(input: ValueInfo, tensor: Tensor): void {
   }
 }
 
+function isSize(dim: number): boolean {
+  return Number.isSafeInteger(dim) && dim >= 0;
+}
+
 function fits(dims: readonly number[], expected: ValueInfo["dims"]): boolean {
   if (dims.length !== expected.length) return false;
   for (let axis = 0; axis < dims.length; axis++) {
     const dim = dims[axis];
     const want = expected[axis];
-    if (dim === undefined || !Number.isInteger(dim) || dim < 0) return false;
+    if (dim === undefined || !isSize(dim)) return false;
     if (typeof want === "number" && want !== dim) return false;
   }
   return true;

@@ -59,18 +59,11 @@ export function wrapOrtSession(
   const fatal = needElements(header.operators);
   let disposed: Promise<void> | undefined;
   async function runNow(feeds: Tensors): Promise<Tensors> {
-    const ortFeeds: Record<string, OrtTensor> = {};
-    for (const { name } of inputs) {
-      const tensor = feeds[name];
-      if (tensor !== undefined) ortFeeds[name] = toOrt(ort.Tensor, tensor);
-    }
-    const results = await runOrt(session, ortFeeds);
-    const answer: Record<string, Tensors[string]> = {};
-    for (const { name } of outputs) {
-      const result = results[name];
-      if (result !== undefined) answer[name] = fromOrt(result, name);
-    }
-    return answer;
+    const results = await runOrt(session, () =>
+      // Not by assignment, which to a name such as __proto__ is no entry.
+      Object.fromEntries(Object.entries(feeds).map(([name, tensor]) => [name, toOrt(ort.Tensor, tensor)])),
+    );
+    return Object.fromEntries(outputs.map(({ name }) => [name, fromOrt(resultOf(results, name), name)]));
   }
   return {
     runtime: placement.runtime,
@@ -106,12 +99,20 @@ function withType(output: OutputInfo, inferred: RunnableSession["outputMetadata"
   return { name, dtype: found.type, dims: found.shape.map((dim) => (dim === "" ? null : dim)) };
 }
 
+function resultOf(results: InferenceSession.OnnxValueMapType, name: string): OrtTensor {
+  const result = Object.hasOwn(results, name) ? results[name] : undefined;
+  if (result !== undefined) return result;
+  throw new InferenceError(`ONNX Runtime ran the model and gave no output "${name}"`, {
+    hint: "rename that output in the model",
+  });
+}
+
 async function runOrt(
   session: RunnableSession,
-  feeds: Readonly<Record<string, OrtTensor>>,
+  makeFeeds: () => Readonly<Record<string, OrtTensor>>,
 ): Promise<InferenceSession.OnnxValueMapType> {
   try {
-    return await session.run(feeds);
+    return await session.run(makeFeeds());
   } catch (cause) {
     if (cause instanceof InferenceError) throw cause;
     throw new InferenceError(`ONNX Runtime failed to run the model: ${reasonOf(cause)}`, { cause });

@@ -183,6 +183,38 @@ export function expectSessionContract(load: Load): void {
     expect((await session.run({ x: good }))["y"]?.dims).toEqual([1, 3]);
   });
 
+  test("takes tensors of any rank where the model does not say one, but no sizes that cannot be", async () => {
+    const value = { dtype: "float32" } as const;
+    const session = await open(
+      tinyOnnx({
+        inputs: [{ name: "x", ...value }],
+        outputs: [{ name: "y", ...value }],
+        nodes: [{ op: "Identity", inputs: ["x"], outputs: ["y"] }],
+      }),
+    );
+    const x: Tensor = { dtype: "float32", dims: [1, 2, 1], data: Float32Array.of(3, 4) };
+    expect(await session.run({ x })).toEqual({ y: x });
+    for (const dims of [[-1, -2], [0.5, 4], [0, 2 ** 60], [Number.NaN]]) {
+      const data = new Float32Array(dims[0] === 0 ? 0 : 2);
+      await expect(session.run({ x: { dtype: "float32", dims, data } })).rejects.toThrow(
+        `input "x": expected whole numbers from 0 as sizes; got float32 [${dims.join(", ")}]`,
+      );
+    }
+  });
+
+  test.each(["__proto__", "constructor", "toString", "a=b", "../in/put:0", "ü ☃"])(
+    "takes an input %j",
+    async (name) => {
+      const inputs = [{ name, dtype: "float32", dims: ["n"] }] as const;
+      const renamed = [{ name: `${name}'`, dtype: "float32", dims: ["n"] }] as const;
+      const nodes = [{ op: "Neg", inputs: [name], outputs: [`${name}'`] }];
+      const session = await open(tinyOnnx({ inputs, outputs: renamed, nodes }));
+      const x: Tensor = { dtype: "float32", dims: [1], data: Float32Array.of(3) };
+      const { data } = (await session.run(Object.fromEntries([[name, x]])))[`${name}'`] ?? { data: [] };
+      expect([...data]).toEqual([-3]);
+    },
+  );
+
   test("turns a fault of the runtime into a typed one, and goes on working", async () => {
     const session = await open(
       tinyOnnx({
