@@ -5,7 +5,7 @@ import { findModel } from "../node/open-recognizer.ts";
 import { loadAt } from "../node/place.ts";
 
 import { baseCommand, type CommonOptions } from "./base-command.ts";
-import { parseTensors } from "./infer/tensor-arguments.ts";
+import { assertTensor } from "./infer/tensor-arguments.ts";
 import { collect, parseWhole } from "./option-parsers.ts";
 import { note } from "./output.ts";
 import { delayWasmWork } from "./patient-wasm.ts";
@@ -63,14 +63,17 @@ export function create(summary: string): Command {
 async function run(inputs: readonly string[], options: InferOptions): Promise<void> {
   const place = placeOf(options);
   checkUsage(inputs, options);
-  const tensors = parseTensors(options.tensor ?? []);
+  const tensors = options.tensor ?? [];
+  for (const text of tensors) assertTensor(text);
   const found = await findModel(options.model, options.runtime);
+  const isRaw = tensors.length > 0 || (found.takesNothing && inputs.length === 0 && options.dataset === undefined);
+  if (options.out !== undefined && !isRaw) throw new UsageError("--out is for the outputs of --tensor");
   // Before the runtime starts: a model that says nothing of pictures needs none.
-  const recognizer = tensors.length === 0 && options.dataset === undefined ? found.recognizer() : null;
+  const recognizer = !isRaw && options.dataset === undefined ? found.recognizer() : null;
   if (place.runtime !== "node" && place.browser !== true) delayWasmWork();
   const session = await loadAt(place, found.model, { externalData: found.externalData, onNote: note });
   try {
-    if (tensors.length > 0) {
+    if (isRaw) {
       const { runTensors } = await import("./infer/tensors.ts");
       await runTensors(session, tensors, options.out ?? ".", options);
     } else if (recognizer === null) {
@@ -98,9 +101,6 @@ function checkUsage(inputs: readonly string[], options: InferOptions): void {
   }
   if (options.dataset !== undefined && inputs.length > 0) {
     throw new UsageError("give pictures or --dataset, not both");
-  }
-  if (options.out !== undefined && options.tensor === undefined) {
-    throw new UsageError("--out is for the outputs of --tensor");
   }
   if (options.data !== undefined && (options.tensor !== undefined || inputs.length > 0)) {
     throw new UsageError("--data is for a labelled test set");

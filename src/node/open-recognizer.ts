@@ -16,6 +16,8 @@ export interface FoundModel {
   readonly model: Model;
   /** Weight files beside an ONNX file, by the location it gives them. */
   readonly externalData: ReadonlyMap<string, Uint8Array>;
+  /** It is an ONNX file without inputs, which runs on nothing. */
+  readonly takesNothing: boolean;
   /** @throws {ModelFormatError} when the model does not say what it is for */
   recognizer(): Recognizer;
 }
@@ -41,14 +43,21 @@ async function onnxPath(given: string | undefined): Promise<string> {
 
 async function openOnnx(path: string): Promise<FoundModel> {
   const { bytes, header, externalData } = await readOnnxFile(path);
-  return { path, model: bytes, externalData, recognizer: () => readRecognizer(header.metadata) };
+  const takesNothing = header.inputs.length === 0;
+  return { path, model: bytes, externalData, takesNothing, recognizer: () => readRecognizer(header.metadata) };
 }
 
 async function openTfjs(path: string): Promise<FoundModel> {
   const json = path.endsWith(".onnx") ? join(dirname(path), "model.json") : path;
   const { readModel } = await import("./read-model.ts");
   const raw = await readModel(json);
-  return { path: json, model: raw, externalData: new Map(), recognizer: () => recognizerOf(json, raw.manifest) };
+  return {
+    path: json,
+    model: raw,
+    externalData: new Map(),
+    takesNothing: false,
+    recognizer: () => recognizerOf(json, raw.manifest),
+  };
 }
 
 function recognizerOf(path: string, manifest: unknown): Recognizer {

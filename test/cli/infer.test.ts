@@ -290,6 +290,41 @@ test("raw tensors go in and come out as .npy", () => {
   expect(stderr).toContain('input "image" is missing; got "picture"');
 });
 
+test("an input's name may hold =, an output is written into the folder whatever its name, and over no input", () => {
+  const names = ["a=b", "../up", "c:d"];
+  const value = { dtype: "float32", dims: [1] } as const;
+  writeFileSync(
+    join(folder, "names.onnx"),
+    tinyOnnx({
+      inputs: [{ name: "a=b", ...value }],
+      outputs: names.slice(1).map((name) => ({ name, ...value })),
+      nodes: names.slice(1).map((name) => ({ op: "Neg", inputs: ["a=b"], outputs: [name] })),
+    }),
+  );
+  const bytes = encodeNpy({ dtype: "float32", dims: [1], data: Float32Array.of(2) });
+  writeFileSync(join(folder, "c_d.npy"), bytes);
+  const args = ["--model", "names.onnx", "--tensor", "a=b=c_d.npy", "--json"];
+  const { stdout } = infer([...args, "--out", "named"]);
+  expect(parsed(stdout)[0]?.get("outputs")).toMatchObject([
+    { name: "../up", file: join("named", ".._up.npy") },
+    { name: "c:d", file: join("named", "c_d.npy") },
+  ]);
+  const over = infer(args);
+  expect(over).toMatchObject({ status: 2, stdout: "" });
+  expect(over.stderr).toContain('the output "c:d" would be written over an input\'s file: c_d.npy');
+  expect(readFileSync(join(folder, "c_d.npy"))).toEqual(Buffer.from(bytes));
+});
+
+test("a model without inputs is run on nothing", () => {
+  const weights = { y: { dtype: "float32", dims: [2], data: Float32Array.of(1, 2) } } as const;
+  const outputs = [{ name: "y", dtype: "float32", dims: [2] }] as const;
+  writeFileSync(join(folder, "constant.onnx"), tinyOnnx({ inputs: [], outputs, nodes: [], weights }));
+  const { status, stdout } = infer(["--model", "constant.onnx", "--out", "constant"]);
+  expect({ status, stdout }).toEqual({ status: 0, stdout: `y: float32 [2] -> ${join("constant", "y.npy")}\n` });
+  expect(readFileSync(join(folder, "constant/y.npy"))).toEqual(Buffer.from(encodeNpy(weights.y)));
+  expect(infer(["plain0.png", "--out", "constant"])).toMatchObject({ status: 2, stdout: "" });
+});
+
 test("wrong usage is exit code 2, and says what is right", () => {
   expect(infer(["--provider", "wasm"])).toMatchObject({ status: 2 });
   expect(infer(["--runtime", "nowhere"]).status).toBe(2);

@@ -1,5 +1,7 @@
+import { realpath } from "node:fs/promises";
 import { join } from "node:path";
 
+import { UsageError } from "../../errors.ts";
 import type { Session } from "../../infer/runtime.ts";
 import { encodeNpy, readNpy } from "../../node/npy.ts";
 import { writeAside } from "../../node/write-aside.ts";
@@ -7,20 +9,28 @@ import type { Tensor } from "../../tensor.ts";
 import { note, printJson, printLine } from "../output.ts";
 
 import { ranOn, summaryLine } from "./summary.ts";
-import type { GivenTensor } from "./tensor-arguments.ts";
+import { parseTensors, type GivenTensor } from "./tensor-arguments.ts";
 
 /** Run a model once on .npy files and write each output as `out`/NAME.npy. */
 export async function runTensors(
   session: Session,
-  given: readonly GivenTensor[],
+  args: readonly string[],
   out: string,
   { json }: { readonly json?: true },
 ): Promise<void> {
+  const given = parseTensors(
+    args,
+    session.inputs.map(({ name }) => name),
+  );
   const feeds: [string, Tensor][] = await Promise.all(given.map(async ({ name, file }) => [name, await readNpy(file)]));
+  const files = outputFiles(
+    session.outputs.map(({ name }) => name),
+    out,
+  );
+  await assertInputsKept(given, files);
   const started = performance.now();
   const outputs = await session.run(Object.fromEntries(feeds));
   const seconds = (performance.now() - started) / 1000;
-  const files = outputFiles(Object.keys(outputs), out);
   const encoded = Object.entries(outputs).map(([name, tensor]) => ({ name, tensor, bytes: encodeNpy(tensor) }));
   const written = [];
   for (const { name, tensor, bytes } of encoded) {
@@ -32,6 +42,18 @@ export async function runTensors(
   else
     for (const { name, dtype, dims, file } of written) printLine(`${name}: ${dtype} [${dims.join(", ")}] -> ${file}`);
   note(summaryLine(session, `${written.length} ${written.length === 1 ? "output" : "outputs"}`, seconds));
+}
+
+/** @throws {UsageError} when an output's file is an input's */
+async function assertInputsKept(given: readonly GivenTensor[], files: ReadonlyMap<string, string>): Promise<void> {
+  const read = new Set(await Promise.all(given.map(({ file }) => realpath(file))));
+  for (const [name, file] of files) {
+    const target = await realpath(file).catch(() => null);
+    if (target === null || !read.has(target)) continue;
+    throw new UsageError(`the output "${name}" would be written over an input's file: ${file}`, {
+      hint: "give another folder with --out",
+    });
+  }
 }
 
 /** A file for each output: names may hold slashes and colons, and two of them may become alike by losing those. */
