@@ -12,7 +12,7 @@ const browser = findBrowser();
 const inNode: TestProjectConfiguration = {
   test: {
     ...timeouts,
-    env: softwareVulkan(browser),
+    env: { ...softwareVulkan(browser), ORT_DISABLE_TELEMETRY: "1" },
     name: "node",
     include: ["test/**/*.test.ts"],
     exclude: ["test/web/**", "test/checker/**", "node_modules/**"],

@@ -28,6 +28,7 @@ export function createNodeRuntime(logCreation?: LogCreation): Runtime {
     async load(model, options = {}) {
       checkThreads(options);
       const { bytes, header } = openOnnxModel(onnxBytes(model, "node"), options);
+      refuseTelemetry();
       const ort = await importPackage("onnxruntime-node", () => import("onnxruntime-node"));
       const base: InferenceSession.SessionOptions = {
         ...withPrefixes(ortOptions(options)),
@@ -65,6 +66,14 @@ function withPrefixes({ externalData, ...rest }: InferenceSession.SessionOptions
     ...rest,
     externalData: externalData.map((file) => (typeof file === "string" ? file : { ...file, path: `./${file.path}` })),
   };
+}
+
+/**
+ * Since 1.29 ONNX Runtime's official builds for Linux and macOS send events to Microsoft, the model's name and hash among
+ * them, and keep an identifier of the machine, unless this is set before they start. What the user has set stays.
+ */
+function refuseTelemetry(): void {
+  process.env["ORT_DISABLE_TELEMETRY"] ??= "1";
 }
 
 async function loadCpu(

@@ -4,6 +4,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
@@ -339,4 +340,13 @@ test("what is no ONNX file is one plain error", () => {
   const { status, stderr } = infer(["plain0.png", "--model", join(folder, "bad.png")]);
   expect(status).toBe(1);
   expect(stderr).toMatch(/^error: .*\n(hint: .*\n)?$/);
+});
+
+test("ONNX Runtime sends nothing to anyone and leaves nothing behind, unless the user lets it", () => {
+  const places = { TMPDIR: mkdtempSync(join(folder, "tmp-")), HOME: mkdtempSync(join(folder, "home-")) };
+  // Without these ONNX Runtime's builds of 1.29 and later do, where no one told them not to.
+  const { CI: _, ORT_DISABLE_TELEMETRY: __, XDG_CACHE_HOME: ___, ...env } = process.env;
+  const { status } = runCommand(["infer", "--model", model, "plain0.png"], { cwd: folder, env: { ...env, ...places } });
+  expect(status).toBe(0);
+  expect([readdirSync(places.TMPDIR), readdirSync(places.HOME)]).toEqual([[], []]);
 });
