@@ -6,6 +6,9 @@ import type { Tensors } from "./runtime.ts";
 /** What ONNX Runtime 1.30 ends the whole process on (its CPU and WebAssembly) when a tensor has no elements. */
 const FATAL_WITHOUT_ELEMENTS: readonly string[] = ["GRU", "InstanceNormalization", "LSTM"];
 
+/** What its WebGPU ends the process on when a tensor's last size is 0. */
+const FATAL_WITHOUT_LAST: readonly string[] = ["MatMul", "Softmax"];
+
 /** Those of a model's operators that may not meet a tensor without elements. */
 export function needElements(operators: ReadonlySet<string>): string[] {
   return FATAL_WITHOUT_ELEMENTS.filter((operator) => operators.has(operator));
@@ -22,6 +25,23 @@ export function checkElements(operators: readonly string[], feeds: Tensors): voi
     throw new InferenceError(
       `input "${name}" has no elements: ${describeValue(tensor)}; ONNX Runtime cannot run ${operators.join(" and ")} on none`,
       { hint: "where there is nothing to compute, leave the run out" },
+    );
+  }
+}
+
+/**
+ * Refuse feeds whose last size is 0, for a model on WebGPU that multiplies along it.
+ *
+ * @throws {InferenceError} naming the input.
+ */
+export function checkLastSizes(operators: ReadonlySet<string>, feeds: Tensors): void {
+  const fatal = FATAL_WITHOUT_LAST.filter((operator) => operators.has(operator));
+  if (fatal.length === 0) return;
+  for (const [name, tensor] of Object.entries(feeds)) {
+    if (tensor.dims.at(-1) !== 0) continue;
+    throw new InferenceError(
+      `input "${name}" has a last size of 0: ${describeValue(tensor)}; ONNX Runtime's WebGPU cannot run ${fatal.join(" and ")} on that`,
+      { hint: "run the model on the provider cpu or wasm" },
     );
   }
 }

@@ -2,7 +2,7 @@ import type { InferenceSession, Tensor as OrtTensor, TensorConstructor } from "o
 
 import { InferenceError, SetupError } from "../errors.ts";
 
-import { checkElements, needElements } from "./check-elements.ts";
+import { checkElements, checkLastSizes, needElements } from "./check-elements.ts";
 import { checkFeeds } from "./check-feeds.ts";
 import type { RunnableSession } from "./device-loss.ts";
 import type { OnnxHeader, OutputInfo } from "./onnx-header.ts";
@@ -59,7 +59,7 @@ export function wrapOrtSession(
   const fatal = needElements(header.operators);
   let disposed: Promise<void> | undefined;
   async function runNow(feeds: Tensors): Promise<Tensors> {
-    const results = await runOrt(session, () =>
+    const results = await runOrt(session, placement.provider, () =>
       // Not by assignment, which to a name such as __proto__ is no entry.
       Object.fromEntries(Object.entries(feeds).map(([name, tensor]) => [name, toOrt(ort.Tensor, tensor)])),
     );
@@ -75,6 +75,7 @@ export function wrapOrtSession(
       if (disposed !== undefined) throw new InferenceError("the session was disposed; load the model again");
       checkFeeds(inputs, feeds);
       if (fatal.length > 0) checkElements(fatal, feeds);
+      if (placement.provider === "webgpu") checkLastSizes(header.operators, feeds);
       return queue.run(() => runNow(feeds));
     },
     dispose() {
@@ -109,13 +110,17 @@ function resultOf(results: InferenceSession.OnnxValueMapType, name: string): Ort
 
 async function runOrt(
   session: RunnableSession,
+  provider: Provider,
   makeFeeds: () => Readonly<Record<string, OrtTensor>>,
 ): Promise<InferenceSession.OnnxValueMapType> {
   try {
     return await session.run(makeFeeds());
   } catch (cause) {
     if (cause instanceof InferenceError) throw cause;
-    throw new InferenceError(`ONNX Runtime failed to run the model: ${reasonOf(cause)}`, { cause });
+    const hint =
+      "the graphics device or its provider may lack what the model needs: run it on the provider cpu or wasm";
+    const options = provider === "webgpu" ? { hint, cause } : { cause };
+    throw new InferenceError(`ONNX Runtime failed to run the model: ${reasonOf(cause)}`, options);
   }
 }
 

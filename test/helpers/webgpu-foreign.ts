@@ -50,3 +50,27 @@ export async function expectForeignRight(runtime: Runtime, plain: "cpu" | "wasm"
     expect(Math.max(...off)).toBeLessThan(1e-4);
   }
 }
+
+/** A product along no elements, which ends the process in onnxruntime-node, is refused; none of many is computed. */
+export async function expectNothingRefused(runtime: Runtime): Promise<void> {
+  const square = { dtype: "float32", dims: ["n", "k"] } as const;
+  const bytes = tinyOnnx({
+    inputs: [
+      { name: "a", ...square },
+      { name: "b", ...square },
+    ],
+    outputs: [{ name: "y", ...square }],
+    nodes: [{ op: "MatMul", inputs: ["a", "b"], outputs: ["y"] }],
+  });
+  const session = await runtime.load(bytes, { provider: "webgpu" });
+  await expect(session.run({ a: numbers([3, 0]), b: numbers([0, 2]) })).rejects.toThrow(
+    'input "a" has a last size of 0: float32 [3, 0]',
+  );
+  await expect(session.run({ a: numbers([2, 3]), b: numbers([2, 3]) })).rejects.toMatchObject({
+    name: "InferenceError",
+    hint: "the graphics device or its provider may lack what the model needs: run it on the provider cpu or wasm",
+  });
+  const { y } = await session.run({ a: numbers([0, 3]), b: numbers([3, 2]) });
+  expect(y?.dims).toEqual([0, 2]);
+  await session.dispose();
+}

@@ -12,7 +12,7 @@ import {
   expectRightConvolutions,
   feeds,
 } from "../helpers/webgpu-convolutions.ts";
-import { expectForeignRight } from "../helpers/webgpu-foreign.ts";
+import { expectForeignRight, expectNothingRefused } from "../helpers/webgpu-foreign.ts";
 
 const plain = await getRuntime("node");
 const runtime = await getRuntime("node", gpuHooks);
@@ -29,6 +29,8 @@ describe.skipIf(!(await hasWebGpu()))("session on node, webgpu", () => {
   test("computes convolutions that WebGPU gets wrong", () => expectRightConvolutions(runtime));
 
   test("computes what it gets wrong in files of other programs", () => expectForeignRight(runtime, "cpu"));
+
+  test("refuses products along no elements", () => expectNothingRefused(runtime));
 
   test("ONNX Runtime by itself gets those convolutions wrong", async () => {
     const ort = await import("onnxruntime-node");

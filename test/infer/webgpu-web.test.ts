@@ -7,7 +7,7 @@ import { expectDeviceLossIsTold } from "../helpers/device-loss.ts";
 import { expectAutoAvoidsSoftware, expectHonestPlacement, expectManyNamed } from "../helpers/placement.ts";
 import { expectSessionContract } from "../helpers/session-contract.ts";
 import { expectAllOnCpuTold, expectRightConvolutions } from "../helpers/webgpu-convolutions.ts";
-import { expectForeignRight } from "../helpers/webgpu-foreign.ts";
+import { expectForeignRight, expectNothingRefused } from "../helpers/webgpu-foreign.ts";
 
 const runtime = await getRuntime("web", gpuHooks);
 
@@ -28,6 +28,8 @@ describe.skipIf(without)("session on web in Node, webgpu", () => {
   test("computes convolutions that WebGPU gets wrong", () => expectRightConvolutions(runtime));
 
   test("computes what it gets wrong in files of other programs", () => expectForeignRight(runtime, "wasm"));
+
+  test("refuses products along no elements", () => expectNothingRefused(runtime));
 
   test("is not what auto takes on a software adapter", () => expectAutoAvoidsSoftware(runtime));
 });
