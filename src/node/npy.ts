@@ -25,7 +25,11 @@ export function decodeNpy(bytes: Buffer, name: string): Tensor {
   const { descr, isFortran, dims, start } = readHeader(bytes, name);
   const type = TYPES.get(descr.slice(1)) ?? stringType(descr);
   if (type === undefined) throw unsupported(name, descr);
-  const expected = sizeOf(dims) * type.width;
+  const size = sizeOf(dims);
+  if (type.width === 0 && size > MOST_OF_NO_WIDTH) {
+    throw new DataError(`${name} is said to hold ${size} strings of no letters; at most ${MOST_OF_NO_WIDTH} are read`);
+  }
+  const expected = size * type.width;
   if (bytes.length - start !== expected) {
     throw new DataError(
       `${name} holds ${bytes.length - start} bytes of values; its shape [${dims.join(", ")}] of ${descr} needs ${expected}`,
@@ -37,6 +41,9 @@ export function decodeNpy(bytes: Buffer, name: string): Tensor {
   const rows = isFortran && dims.length > 1 ? rowMajor(body, dims, type.width) : body;
   return tensorOf(type.dtype, dims, rows, type.width);
 }
+
+/** A file of a few bytes can claim any number of these. */
+const MOST_OF_NO_WIDTH = 2 ** 24;
 
 interface Header {
   readonly descr: string;
@@ -56,10 +63,10 @@ function readHeader(bytes: Buffer, name: string): Header {
   const start = from + (version === 1 ? bytes.readUInt16LE(8) : bytes.readUInt32LE(8));
   if (start > bytes.length) throw new DataError(`${name} is cut short: it ends within its header`);
   const text = bytes.toString(version === 3 ? "utf8" : "latin1", from, start);
-  const descr = /['"]descr['"]:\s*['"]([^'"]*)['"]/.exec(text)?.[1];
-  const order = /['"]fortran_order['"]:\s*(True|False)/.exec(text)?.[1];
-  const shape = /['"]shape['"]:\s*\(([\d,\sL]*)\)/.exec(text)?.[1];
-  if (descr === undefined && /['"]descr['"]:\s*\[/.test(text))
+  const descr = /['"]descr['"]\s*:\s*['"]([^'"]*)['"]/.exec(text)?.[1];
+  const order = /['"]fortran_order['"]\s*:\s*(True|False)/.exec(text)?.[1];
+  const shape = /['"]shape['"]\s*:\s*\(([\d,\sL]*)\)/.exec(text)?.[1];
+  if (descr === undefined && /['"]descr['"]\s*:\s*\[/.test(text))
     throw unsupported(name, "several fields (a structured array)");
   if (descr === undefined || order === undefined || shape === undefined) {
     throw new DataError(`${name} has no sound .npy header`, { hint: "write it with numpy.save(FILE, array)" });
@@ -167,7 +174,11 @@ const DESCR: ReadonlyMap<DType, string> = new Map(
   Array.from(TYPES, ([letters, { dtype, width }]) => [dtype, `${width === 1 ? "|" : "<"}${letters}`]),
 );
 
-/** The bytes of a .npy file, version 1.0, little-endian, row-major; strings as wide as the longest. */
+/**
+ * The bytes of a .npy file, version 1.0, little-endian, row-major; strings as wide as the longest.
+ *
+ * @throws {DataError} when strings are too many and too long for that
+ */
 export function encodeNpy(tensor: Tensor): Uint8Array {
   const { dims } = tensor;
   const { descr, body } = tensor.dtype === "string" ? encodeStrings(tensor.data) : encodeNumbers(tensor);
@@ -191,10 +202,21 @@ function encodeNumbers({ dtype, data }: Exclude<Tensor, { dtype: "string" }>): E
   return { descr: DESCR.get(dtype) ?? dtype, body: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) };
 }
 
+/** 2 GiB of them; a typed array has a limit of its own. */
+const MOST_LETTERS = 2 ** 29;
+
 function encodeStrings(strings: readonly string[]): Encoded {
   const letters = strings.map((text) => Array.from(text, (letter) => letter.codePointAt(0) ?? 0));
   const longest = letters.reduce((most, { length }) => Math.max(most, length), 1);
-  const points = new Uint32Array(strings.length * longest);
+  const size = strings.length * longest;
+  if (size > MOST_LETTERS) {
+    throw new DataError(
+      `${strings.length} strings, each as wide as the longest of ${longest} letters, are too much for a .npy file: ` +
+        `at most ${MOST_LETTERS} letters are written`,
+      { hint: "run the model on fewer rows at once" },
+    );
+  }
+  const points = new Uint32Array(size);
   for (const [index, own] of letters.entries()) points.set(own, index * longest);
   return { descr: `<U${longest}`, body: new Uint8Array(points.buffer) };
 }

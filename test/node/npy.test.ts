@@ -62,6 +62,19 @@ test("reads Fortran order, big-endian values and versions 2 and 3", () => {
   });
 });
 
+test("reads a header with other spaces", () => {
+  const spaced = npy(1, "{ 'descr' : '|u1' , 'shape' : ( 2 , ) , 'fortran_order' : False }", Uint8Array.of(1, 2));
+  expect(decodeNpy(spaced, "x.npy")).toEqual({ dtype: "uint8", dims: [2], data: Uint8Array.of(1, 2) });
+});
+
+test("refuses more strings than there can be", () => {
+  expect(() => decodeNpy(npy(1, header("<U0", "99999999999,"), new Uint8Array()), "x.npy")).toThrow(
+    "x.npy is said to hold 99999999999 strings of no letters; at most 16777216 are read",
+  );
+  const data = [...Array.from({ length: 2 ** 15 }, () => ""), "x".repeat(2 ** 15)];
+  expect(() => encodeNpy({ dtype: "string", dims: [data.length], data })).toThrow("are too much for a .npy file");
+});
+
 test("refuses what is no .npy, cut short, or of another kind", () => {
   const sound = Buffer.from(encodeNpy({ dtype: "float32", dims: [2, 2], data: new Float32Array(4) }));
   expect(() => decodeNpy(Buffer.from("hello, world!"), "x.npy")).toThrow("x.npy is not a .npy file");
