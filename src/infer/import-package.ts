@@ -1,5 +1,8 @@
 import { SetupError } from "../errors.ts";
 
+/** onnxruntime-node's script would download CUDA's libraries, and fails where it cannot; no package here needs its own. */
+const INSTALL = "npm install --ignore-scripts";
+
 /**
  * Import an optional package when it is needed.
  *
@@ -10,11 +13,11 @@ export async function importPackage<Module>(name: string, load: () => Promise<Mo
     return await load();
   } catch (cause) {
     if (isMissing(cause)) {
-      throw new SetupError(`the package ${name} is not installed`, { hint: `run: npm install ${name}`, cause });
+      throw new SetupError(`the package ${name} is not installed`, { hint: `run: ${INSTALL} ${name}`, cause });
     }
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new SetupError(`the package ${name} does not load: ${reason}`, {
-      hint: `install it again: npm install ${name}`,
+      hint: `install it again: ${INSTALL} ${name}`,
       cause,
     });
   }
