@@ -11,6 +11,8 @@ export interface BenchModel {
   readonly onnx: string;
   /** Path or address of the model.json; null when there is none, and TF.js is left out. */
   readonly json: string | null;
+  /** Why there is none. */
+  readonly noJson: string;
   /** See Job. */
   readonly inputs: readonly FeedSpec[];
 }
@@ -141,7 +143,7 @@ async function enter(
 ): Promise<Entrant | null> {
   const path = contender.runtime === "tfjs" ? model.json : model.onnx;
   if (path === null) {
-    notRun.push({ ...named(contender), reason: "there is no model.json beside the ONNX file" });
+    notRun.push({ ...named(contender), reason: model.noJson });
     return null;
   }
   const start = (once: boolean): Promise<WorkerProcess> =>

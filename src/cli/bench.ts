@@ -147,9 +147,8 @@ async function openModel(
 ): Promise<OpenedModel> {
   const path = given ?? (await defaultModel());
   const isOnnx = path.endsWith(".onnx");
-  const json = isOnnx ? jsonBeside(path) : path;
   const onnx = isOnnx ? path : join(folder, "model.onnx");
-  const domains = json === null ? new Map<string, InputDomain>() : await readJson(json, isOnnx ? null : onnx);
+  const { json, noJson, domains } = isOnnx ? await readBeside(path) : await readJson(path, onnx);
   const { header } = await readOnnxFile(onnx);
   const { inputs } = header;
   const fixedBatch = fixedBatchOf(inputs);
@@ -161,7 +160,7 @@ async function openModel(
     });
     return { name, dtype, dims: sizes, domain: domains.get(name) ?? { kind: "normal" } };
   });
-  return { model: { onnx: resolve(onnx), json, inputs: specs }, fixedBatch };
+  return { model: { onnx: resolve(onnx), json, noJson, inputs: specs }, fixedBatch };
 }
 
 /** Size of the batch that is built in: of the first input's first axis, or 1 where no input has a free one. */
@@ -192,6 +191,21 @@ function assertShapesFit(
   }
 }
 
+interface TfjsSide extends Pick<BenchModel, "json" | "noJson"> {
+  readonly domains: ReadonlyMap<string, InputDomain>;
+}
+
+/** The model.json beside an ONNX file, which may be there for another reason: one that is no use does not stop the rest. */
+async function readBeside(onnx: string): Promise<TfjsSide> {
+  const without = { json: null, domains: new Map<string, InputDomain>() };
+  const json = jsonBeside(onnx);
+  if (json === null) return { ...without, noJson: "there is no model.json beside the ONNX file" };
+  return readJson(json, null).catch((error: unknown) => {
+    if (!(error instanceof ToolError)) throw error;
+    return { ...without, noJson: `${json}: ${error.message}` };
+  });
+}
+
 /** The model.json an ONNX file was made of: of the same name, or the folder's. */
 function jsonBeside(onnx: string): string | null {
   const names = [`${basename(onnx, ".onnx")}.json`, "model.json"];
@@ -199,7 +213,7 @@ function jsonBeside(onnx: string): string | null {
 }
 
 /** What to feed each input with; writes the export to `out` where there is none yet. */
-async function readJson(json: string, out: string | null): Promise<Map<string, InputDomain>> {
+async function readJson(json: string, out: string | null): Promise<TfjsSide> {
   const [{ readModel }, { readLayersModel }, { inputDomains }] = await Promise.all([
     import("../node/read-model.ts"),
     import("../export/source/layers-model.ts"),
@@ -210,20 +224,12 @@ async function readJson(json: string, out: string | null): Promise<Map<string, I
     const { exportRaw } = await import("../export/export-model.ts");
     await writeAside(out, exportRaw(raw).bytes);
   }
-  const source = layersOf(() => readLayersModel(raw));
-  if (source === null) return new Map();
+  const source = readLayersModel(raw);
   const domains = inputDomains(source);
-  return new Map(source.model.inputs.map(({ layer }, index) => [layer, domains[index] ?? { kind: "normal" }]));
-}
-
-/** Graph models have no layers to look into. */
-function layersOf<Source>(read: () => Source): Source | null {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof ToolError) return null;
-    throw error;
-  }
+  const ofInputs = source.model.inputs.map(
+    ({ layer }, index) => [layer, domains[index] ?? { kind: "normal" }] as const,
+  );
+  return { json, noJson: "", domains: new Map<string, InputDomain>(ofInputs) };
 }
 
 async function report(

@@ -116,6 +116,19 @@ function failsAtTwo(): Uint8Array {
   });
 }
 
+test("a model.json beside an ONNX file that is no use to TF.js does not stop the rest", () => {
+  const apart = mkdtempSync(join(folder, "apart-"));
+  writeFileSync(join(apart, "small.onnx"), smallDense());
+  const graph = { format: "graph-model", modelTopology: { node: [] }, weightsManifest: [] };
+  writeFileSync(join(apart, "model.json"), JSON.stringify(graph));
+  const args = ["--on", "tfjs/wasm,node/cpu", "--rounds", "1", "--batches", "1", "--json"];
+  const result: unknown = JSON.parse(bench([join(apart, "small.onnx"), ...args]).stdout);
+  expect(result).toMatchObject({
+    runs: [{ name: "node/cpu" }],
+    notRun: [{ name: "tfjs/wasm", reason: expect.stringMatching(/model\.json: .*graph model/) as unknown }],
+  });
+}, 60_000);
+
 test("a batch size that fails is said, and what was measured at the others is kept", () => {
   writeFileSync(join(folder, "two.onnx"), failsAtTwo());
   const args = ["two.onnx", "--on", "node/cpu,web/wasm", "--rounds", "2"];
