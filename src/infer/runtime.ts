@@ -62,7 +62,11 @@ export interface Session {
   readonly elsewhere: readonly string[];
   readonly inputs: readonly ValueInfo[];
   readonly outputs: readonly ValueInfo[];
-  /** @throws {InferenceError} on a missing, unknown or ill-shaped input, and on any failure of the runtime. */
+  /**
+   * The feeds are read when their turn comes: their data may not be changed until the promise is settled.
+   *
+   * @throws {InferenceError} on a missing, unknown or ill-shaped input, and on any failure of the runtime.
+   */
   run(feeds: Tensors): Promise<Tensors>;
   /** Free everything, after the runs under way. A second call does nothing; a later `run` throws. */
   dispose(): Promise<void>;
