@@ -3,7 +3,7 @@ import { join } from "node:path";
 
 import type { Page } from "playwright-core";
 import sharp, { type Sharp } from "sharp";
-import { beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { renderedDigits } from "../../src/data/digits/rendered-digits.ts";
 import { encodeGreyPng } from "../../src/node/png.ts";
@@ -63,13 +63,27 @@ async function dropFiles(page: Page, files: readonly string[]): Promise<void> {
 /** Suite of the page: what of pictures is wrong is told in its words, and the page goes on. */
 export function expectBadPicturesTold(open: () => Promise<Page>, folder: string): void {
   let large: Uint8Array = Buffer.alloc(0);
+  let opened: Page | undefined;
+
+  /** One page for all tests: it goes on after each, as it is to. */
+  async function cleared(): Promise<Page> {
+    opened ??= await open();
+    await opened.getByRole("button", { name: "Clear" }).click();
+    await expectAnswer(opened, "\\s");
+    await opened.getByRole("alert").waitFor({ state: "hidden" });
+    return opened;
+  }
+
+  afterAll(async () => {
+    await opened?.close();
+  });
 
   beforeAll(async () => {
     large = await (await four(5000)).jpeg({ quality: 60 }).toBuffer();
   });
 
   test("refuses pictures of more than 64 megapixels by their heads, and goes on", async () => {
-    const page = await open();
+    const page = await cleared();
     const files: readonly (readonly [string, Uint8Array, number])[] = [
       ...Object.entries(heads(10_000, 10_000)).map(([name, head]) => [name, head, 100] as const),
       ...Object.entries(heads(30_000, 30_000)).map(([name, head]) => [name, head, 900] as const),
@@ -90,11 +104,10 @@ export function expectBadPicturesTold(open: () => Promise<Page>, folder: string)
     await expectUsable(page);
     await choose(page, "four.png", await (await four(300)).png().toBuffer());
     await expectAnswer(page, "4");
-    await page.close();
   });
 
   test("reads a picture of 25 megapixels, an SVG, ink on nothing, and the first frame of an animation", async () => {
-    const page = await open();
+    const page = await cleared();
     const mask = await (await four(300)).negate().toColourspace("b-w").raw().toBuffer();
     const black = { create: { width: 300, height: 300, channels: 3, background: "black" } } as const;
     const ink = sharp(black).joinChannel(mask, { raw: { width: 300, height: 300, channels: 1 } });
@@ -122,11 +135,10 @@ export function expectBadPicturesTold(open: () => Promise<Page>, folder: string)
       await page.getByRole("button", { name: "Clear" }).click();
       await expectAnswer(page, "\\s");
     }
-    await page.close();
   });
 
   test("says what is wrong with a picture, in one message each, and goes on", async () => {
-    const page = await open();
+    const page = await cleared();
     const set = Uint8Array.from({ length: 200 * 200 }, (_, at) => (at * at * 7) % 251);
     const whole = await sharp(set, { raw: { width: 200, height: 200, channels: 1 } })
       .png()
@@ -183,11 +195,10 @@ export function expectBadPicturesTold(open: () => Promise<Page>, folder: string)
     await choose(page, "strip.png", encodeGreyPng(new Uint8Array(60_000), 1, 60_000));
     await expectAlert(page, /^the image is blank/);
     await expectUsable(page);
-    await page.close();
   });
 
   test("says that a folder, several files, a link or text is no picture, and goes on", async () => {
-    const page = await open();
+    const page = await cleared();
     const inside = join(folder, "drop");
     mkdirSync(join(inside, "pictures"), { recursive: true });
     writeFileSync(join(inside, "four.png"), await (await four(300)).png().toBuffer());
@@ -214,11 +225,10 @@ export function expectBadPicturesTold(open: () => Promise<Page>, folder: string)
     await dropFiles(page, [join(inside, "four.png")]);
     await expectAnswer(page, "4");
     expect(await page.getByRole("alert").isVisible()).toBe(false);
-    await page.close();
   });
 
   test("says that a file changed since it was chosen", async () => {
-    const page = await open();
+    const page = await cleared();
     const path = join(folder, "changed.png");
     writeFileSync(path, encodeGreyPng(new Uint8Array(4), 2, 2));
     await page.evaluate(() => {
@@ -231,11 +241,10 @@ export function expectBadPicturesTold(open: () => Promise<Page>, folder: string)
     await page.locator("#file").dispatchEvent("change");
     await expectAlert(page, /^changed.png: cannot be read: it was moved or changed.*\s+choose it again$/);
     await expectUsable(page);
-    await page.close();
   });
 
   test("keeps the pad and its answer when a picture is refused, and says so", async () => {
-    const page = await open();
+    const page = await cleared();
     await draw(page, "7");
     await expectAnswer(page, "7");
     await choose(page, "text.png", Buffer.from("no"));
@@ -244,11 +253,10 @@ export function expectBadPicturesTold(open: () => Promise<Page>, folder: string)
       /^text.png: no picture .*\s+PNG and JPEG always are\s+The pad and its answer are as they were$/,
     );
     await expectAnswer(page, "7");
-    await page.close();
   });
 
   test("tells no answer of what was there before beside a new picture", async () => {
-    const page = await open();
+    const page = await cleared();
     await draw(page, "7");
     await expectAnswer(page, "7");
     const [worker] = page.workers();
@@ -261,16 +269,14 @@ export function expectBadPicturesTold(open: () => Promise<Page>, folder: string)
     await expectAnswer(page, "\\s");
     await held;
     await expectAnswer(page, "4");
-    await page.close();
   });
 
   test("lets a picture that opens slowly take no place of what is drawn or given after it", async () => {
-    const page = await open();
+    const page = await cleared();
     await choose(page, "large.jpg", large);
     await choose(page, "line.svg", svg(300));
     await expectAnswer(page, "1");
     await page.locator('#pad:not([aria-busy="true"])').waitFor();
     await expectAnswer(page, "1");
-    await page.close();
   });
 }

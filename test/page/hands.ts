@@ -28,13 +28,16 @@ export const strokes: Readonly<Record<string, readonly (readonly (readonly [numb
   ],
 };
 
+/** Moves of the mouse along one line of a stroke; what is there is read after each. */
+const MOVES = 3;
+
 /** Draw a digit with the mouse. */
 export async function draw(page: Page, digit: string): Promise<void> {
   const box = await page.locator("#pad").boundingBox();
   if (box === null) throw new Error("the pad is not there");
   for (const stroke of strokes[digit] ?? []) {
     for (const [index, [x, y]] of stroke.entries()) {
-      await page.mouse.move(box.x + x * box.width, box.y + y * box.height, { steps: index === 0 ? 1 : 8 });
+      await page.mouse.move(box.x + x * box.width, box.y + y * box.height, { steps: index === 0 ? 1 : MOVES });
       if (index === 0) await page.mouse.down();
     }
     await page.mouse.up();

@@ -173,11 +173,13 @@ describe.skipIf(executablePath === undefined)("the page, in Chromium", () => {
     await page.close();
   });
 
-  expectBadPicturesTold(open, folder);
+  describe("given a picture", () => {
+    expectBadPicturesTold(open, folder);
+  });
 
   expectBreakdownsTold(executablePath, () => url, join(folder, "dist"));
 
-  test("runs on several threads and on WebGPU when asked, and says so", async () => {
+  test("runs on several threads and on WebGPU when asked, on WASM once the device is lost, and says so", async () => {
     const page = await open();
     await page.locator("#engine").selectOption("threads");
     await ran(page, /^Ready: onnxruntime-web on wasm, [2-4] threads$/);
@@ -186,6 +188,14 @@ describe.skipIf(executablePath === undefined)("the page, in Chromium", () => {
     await page.locator("#engine").selectOption("webgpu");
     expect(await ran(page, /^Ran on .* webgpu/)).toMatch(/^Ran on onnxruntime-web on webgpu: /);
     await expectAnswer(page, "7");
+    await page.getByRole("button", { name: "Clear" }).click();
+    const devtools = await context?.newCDPSession(page);
+    await devtools?.send("Browser.crashGpuProcess");
+    await draw(page, "7");
+    await expectAlert(page, /^the graphics device was lost: .*\s+It runs on WASM with one thread instead\.$/);
+    await expectAnswer(page, "7");
+    await ran(page, /^Ran on onnxruntime-web on wasm, 1 thread/);
+    await expectUsable(page);
     await page.close();
   }, 120_000);
 
