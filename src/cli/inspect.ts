@@ -7,10 +7,19 @@ import { exportSource, type ExportedLayer, type ExportedValue } from "../export/
 import { ELEMENT_TYPE } from "../export/onnx/element-type.ts";
 import { onnx } from "../export/onnx/proto.js";
 import { readLayersModel } from "../export/source/layers-model.ts";
+import { OTHER_ELEMENT_TYPES } from "../infer/onnx-header.ts";
 
 import { baseCommand, type CommonOptions } from "./base-command.ts";
 import { formatBytes } from "./format.ts";
 import { note, printJson, printLine, printTable } from "./output.ts";
+
+/** An input or an output, with what the file says of its type. */
+interface OnnxValue extends Omit<ExportedValue, "dtype"> {
+  /** An element type, or `not a tensor`, `of no type`. */
+  readonly dtype: string;
+  /** The file does not say its shape. */
+  readonly anyRank?: true;
+}
 
 /** What an ONNX file says of itself. */
 interface OnnxSummary {
@@ -24,8 +33,8 @@ interface OnnxSummary {
   readonly nodes: number;
   /** Nodes by operator, the most frequent first. */
   readonly operators: Readonly<Record<string, number>>;
-  readonly inputs: readonly ExportedValue[];
-  readonly outputs: readonly ExportedValue[];
+  readonly inputs: readonly OnnxValue[];
+  readonly outputs: readonly OnnxValue[];
   readonly metadata: Readonly<Record<string, string>>;
 }
 
@@ -118,13 +127,17 @@ function nonEmpty(text: string | null | undefined): string | undefined {
   return text === null || text === "" ? undefined : text;
 }
 
-function describe({ name, type }: onnx.ValueInfoProto.$Properties): ExportedValue {
-  const code = type?.tensorType?.elemType ?? 0;
-  const dtype = DTYPES.find((each) => ELEMENT_TYPE[each] === code) ?? "float32";
-  const dims = (type?.tensorType?.shape?.dim ?? []).map(
-    ({ dimParam, dimValue }) => nonEmpty(dimParam) ?? dimValue ?? "?",
-  );
-  return { name: name ?? "", dtype, dims };
+function describe({ name, type }: onnx.ValueInfoProto.$Properties): OnnxValue {
+  const shape = type?.tensorType?.shape;
+  const dims = (shape?.dim ?? []).map(({ dimParam, dimValue }) => nonEmpty(dimParam) ?? dimValue ?? "?");
+  return { name: name ?? "", dtype: nameType(type), dims, ...(shape == null ? { anyRank: true } : {}) };
+}
+
+function nameType(type: onnx.ValueInfoProto.$Properties["type"]): string {
+  if (type == null) return "of no type";
+  const code = type.tensorType?.elemType;
+  if (code == null) return "not a tensor";
+  return DTYPES.find((each) => ELEMENT_TYPE[each] === code) ?? OTHER_ELEMENT_TYPES.get(code) ?? `element type ${code}`;
 }
 
 const DTYPES = [
@@ -199,6 +212,8 @@ function layerRow({ path, className, call, outputs }: ExportedLayer): string[] {
   return [name, className, outputs.map((dims) => `[${dims.join(", ")}]`).join(" ")];
 }
 
-function printValues(label: string, values: readonly ExportedValue[]): void {
-  for (const { name, dtype, dims } of values) printLine(`  ${label} ${name}: ${dtype} [${dims.join(", ")}]`);
+function printValues(label: string, values: readonly OnnxValue[]): void {
+  for (const { name, dtype, dims, anyRank } of values) {
+    printLine(`  ${label} ${name}: ${dtype}${anyRank === true ? "" : ` [${dims.join(", ")}]`}`);
+  }
 }

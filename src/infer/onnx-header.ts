@@ -76,7 +76,7 @@ const ELEMENT_TYPES: readonly (DType | undefined)[] = [
 ];
 
 /** TensorProto.DataType of the rest; of int4 and smaller, two or more are in a byte. */
-const OTHER_ELEMENT_TYPES: ReadonlyMap<number, string> = new Map([
+export const OTHER_ELEMENT_TYPES: ReadonlyMap<number, string> = new Map([
   [14, "complex64"],
   [15, "complex128"],
   [16, "bfloat16"],

@@ -1,0 +1,37 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { afterAll, expect, test } from "vitest";
+
+import { onnx } from "../../src/export/onnx/proto.js";
+import { runCommand } from "../helpers/command.ts";
+import { identity } from "../helpers/tiny-onnx.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "tfjs-to-onnx-inspect-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const BFLOAT16 = 16;
+
+test("inspect tells the types of foreign models as they are", () => {
+  const { graph, ...rest } = onnx.ModelProto.decode(identity("int64", ["n"]));
+  const output = [
+    { name: "short", type: { tensorType: { elemType: BFLOAT16, shape: { dim: [{ dimParam: "n" }] } } } },
+    { name: "scalar", type: { tensorType: { elemType: 1, shape: {} } } },
+    { name: "shapeless", type: { tensorType: { elemType: 1 } } },
+    { name: "other", type: {} },
+    { name: "typeless" },
+  ];
+  const file = join(folder, "model.onnx");
+  writeFileSync(file, onnx.ModelProto.encode({ ...rest, graph: { ...graph, output } }).finish());
+  const { status, stdout } = runCommand(["inspect", file]);
+  expect(status).toBe(0);
+  expect(stdout.split("\n").filter((line) => /^ {2}(?:in|out)put/u.test(line))).toEqual([
+    "  input  x: int64 [n]",
+    "  output short: bfloat16 [n]",
+    "  output scalar: float32 []",
+    "  output shapeless: float32",
+    "  output other: not a tensor",
+    "  output typeless: of no type",
+  ]);
+});
