@@ -3,8 +3,9 @@ import { dirname, extname, join } from "node:path";
 
 import { ModelFormatError } from "../errors.ts";
 import { isRecognizer, readRecognizer } from "../infer/recognize.ts";
+import type { OnnxHeader } from "../infer/onnx-header.ts";
 import type { Model, RuntimeName } from "../infer/runtime.ts";
-import type { Recognizer } from "../metadata.ts";
+import { RECOGNIZER_KEY, type Recognizer } from "../metadata.ts";
 
 import { lastExport } from "./last-run.ts";
 import { readOnnxFile } from "./read-onnx.ts";
@@ -44,7 +45,15 @@ async function onnxPath(given: string | undefined): Promise<string> {
 async function openOnnx(path: string): Promise<FoundModel> {
   const { bytes, header, externalData } = await readOnnxFile(path);
   const takesNothing = header.inputs.length === 0;
-  return { path, model: bytes, externalData, takesNothing, recognizer: () => readRecognizer(header.metadata) };
+  return { path, model: bytes, externalData, takesNothing, recognizer: () => recognizerIn(path, header) };
+}
+
+/** Names the file, which may be the last export, that the user did not think of. */
+function recognizerIn(path: string, { metadata }: OnnxHeader): Recognizer {
+  if (metadata.has(RECOGNIZER_KEY)) return readRecognizer(metadata);
+  throw new ModelFormatError(`${path} does not say how to prepare a picture for it`, {
+    hint: "name a model that does by --model, e.g. crnn-mnist-best, or give raw tensors: infer --tensor NAME=file.npy --out DIR",
+  });
 }
 
 async function openTfjs(path: string): Promise<FoundModel> {

@@ -22,7 +22,7 @@ import { renderedDigits } from "../../src/data/digits/rendered-digits.ts";
 import { RECOGNIZER_KEY, type Recognizer } from "../../src/metadata.ts";
 import { encodeNpy } from "../../src/node/npy.ts";
 import { bin, runCommand, type Outcome } from "../helpers/command.ts";
-import { tinyOnnx } from "../helpers/tiny-onnx.ts";
+import { smallDense, tinyOnnx } from "../helpers/tiny-onnx.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tfjs-to-onnx-infer-"));
 const model = resolve(import.meta.dirname, "../../models/crnn-mnist/model.onnx");
@@ -349,4 +349,13 @@ test("ONNX Runtime sends nothing to anyone and leaves nothing behind, unless the
   const { status } = runCommand(["infer", "--model", model, "plain0.png"], { cwd: folder, env: { ...env, ...places } });
   expect(status).toBe(0);
   expect([readdirSync(places.TMPDIR), readdirSync(places.HOME)]).toEqual([[], []]);
+});
+
+test("a model that says nothing of pictures is named, with another to take", () => {
+  writeFileSync(join(folder, "silent.onnx"), smallDense());
+  const args = ["infer", "--model", "silent.onnx", "plain0.png"];
+  const { status, stderr } = runCommand(args, { cwd: folder });
+  expect(status).toBe(1);
+  expect(stderr).toContain("error: silent.onnx does not say how to prepare a picture for it");
+  expect(stderr).toContain("--model, e.g. crnn-mnist-best");
 });
