@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { availableParallelism, cpus, loadavg, tmpdir } from "node:os";
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, dirname, extname, join, resolve } from "node:path";
 
 import type { Command } from "commander";
 
@@ -47,7 +47,7 @@ export function create(summary: string): Command {
     "bench model.onnx --input-shape image=1,224,224,3 --batches 1,8 --json",
   ]).argument(
     "[model]",
-    "a model.json, its folder or URL, or an ONNX file, with the model.json beside it if TF.js is to run too (default: the last network trained here, else the shipped one)",
+    "a model.json, its folder or URL, or an ONNX file or its folder, with the model.json beside it if TF.js is to run too (default: the last network trained here, else the shipped one)",
   );
   return addPlaceListOptions(command, "tfjs/tensorflow, tfjs/wasm, node/cpu, web/wasm on one thread and on all")
     .option("--rounds <n>", "how often everything is measured", parseWhole("--rounds", 1), 5)
@@ -145,8 +145,8 @@ async function openModel(
   { inputShape }: BenchCommandOptions,
   folder: string,
 ): Promise<OpenedModel> {
-  const path = given ?? (await defaultModel());
-  const isOnnx = path.endsWith(".onnx");
+  const path = onnxOf(given ?? (await defaultModel()));
+  const isOnnx = isOnnxName(path);
   const onnx = isOnnx ? path : join(folder, "model.onnx");
   const { json, noJson, domains } = isOnnx ? await readBeside(path) : await readJson(path, onnx);
   const { header } = await readOnnxFile(onnx);
@@ -191,6 +191,16 @@ function assertShapesFit(
   }
 }
 
+/** The model.onnx of a folder that has no model.json; else what was given. */
+function onnxOf(given: string): string {
+  const onnx = join(given, "model.onnx");
+  return existsSync(onnx) && !existsSync(join(given, "model.json")) ? onnx : given;
+}
+
+function isOnnxName(path: string): boolean {
+  return /\.onnx$/i.test(path);
+}
+
 interface TfjsSide extends Pick<BenchModel, "json" | "noJson"> {
   readonly domains: ReadonlyMap<string, InputDomain>;
 }
@@ -208,7 +218,7 @@ async function readBeside(onnx: string): Promise<TfjsSide> {
 
 /** The model.json an ONNX file was made of: of the same name, or the folder's. */
 function jsonBeside(onnx: string): string | null {
-  const names = [`${basename(onnx, ".onnx")}.json`, "model.json"];
+  const names = [`${basename(onnx, extname(onnx))}.json`, "model.json"];
   return names.map((name) => join(dirname(onnx), name)).find((path) => existsSync(path)) ?? null;
 }
 

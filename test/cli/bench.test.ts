@@ -129,6 +129,17 @@ test("a model.json beside an ONNX file that is no use to TF.js does not stop the
   });
 }, 60_000);
 
+test("takes the folder of an ONNX file alone, and its name in any case", () => {
+  const alone = mkdtempSync(join(folder, "alone-"));
+  writeFileSync(join(alone, "model.onnx"), smallDense());
+  writeFileSync(join(alone, "SMALL.ONNX"), smallDense());
+  for (const given of [alone, join(alone, "SMALL.ONNX")]) {
+    const { stdout } = bench([given, "--on", "node/cpu", "--rounds", "1", "--batches", "1", "--json"]);
+    const result: unknown = JSON.parse(stdout);
+    expect(result).toMatchObject({ model: given, runs: [{ name: "node/cpu" }] });
+  }
+}, 60_000);
+
 test("a batch size that fails is said, and what was measured at the others is kept", () => {
   writeFileSync(join(folder, "two.onnx"), failsAtTwo());
   const args = ["two.onnx", "--on", "node/cpu,web/wasm", "--rounds", "2"];
