@@ -127,5 +127,29 @@ async function runOrt(
 /** The sentence of a runtime's fault, without line breaks and what only those who build the runtime can do. */
 export function reasonOf(cause: unknown): string {
   const message = cause instanceof Error ? cause.message : String(cause);
-  return message.replaceAll(/\s+/gu, " ").replace(" Build with -sASSERTIONS for more info.", "").trim();
+  const line = message.replaceAll(/\s+/gu, " ").replace(" Build with -sASSERTIONS for more info.", "").trim();
+  return withoutSource(line);
+}
+
+/** Where in ONNX Runtime's source a check failed: the file, the line. */
+const SOURCE = /(?:\/\S*)?\/onnxruntime\/\S+:\d+ /u;
+
+/** A message without the file, the line and the signature of the function that wrote it. */
+function withoutSource(message: string): string {
+  const found = SOURCE.exec(message);
+  if (found === null) return message;
+  const rest = message.slice(found.index + found[0].length);
+  const end = endOfSignature(rest);
+  if (end === null) return message;
+  return message.slice(0, found.index) + rest.slice(end).replace(/^(?: const)?(?: \[with [^\]]*\])? /u, "");
+}
+
+/** Behind the parenthesis that closes a function's parameters; null where none does. */
+function endOfSignature(text: string): number | null {
+  let depth = 0;
+  for (const { index, 0: parenthesis } of text.matchAll(/[()]/gu)) {
+    depth += parenthesis === "(" ? 1 : -1;
+    if (depth === 0 && text[index + 1] !== "(") return index + 1;
+  }
+  return null;
 }

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 
 import { InferenceError } from "../../src/errors.ts";
 import type { Model, Runtime, SessionOptions } from "../../src/infer/runtime.ts";
+import { reasonOf } from "../../src/infer/ort-session.ts";
 import { getRuntime } from "../../src/infer/runtimes.ts";
 import type { Tensor } from "../../src/tensor.ts";
 import { expectSessionContract } from "../helpers/session-contract.ts";
@@ -65,4 +66,25 @@ test("a runtime of another name is refused", async () => {
     const getting: unknown = Reflect.apply(getRuntime, undefined, [name]);
     await expect(getting).rejects.toThrow(`the runtimes are node, web, tfjs; got ${JSON.stringify(name)}`);
   }
+});
+
+test.each([
+  [
+    "/onnxruntime_src/onnxruntime/core/graph/model.cc:202 onnxruntime::Model::Model(onnx::ModelProto&&, const std::function<void(int)>&) " +
+      "Unsupported model IR version: 14, max supported IR version: 13",
+    "Unsupported model IR version: 14, max supported IR version: 13",
+  ],
+  [
+    "Exception during initialization: /onnxruntime_src/onnxruntime/core/providers/cpu/rnn/rnn.h:48 " +
+      "onnxruntime::RNN<T>::RNN(const onnxruntime::OpKernelInfo&) [with T = float] layout_ == 0 was false. Batchwise (layout 1)",
+    "Exception during initialization: layout_ == 0 was false. Batchwise (layout 1)",
+  ],
+  [
+    "/onnxruntime/core/a.cc:1 bool f(int) const\n  no (good)  model. Build with -sASSERTIONS for more info.",
+    "no (good) model.",
+  ],
+  ["/onnxruntime/core/a.cc:1 no signature", "/onnxruntime/core/a.cc:1 no signature"],
+  ["Could not find an implementation for Relu(1)", "Could not find an implementation for Relu(1)"],
+])("the reason of %j", (message, reason) => {
+  expect(reasonOf(new Error(message))).toBe(reason);
 });
