@@ -9,6 +9,8 @@ import type { Answered, Job, Reply, TimeRequest, Timed } from "./job.ts";
 const WORKER = fileURLToPath(new URL("./bench-worker.js", import.meta.url));
 /** A runtime that says nothing for so long has hung. */
 const PATIENCE_MS = 180_000;
+/** For a worker to end the browser that it drives. */
+const GRACE_MS = 5000;
 
 /** A worker that has answered once. */
 export interface WorkerProcess {
@@ -49,16 +51,25 @@ export async function startWorker(job: Job, signal: AbortSignal): Promise<Worker
         return timed;
       },
       async stop() {
-        // Not asked to leave: WebAssembly that is still being compiled would hold it for a second.
-        child.kill("SIGKILL");
+        end(child);
         await ended;
       },
     };
   } catch (error) {
-    child.kill("SIGKILL");
+    end(child);
     await ended;
     throw error;
   }
+}
+
+/**
+ * Not asked to leave: WebAssembly that is still being compiled would hold it for a second. By a signal that it hears only where
+ * it drives a browser, which goes with it.
+ */
+function end(child: ChildProcess): void {
+  child.kill("SIGTERM");
+  const impatience = setTimeout(() => child.kill("SIGKILL"), GRACE_MS);
+  child.once("close", () => clearTimeout(impatience));
 }
 
 function isReply(value: unknown): value is Reply {
@@ -89,11 +100,11 @@ function replyOf<Kind extends "answered" | "timed">(
       fail(`its process ended with ${name ?? `code ${code}`}${last === "" ? "" : `: ${last}`}`);
     };
     const onAbort = (): void => {
-      child.kill("SIGKILL");
+      end(child);
       settle(() => reject(interrupted()));
     };
     const timer = setTimeout(() => {
-      child.kill("SIGKILL");
+      end(child);
       fail(`no answer within ${PATIENCE_MS / 1000} s`);
     }, PATIENCE_MS);
     const settle = (then: () => void): void => {

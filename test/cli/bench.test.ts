@@ -86,15 +86,20 @@ test("says what an ONNX file alone cannot be run on, and fails when nothing runs
   expect(bench(["small.onnx", "--on", "tfjs/wasm", "--rounds", "1"]).status).toBe(1);
 }, 180_000);
 
-test("measures WebGPU in Node and onnxruntime-web in a browser, where they can be had", async ({ skip }) => {
+test("measures WebGPU in Node and onnxruntime-web in a browser, where they can be had, and leaves no file", async ({
+  skip,
+}) => {
   const gpu = await hasWebGpu();
   const browser = findBrowser() !== undefined;
   if (!gpu && !browser) skip("neither is here");
   writeFileSync(join(folder, "small.onnx"), smallDense());
   const on = ["node/cpu", ...(gpu ? ["web/webgpu"] : []), ...(browser ? ["browser/wasm"] : [])];
-  const { status, stdout } = bench(["small.onnx", "--on", on.join(), "--rounds", "1", "--batches", "2", "--json"]);
+  const args = ["small.onnx", "--on", on.join(), "--rounds", "1", "--batches", "2", "--json"];
+  const TMPDIR = mkdtempSync(join(folder, "tmp-"));
+  const { status, stdout } = bench(args, { TMPDIR });
   const result: unknown = JSON.parse(stdout);
   expect(status).toBe(0);
+  expect(readdirSync(TMPDIR)).toEqual([]);
   expect(result).toMatchObject({
     runs: on.map((name) => ({
       name,

@@ -136,8 +136,9 @@ function stopListening(): void {
 
 function onSignal(signal: NodeJS.Signals): void {
   if (process.listenerCount(signal) > 1) return;
-  stopListening();
+  // A second signal meanwhile waits, as long as it is listened for.
   runTasks();
+  stopListening();
   process.kill(process.pid, signal);
 }
 

@@ -84,7 +84,10 @@ describe.skipIf(findBrowser() === undefined)("a process that drives browsers and
     const script = `
       import { launchBrowser } from ${JSON.stringify(launch)};
       for (let left = ${count}; left > 0; left--) await launchBrowser(${JSON.stringify(findBrowser())}, "about:blank");
-      setTimeout(() => process.kill(process.pid, "SIGINT"), 400);
+      setTimeout(() => {
+        process.kill(process.pid, "SIGINT");
+        process.kill(process.pid, "SIGINT");
+      }, 400);
       setTimeout(() => process.exit(7), 10_000);
     `;
     const { signal, stderr } = runNode(["--input-type=module", "--eval", script]);
