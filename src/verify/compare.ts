@@ -9,44 +9,90 @@ export interface Tolerance {
 export const DEFAULT_TOLERANCE: Tolerance = { atol: 1e-5, rtol: 1e-4 };
 
 export interface Comparison {
-  /** NaN where a side is NaN or the shapes differ. */
+  /** Largest difference; NaN where the shapes differ, or where one side alone has a NaN. */
   readonly maxAbsDiff: number;
   /** Largest difference relative to the expected element, over elements above `atol`. */
   readonly maxRelDiff: number;
+  /** How many elements are NaN on both sides. */
+  readonly nan: number;
   readonly passed: boolean;
   /** Why it did not pass, or null. */
   readonly reason: string | null;
 }
 
-/** Compare two tensors element by element. NaN equals nothing, itself included, and infinities only themselves. */
-export function compareTensors(actual: Tensor, expected: Tensor, { atol, rtol }: Tolerance): Comparison {
+/**
+ * Compare two tensors element by element. Floating-point numbers may differ by the tolerance; NaN equals NaN alone, and an
+ * infinity only itself. Integers, booleans and strings are equal or not.
+ */
+export function compareTensors(actual: Tensor, expected: Tensor, tolerance: Tolerance): Comparison {
   if (actual.dims.join() !== expected.dims.join()) {
     return failed(`shape [${actual.dims.join(", ")}] instead of [${expected.dims.join(", ")}]`);
   }
+  if (actual.dtype === "string" || expected.dtype === "string") return compareExactly(actual, expected);
+  return isFloat(expected) ? compareNumbers(actual, expected, tolerance) : compareExactly(actual, expected);
+}
+
+function isFloat({ dtype }: Tensor): boolean {
+  return dtype === "float32" || dtype === "float64" || dtype === "float16";
+}
+
+function compareNumbers(actual: Tensor, expected: Tensor, { atol, rtol }: Tolerance): Comparison {
   const limit = atol * Math.max(1, largest(expected));
-  let maxAbsDiff = 0;
-  let maxRelDiff = 0;
-  let misses = 0;
-  let worst = 0;
+  let [maxAbsDiff, maxRelDiff, nan, misses, worst] = [0, 0, 0, 0, 0];
   for (let index = 0; index < expected.data.length; index++) {
     const want = Number(expected.data[index]);
     const got = Number(actual.data[index]);
     if (want === got) continue;
+    if (Number.isNaN(want) && Number.isNaN(got)) {
+      nan++;
+      continue;
+    }
     const difference = Math.abs(got - want);
     if (!(difference <= limit + rtol * Math.abs(want)) || !Number.isFinite(difference)) misses++;
     if (!(difference <= maxAbsDiff) && !Number.isNaN(maxAbsDiff)) [maxAbsDiff, worst] = [difference, index];
     if (Math.abs(want) > limit) maxRelDiff = Math.max(maxRelDiff, difference / Math.abs(want));
   }
-  if (misses === 0) return { maxAbsDiff, maxRelDiff, passed: true, reason: null };
-  const values = `${String(actual.data[worst])} instead of ${String(expected.data[worst])} at ${worst}`;
-  const reason = `${misses} of ${expected.data.length} elements out of tolerance; the worst: ${values}`;
-  return { maxAbsDiff, maxRelDiff, passed: false, reason };
+  if (misses === 0) return { maxAbsDiff, maxRelDiff, nan, passed: true, reason: null };
+  const reason = `${misses} of ${expected.data.length} elements out of tolerance; the worst: ${worstElement(actual, expected, worst)}`;
+  return { maxAbsDiff, maxRelDiff, nan, passed: false, reason };
+}
+
+function compareExactly(actual: Tensor, expected: Tensor): Comparison {
+  let [maxAbsDiff, misses, worst] = [0, 0, 0];
+  for (let index = 0; index < expected.data.length; index++) {
+    const want = expected.data[index];
+    const got = actual.data[index];
+    // 64-bit integers are compared as they are: as numbers they would lose digits.
+    if (want === got || (typeof want !== typeof got && String(want) === String(got))) continue;
+    misses++;
+    const distance = Math.abs(Number(got) - Number(want));
+    if (misses === 1) worst = index;
+    if (!(distance <= maxAbsDiff) && !Number.isNaN(maxAbsDiff)) [maxAbsDiff, worst] = [distance, index];
+  }
+  if (misses === 0) return { maxAbsDiff: 0, maxRelDiff: 0, nan: 0, passed: true, reason: null };
+  const reason = `${misses} of ${expected.data.length} ${expected.dtype} elements are not equal; the worst: ${worstElement(actual, expected, worst)}`;
+  return { maxAbsDiff, maxRelDiff: Number.NaN, nan: 0, passed: false, reason };
+}
+
+/** `0.5 instead of 0.25 at [0, 3]`. */
+function worstElement(actual: Tensor, expected: Tensor, index: number): string {
+  const place = expected.dims.map((size, axis) => {
+    const stride = expected.dims.slice(axis + 1).reduce((product, each) => product * each, 1);
+    return Math.floor(index / stride) % size;
+  });
+  const at = place.length === 0 ? "" : ` at [${place.join(", ")}]`;
+  return `${shown(actual, index)} instead of ${shown(expected, index)}${at}`;
+}
+
+function shown({ dtype, data }: Tensor, index: number): string {
+  return dtype === "string" ? JSON.stringify(data[index]) : String(data[index]);
 }
 
 function failed(reason: string): Comparison {
-  return { maxAbsDiff: Number.NaN, maxRelDiff: Number.NaN, passed: false, reason };
+  return { maxAbsDiff: Number.NaN, maxRelDiff: Number.NaN, nan: 0, passed: false, reason };
 }
 
+/** Largest finite magnitude. */
 function largest(tensor: Tensor): number {
   let most = 0;
   for (const value of tensor.data) {

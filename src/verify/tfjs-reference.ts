@@ -198,6 +198,7 @@ async function traceModel(
   const recorder = new Recorder(tf, paths);
   const inputs = inputsOf(opened, feeds);
   try {
+    opened.model.resetStates();
     recording(tf, subject, recorder, () => tf.tidy(() => subject.predictOnBatch(inputs)));
     return await recorder.read();
   } finally {
@@ -213,6 +214,7 @@ async function runModel(
   const { tf } = opened.backend;
   const inputs = inputsOf(opened, feeds);
   try {
+    opened.model.resetStates();
     const result = tf.tidy(() => subject.predictOnBatch(inputs));
     const outputs = Array.isArray(result) ? result : [result];
     const tensors = await Promise.all(outputs.map((each, index) => fromTfjs(each, subject.outputNames[index] ?? "")));

@@ -20,8 +20,10 @@ async function verified(
   model: tf.LayersModel,
   damage: (graph: onnx.GraphProto) => void = () => undefined,
   exportOptions: ExportOptions = {},
+  edit: () => void = () => undefined,
 ): Promise<ModelVerification> {
   randomizeWeights(model, 3);
+  edit();
   const raw = await rawModelOf(model);
   const source = readLayersModel(raw);
   const file = onnx.ModelProto.decode(exportSource(source, exportOptions).bytes);
@@ -106,6 +108,60 @@ describe("a sound file", () => {
     const z = one(tf.layers.embedding({ inputDim: 5, outputDim: 2 }), one(tf.layers.add(), [float, float]));
     const { passed } = await verified(tf.model({ inputs: [...inputs, float], outputs: [y, z] }));
     expect(passed).toBe(true);
+  });
+});
+
+describe("a stateful model", () => {
+  test.each(["lstm", "gru", "simpleRNN"] as const)("of %s starts every run afresh, as the file does", async (kind) => {
+    const options = { units: 4, stateful: true, returnSequences: true, name: "steps" };
+    const input = tf.input({ batchShape: [2, null, 3] });
+    const both = tf.layers.bidirectional({
+      layer: tf.layers.lstm({ units: 2, stateful: true }),
+      mergeMode: "concat",
+      name: "both",
+    });
+    const model = tf.model({ inputs: input, outputs: one(both, one(tf.layers[kind](options), input)) });
+    const { passed, runs } = await verified(model);
+    expect(passed).toBe(true);
+    expect(runs.length).toBeGreaterThan(1);
+  });
+
+  test("within another model starts every run afresh", async () => {
+    const input = tf.input({ batchShape: [2, null, 3] });
+    const inner = tf.input({ batchShape: [2, null, 3] });
+    const nested = tf.model({
+      inputs: inner,
+      outputs: one(tf.layers.gru({ units: 4, stateful: true }), inner),
+      name: "nested",
+    });
+    const model = tf.model({ inputs: input, outputs: one(nested, input) });
+    expect((await verified(model)).passed).toBe(true);
+  });
+
+  test("whose states matter fails where its file is wrong", async () => {
+    const input = tf.input({ batchShape: [2, null, 3] });
+    const model = tf.model({
+      inputs: input,
+      outputs: one(tf.layers.lstm({ units: 4, stateful: true, name: "steps" }), input),
+    });
+    const { passed, firstDifference } = await verified(model, damageWeight("steps/W"));
+    expect([passed, firstDifference?.layer]).toEqual([false, "steps"]);
+  });
+});
+
+describe("a weight that is NaN", () => {
+  test("gives NaN on both sides, which is equal", async () => {
+    const model = deep();
+    randomizeWeights(model, 3);
+    const kernel = model.getLayer("middle").getWeights()[0];
+    if (kernel === undefined) throw new TypeError("the layer has no kernel");
+    const values = kernel.dataSync().slice();
+    values[3] = Number.NaN;
+    const { passed, maxAbsDiff } = await verified(model, undefined, {}, () => {
+      model.getLayer("middle").setWeights([tf.tensor(values, kernel.shape), tf.zeros([5])]);
+    });
+    expect(passed).toBe(true);
+    expect(maxAbsDiff).toBeLessThan(1e-5);
   });
 });
 
