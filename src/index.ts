@@ -13,7 +13,7 @@ export {
 } from "./export/converter.ts";
 export type { GraphBuilder, NodeInput } from "./export/onnx/builder.ts";
 export type { Dim } from "./export/onnx/dims.ts";
-export { float, floats, int, ints, string, type Attribute, type Attributes } from "./export/onnx/graph.ts";
+export { float, floats, int, ints, string, type Attribute, type Attributes } from "./onnx/model.ts";
 export { dimOf, dimsOf, permuteAxes, type Value } from "./export/onnx/value.ts";
 export type { ConfigReader } from "./export/source/config.ts";
 export type { LayerWeights, Weight } from "./export/source/model.ts";

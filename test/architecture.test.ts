@@ -9,6 +9,7 @@ const source = join(root, "src");
 
 /** Rooms that run in a browser: nothing of Node, and not the rooms named. */
 const rooms: Readonly<Record<string, readonly string[]>> = {
+  onnx: ["train", "data", "export", "infer", "verify", "cli", "node", "bench"],
   export: ["train", "data", "infer", "verify", "cli", "node"],
   infer: ["train", "data", "export", "verify", "cli", "node"],
   data: ["train", "export", "infer", "verify", "cli", "node"],

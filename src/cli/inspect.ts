@@ -1,13 +1,11 @@
 import { readFile } from "node:fs/promises";
-
 import type { Command } from "commander";
 
 import { ModelFormatError } from "../errors.ts";
 import { exportSource, type ExportedLayer, type ExportedValue } from "../export/export-model.ts";
-import { ELEMENT_TYPE } from "../export/onnx/element-type.ts";
 import { onnx } from "../export/onnx/proto.js";
 import { readLayersModel } from "../export/source/layers-model.ts";
-import { OTHER_ELEMENT_TYPES } from "../infer/onnx-header.ts";
+import { ELEMENT_TYPE, elementTypeName } from "../onnx/element-type.ts";
 
 import { baseCommand, type CommonOptions } from "./base-command.ts";
 import { formatBytes } from "./format.ts";
@@ -137,24 +135,8 @@ function nameType(type: onnx.ValueInfoProto.$Properties["type"]): string {
   if (type == null) return "of no type";
   const code = type.tensorType?.elemType;
   if (code == null) return "not a tensor";
-  return DTYPES.find((each) => ELEMENT_TYPE[each] === code) ?? OTHER_ELEMENT_TYPES.get(code) ?? `element type ${code}`;
+  return elementTypeName(code);
 }
-
-const DTYPES = [
-  "float32",
-  "float64",
-  "float16",
-  "int8",
-  "uint8",
-  "int16",
-  "uint16",
-  "int32",
-  "uint32",
-  "int64",
-  "uint64",
-  "bool",
-  "string",
-] as const;
 
 function printOnnx(summary: OnnxSummary): void {
   const opsets = Object.entries(summary.opsets).map(([domain, version]) => `${domain} ${version}`);

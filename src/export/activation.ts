@@ -1,7 +1,7 @@
 import { ExportError } from "../errors.ts";
+import { float, int } from "../onnx/model.ts";
 
 import type { GraphBuilder } from "./onnx/builder.ts";
-import { float, int } from "./onnx/graph.ts";
 import type { Value } from "./onnx/value.ts";
 import type { ConfigReader } from "./source/config.ts";
 

@@ -1,5 +1,6 @@
 import { ExportError } from "../errors.ts";
 import { RECOGNIZER_KEY } from "../metadata.ts";
+import type { Attribute, OnnxGraph, OnnxModel, OnnxNode } from "../onnx/model.ts";
 import type { DType } from "../tensor.ts";
 import { VERSION } from "../version.ts";
 
@@ -7,8 +8,6 @@ import { convert, type Converted, type NamedValue } from "./convert.ts";
 import type { LayerConverter, RecurrentForm } from "./converter.ts";
 import { internalError } from "./internal-error.ts";
 import type { ConvertedCall } from "./model-run.ts";
-
-import type { Attribute, OnnxGraph, OnnxModel, OnnxNode } from "./onnx/graph.ts";
 import { dropUnused } from "./onnx/passes/drop-unused.ts";
 import { runPasses } from "./onnx/passes/index.ts";
 import { serialize } from "./onnx/serialize.ts";

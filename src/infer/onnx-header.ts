@@ -1,4 +1,5 @@
 import { InferenceError } from "../errors.ts";
+import { dtypeOf, elementTypeName } from "../onnx/element-type.ts";
 import type { DType } from "../tensor.ts";
 
 import { nestedLocations } from "./nested-weights.ts";
@@ -56,41 +57,6 @@ const OTHER_TYPES: ReadonlyMap<number, string> = new Map([
 const TENSOR_TYPE = { elemType: 1, shape: 2 };
 const SHAPE = { dim: 1 };
 const DIMENSION = { value: 1, param: 2 };
-
-/** TensorProto.DataType by number. */
-const ELEMENT_TYPES: readonly (DType | undefined)[] = [
-  undefined,
-  "float32",
-  "uint8",
-  "int8",
-  "uint16",
-  "int16",
-  "int32",
-  "int64",
-  "string",
-  "bool",
-  "float16",
-  "float64",
-  "uint32",
-  "uint64",
-];
-
-/** TensorProto.DataType of the rest; of int4 and smaller, two or more are in a byte. */
-export const OTHER_ELEMENT_TYPES: ReadonlyMap<number, string> = new Map([
-  [14, "complex64"],
-  [15, "complex128"],
-  [16, "bfloat16"],
-  [17, "float8e4m3fn"],
-  [18, "float8e4m3fnuz"],
-  [19, "float8e5m2"],
-  [20, "float8e5m2fnuz"],
-  [21, "uint4"],
-  [22, "int4"],
-  [23, "float4e2m1"],
-  [24, "float8e8m0"],
-  [25, "uint2"],
-  [26, "int2"],
-]);
 
 /**
  * Read an ONNX file's metadata, inputs and outputs. Weights are stepped over, so a large file costs no more than a small one.
@@ -221,11 +187,9 @@ function readOutput(bytes: Uint8Array): OutputInfo | LeftOutOutput {
       readFields(reader.bytes(), { ...Object.fromEntries(readOthers), [TYPE.tensor]: readTensorType }),
   });
   if (other !== undefined) return { name, kind: other };
-  const dtype = ELEMENT_TYPES[elementType];
-  if (dtype === undefined && elementType !== 0) {
-    return { name, kind: `a tensor of ${OTHER_ELEMENT_TYPES.get(elementType) ?? `ONNX element type ${elementType}`}` };
-  }
-  return { name, dtype: dtype ?? null, ...(dims === undefined ? { dims: [], anyRank: true } : { dims }) };
+  const dtype = dtypeOf(elementType);
+  if (dtype === null && elementType !== 0) return { name, kind: `a tensor of ${elementTypeName(elementType)}` };
+  return { name, dtype, ...(dims === undefined ? { dims: [], anyRank: true } : { dims }) };
 }
 
 function readShape(bytes: Uint8Array): ValueInfo["dims"] {

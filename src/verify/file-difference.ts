@@ -1,6 +1,6 @@
-import { ELEMENT_TYPE } from "../export/onnx/element-type.ts";
 import { onnx } from "../export/onnx/proto.js";
 import type { Session } from "../infer/runtime.ts";
+import { ELEMENT_TYPE } from "../onnx/element-type.ts";
 import type { Tensor } from "../tensor.ts";
 
 import { compareTensors, type Tolerance } from "./compare.ts";

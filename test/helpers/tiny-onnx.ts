@@ -1,22 +1,6 @@
 import { onnx } from "../../src/export/onnx/proto.js";
+import { ELEMENT_TYPE } from "../../src/onnx/element-type.ts";
 import type { DType, Tensor } from "../../src/tensor.ts";
-
-/** ONNX's numbers of the element types (TensorProto.DataType). */
-const ELEMENT_TYPES: Readonly<Record<DType, number>> = {
-  float32: 1,
-  uint8: 2,
-  int8: 3,
-  uint16: 4,
-  int16: 5,
-  int32: 6,
-  int64: 7,
-  string: 8,
-  bool: 9,
-  float16: 10,
-  float64: 11,
-  uint32: 12,
-  uint64: 13,
-};
 
 export interface TinyValue {
   readonly name: string;
@@ -71,7 +55,7 @@ export function tinyOnnx(model: TinyModel): Uint8Array {
       initializer: Object.entries(model.weights ?? {}).map(([name, { data, dims }]) => ({
         name,
         dims: [...dims],
-        dataType: ELEMENT_TYPES.float32,
+        dataType: ELEMENT_TYPE.float32,
         ...(model.external === undefined
           ? { rawData: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) }
           : { dataLocation: EXTERNAL, externalData: [{ key: "location", value: model.external }] }),
@@ -97,7 +81,7 @@ function toValueInfo({ name, dtype, dims }: TinyValue): onnx.IValueInfoProto {
     dims === undefined
       ? {}
       : { shape: { dim: dims.map((dim) => (typeof dim === "number" ? { dimValue: dim } : { dimParam: dim })) } };
-  return { name, type: { tensorType: { elemType: ELEMENT_TYPES[dtype], ...shape } } };
+  return { name, type: { tensorType: { elemType: ELEMENT_TYPE[dtype], ...shape } } };
 }
 
 /** A model of one Identity node on `x`, giving `y`. */

@@ -1,7 +1,7 @@
 import { ExportError } from "../../errors.ts";
+import { float } from "../../onnx/model.ts";
 import { float32 } from "../../tensor.ts";
 import { defineConverter, only, type EmitContext, type LayerConverter } from "../converter.ts";
-import { float } from "../onnx/graph.ts";
 import { sameFactors, type Value } from "../onnx/value.ts";
 
 import { fixedSize } from "./windows.ts";

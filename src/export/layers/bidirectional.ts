@@ -1,4 +1,5 @@
 import { ExportError } from "../../errors.ts";
+import { int } from "../../onnx/model.ts";
 import {
   defineConverter,
   type BindContext,
@@ -8,7 +9,6 @@ import {
   type LayerConverter,
 } from "../converter.ts";
 import type { GraphBuilder } from "../onnx/builder.ts";
-import { int } from "../onnx/graph.ts";
 import { reduce } from "../onnx/reduce.ts";
 import { dimOf, dimsOf, newValue, type Value } from "../onnx/value.ts";
 import { readInputs, readRecurrent, recall, type RecurrentConfig, type RecurrentInputs } from "../recurrent/layer.ts";

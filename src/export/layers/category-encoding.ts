@@ -1,6 +1,6 @@
 import { ExportError } from "../../errors.ts";
+import { int } from "../../onnx/model.ts";
 import { defineConverter, only, type LayerConverter } from "../converter.ts";
-import { int } from "../onnx/graph.ts";
 import { reduce } from "../onnx/reduce.ts";
 import { insertAxis, newAxis, type Value } from "../onnx/value.ts";
 

@@ -1,9 +1,9 @@
 import { ExportError } from "../../errors.ts";
+import { ints } from "../../onnx/model.ts";
 import { applyActivation, readActivation } from "../activation.ts";
 import { defineConverter, only, type LayerConverter } from "../converter.ts";
 import { transposed } from "../onnx/builder.ts";
 import { plus, times, type Dim } from "../onnx/dims.ts";
-import { ints } from "../onnx/graph.ts";
 import { dimOf } from "../onnx/value.ts";
 
 import { ones } from "./convolution.ts";

@@ -1,8 +1,8 @@
 import { ExportError } from "../../errors.ts";
+import { int } from "../../onnx/model.ts";
 import { applyActivation, readActivation, type Activation } from "../activation.ts";
 import { defineConverter, only, type BindContext, type EmitContext, type LayerConverter } from "../converter.ts";
 import { transposed } from "../onnx/builder.ts";
-import { int } from "../onnx/graph.ts";
 import { dimOf, permuteAxes, type Value } from "../onnx/value.ts";
 import type { ConfigReader, DataFormat } from "../source/config.ts";
 

@@ -1,7 +1,7 @@
+import { int, ints } from "../../onnx/model.ts";
 import { applyActivation, readActivation } from "../activation.ts";
 import { defineConverter, only, type EmitContext, type LayerConverter } from "../converter.ts";
 import { transposed } from "../onnx/builder.ts";
-import { int, ints } from "../onnx/graph.ts";
 import { dimOf, insertAxis, permuteAxes, removeAxis, type Value } from "../onnx/value.ts";
 import type { LayerWeights, Weight } from "../source/model.ts";
 

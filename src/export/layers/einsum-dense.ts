@@ -1,8 +1,8 @@
 import { ExportError } from "../../errors.ts";
+import { string } from "../../onnx/model.ts";
 import { applyActivation, readActivation } from "../activation.ts";
 import { defineConverter, only, type EmitContext, type LayerConverter } from "../converter.ts";
 import { permuteFactors, transposed } from "../onnx/builder.ts";
-import { string } from "../onnx/graph.ts";
 import { reduce } from "../onnx/reduce.ts";
 import { dimsOf, newAxis, permuteAxes, type Value } from "../onnx/value.ts";
 

@@ -1,7 +1,7 @@
 import { ExportError } from "../../errors.ts";
+import { int } from "../../onnx/model.ts";
 import { float32 } from "../../tensor.ts";
 import { defineConverter, only, type LayerConverter } from "../converter.ts";
-import { int } from "../onnx/graph.ts";
 import { dimsOf, newAxis, type Value } from "../onnx/value.ts";
 import type { ConfigReader } from "../source/config.ts";
 

@@ -1,9 +1,9 @@
 import { ExportError } from "../../errors.ts";
+import { float, int } from "../../onnx/model.ts";
 import type { Tensor } from "../../tensor.ts";
 import { withScalar } from "../activation.ts";
 import { defineConverter, only, type EmitContext, type LayerConverter } from "../converter.ts";
 import { permuteFactors } from "../onnx/builder.ts";
-import { float, int } from "../onnx/graph.ts";
 import { reduce } from "../onnx/reduce.ts";
 import { dimOf, sizeOfAxis, type Value } from "../onnx/value.ts";
 

@@ -1,8 +1,8 @@
 import { ExportError } from "../../errors.ts";
+import { int } from "../../onnx/model.ts";
 import { defineConverter, typeOf, type EmitContext, type Flow, type LayerConverter } from "../converter.ts";
 import type { GraphBuilder } from "../onnx/builder.ts";
 import { plus, type Dim } from "../onnx/dims.ts";
-import { int } from "../onnx/graph.ts";
 import { reduce } from "../onnx/reduce.ts";
 import {
   dimOf,

@@ -1,7 +1,7 @@
 import { ExportError } from "../../errors.ts";
+import { float } from "../../onnx/model.ts";
 import { applyActivation, clip, withScalar } from "../activation.ts";
 import { defineConverter, only, type EmitContext, type LayerConverter } from "../converter.ts";
-import { float } from "../onnx/graph.ts";
 import { dimsOf, type Value } from "../onnx/value.ts";
 
 /** `min(max(x, 0), max_value)`. Keras 3 has a slope below a threshold as well, which TF.js ignores. */

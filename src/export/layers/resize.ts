@@ -1,7 +1,7 @@
 import { ExportError } from "../../errors.ts";
+import { int, string, type Attributes } from "../../onnx/model.ts";
 import type { GraphBuilder } from "../onnx/builder.ts";
 import type { Dim } from "../onnx/dims.ts";
-import { int, string, type Attributes } from "../onnx/graph.ts";
 import { dimOf, dimsOf, sameFactors, type Value } from "../onnx/value.ts";
 
 import type { SpatialAxes } from "./windows.ts";

@@ -1,7 +1,7 @@
 import { ExportError } from "../../errors.ts";
+import { ints, string, type Attributes } from "../../onnx/model.ts";
 import type { GraphBuilder } from "../onnx/builder.ts";
 import { ceilDivide, floorDivide, plus, type Dim } from "../onnx/dims.ts";
-import { ints, string, type Attributes } from "../onnx/graph.ts";
 import { dimOf, type Value } from "../onnx/value.ts";
 import type { DataFormat } from "../source/config.ts";
 

@@ -1,8 +1,8 @@
+import { ELEMENT_TYPE } from "../../onnx/element-type.ts";
+import { int, ints, type Attributes, type OnnxGraph, type OnnxNode, type OnnxValueInfo } from "../../onnx/model.ts";
 import { sizeOf, type DType, type Tensor } from "../../tensor.ts";
 
 import { divide, product, type Dim } from "./dims.ts";
-import { ELEMENT_TYPE } from "./element-type.ts";
-import { int, ints, type Attributes, type OnnxGraph, type OnnxNode, type OnnxValueInfo } from "./graph.ts";
 import {
   commonFactors,
   dimsOf,

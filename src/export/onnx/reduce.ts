@@ -1,7 +1,7 @@
 import { ExportError } from "../../errors.ts";
+import { int, ints } from "../../onnx/model.ts";
 
 import type { GraphBuilder } from "./builder.ts";
-import { int, ints } from "./graph.ts";
 import type { Value } from "./value.ts";
 
 export type Reduction = "ReduceMax" | "ReduceMin" | "ReduceMean" | "ReduceSum" | "ReduceL2" | "ReduceLogSumExp";

@@ -1,7 +1,7 @@
+import { ELEMENT_TYPE } from "../../onnx/element-type.ts";
+import type { Attribute, OnnxGraph, OnnxModel, OnnxNode, OnnxValueInfo } from "../../onnx/model.ts";
 import type { Tensor } from "../../tensor.ts";
 
-import { ELEMENT_TYPE } from "./element-type.ts";
-import type { Attribute, OnnxGraph, OnnxModel, OnnxNode, OnnxValueInfo } from "./graph.ts";
 import { MessageWriter } from "./wire.ts";
 
 /** `AttributeProto.AttributeType`. */

@@ -1,7 +1,7 @@
+import { int } from "../../onnx/model.ts";
 import { applyActivation, type Activation } from "../activation.ts";
 import { fitWindow } from "../layers/windows.ts";
 import { transposed, type GraphBuilder } from "../onnx/builder.ts";
-import { int } from "../onnx/graph.ts";
 import { dimOf, newAxis, type Axis, type Value } from "../onnx/value.ts";
 import type { LayerWeights } from "../source/model.ts";
 

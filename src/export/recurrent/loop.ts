@@ -1,6 +1,6 @@
+import { int, ints, subgraph, type OnnxValueInfo } from "../../onnx/model.ts";
 import type { Tensor } from "../../tensor.ts";
 import type { GraphBuilder } from "../onnx/builder.ts";
-import { int, ints, subgraph, type OnnxValueInfo } from "../onnx/graph.ts";
 import { insertAxis, sizeOfAxis, type Axis, type Value } from "../onnx/value.ts";
 
 import type { Stepper } from "./step.ts";

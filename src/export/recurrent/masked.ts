@@ -1,7 +1,7 @@
+import { ELEMENT_TYPE } from "../../onnx/element-type.ts";
+import { int } from "../../onnx/model.ts";
 import { float32 } from "../../tensor.ts";
 import type { GraphBuilder } from "../onnx/builder.ts";
-import { ELEMENT_TYPE } from "../onnx/element-type.ts";
-import { int } from "../onnx/graph.ts";
 import { dimOf, insertAxis, removeAxis, sizeOfAxis, type Value } from "../onnx/value.ts";
 
 import type { GatedCell } from "./cell.ts";

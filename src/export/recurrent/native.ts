@@ -1,6 +1,6 @@
+import { floats, int, string, strings, type Attributes } from "../../onnx/model.ts";
 import type { Activation } from "../activation.ts";
 import { permuteFactors, type GraphBuilder } from "../onnx/builder.ts";
-import { floats, int, string, strings, type Attributes } from "../onnx/graph.ts";
 import { dimOf, newAxis, type Axis, type Factor, type Value } from "../onnx/value.ts";
 import type { LayerWeights } from "../source/model.ts";
 

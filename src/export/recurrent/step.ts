@@ -1,6 +1,6 @@
+import { int } from "../../onnx/model.ts";
 import { applyActivation, type Activation } from "../activation.ts";
 import type { GraphBuilder } from "../onnx/builder.ts";
-import { int } from "../onnx/graph.ts";
 import { dimOf, newAxis, type Axis, type Value } from "../onnx/value.ts";
 import type { LayerWeights } from "../source/model.ts";
 

@@ -5,7 +5,7 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
 import { exportRaw } from "../../../src/export/export-model.ts";
-import { float, floats, int, ints, string, strings, subgraph, type OnnxGraph } from "../../../src/export/onnx/graph.ts";
+import { float, floats, int, ints, string, strings, subgraph, type OnnxGraph } from "../../../src/onnx/model.ts";
 import { onnx } from "../../../src/export/onnx/proto.js";
 import { serialize } from "../../../src/export/onnx/serialize.ts";
 import { readModel } from "../../../src/node/read-model.ts";

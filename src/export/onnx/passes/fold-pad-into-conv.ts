@@ -1,4 +1,4 @@
-import { ints, type OnnxGraph, type OnnxNode } from "../graph.ts";
+import { ints, type OnnxGraph, type OnnxNode } from "../../../onnx/model.ts";
 
 import { dropUnused } from "./drop-unused.ts";
 import { countUses } from "./wiring.ts";

@@ -1,5 +1,5 @@
+import type { OnnxGraph, OnnxNode } from "../../../onnx/model.ts";
 import type { Tensor } from "../../../tensor.ts";
-import type { OnnxGraph, OnnxNode } from "../graph.ts";
 
 import { withReplaced } from "./drop-unused.ts";
 import { readAffine, type Affine } from "./fold-scale.ts";

@@ -1,5 +1,5 @@
+import type { OnnxGraph, OnnxNode } from "../../../onnx/model.ts";
 import type { Tensor } from "../../../tensor.ts";
-import type { OnnxGraph, OnnxNode } from "../graph.ts";
 
 const LEAST_FLOAT = -3.4028234663852886e38;
 const GUARD = "padded_pooling_guard";

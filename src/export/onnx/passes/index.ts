@@ -1,4 +1,4 @@
-import type { OnnxGraph } from "../graph.ts";
+import type { OnnxGraph } from "../../../onnx/model.ts";
 
 import { absorbTransposeIntoDense } from "./absorb-transpose.ts";
 import { dropUnused, dropUnusedOutputs } from "./drop-unused.ts";

@@ -1,4 +1,4 @@
-import { int, type OnnxGraph, type OnnxNode } from "../graph.ts";
+import { int, type OnnxGraph, type OnnxNode } from "../../../onnx/model.ts";
 
 import { withReplaced } from "./drop-unused.ts";
 import { int64Constant, rankOf, soleProducer, wiringOf } from "./wiring.ts";

@@ -1,4 +1,4 @@
-import type { OnnxGraph, OnnxNode } from "../graph.ts";
+import type { OnnxGraph, OnnxNode } from "../../../onnx/model.ts";
 
 import { withReplaced } from "./drop-unused.ts";
 import { freshName, int64Constant, soleProducer, wiringOf } from "./wiring.ts";

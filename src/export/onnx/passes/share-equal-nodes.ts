@@ -1,4 +1,4 @@
-import type { OnnxGraph, OnnxNode } from "../graph.ts";
+import type { OnnxGraph, OnnxNode } from "../../../onnx/model.ts";
 
 import { readsOf } from "./wiring.ts";
 

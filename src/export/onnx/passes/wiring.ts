@@ -1,5 +1,5 @@
+import type { OnnxGraph, OnnxNode } from "../../../onnx/model.ts";
 import type { Tensor } from "../../../tensor.ts";
-import type { OnnxGraph, OnnxNode } from "../graph.ts";
 
 /** Every tensor a node reads, those that its bodies take from outside included. */
 export function readsOf(node: OnnxNode): string[] {

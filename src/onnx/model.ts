@@ -1,8 +1,6 @@
-import type { DType, Tensor } from "../../tensor.ts";
+import type { DType, Tensor } from "../tensor.ts";
 
-import type { Dim } from "./dims.ts";
-
-/** Attribute of a node, with the type ONNX gives it. */
+/** Value of a node's attribute, with its ONNX type. */
 export type Attribute =
   | { readonly type: "int"; readonly value: number }
   | { readonly type: "float"; readonly value: number }
@@ -23,10 +21,10 @@ export const floats = (value: readonly number[]): Attribute => ({ type: "floats"
 export const strings = (value: readonly string[]): Attribute => ({ type: "strings", value });
 export const subgraph = (value: OnnxGraph): Attribute => ({ type: "graph", value });
 
-/** One operation. An absent optional input is the empty string. */
+/** One operation. An optional input that is left out is the empty string. */
 export interface OnnxNode {
   readonly opType: string;
-  /** Operator set; "" is ONNX's own. */
+  /** Domain of the operator set; "" is the standard one. */
   readonly domain: string;
   readonly name: string;
   readonly inputs: readonly string[];
@@ -34,21 +32,23 @@ export interface OnnxNode {
   readonly attributes: Attributes;
 }
 
-/** Name, type and shape of a graph's input or output. */
+/** Name, type and shape of a tensor. */
 export interface OnnxValueInfo {
   readonly name: string;
   readonly dtype: DType;
-  /** Null: a body's value whose shape is left open. */
-  readonly dims: readonly Dim[] | null;
+  /** Sizes of the axes; a string names a size that is free. Null: even the number of axes is unknown. */
+  readonly dims: readonly (number | string)[] | null;
 }
 
 export interface OnnxGraph {
   readonly name: string;
-  /** In an order in which each node comes after those it reads. */
+  /** Each node comes after the nodes whose outputs it reads. */
   readonly nodes: readonly OnnxNode[];
   readonly initializers: ReadonlyMap<string, Tensor>;
   readonly inputs: readonly OnnxValueInfo[];
   readonly outputs: readonly OnnxValueInfo[];
+  /** Types and shapes of inner tensors (`value_info`). */
+  readonly valueInfo?: readonly OnnxValueInfo[];
 }
 
 export interface OnnxModel {
