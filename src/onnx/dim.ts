@@ -434,7 +434,10 @@ export function fold<T>(size: Dim, at: DimFold<T>): T {
         return atom satisfies never;
     }
   };
-  const termValue = ({ coefficient, atoms }: Term): T => {
+  const termValue = (term: Term): T => {
+    const { coefficient, atoms } = term;
+    const whole = at.known?.(fromTerms([term])) ?? null;
+    if (whole !== null) return whole;
     const values = atoms.map(atomValue);
     const factors = coefficient === 1 && values.length > 0 ? values : [at.integer(coefficient), ...values];
     return factors.reduce((a, b) => at.multiply(a, b));

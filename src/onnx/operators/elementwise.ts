@@ -63,8 +63,7 @@ const logical: Rule = (call) => {
 
 const cast: Rule = (call) => {
   const { shape, elements } = call.input(0);
-  const to = TYPE_OF.get(call.int("to", 0));
-  if (to === undefined) throw call.error(`there is no element type ${call.int("to", 0)}`);
+  const to = call.elementType("to");
   return one(to, shape, INTEGERS.has(to) ? elements : null);
 };
 
@@ -115,23 +114,6 @@ const pow: Rule = (call) => {
   return one(call.typed(0, SIGNED).dtype, call.broadcast(call.all().map(({ shape }) => shape)));
 };
 
-/** Element types by their number in `TensorProto.DataType`; `element-type.ts` has the same table by name. */
-const TYPE_OF: ReadonlyMap<number, DType> = new Map<number, DType>([
-  [1, "float32"],
-  [2, "uint8"],
-  [3, "int8"],
-  [4, "uint16"],
-  [5, "int16"],
-  [6, "int32"],
-  [7, "int64"],
-  [8, "string"],
-  [9, "bool"],
-  [10, "float16"],
-  [11, "float64"],
-  [12, "uint32"],
-  [13, "uint64"],
-]);
-
 function named(names: readonly string[], rule: Rule): (readonly [string, Rule])[] {
   return names.map((name) => [name, rule] as const);
 }
@@ -139,9 +121,39 @@ function named(names: readonly string[], rule: Rule): (readonly [string, Rule])[
 export const elementwise: ReadonlyMap<string, Rule> = new Map([
   ...named(
     [
-      "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "Celu", "Cos", "Cosh", "Elu", "Erf", "Exp", "Gelu", "HardSigmoid",
-      "HardSwish", "LeakyRelu", "Log", "Mish", "Reciprocal", "Round", "Selu", "Sigmoid", "Sin", "Sinh", "Softplus", "Softsign",
-      "Sqrt", "Tan", "Tanh", "ThresholdedRelu", "Ceil", "Floor", "Shrink",
+      "Acos",
+      "Acosh",
+      "Asin",
+      "Asinh",
+      "Atan",
+      "Atanh",
+      "Celu",
+      "Cos",
+      "Cosh",
+      "Elu",
+      "Erf",
+      "Exp",
+      "Gelu",
+      "HardSigmoid",
+      "HardSwish",
+      "LeakyRelu",
+      "Log",
+      "Mish",
+      "Reciprocal",
+      "Round",
+      "Selu",
+      "Sigmoid",
+      "Sin",
+      "Sinh",
+      "Softplus",
+      "Softsign",
+      "Sqrt",
+      "Tan",
+      "Tanh",
+      "ThresholdedRelu",
+      "Ceil",
+      "Floor",
+      "Shrink",
     ],
     unary(FLOATS),
   ),

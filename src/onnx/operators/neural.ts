@@ -18,7 +18,8 @@ function windows(call: OperatorCall, kernel: readonly number[]): readonly Window
   const pads = call.ints("pads");
   if (pads !== null && pads.length !== 2 * length) throw call.error(`${pads.length} pads do not fit ${length} axes`);
   for (const list of [strides, dilations]) {
-    if (list !== null && list.length !== length) throw call.error(`${list.length} strides or dilations do not fit ${length} axes`);
+    if (list !== null && list.length !== length)
+      throw call.error(`${list.length} strides or dilations do not fit ${length} axes`);
   }
   return kernel.map((size, axis) => ({
     kernel: size,
@@ -57,7 +58,8 @@ const conv: Rule = (call) => {
   if (weight === null) return one(dtype, null);
   const outputs = call.size(weight, 0);
   if (shape === null) return one(dtype, unknownShape(call, weight.length, "conv"));
-  if (shape.length !== weight.length) throw call.error(`input and weight differ in rank: ${shape.length} and ${weight.length}`);
+  if (shape.length !== weight.length)
+    throw call.error(`input and weight differ in rank: ${shape.length} and ${weight.length}`);
   const group = call.int("group", 1);
   call.unify(call.size(shape, 1), multiply(call.size(weight, 1), group), "channels of input and weight");
   expectBias(call, outputs);
@@ -109,7 +111,10 @@ const pool: Rule = (call) => {
   const result =
     known === null || shape === null
       ? unknownShape(call, rank, "pooled")
-      : [...known.slice(0, 2), ...windows(call, kernel).map((window, axis) => slide(call, call.size(known, axis + 2), window))];
+      : [
+          ...known.slice(0, 2),
+          ...windows(call, kernel).map((window, axis) => slide(call, call.size(known, axis + 2), window)),
+        ];
   const first: Inferred = { dtype, shape: result };
   return call.outputs > 1 ? [first, { dtype: "int64", shape: result }] : [first];
 };
@@ -157,15 +162,16 @@ const einsum: Rule = (call) => {
   terms.forEach((term, index) => {
     const { shape } = call.input(index);
     if (term.includes("...")) throw call.error("an ellipsis is not supported");
-    if (shape !== null && shape.length !== term.length) throw call.error(`term ${term} does not fit ${shape.length} axes`);
-    [...term].forEach((letter, axis) => {
+    if (shape !== null && shape.length !== term.length)
+      throw call.error(`term ${term} does not fit ${shape.length} axes`);
+    Array.from(term).forEach((letter, axis) => {
       const size = shape?.[axis] ?? call.unknownSize(letter);
       const known = sizes.get(letter);
       sizes.set(letter, known === undefined ? size : broadcast(known, size));
     });
   });
   const once = [...new Set(left.replaceAll(",", ""))].filter((letter) => left.split(letter).length === 2).toSorted();
-  const result = [...(right ?? once.join(""))].map((letter) => {
+  const result = Array.from(right ?? once.join(""), (letter) => {
     const size = sizes.get(letter);
     if (size === undefined) throw call.error(`the result's axis ${letter} is not one of the inputs'`);
     return size;
@@ -239,7 +245,10 @@ const dft: Rule = (call) => {
   const { dtype, shape } = call.typed(0, FLOATS);
   if (shape === null) return one(dtype, null);
   const axis = call.axis(call.int("axis", 1), shape.length);
-  const length = call.optional(1) === null ? call.size(shape, axis) : (call.input(1).elements?.[0] ?? call.unknownSize("frequencies"));
+  const length =
+    call.optional(1) === null
+      ? call.size(shape, axis)
+      : (call.input(1).elements?.[0] ?? call.unknownSize("frequencies"));
   const along = call.int("onesided", 0) === 1 ? add(floorDivide(length, 2), 1) : length;
   return one(dtype, shape.with(axis, along).with(shape.length - 1, dim(2)));
 };
@@ -266,7 +275,12 @@ const recurrent: Rule = (call) => {
 
 const dropped: Rule = (call) => {
   const { dtype, shape } = call.input(0);
-  return call.outputs > 1 ? [{ dtype, shape }, { dtype: "bool", shape }] : one(dtype, shape);
+  return call.outputs > 1
+    ? [
+        { dtype, shape },
+        { dtype: "bool", shape },
+      ]
+    : one(dtype, shape);
 };
 
 export const neural: ReadonlyMap<string, Rule> = new Map<string, Rule>([

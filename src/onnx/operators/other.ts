@@ -1,5 +1,4 @@
 import { dim } from "../dim.ts";
-import type { DType } from "../../tensor.ts";
 
 import { INDICES, one, type Rule } from "./rule.ts";
 
@@ -12,7 +11,7 @@ const random: Rule = (call) => one("float32", call.ints("shape")?.map(dim) ?? nu
 
 const multinomial: Rule = (call) => {
   const shape = call.ranked(0, 2);
-  const dtype: DType = call.int("dtype", 6) === 7 ? "int64" : "int32";
+  const dtype = call.elementType("dtype", "int32");
   const batch = shape === null ? call.unknownSize("batch") : call.size(shape, 0);
   return one(dtype, [batch, dim(call.int("sample_size", 1))]);
 };
@@ -23,7 +22,7 @@ const constant: Rule = (call) => {
   return one(value.value.dtype, value.value.dims.map(dim));
 };
 
-const sequenceEmpty: Rule = (call) => [{ dtype: call.int("dtype", 1) === 7 ? "int64" : "float32", shape: null, isSequence: true }];
+const sequenceEmpty: Rule = (call) => [{ dtype: call.elementType("dtype", "float32"), shape: null, isSequence: true }];
 
 const sequenceConstruct: Rule = (call) => {
   const dtype = call.sameType();

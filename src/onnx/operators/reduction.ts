@@ -13,7 +13,11 @@ const reduce: Rule = (call) => {
   if (none && call.int("noop_with_empty_axes", 0) === 1) return one(dtype, shape);
   const gone = new Set(none ? shape.keys() : axes.map((axis) => call.axis(axis, shape.length)));
   const result = shape.flatMap((size, axis) => (gone.has(axis) ? (keeps ? [dim(1)] : []) : [size]));
-  return one(dtype, result, call.opType === "ReduceProd" && elements !== null && gone.size > 0 ? [multiply(...elements)] : null);
+  return one(
+    dtype,
+    result,
+    call.opType === "ReduceProd" && elements !== null && gone.size > 0 ? [multiply(...elements)] : null,
+  );
 };
 
 const argument: Rule = (call) => {
@@ -50,7 +54,10 @@ const unique: Rule = (call) => {
   return [
     { dtype, shape: values },
     { dtype: "int64", shape: [found] },
-    { dtype: "int64", shape: [shape === null || axis?.type === "int" ? call.unknownSize("inverse") : multiply(...shape)] },
+    {
+      dtype: "int64",
+      shape: [shape === null || axis?.type === "int" ? call.unknownSize("inverse") : multiply(...shape)],
+    },
     { dtype: "int64", shape: [found] },
   ];
 };

@@ -1,6 +1,7 @@
 import { InternalError } from "../../errors.ts";
 import type { DType, Tensor } from "../../tensor.ts";
 import { add, asNumber, broadcast, dim, show, showShape, type Dim } from "../dim.ts";
+import { dtypeOf, elementTypeName } from "../element-type.ts";
 import type { Attributes } from "../model.ts";
 
 /** Type and shape of a tensor. */
@@ -117,6 +118,14 @@ export class OperatorCall {
     return found.value;
   }
 
+  /** The type that an attribute names by its number in `TensorProto.DataType`. */
+  elementType(name: string, otherwise?: DType): DType {
+    if (this.attributes[name] === undefined && otherwise !== undefined) return otherwise;
+    const found = dtypeOf(this.int(name, 0));
+    if (found === null) throw this.error(`attribute ${name} names ${elementTypeName(this.int(name, 0))}`);
+    return found;
+  }
+
   /** The integers of a constant input; null when it is left out or not constant. */
   constantInts(index: number): readonly number[] | null {
     const operand = this.optional(index);
@@ -158,7 +167,7 @@ export class OperatorCall {
     if (known.length < shapes.length) return null;
     const rank = Math.max(0, ...known.map((shape) => shape.length));
     return Array.from({ length: rank }, (_, axis) => {
-      const sizes = known.flatMap((shape) => shape.slice(shape.length - rank + axis).slice(0, axis + shape.length < rank ? 0 : 1));
+      const sizes = known.flatMap((shape) => shape[axis + shape.length - rank] ?? []);
       try {
         return broadcast(...sizes);
       } catch {
@@ -176,7 +185,11 @@ export class OperatorCall {
 }
 
 /** As many outputs of one type as the node has. */
-export function one(dtype: DType, shape: readonly Dim[] | null, elements: readonly Dim[] | null = null): readonly Inferred[] {
+export function one(
+  dtype: DType,
+  shape: readonly Dim[] | null,
+  elements: readonly Dim[] | null = null,
+): readonly Inferred[] {
   return [{ dtype, shape, elements }];
 }
 

@@ -26,7 +26,7 @@ const shapeOf: Rule = (call) => {
   return one("int64", [dim(sizes.length)], sizes);
 };
 
-const size: Rule = (call) => {
+const elementCount: Rule = (call) => {
   const { shape } = call.input(0);
   return one("int64", [], shape === null ? null : [elementsOf(shape)]);
 };
@@ -49,7 +49,8 @@ const reshape: Rule = (call) => {
   if (open > 1) throw call.error(`only one size may be left open; found ${showShape(sizes)}`);
   const fixed = elementsOf(copied.filter((each) => !isNumber(each, -1)));
   const result = copied.map((each, axis) => (isNumber(each, -1) ? leftOver(call, shape, fixed, axis) : each));
-  if (shape !== null && open === 0) call.unify(elementsOf(shape), fixed, `numbers of elements of ${showShape(shape)} and ${showShape(result)}`);
+  if (shape !== null && open === 0)
+    call.unify(elementsOf(shape), fixed, `numbers of elements of ${showShape(shape)} and ${showShape(result)}`);
   return one(dtype, result, result.length <= 1 ? elements : null);
 };
 
@@ -132,7 +133,8 @@ const concat: Rule = (call) => {
   if (first === undefined) return one(dtype, null);
   const axis = call.axis(call.int("axis", 0), first.length);
   for (const shape of known) {
-    if (shape.length !== first.length) throw call.error(`inputs ${showShape(first)} and ${showShape(shape)} differ in rank`);
+    if (shape.length !== first.length)
+      throw call.error(`inputs ${showShape(first)} and ${showShape(shape)} differ in rank`);
   }
   const result = first.map((_, place) => {
     const sizes = known.map((shape) => call.size(shape, place));
@@ -170,7 +172,12 @@ const slice: Rule = (call) => {
   const starts = call.optional(1)?.elements ?? null;
   const ends = call.optional(2)?.elements ?? null;
   const count = starts?.length ?? ends?.length ?? lengthOf(call.input(1).shape);
-  const axes = call.optional(3) === null ? (count === null ? null : Array.from({ length: count }, (_, axis) => axis)) : call.constantInts(3);
+  const axes =
+    call.optional(3) === null
+      ? count === null
+        ? null
+        : Array.from({ length: count }, (_, axis) => axis)
+      : call.constantInts(3);
   if (axes === null) return one(dtype, unknownShape(call, shape.length, "sliced"));
   const steps = call.optional(4) === null ? axes.map(() => 1) : call.constantInts(4);
   const result = [...shape];
@@ -185,7 +192,13 @@ const slice: Rule = (call) => {
     if (start !== undefined && end !== undefined && step !== undefined) bounds.push({ start, end, step });
   });
   const [bound] = bounds;
-  return one(dtype, result, shape.length === 1 && elements !== null && bound !== undefined && axes.length === 1 ? slicedElements(elements, bound) : null);
+  return one(
+    dtype,
+    result,
+    shape.length === 1 && elements !== null && bound !== undefined && axes.length === 1
+      ? slicedElements(elements, bound)
+      : null,
+  );
 };
 
 function slicedElements(
@@ -322,7 +335,9 @@ const pad: Rule = (call) => {
       const at = axes.indexOf(axis);
       if (at === -1) return each;
       const [before, after] = [sides?.[at], sides?.[at + axes.length]];
-      return before === undefined || after === undefined ? call.unknownSize(`padded_${axis}`) : add(each, before, after);
+      return before === undefined || after === undefined
+        ? call.unknownSize(`padded_${axis}`)
+        : add(each, before, after);
     }),
   );
 };
@@ -341,7 +356,9 @@ const range: Rule = (call) => {
   const [start, limit, step] = call.all().map(({ elements }) => elements?.[0] ?? null);
   const by = step === undefined || step === null ? null : asNumber(step);
   if (start === undefined || start === null || limit === undefined || limit === null || by === null || by === 0) {
-    const values = [0, 1, 2].map((index) => call.optional(index)?.constant ?? null).map((each) => (each === null ? null : Number(each.data[0])));
+    const values = [0, 1, 2]
+      .map((index) => call.optional(index)?.constant ?? null)
+      .map((each) => (each === null ? null : Number(each.data[0])));
     const [from, to, delta] = values;
     if (from == null || to == null || delta == null || delta === 0) return one(dtype, [call.unknownSize("range")]);
     return one(dtype, [dim(Math.max(0, Math.ceil((to - from) / delta)))]);
@@ -350,7 +367,10 @@ const range: Rule = (call) => {
   const length = ceilDivide(max(distance, 0), Math.abs(by));
   const count = asNumber(length);
   const from = asNumber(start);
-  const elements = count !== null && from !== null && count <= 64 ? Array.from({ length: count }, (_, index) => dim(from + index * by)) : null;
+  const elements =
+    count !== null && from !== null && count <= 64
+      ? Array.from({ length: count }, (_, index) => dim(from + index * by))
+      : null;
   return one(dtype, [length], dtype === "int64" || dtype === "int32" ? elements : null);
 };
 
@@ -385,7 +405,12 @@ const depthToSpace: Rule = (call) => {
   const { dtype } = call.input(0);
   if (shape === null) return one(dtype, unknownShape(call, 4, "space"));
   const channels = divideExactly(call.size(shape, 1), block * block) ?? floorDivide(call.size(shape, 1), block * block);
-  return one(dtype, [call.size(shape, 0), channels, multiply(call.size(shape, 2), block), multiply(call.size(shape, 3), block)]);
+  return one(dtype, [
+    call.size(shape, 0),
+    channels,
+    multiply(call.size(shape, 2), block),
+    multiply(call.size(shape, 3), block),
+  ]);
 };
 
 const spaceToDepth: Rule = (call) => {
@@ -409,7 +434,7 @@ const likeInput: Rule = (call) => {
 
 export const shapes: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ["Shape", shapeOf],
-  ["Size", size],
+  ["Size", elementCount],
   ["Reshape", reshape],
   ["Transpose", transpose],
   ["Squeeze", squeeze],

@@ -1,0 +1,25 @@
+import { InternalError } from "./errors.ts";
+
+/** An element that must exist. @throws {InternalError} when it does not */
+export function at<T>(list: ArrayLike<T>, index: number): T {
+  const found = list[index];
+  if (found === undefined) throw new InternalError(`there is no element ${index} in a list of ${list.length}`);
+  return found;
+}
+
+/** The first element of a list that must have one. @throws {InternalError} when it is empty */
+export function first<T>(list: ArrayLike<T>): T {
+  return at(list, 0);
+}
+
+/** The last element of a list that must have one. @throws {InternalError} when it is empty */
+export function last<T>(list: ArrayLike<T>): T {
+  return at(list, list.length - 1);
+}
+
+/** The value of a key that must be there. @throws {InternalError} when it is not */
+export function valueOf<K, V>(map: ReadonlyMap<K, V>, key: K, what = "entry"): V {
+  const found = map.get(key);
+  if (found === undefined) throw new InternalError(`there is no ${what} ${String(key)}`);
+  return found;
+}
