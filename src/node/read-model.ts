@@ -28,7 +28,6 @@ export interface ReadModelOptions {
  * @param source A model.json, the folder that holds it, or an address (`file://` ones too).
  * @throws {ToolError} when something is missing or cannot be read.
  * @throws {ModelFormatError} when the model.json is none, or its weight files do not fit it.
- * @throws {ExportError} when it is a graph model.
  */
 export async function readModel(source: string, options: ReadModelOptions = {}): Promise<RawModel> {
   if (/^https?:\/\//i.test(source)) return await fromFetch(source, options);

@@ -16,6 +16,10 @@ export interface ModelArtifacts {
   readonly generatedBy?: unknown;
   readonly convertedBy?: unknown;
   readonly userDefinedMetadata?: unknown;
+  /** Of Graph models: names of inputs and outputs, and the graph that fills hash tables. */
+  readonly signature?: unknown;
+  readonly modelInitializer?: unknown;
+  readonly initializerSignature?: unknown;
 }
 
 /** What TF.js expects of a handler that has saved. */
@@ -23,7 +27,7 @@ interface SaveAnswer {
   readonly modelArtifactsInfo: { readonly dateSaved: Date; readonly modelTopologyType: "JSON" };
 }
 
-/** What of a `tf.LayersModel` matters here. */
+/** What of a `tf.LayersModel` or a `tf.GraphModel` matters here. */
 export interface SavableModel {
   save(handler: { save(artifacts: ModelArtifacts): Promise<SaveAnswer> }): Promise<unknown>;
 }
@@ -49,6 +53,9 @@ export async function fromArtifacts(artifacts: ModelArtifacts): Promise<RawModel
       generatedBy: artifacts.generatedBy,
       convertedBy: artifacts.convertedBy,
       userDefinedMetadata: artifacts.userDefinedMetadata,
+      signature: artifacts.signature,
+      modelInitializer: artifacts.modelInitializer,
+      initializerSignature: artifacts.initializerSignature,
       modelTopology: artifacts.modelTopology,
       weightsManifest: weightSpecs === undefined || weightSpecs === null ? [] : [{ paths: [], weights: weightSpecs }],
     },
@@ -57,7 +64,7 @@ export async function fromArtifacts(artifacts: ModelArtifacts): Promise<RawModel
 }
 
 /**
- * A live `tf.LayersModel`, through its own `save`.
+ * A live `tf.LayersModel` or `tf.GraphModel`, through its own `save`.
  *
  * @throws {ModelFormatError} when it gives no artifacts. What its `save` throws comes through.
  */
@@ -85,7 +92,8 @@ async function streamed({ getWeightStream, weightSpecs }: ModelArtifacts): Promi
   const pieces: Uint8Array[] = [];
   let received = 0;
   const reader = stream.getReader();
-  while (received <= expected) {
+  const limit = group?.hasStrings === true ? Number.POSITIVE_INFINITY : expected;
+  while (received <= limit) {
     const read: { readonly done: boolean; readonly value?: unknown } = await reader.read();
     if (read.done) break;
     const [piece = new Uint8Array()] = buffersOf(read.value);

@@ -13,6 +13,8 @@ import {
 import type { WeightGroup } from "./weights.ts";
 
 const FETCHES_AT_ONCE = 6;
+/** Far more than the texts of any vocabulary. */
+const MAX_STRING_BYTES = 256 * 2 ** 20;
 const STALL_MS = 30_000;
 /** Slower than the slowest modem. */
 const SLOWEST_BYTES_PER_MS = 1;
@@ -31,7 +33,6 @@ export interface FetchOptions {
  *
  * @throws {ToolError} when a request fails, stalls, or is aborted.
  * @throws {ModelFormatError} when what comes is not a model.json, or the weight files do not fit it.
- * @throws {ExportError} when it is a graph model.
  */
 export async function fromFetch(url: string | URL, options: FetchOptions = {}): Promise<RawModel> {
   const address = modelAddress(url);
@@ -91,8 +92,9 @@ function shardAddress(model: URL, path: string): URL {
 }
 
 async function fetchShard(group: WeightGroup, address: URL, options: FetchOptions): Promise<Uint8Array> {
-  const bytes = await fetchBytes(address, group.byteLength, options, () => checkGroupSize(group, group.byteLength + 1));
-  return bytes;
+  // Only the file tells how long strings are.
+  const limit = group.hasStrings ? group.byteLength + MAX_STRING_BYTES : group.byteLength;
+  return await fetchBytes(address, limit, options, () => checkGroupSize(group, limit + 1));
 }
 
 /** The body of an answer, of at most `limit` bytes. @param tooLong Throws what to say of more, if it knows better. */

@@ -18,7 +18,6 @@ export interface ModelFile {
  * A model from files a user chose or dropped: its model.json, and its weight files, found by name. Others are ignored.
  *
  * @throws {ModelFormatError} when the model.json or a weight file is missing, twice, or does not fit.
- * @throws {ExportError} when it is a graph model.
  */
 export async function fromFiles(files: Iterable<ModelFile>): Promise<RawModel> {
   const all = [...files];

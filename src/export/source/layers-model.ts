@@ -21,7 +21,11 @@ export function readLayersModel(raw: RawModel): LayersSource {
   if (!isObject(manifest)) {
     throw new ModelFormatError(`a model.json must hold an object; got ${shown(manifest)}`);
   }
-  refuseGraphModel(manifest);
+  if (isGraphModel(manifest)) {
+    throw new ExportError("this is a TF.js Graph model, not a Layers model", {
+      hint: "give it to exportModel, which takes both",
+    });
+  }
   const topology = topologyOf(manifest);
   const entry = plainJson(modelOf(topology), "modelTopology");
   if (!isJsonObject(entry)) throw notAModel("modelTopology", entry);
@@ -56,14 +60,13 @@ function checkedOwners(read: ReadTopology, stored: readonly StoredWeight[], dial
   return owners;
 }
 
-/** @throws {ExportError} when this is the model.json of a graph model (a converted SavedModel). */
-export function refuseGraphModel(manifest: Readonly<Record<string, unknown>>): void {
+/** Whether this is the model.json of a Graph model: a SavedModel, or a Keras model, that was converted to operators. */
+export function isGraphModel(manifest: unknown): boolean {
+  if (!isObject(manifest)) return false;
   const topology = ownValue(manifest, "modelTopology");
-  const hasNodes = isObject(topology) && Array.isArray(ownValue(topology, "node"));
-  if (!hasNodes && ownValue(manifest, "format") !== "graph-model") return;
-  throw new ExportError("this is a TF.js graph model, not a layers model, and graph models are not supported yet", {
-    hint: "if it came from Keras, convert the Keras file again with tensorflowjs_converter --output_format=tfjs_layers_model",
-  });
+  return (
+    (isObject(topology) && Array.isArray(ownValue(topology, "node"))) || ownValue(manifest, "format") === "graph-model"
+  );
 }
 
 function ownValue(object: Readonly<Record<string, unknown>>, key: string): unknown {

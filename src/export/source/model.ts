@@ -3,6 +3,19 @@ import type { Tensor } from "../../tensor.ts";
 /** A weight as stored, dequantised: float32 for every floating dtype, int32 or bool otherwise. */
 export type Weight = Extract<Tensor, { dtype: "float32" | "int32" | "bool" }>;
 
+/** Text as stored: UTF-8. */
+export type StringWeight = Extract<Tensor, { dtype: "string" }>;
+
+export interface ComplexWeight {
+  readonly dtype: "complex64";
+  readonly dims: readonly number[];
+  readonly real: Float32Array;
+  readonly imaginary: Float32Array;
+}
+
+/** A weight of a Graph model. */
+export type GraphWeight = Weight | StringWeight | ComplexWeight;
+
 /** Serialized configuration in Keras 2's form: snake_case keys, as tfjs-layers itself writes it. */
 export type Config = Readonly<Record<string, unknown>>;
 

@@ -1,7 +1,6 @@
 import { ModelFormatError } from "../../errors.ts";
 
 import { isObject, parseJson, plainJson, quoted } from "./json.ts";
-import { refuseGraphModel } from "./layers-model.ts";
 import { readWeightsManifest, type WeightGroup } from "./weights.ts";
 
 /** The largest model.json seen has 2 MB. */
@@ -21,11 +20,9 @@ export interface ParsedManifest {
  *
  * @param name What the text is, for messages: a path or an address.
  * @throws {ModelFormatError} when it is not JSON, or lists no files for its weights.
- * @throws {ExportError} when it is a graph model's.
  */
 export function parseManifest(text: string, name: string): ParsedManifest {
   const manifest = parseObject(text, name);
-  refuseGraphModel(manifest);
   const listed = Object.hasOwn(manifest, "weightsManifest") ? manifest["weightsManifest"] : [];
   const groups = readWeightsManifest(plainJson(listed ?? [], "weightsManifest"));
   const shards = groups.reduce((sum, { paths }) => sum + paths.length, 0);
@@ -86,7 +83,7 @@ function decoded(part: string): string {
 
 /** @throws {ModelFormatError} when the files of a group hold more or less than its weights. */
 export function checkGroupSize(group: WeightGroup, byteLength: number): void {
-  if (byteLength === group.byteLength) return;
+  if (byteLength === group.byteLength || (group.hasStrings && byteLength > group.byteLength)) return;
   const [first = ""] = group.paths;
   const several = group.paths.length > 1;
   const files = several

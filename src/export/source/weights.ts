@@ -2,30 +2,34 @@ import { ModelFormatError } from "../../errors.ts";
 import { sizeOf } from "../../tensor.ts";
 
 import { isJsonList, isJsonObject, quoted, shown, type Json, type JsonObject } from "./json.ts";
-import type { Weight } from "./model.ts";
+import type { ComplexWeight, GraphWeight, StringWeight, Weight } from "./model.ts";
 
 /** One weight of the file. */
-export interface StoredWeight {
+export interface StoredWeight<Read extends GraphWeight = Weight> {
   /** As the file has it, without TensorFlow's `:0`. */
   readonly name: string;
   readonly dims: readonly number[];
+  readonly dtype: GraphWeight["dtype"];
   /** The values, dequantised on the first call. */
-  read(): Weight;
+  read(): Read;
 }
 
 /** Weights of one group of shards. */
 export interface WeightGroup {
   readonly paths: readonly string[];
   readonly specs: readonly WeightSpec[];
-  /** What the shards of the group hold together. */
+  /** What the shards of the group hold together; the least that they hold when there are strings. */
   readonly byteLength: number;
+  /** Whether there are strings, whose lengths only the shards tell. */
+  readonly hasStrings: boolean;
 }
 
 interface WeightSpec {
   readonly name: string;
   readonly dims: readonly number[];
-  readonly dtype: Weight["dtype"];
+  readonly dtype: GraphWeight["dtype"];
   readonly quantization: Quantization | null;
+  /** The least that it takes: each string has 4 bytes for its length before it. */
   readonly byteLength: number;
   /** A state of the optimizer, which is no part of the model. */
   readonly optimizer: boolean;
@@ -36,7 +40,7 @@ type Quantization =
   | { readonly dtype: "float16" }
   | { readonly dtype: "uint8" | "uint16"; readonly scale: number; readonly min: number };
 
-const DTYPE_BYTES = { float32: 4, int32: 4, bool: 1 } as const;
+const DTYPE_BYTES = { float32: 4, int32: 4, bool: 1, complex64: 8, string: 4 } as const;
 const QUANTIZED_BYTES = { uint8: 1, uint16: 2, float16: 2 } as const;
 /** More than any runtime takes for one model; keeps sums of sizes exact. */
 const MAX_BYTES = 2 ** 40;
@@ -59,7 +63,8 @@ function readGroup(group: Json, where: string): WeightGroup {
   const specs = weights.map((spec, index) => readSpec(spec, `${where}.weights[${index}]`));
   const byteLength = specs.reduce((sum, spec) => sum + spec.byteLength, 0);
   if (byteLength > MAX_BYTES) throw new ModelFormatError(`${where} claims to hold ${byteLength} bytes of weights`);
-  return { paths: readPaths(group["paths"], where), specs, byteLength };
+  const hasStrings = specs.some(({ dtype }) => dtype === "string");
+  return { paths: readPaths(group["paths"], where), specs, byteLength, hasStrings };
 }
 
 function readPaths(paths: Json | undefined, where: string): readonly string[] {
@@ -99,20 +104,21 @@ function isDim(dim: Json): dim is number {
   return typeof dim === "number" && Number.isSafeInteger(dim) && dim >= 0;
 }
 
-function readDType(dtype: Json | undefined, name: string): Weight["dtype"] {
+function readDType(dtype: Json | undefined, name: string): GraphWeight["dtype"] {
   if (dtype === "float32" || dtype === "int32" || dtype === "bool") return dtype;
+  if (dtype === "string" || dtype === "complex64") return dtype;
   throw new ModelFormatError(
-    `weight ${quoted(name)}: dtype must be float32, int32 or bool, which TF.js layers have; got ${shown(dtype)}`,
+    `weight ${quoted(name)}: dtype must be float32, int32, bool, string or complex64; got ${shown(dtype)}`,
   );
 }
 
-function readQuantization(value: Json | undefined, dtype: Weight["dtype"], name: string): Quantization | null {
+function readQuantization(value: Json | undefined, dtype: GraphWeight["dtype"], name: string): Quantization | null {
   if (value === undefined || value === null) return null;
   const fail = (what: string): ModelFormatError => new ModelFormatError(`weight ${quoted(name)}: ${what}`);
   if (!isJsonObject(value)) throw fail(`quantization must be an object; got ${shown(value)}`);
   const { dtype: stored, scale, min } = readFields(value);
   if (stored === "float16" && dtype === "float32") return { dtype: stored };
-  if ((stored !== "uint8" && stored !== "uint16") || dtype === "bool") {
+  if ((stored !== "uint8" && stored !== "uint16") || (dtype !== "float32" && dtype !== "int32")) {
     throw fail(
       `quantization of ${dtype} must be to uint8, uint16${dtype === "float32" ? " or float16" : ""}; got ${shown(stored)}`,
     );
@@ -128,41 +134,111 @@ function readFields(value: JsonObject): { dtype: Json | undefined; scale: Json |
 }
 
 /**
- * The weights of the model (not of its optimizer), as views into `bytes`.
+ * The weights of a Layers model (not of its optimizer), as views into `bytes`.
+ *
+ * @throws {ModelFormatError} when there are more or fewer bytes than the specifications add up to, or when a weight has an
+ *   element type that layers do not have.
+ */
+export function readWeights(groups: readonly WeightGroup[], bytes: Uint8Array): readonly StoredWeight[] {
+  return sliced(groups, bytes).map(({ spec, stored }) => {
+    const { name, dtype } = spec;
+    if (dtype !== "string" && dtype !== "complex64") return lazy(spec, () => decode(spec, dtype, stored));
+    throw new ModelFormatError(
+      `weight ${quoted(name)}: dtype must be float32, int32 or bool, which TF.js layers have; got ${quoted(dtype)}`,
+    );
+  });
+}
+
+/**
+ * The weights of a Graph model, strings and complex numbers included.
  *
  * @throws {ModelFormatError} when there are more or fewer bytes than the specifications add up to.
  */
-export function readWeights(groups: readonly WeightGroup[], bytes: Uint8Array): readonly StoredWeight[] {
-  const expected = groups.reduce((sum, group) => sum + group.byteLength, 0);
-  if (bytes.byteLength !== expected) {
-    const fault = bytes.byteLength < expected ? "too short" : "too long";
-    throw new ModelFormatError(
-      `the weight data is ${fault}: ${bytes.byteLength} bytes, where weightsManifest adds up to ${expected}`,
-      {
-        hint: "the model.json and its weight files must come from the same export; copy or download all of them again",
-      },
-    );
-  }
-  const weights: StoredWeight[] = [];
-  let offset = 0;
-  for (const spec of groups.flatMap((group) => group.specs)) {
-    const stored = bytes.subarray(offset, offset + spec.byteLength);
-    offset += spec.byteLength;
-    if (!spec.optimizer) weights.push(lazyWeight(spec, stored));
-  }
-  return weights;
+export function readGraphWeights(
+  groups: readonly WeightGroup[],
+  bytes: Uint8Array,
+): readonly StoredWeight<GraphWeight>[] {
+  return sliced(groups, bytes).map(({ spec, stored }) =>
+    lazy(spec, (): GraphWeight => {
+      const { dtype } = spec;
+      if (dtype === "string") return decodeStrings(spec, stored);
+      return dtype === "complex64" ? decodeComplex(spec, stored) : decode(spec, dtype, stored);
+    }),
+  );
 }
 
-function lazyWeight(spec: WeightSpec, bytes: Uint8Array): StoredWeight {
-  let weight: Weight | null = null;
+/** The bytes of each weight of the model. */
+function sliced(
+  groups: readonly WeightGroup[],
+  bytes: Uint8Array,
+): readonly { readonly spec: WeightSpec; readonly stored: Uint8Array }[] {
+  const expected = groups.reduce((sum, group) => sum + group.byteLength, 0);
+  const isLonger = bytes.byteLength > expected && !groups.some(({ hasStrings }) => hasStrings);
+  if (bytes.byteLength < expected || isLonger) throw wrongLength(bytes.byteLength, expected);
+  const slices: { readonly spec: WeightSpec; readonly stored: Uint8Array }[] = [];
+  let offset = 0;
+  for (const spec of groups.flatMap((group) => group.specs)) {
+    const byteLength = spec.dtype === "string" ? stringsLength(spec, bytes.subarray(offset)) : spec.byteLength;
+    if (offset + byteLength > bytes.byteLength) throw wrongLength(bytes.byteLength, offset + byteLength);
+    const stored = bytes.subarray(offset, offset + byteLength);
+    offset += byteLength;
+    if (!spec.optimizer) slices.push({ spec, stored });
+  }
+  if (offset !== bytes.byteLength) throw wrongLength(bytes.byteLength, offset);
+  return slices;
+}
+
+function wrongLength(found: number, expected: number): ModelFormatError {
+  const fault = found < expected ? "too short" : "too long";
+  return new ModelFormatError(
+    `the weight data is ${fault}: ${found} bytes, where weightsManifest adds up to ${expected}`,
+    {
+      hint: "the model.json and its weight files must come from the same export; copy or download all of them again",
+    },
+  );
+}
+
+function lazy<Read extends GraphWeight>(spec: WeightSpec, read: () => Read): StoredWeight<Read> {
+  let weight: Read | null = null;
+  return { name: spec.name, dims: spec.dims, dtype: spec.dtype, read: () => (weight ??= read()) };
+}
+
+/** How many bytes the strings take: each is stored as its length (uint32, little endian) and its bytes. */
+function stringsLength({ name, dims }: WeightSpec, bytes: Uint8Array): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let offset = 0;
+  for (let left = sizeOf(dims); left > 0; left--) {
+    if (offset + 4 > bytes.byteLength) throw new ModelFormatError(`weight ${quoted(name)}: its strings are cut off`);
+    offset += 4 + view.getUint32(offset, true);
+  }
+  return offset;
+}
+
+function decodeStrings({ dims }: WeightSpec, bytes: Uint8Array): StringWeight {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const decoder = new TextDecoder();
+  let offset = 0;
+  const data = Array.from({ length: sizeOf(dims) }, () => {
+    const start = offset + 4;
+    offset = start + view.getUint32(offset, true);
+    return decoder.decode(bytes.subarray(start, offset));
+  });
+  return { dtype: "string", dims, data };
+}
+
+/** Real and imaginary parts alternate. */
+function decodeComplex({ dims }: WeightSpec, bytes: Uint8Array): ComplexWeight {
+  const { buffer, byteOffset } = aligned(bytes, 4);
+  const parts = new Float32Array(buffer, byteOffset, bytes.byteLength / 4);
   return {
-    name: spec.name,
-    dims: spec.dims,
-    read: () => (weight ??= decode(spec, bytes)),
+    dtype: "complex64",
+    dims,
+    real: parts.filter((_, index) => index % 2 === 0),
+    imaginary: parts.filter((_, index) => index % 2 === 1),
   };
 }
 
-function decode({ dims, dtype, quantization }: WeightSpec, bytes: Uint8Array): Weight {
+function decode({ dims, quantization }: WeightSpec, dtype: Weight["dtype"], bytes: Uint8Array): Weight {
   if (quantization !== null) {
     const data = dequantised(quantization, bytes);
     return dtype === "int32"
