@@ -80,7 +80,6 @@ describe("what is no model.json is refused with a plain error", () => {
       },
       "has no model.json",
     ],
-    ["graph.json", '{"format": "graph-model", "modelTopology": {"node": []}}', "graph model"],
   ])("%s", async (name, content, message) => {
     if (typeof content === "string") writeFileSync(path(name), content);
     else content();

@@ -140,13 +140,18 @@ function readFields(value: JsonObject): { dtype: Json | undefined; scale: Json |
  *   element type that layers do not have.
  */
 export function readWeights(groups: readonly WeightGroup[], bytes: Uint8Array): readonly StoredWeight[] {
+  for (const spec of groups.flatMap((group) => group.specs)) layerType(spec);
   return sliced(groups, bytes).map(({ spec, stored }) => {
-    const { name, dtype } = spec;
-    if (dtype !== "string" && dtype !== "complex64") return lazy(spec, () => decode(spec, dtype, stored));
-    throw new ModelFormatError(
-      `weight ${quoted(name)}: dtype must be float32, int32 or bool, which TF.js layers have; got ${quoted(dtype)}`,
-    );
+    const dtype = layerType(spec);
+    return lazy(spec, () => decode(spec, dtype, stored));
   });
+}
+
+function layerType({ name, dtype }: WeightSpec): Weight["dtype"] {
+  if (dtype !== "string" && dtype !== "complex64") return dtype;
+  throw new ModelFormatError(
+    `weight ${quoted(name)}: dtype must be float32, int32 or bool, which TF.js layers have; got ${quoted(dtype)}`,
+  );
 }
 
 /**

@@ -57,15 +57,23 @@ class Interpreter {
         while (this.#region(step.condition, inside())[0] !== 0) carried = this.#region(step.body, inside());
         return carried;
       }
+      case "parameter":
+        throw new Error(`${step.name} has no value`);
       default:
-        throw new Error(`a ${step.kind} is no step to compute`);
+        return step satisfies never;
     }
+  }
+
+  #constant(name: string): number {
+    const weight = this.source.weights.get(name)?.read();
+    if (weight === undefined || weight.dtype === "complex64") throw new Error(`${name} is no constant of numbers`);
+    return Number(weight.data[0]);
   }
 
   #op({ node }: OpStep, [a = Number.NaN, b = Number.NaN]: readonly number[]): number {
     switch (node.op) {
       case "Const":
-        return Number((this.source.weights.get(node.name)?.read() as { data: ArrayLike<number> }).data[0]);
+        return this.#constant(node.name);
       case "AddV2":
         return a + b;
       case "Sub":
@@ -110,7 +118,7 @@ async function both(
     graph,
     source.inputs.map(({ name }) => feeds[name] ?? Number.NaN),
   );
-  const model = await tf.loadGraphModel(tf.io.fromMemory(artifacts as tf.io.ModelArtifacts));
+  const model = await tf.loadGraphModel(tf.io.fromMemory(artifacts));
   const tensors = Object.fromEntries(
     source.inputs.map(({ name, dtype }) => [
       name,

@@ -1,4 +1,4 @@
-import type { ModelArtifacts } from "../../../src/export/source/artifacts.ts";
+import type * as tf from "@tensorflow/tfjs";
 
 /** Attributes in protobuf's JSON form. */
 export const attr = {
@@ -90,7 +90,7 @@ export class GraphMaker {
     return this;
   }
 
-  artifacts(more: Readonly<Record<string, unknown>> = {}): ModelArtifacts & { readonly weightData: ArrayBuffer } {
+  artifacts(more: Partial<tf.io.ModelArtifacts> = {}): tf.io.ModelArtifacts & { readonly weightData: ArrayBuffer } {
     const length = this.#weights.reduce((sum, { bytes }) => sum + bytes.byteLength, 0);
     const data = new Uint8Array(length);
     let offset = 0;
@@ -105,9 +105,9 @@ export class GraphMaker {
         library: { function: this.functions.map(functionDef) },
         versions: { producer: 1 },
       },
-      weightSpecs: this.#weights.map(({ name, shape, dtype }) => ({ name, shape, dtype })),
-      weightData: data.buffer,
+      weightSpecs: this.#weights.map(({ name, shape, dtype }) => ({ name, shape: [...shape], dtype })),
       ...more,
+      weightData: data.buffer,
     };
   }
 }
@@ -133,8 +133,8 @@ function functionDef({ name, inputs, returns, nodes }: FunctionSpec): unknown {
 export function signature(
   outputs: Readonly<Record<string, string>>,
   inputs: Readonly<Record<string, string>> = {},
-): unknown {
-  const entries = (tensors: Readonly<Record<string, string>>): unknown =>
+): { readonly inputs: object; readonly outputs: object } {
+  const entries = (tensors: Readonly<Record<string, string>>): object =>
     Object.fromEntries(Object.entries(tensors).map(([key, name]) => [key, { name, dtype: "DT_FLOAT" }]));
   return { inputs: entries(inputs), outputs: entries(outputs) };
 }

@@ -20,7 +20,9 @@ import { Tags, type TagSet } from "./tags.ts";
 
 /** Beyond any model seen; functions that call functions could make any number. */
 const MAX_STEPS = 500_000;
-const MAX_CALLS = 64;
+const MAX_DEPTH = 64;
+/** Each function is put in as often as it is called. */
+const MAX_CALLS = 10_000;
 
 /** Operators that give other numbers each time, and so may not leave the loop they are in. */
 const RANDOM = new Set(["RandomStandardNormal", "RandomUniform", "RandomUniformInt", "TruncatedNormal", "Multinomial"]);
@@ -73,6 +75,7 @@ class Structurer {
   readonly #branchTags = new Map<Step, Map<number, readonly [whenFalse: number, whenTrue: number]>>();
   readonly #loopTags = new Set<number>();
   #order = 0;
+  #calls = 0;
 
   constructor(source: GraphSource) {
     this.#source = source;
@@ -317,9 +320,10 @@ class Structurer {
     if (instance.calls.includes(name)) {
       throw new ModelFormatError(`the function ${quoted(name)} calls itself (${listed([...instance.calls, name])})`);
     }
-    if (instance.calls.length >= MAX_CALLS) {
-      throw new ExportError(`functions call each other more than ${MAX_CALLS} levels deep`);
+    if (instance.calls.length >= MAX_DEPTH) {
+      throw new ExportError(`functions call each other more than ${MAX_DEPTH} levels deep`);
     }
+    if (++this.#calls > MAX_CALLS) throw new ExportError(`functions are called more than ${MAX_CALLS} times`);
     return this.#putBody(found, args, {
       prefix: `${instance.prefix}${node.name}/${label === "" ? "" : `${label}/`}`,
       forced,
