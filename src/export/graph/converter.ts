@@ -1,7 +1,7 @@
 import { ExportError, ModelFormatError } from "../../errors.ts";
 import type { Tensor } from "../../tensor.ts";
-import type { GraphBuilder } from "../onnx/builder.ts";
-import type { Value } from "../onnx/value.ts";
+import type { GraphBuilder } from "../build/builder.ts";
+import { Value } from "../ir/value.ts";
 
 import type { GraphDType } from "./source/dtype.ts";
 import type { GraphNode } from "./source/node.ts";
