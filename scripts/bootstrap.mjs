@@ -26,28 +26,42 @@ function run(command, args, why) {
   process.exit(1);
 }
 
+/** Whether what package-lock.json names is installed. */
+export function hasDependencies() {
+  return existsSync(stamp) && readFileSync(stamp, "utf8") === lockHash();
+}
+
 /** Install exactly what package-lock.json names, when that has not been done yet. */
 export function ensureDependencies() {
-  const hash = createHash("sha256")
+  if (hasDependencies()) return;
+  run("npm", ["ci", "--ignore-scripts"], "installing dependencies (npm ci, no install scripts) ...");
+  writeFileSync(stamp, lockHash());
+}
+
+function lockHash() {
+  return createHash("sha256")
     .update(readFileSync(join(root, "package-lock.json")))
     .digest("hex");
-  if (existsSync(stamp) && readFileSync(stamp, "utf8") === hash) return;
-  run("npm", ["ci", "--ignore-scripts"], "installing dependencies (npm ci, no install scripts) ...");
-  writeFileSync(stamp, hash);
 }
 
 /** The command line as users run it. */
 export const cli = join(root, "dist", "bundle", "bin.js");
 
-/** Compile src to dist when a source, or how it is compiled, is newer than the last compilation. */
+const built = join(root, "dist", ".built");
+const buildScript = join(root, "scripts", "build.mjs");
+
+/** Whether dist is newer than every source and than how it is compiled. */
+export function hasBuild() {
+  const wanted = Math.max(newest(join(root, "src")), statSync(buildScript).mtimeMs);
+  return existsSync(built) && statSync(built).mtimeMs >= wanted;
+}
+
+/** Compile src to dist where {@link hasBuild} is not so. */
 export function ensureBuild() {
-  const built = join(root, "dist", ".built");
-  const script = join(root, "scripts", "build.mjs");
-  const wanted = Math.max(newest(join(root, "src")), statSync(script).mtimeMs);
-  if (existsSync(built) && statSync(built).mtimeMs >= wanted) return;
+  if (hasBuild()) return;
   mkdirSync(join(root, "dist"), { recursive: true });
   const started = new Date();
-  run(process.execPath, [script], "compiling ...");
+  run(process.execPath, [buildScript], "compiling ...");
   writeFileSync(built, started.toISOString());
 }
 

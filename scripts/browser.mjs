@@ -17,7 +17,7 @@ const START_MS = 30_000;
  */
 export async function ensureBrowser() {
   const { findBrowsers } = await import("../dist/node/browser/find-browser.js");
-  const { mendCommand } = await import("../dist/train/native/mend.js");
+  const { installCommand } = await import("../dist/train/native/install-command.js");
   // On Ubuntu what is on PATH may be a script that asks for a snap.
   const working = () => findBrowsers().find(starts);
   const named = process.env["CHROME_PATH"] ?? "";
@@ -27,7 +27,9 @@ export async function ensureBrowser() {
     const found = working();
     if (found !== undefined) return found;
   }
-  process.stderr.write(`no Chromium could be had; to run the tests in a browser too: ${mendCommand(["chromium"])}\n`);
+  process.stderr.write(
+    `no Chromium is available; to run the tests in a browser too: ${installCommand(["chromium"])}\n`,
+  );
   return "none";
 }
 

@@ -13,7 +13,7 @@ ensureBuild();
 
 const setup = spawnSync(process.execPath, [cli, "setup"], { cwd: root, stdio: ["ignore", 2, 2] });
 if (setup.status !== 0) {
-  process.stderr.write("native TensorFlow is not at hand (see above): the tests that train are skipped\n");
+  process.stderr.write("native TensorFlow is not set up (see above): the tests that train are skipped\n");
 }
 
 const browser = await ensureBrowser().catch((/** @type {unknown} */ error) => {

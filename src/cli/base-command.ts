@@ -3,6 +3,7 @@ import { Command } from "commander";
 /** Options that every command has. */
 export interface CommonOptions {
   readonly json?: true;
+  readonly quiet?: true;
   readonly verbose?: true;
 }
 
@@ -12,6 +13,7 @@ export function baseCommand(name: string, summary: string, examples: readonly st
   return new Command(name)
     .description(summary)
     .option("--json", "print only JSON on stdout")
+    .option("-q, --quiet", "print only answers and errors")
     .option("--verbose", "show stack traces of errors")
     .addHelpText("after", `\nExamples:\n${lines.join("\n")}`);
 }

@@ -16,7 +16,6 @@ import type { FeedSpec } from "../verify/feeds.ts";
 import type { InputDomain } from "../verify/input-domains.ts";
 
 import { baseCommand, type CommonOptions } from "./base-command.ts";
-import { defaultModel } from "./default-model.ts";
 import { formatBytes, formatDifference } from "./format.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { parseShape, parseWhole } from "./option-parsers.ts";
@@ -25,9 +24,9 @@ import { addPlaceListOptions, inBrowser, type PlaceFlags } from "./place-options
 import { startProgress } from "./progress.ts";
 
 const EXIT_INTERRUPTED = 130;
-/** Of the folder for an export. */
+/** Prefix of the temporary folder for an export. */
 const FOLDER = "tfjs-to-onnx-bench-";
-/** Size of free dimensions that nobody gave, the batch left out. */
+/** Size of free dimensions, except the batch, that --input-shape does not give. */
 const FREE_SIZE = 32;
 
 interface BenchCommandOptions extends CommonOptions, PlaceFlags {
@@ -40,24 +39,23 @@ interface BenchCommandOptions extends CommonOptions, PlaceFlags {
 
 export function create(summary: string): Command {
   const command = baseCommand("bench", summary, [
-    "bench",
     "bench my-model/model.json --svg bench.svg",
     "bench model.onnx --on node/cpu,web/wasm,web/webgpu --rounds 3",
     "bench model.onnx --on web/wasm,browser/wasm,browser/webgpu --threads 2",
     "bench model.onnx --input-shape image=1,224,224,3 --batches 1,8 --json",
   ]).argument(
-    "[model]",
-    "a model.json, its folder or URL, or an ONNX file or its folder, with the model.json beside it if TF.js is to run too (default: the last network trained here, else the shipped one)",
+    "<model>",
+    "a model.json, its folder or URL, or an ONNX file or its folder, with its model.json beside it if TF.js is to be measured too",
   );
   return addPlaceListOptions(command, "tfjs/tensorflow, tfjs/wasm, node/cpu, web/wasm on one thread and on all")
-    .option("--rounds <n>", "how often everything is measured", parseWhole("--rounds", 1), 5)
+    .option("--rounds <n>", "how many times everything is measured", parseWhole("--rounds", 1), 5)
     .option("--batches <list>", "batch sizes, where the model leaves it free", parseBatches, [1, 4, 16, 64, 256])
     .option(
       "--input-shape <name=dims>",
       `sizes of an input's free dimensions, e.g. image=1,64,64,3 (default: ${FREE_SIZE}); may be repeated`,
       parseShape,
     )
-    .option("--svg <file>", "draw the figures")
+    .option("--svg <file>", "draw the figures as a chart in this SVG file")
     .action(run);
 }
 
@@ -66,38 +64,32 @@ function parseBatches(text: string): number[] {
   return [...new Set(sizes)].toSorted((a, b) => a - b);
 }
 
-async function run(given: string | undefined, options: BenchCommandOptions): Promise<void> {
+async function run(given: string, options: BenchCommandOptions): Promise<void> {
   const contenders = contendersOf(options);
   if (options.svg !== undefined) await assertWritable(dirname(resolve(options.svg)));
   const signal = interruptSignal();
   const busy = busyness();
   if (busy !== null) note(busy);
   try {
-    const { model, result } = await measureIn(
-      await mkdtemp(join(tmpdir(), FOLDER)),
-      given,
-      contenders,
-      options,
-      signal,
-    );
-    await report(given, model, result, options);
+    const result = await measureIn(await mkdtemp(join(tmpdir(), FOLDER)), given, contenders, options, signal);
+    await report(given, result, options);
   } catch (error) {
     if (signal.aborted) process.exitCode = EXIT_INTERRUPTED;
     else throw error;
   }
 }
 
-/** Measure with a folder for the export, which is gone again before anything is printed: printing may end the process. */
+/** Measure with a temporary folder for the export, removed before anything is printed, because printing may end the process. */
 async function measureIn(
   folder: string,
-  given: string | undefined,
+  given: string,
   contenders: readonly Contender[],
   options: BenchCommandOptions,
   signal: AbortSignal,
-): Promise<{ readonly model: BenchModel; readonly result: BenchResult }> {
+): Promise<BenchResult> {
   try {
     const { model, fixedBatch } = await openModel(given, options, folder);
-    return { model, result: await measured(model, fixedBatch, contenders, options, signal) };
+    return await measured(model, fixedBatch, contenders, options, signal);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -136,16 +128,12 @@ function contendersOf({ on, threads, browser }: BenchCommandOptions): Contender[
 
 interface OpenedModel {
   readonly model: BenchModel;
-  /** Batch size that the model has built in. */
+  /** Batch size that is fixed in the model; null where it is free. */
   readonly fixedBatch: number | null;
 }
 
-async function openModel(
-  given: string | undefined,
-  { inputShape }: BenchCommandOptions,
-  folder: string,
-): Promise<OpenedModel> {
-  const path = onnxOf(given ?? (await defaultModel()));
+async function openModel(given: string, { inputShape }: BenchCommandOptions, folder: string): Promise<OpenedModel> {
+  const path = onnxOf(given);
   const isOnnx = isOnnxName(path);
   const onnx = isOnnx ? path : join(folder, "model.onnx");
   const { json, noJson, domains } = isOnnx ? await readBeside(path) : await readJson(path, onnx);
@@ -163,7 +151,7 @@ async function openModel(
   return { model: { onnx: resolve(onnx), json, noJson, inputs: specs }, fixedBatch };
 }
 
-/** Size of the batch that is built in: of the first input's first axis, or 1 where no input has a free one. */
+/** The fixed batch size: the first axis of the first input, or 1 where no input has a free first axis. */
 function fixedBatchOf(inputs: readonly Pick<FeedSpec, "dims">[]): number | null {
   const first = inputs[0]?.dims[0];
   if (typeof first === "number") return first;
@@ -171,7 +159,7 @@ function fixedBatchOf(inputs: readonly Pick<FeedSpec, "dims">[]): number | null 
   return isFree ? null : 1;
 }
 
-/** @throws {UsageError} when a size is of no input, or not the one that the model has built in */
+/** @throws {UsageError} when a size is for an unknown input, or differs from a fixed size of the model */
 function assertShapesFit(
   shapes: Readonly<Record<string, readonly number[]>>,
   inputs: readonly Pick<FeedSpec, "name" | "dims">[],
@@ -180,7 +168,7 @@ function assertShapesFit(
     const dims = inputs.find((input) => input.name === name)?.dims;
     if (dims === undefined) {
       const names = inputs.map((input) => input.name).join(", ");
-      throw new UsageError(`--input-shape ${name}: the model has no such input; it has ${names}`);
+      throw new UsageError(`--input-shape: unknown input "${name}"; the model has ${names}`);
     }
     if (shape.length !== dims.length) {
       throw new UsageError(`--input-shape ${name} has ${shape.length} dimensions; the model's has ${dims.length}`);
@@ -205,7 +193,7 @@ interface TfjsSide extends Pick<BenchModel, "json" | "noJson"> {
   readonly domains: ReadonlyMap<string, InputDomain>;
 }
 
-/** The model.json beside an ONNX file, which may be there for another reason: one that is no use does not stop the rest. */
+/** The model.json beside an ONNX file, which may belong to another model: one that cannot be read does not stop the rest. */
 async function readBeside(onnx: string): Promise<TfjsSide> {
   const without = { json: null, domains: new Map<string, InputDomain>() };
   const json = jsonBeside(onnx);
@@ -242,13 +230,7 @@ async function readJson(json: string, out: string | null): Promise<TfjsSide> {
   return { json, noJson: "", domains: new Map<string, InputDomain>(ofInputs) };
 }
 
-async function report(
-  given: string | undefined,
-  model: BenchModel,
-  { runs, notRun }: BenchResult,
-  options: BenchCommandOptions,
-): Promise<void> {
-  const name = given ?? model.json ?? model.onnx;
+async function report(name: string, { runs, notRun }: BenchResult, options: BenchCommandOptions): Promise<void> {
   const where = machine();
   if (options.json === true) printJson({ model: name, machine: where, rounds: options.rounds, runs, notRun });
   else printFigures(runs);
@@ -271,7 +253,7 @@ function busyness(): string | null {
   const [load = 0] = loadavg();
   const cores = availableParallelism();
   if (load < cores / 2) return null;
-  return `this machine is busy already (load ${load.toFixed(1)} on ${cores} cores): the figures will be worse than it can do`;
+  return `this machine is busy (load ${load.toFixed(1)} on ${cores} cores), so the figures will be worse than they could be`;
 }
 
 function machine(): string {

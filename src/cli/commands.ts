@@ -4,64 +4,79 @@ import type { Command } from "commander";
 export interface CommandEntry {
   readonly name: string;
   readonly summary: string;
+  /** Heading that `--help` lists it under; null for a command that the help leaves out. */
+  readonly group: Group | null;
   load(): Promise<{ readonly create: (summary: string) => Command }>;
 }
+
+type Group = "Models:" | "Recognisers:" | "Setup:";
 
 /** Every command, in the order `--help` lists them. */
 export const commands: readonly CommandEntry[] = [
   {
-    name: "train",
-    summary: "train a small recogniser in tfjs-node",
-    load: () => import("./train.ts"),
-  },
-  {
     name: "export",
-    summary: "turn a TF.js model into an ONNX file and check it against TF.js",
+    summary: "convert a TF.js model to an ONNX file and check it against TF.js",
+    group: "Models:",
     load: () => import("./export.ts"),
   },
   {
     name: "verify",
-    summary: "compare an ONNX file with the TF.js model it was made of",
+    summary: "compare an ONNX file with the TF.js model it was made from",
+    group: "Models:",
     load: () => import("./verify.ts"),
   },
   {
     name: "infer",
-    summary: "read pictures, score a test set, or run raw tensors",
+    summary: "read images, score a test set, or run raw tensors",
+    group: "Models:",
     load: () => import("./infer.ts"),
   },
   {
     name: "inspect",
     summary: "show what is in an ONNX file or a TF.js model",
+    group: "Models:",
     load: () => import("./inspect.ts"),
-  },
-  {
-    name: "compare",
-    summary: "score a digit recogniser on TF.js and both ONNX runtimes, and see that they agree",
-    load: () => import("./compare.ts"),
   },
   {
     name: "bench",
     summary: "measure a model on TF.js and on each ONNX runtime, side by side",
+    group: "Models:",
     load: () => import("./bench.ts"),
   },
   {
-    name: "digits",
-    summary: "draw a contact sheet of the rendered digits, to be looked at",
-    load: () => import("./digits.ts"),
+    name: "train",
+    summary: "train a small recogniser of digits",
+    group: "Recognisers:",
+    load: () => import("./train.ts"),
   },
   {
-    name: "pipeline",
-    summary: "train, export, infer and compare, one after the other (npm start)",
-    load: () => import("./pipeline.ts"),
+    name: "data",
+    summary: "download MNIST, or draw a sheet of the rendered digits",
+    group: "Recognisers:",
+    load: () => import("./data.ts"),
+  },
+  {
+    name: "compare",
+    summary: "score a digit recogniser on TF.js and both ONNX runtimes, and check that they agree",
+    group: "Recognisers:",
+    load: () => import("./compare.ts"),
   },
   {
     name: "setup",
-    summary: "set up native TensorFlow, which training needs, in this user's cache",
+    summary: "install native TensorFlow, which training uses, in your cache folder",
+    group: "Setup:",
     load: () => import("./setup.ts"),
   },
   {
     name: "doctor",
-    summary: "say what is there and what is not, with the command that mends it",
+    summary: "check your setup and suggest fixes",
+    group: "Setup:",
     load: () => import("./doctor.ts"),
+  },
+  {
+    name: "pipeline",
+    summary: "train, export, infer and compare, one after the other (npm start)",
+    group: null,
+    load: () => import("./pipeline.ts"),
   },
 ];

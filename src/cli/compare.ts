@@ -7,11 +7,11 @@ import { imageTensor } from "../data/image-tensor.ts";
 import type { Session } from "../infer/runtime.ts";
 import { loadAt } from "../node/place.ts";
 import { readOnnxFile } from "../node/read-onnx.ts";
+import { staleExportNote } from "../node/stale-export.ts";
 import { agreement, type Agreement, type LabelledBatches } from "../verify/agreement.ts";
 
 import { baseCommand, type CommonOptions } from "./base-command.ts";
 import { formatDifference } from "./format.ts";
-import { defaultModel } from "./default-model.ts";
 import { parseWhole } from "./option-parsers.ts";
 import { note, printJson, printLine, printTable } from "./output.ts";
 import { startProgress } from "./progress.ts";
@@ -28,14 +28,11 @@ const LARGEST_DIFFERENCE = 1e-5;
 
 export function create(summary: string): Command {
   return baseCommand("compare", summary, [
-    "compare",
+    "compare ./my-digits",
     "compare runs/crnn/model.json runs/crnn/model.onnx --dataset digits --limit 1000",
   ])
-    .argument(
-      "[model]",
-      "a model.json of a digit recogniser (default: the last one trained here, else the shipped one)",
-    )
-    .argument("[file]", "the ONNX file made of it (default: model.onnx beside it)")
+    .argument("<model>", "a digit recogniser: its model.json, or the folder that holds it")
+    .argument("[file]", "the ONNX file made from it (default: model.onnx beside it)")
     .option("--dataset <name>", "auto, mnist or digits", "auto")
     .option("--data <dir>", "folder of MNIST's files")
     .option("--limit <n>", "take the first images only", parseWhole("--limit", 1))
@@ -43,18 +40,20 @@ export function create(summary: string): Command {
     .action(run);
 }
 
-async function run(model: string | undefined, file: string | undefined, options: CompareOptions): Promise<void> {
-  const json = model ?? (await defaultModel());
-  const onnxPath = file ?? join(dirname(json), "model.onnx");
+async function run(json: string, file: string | undefined, options: CompareOptions): Promise<void> {
+  const onnxPath = file ?? join(json.endsWith(".json") ? dirname(json) : json, "model.onnx");
   const { openDataset } = await import("../node/datasets/open-dataset.ts");
   const opened = await openDataset({
     dataset: options.dataset,
     split: "test",
     data: options.data,
     limit: options.limit,
+    onNote: note,
   });
   note(opened.note);
   const { set } = opened;
+  const stale = await staleExportNote(onnxPath, json.endsWith(".json") ? json : join(json, "model.json"));
+  if (stale !== null) note(stale);
   const sessions = await openSessions(json, onnxPath);
   const progress = startProgress("comparing", set.images * sessions.length);
   const rows = await agreement(sessions, batches(set), options.batchSize, (done) => progress.update(done));
@@ -84,7 +83,7 @@ function batches(set: ImageSet): LabelledBatches {
 
 function printRows(rows: readonly Agreement[], images: number, agreed: boolean): void {
   printTable(
-    ["runtime", "provider", "accuracy", "other answers", "largest difference", "images/s"],
+    ["runtime", "provider", "accuracy", "mismatches", "largest difference", "images/s"],
     rows.map(({ runtime, provider, accuracy, otherAnswers, maxAbsDiff, seconds }, index) => [
       runtime,
       provider,

@@ -1,3 +1,5 @@
+import { isQuiet } from "./output.ts";
+
 /** Progress of steps whose number is found out on the way, beside lines on stdout. */
 export interface CountingProgress {
   /** Whether anybody sees it. */
@@ -12,10 +14,11 @@ export interface CountingProgress {
 
 const REDRAW_MS = 100;
 
-/** A line on stderr of how much is done, how fast, and what is left; silent when stderr is not a terminal. */
+/** A line on stderr of how much is done, how fast, and what is left; silent with `--quiet` and when stderr is not a terminal. */
 export function startCounting(label: string): CountingProgress {
   const nothing = (): void => undefined;
-  if (!process.stderr.isTTY) return { shown: false, update: nothing, setTotal: nothing, clear: nothing, stop: nothing };
+  if (!process.stderr.isTTY || isQuiet())
+    return { shown: false, update: nothing, setTotal: nothing, clear: nothing, stop: nothing };
   const started = performance.now();
   let [done, drawn, total] = [0, 0, 0];
   const draw = (): void => {

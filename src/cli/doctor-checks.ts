@@ -9,7 +9,7 @@ import {
   findDownloaders,
   findPackage,
   installPackages,
-  mendCommand,
+  installCommand,
   packageVersion,
   verifyNative,
   type NativeStatus,
@@ -25,8 +25,8 @@ export interface Check {
   readonly purpose: string;
   /** Version, place, or what is wrong. */
   readonly found: string;
-  /** The command that mends it; null when there is nothing to mend. */
-  readonly mend: string | null;
+  /** The command that fixes it; null when there is nothing to fix. */
+  readonly fix: string | null;
 }
 
 const OLDEST_NODE = [20, 19];
@@ -75,7 +75,7 @@ function withOneRuntime(node: Check, web: Check): readonly Check[] {
 function setupNeeds(native: NativeStatus, checks: readonly Check[]): readonly Check[] {
   if (native.state !== "ready") return checks;
   return checks.map((check) =>
-    check.state === "ok" ? check : { ...check, purpose: `${check.purpose} (done already)`, mend: null },
+    check.state === "ok" ? check : { ...check, purpose: `${check.purpose} (done already)`, fix: null },
   );
 }
 
@@ -85,13 +85,13 @@ function checkNode(): Check {
   const [oldestMajor = 0, oldestMinor = 0] = OLDEST_NODE;
   const ok = major > oldestMajor || (major === oldestMajor && minor >= oldestMinor);
   const found = ok ? node : `${node}, expected ${OLDEST_NODE.join(".")} or newer`;
-  const mend = ok ? null : "nvm install 22 (or install Node 22 or newer in another way)";
-  return { name: "node", state: ok ? "ok" : "unsupported", needed: true, purpose: "everything", found, mend };
+  const fix = ok ? null : "nvm install 22 (or install Node 22 or newer in another way)";
+  return { name: "node", state: ok ? "ok" : "unsupported", needed: true, purpose: "everything", found, fix };
 }
 
 async function checkOrtNode(): Promise<Check> {
   const check = checkPackage("onnxruntime-node", "infer on this machine's processor");
-  if (check.state !== "ok") return { ...check, mend: "npm install --ignore-scripts onnxruntime-node" };
+  if (check.state !== "ok") return { ...check, fix: "npm install --ignore-scripts onnxruntime-node" };
   try {
     await import("onnxruntime-node");
     return check;
@@ -100,7 +100,7 @@ async function checkOrtNode(): Promise<Check> {
       ...check,
       state: "damaged",
       found: `${check.found} does not load: ${firstLine(error)}`,
-      mend: "npm install --ignore-scripts onnxruntime-node (on Linux it needs glibc), or infer --runtime web",
+      fix: "npm install --ignore-scripts onnxruntime-node (on Linux it needs glibc), or infer --runtime web",
     };
   }
 }
@@ -115,7 +115,7 @@ async function checkOrtWeb(): Promise<Check> {
     ...check,
     state: "damaged",
     found: `${check.found} has no .wasm file in its dist folder`,
-    mend: "npm install --ignore-scripts --force onnxruntime-web",
+    fix: "npm install --ignore-scripts --force onnxruntime-web",
   };
 }
 
@@ -126,8 +126,8 @@ async function checkSharp(): Promise<Check> {
     await import("sharp");
     return check;
   } catch (error) {
-    const mend = "npm install --include=optional sharp";
-    return { ...check, state: "damaged", found: `${check.found} does not load: ${firstLine(error)}`, mend };
+    const fix = "npm install --include=optional sharp";
+    return { ...check, state: "damaged", found: `${check.found} does not load: ${firstLine(error)}`, fix };
   }
 }
 
@@ -135,12 +135,12 @@ function checkPackage(name: string, purpose: string): Check {
   const folder = findPackage(name);
   const common = { name, needed: false, purpose };
   return folder === undefined
-    ? { ...common, state: "missing", found: "not installed", mend: `npm install --ignore-scripts ${name}` }
-    : { ...common, state: "ok", found: packageVersion(folder), mend: null };
+    ? { ...common, state: "missing", found: "not installed", fix: `npm install --ignore-scripts ${name}` }
+    : { ...common, state: "ok", found: packageVersion(folder), fix: null };
 }
 
 function checkNative(status: NativeStatus): readonly Check[] {
-  const common = { needed: false, mend: status.hint?.replace(/^run: /, "") ?? null };
+  const common = { needed: false, fix: status.hint?.replace(/^run: /, "") ?? null };
   if (status.state === "unavailable") {
     const state = findPackage("@tensorflow/tfjs-node") === undefined ? "missing" : "unsupported";
     return [{ ...common, name: "native tensorflow", state, purpose: "train", found: status.detail }];
@@ -151,7 +151,7 @@ function checkNative(status: NativeStatus): readonly Check[] {
   ];
   return parts.map(({ name, purpose, part }) =>
     part.state === "ready"
-      ? { name, purpose, needed: false, state: "ok", found: part.detail, mend: null }
+      ? { name, purpose, needed: false, state: "ok", found: part.detail, fix: null }
       : { ...common, name, purpose, state: part.state, found: `${part.detail} (${part.folder ?? "nowhere"})` },
   );
 }
@@ -159,9 +159,9 @@ function checkNative(status: NativeStatus): readonly Check[] {
 async function checkDownloaders(): Promise<Check> {
   const found = await findDownloaders();
   const common = { name: "pip or uv", needed: false, purpose: "download native TensorFlow" };
-  if (found.length === 0) return { ...common, state: "missing", found: "not found", mend: mendCommand(["pip"]) };
+  if (found.length === 0) return { ...common, state: "missing", found: "not found", fix: installCommand(["pip"]) };
   const names = found.map(({ name, version }) => `${name} ${version}`).join(", ");
-  return { ...common, state: "ok", found: names, mend: null };
+  return { ...common, state: "ok", found: names, fix: null };
 }
 
 async function checkCompiler(): Promise<Check> {
@@ -169,11 +169,11 @@ async function checkCompiler(): Promise<Check> {
   const needs = ["node-api-headers", "yauzl"].filter((name) => findPackage(name) === undefined);
   const common = { name: "c++ compiler", needed: false, purpose: "compile tfjs-node's addon" };
   if (found === undefined) {
-    return { ...common, state: "missing", found: "not found", mend: mendCommand(["compiler"]) };
+    return { ...common, state: "missing", found: "not found", fix: installCommand(["compiler"]) };
   }
-  if (needs.length === 0) return { ...common, state: "ok", found: found.version, mend: null };
+  if (needs.length === 0) return { ...common, state: "ok", found: found.version, fix: null };
   const lacks = `${found.version}, but the package ${needs.join(" and ")} is not installed`;
-  return { ...common, state: "missing", found: lacks, mend: installPackages };
+  return { ...common, state: "missing", found: lacks, fix: installPackages };
 }
 
 async function checkMnist(): Promise<Check> {
@@ -187,9 +187,9 @@ async function checkMnist(): Promise<Check> {
         ...common,
         state: "missing",
         found: `not in ${folders.join(" or ")}`,
-        mend: "tfjs-to-onnx train --dataset mnist",
+        fix: "tfjs-to-onnx data mnist",
       }
-    : { ...common, state: "ok", found: whole.folder, mend: null };
+    : { ...common, state: "ok", found: whole.folder, fix: null };
 }
 
 function checkChromium(): Check {
@@ -197,10 +197,10 @@ function checkChromium(): Check {
   try {
     const path = findBrowser();
     return path === undefined
-      ? { ...common, state: "missing", found: "not found", mend: mendCommand(["chromium"]) }
-      : { ...common, state: "ok", found: path, mend: null };
+      ? { ...common, state: "missing", found: "not found", fix: installCommand(["chromium"]) }
+      : { ...common, state: "ok", found: path, fix: null };
   } catch (error) {
-    return { ...common, state: "damaged", found: firstLine(error), mend: "unset CHROME_PATH" };
+    return { ...common, state: "damaged", found: firstLine(error), fix: "unset CHROME_PATH" };
   }
 }
 

@@ -1,4 +1,4 @@
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve, sep } from "node:path";
 
 import { Option, type Command } from "commander";
 
@@ -7,14 +7,15 @@ import type { LayerConverter } from "../export/converter.ts";
 import { exportSource, type ExportedModel, type ExportOptions } from "../export/export-model.ts";
 import { readLayersModel } from "../export/source/layers-model.ts";
 import type { LayersSource, RawModel } from "../export/source/model.ts";
-import { writeAside } from "../node/write-aside.ts";
 import { sizeOf } from "../tensor.ts";
 import type { ModelVerification } from "../verify/verify-model.ts";
 
 import { baseCommand, type CommonOptions } from "./base-command.ts";
 import { formatBytes } from "./format.ts";
 import { collect, parseShape, parseWhole } from "./option-parsers.ts";
-import { note, printJson, printLine } from "./output.ts";
+import { claimStdout, writeOutput } from "./output-file.ts";
+import { note, printJson, printLine, printSummary } from "./output.ts";
+import { ownCommand, shellQuoted } from "./own-command.ts";
 import { loadPlugins } from "./plugins.ts";
 import { DEFAULT_BATCHES, printVerification } from "./verify.ts";
 
@@ -35,17 +36,18 @@ interface ExportCommandOptions extends CommonOptions {
 
 export function create(summary: string): Command {
   return baseCommand("export", summary, [
-    "export model.json --out model.onnx",
+    "export model.json -o model.onnx",
     "export ./my-model --opset 21 --batch 1",
     "export https://example.com/model.json --input-shape image=1,224,224,3",
     "export ./my-model --output features --no-verify --json",
     "export ./my-model --plugin ./my-layers.mjs",
+    "tfjs-to-onnx export ./my-model -o - | gzip > model.onnx.gz",
   ])
-    .argument(
-      "[model]",
-      "a model.json, the folder that holds it, or a URL; without it the last network trained here, else the shipped one",
+    .argument("<model>", "a model.json, the folder that holds it, or a URL")
+    .option(
+      "-o, --out <file>",
+      "the ONNX file to write, - for stdout (default: beside model.json; in the current folder for a URL or a package in node_modules)",
     )
-    .option("--out <file>", "the ONNX file to write (default: the model's name in its folder, or here for a URL)")
     .option("--opset <n>", "ONNX operator set, 13 to 21", parseWhole("--opset", 1), 17)
     .option("--batch <n|dynamic>", "size of the batch axis", parseBatch, "dynamic")
     .option("--logits", "leave out a final softmax")
@@ -69,22 +71,20 @@ function parseBatch(text: string): number | "dynamic" {
   return text === "dynamic" ? text : parseWhole("--batch", 1)(text);
 }
 
-async function run(given: string | undefined, options: ExportCommandOptions): Promise<void> {
+async function run(model: string, options: ExportCommandOptions): Promise<void> {
   const started = performance.now();
+  const out = options.out ?? defaultOut(model);
+  const isStdout = claimStdout(out, options.json === true);
   if (options.opset < 13 || options.opset > 21) {
     throw new UsageError(`--opset takes 13 to 21; got ${options.opset}`);
   }
   const converters = await loadPlugins(options.plugin ?? []);
-  const model = await findModel(given);
   const { readModel } = await import("../node/read-model.ts");
   const raw = await readModel(model);
   const source = readLayersModel(raw);
   const exportOptions = toExportOptions(options, converters);
   const exported = exportSource(source, exportOptions);
-  const out = options.out ?? defaultOut(model);
-  await writeAside(out, exported.bytes);
-  const { rememberExport } = await import("../node/last-run.ts");
-  await rememberExport(resolve(out));
+  await writeOutput(out, exported.bytes);
   const seconds = (performance.now() - started) / 1000;
 
   const verified = options.verify ? await check(raw, source, exported, exportOptions) : null;
@@ -93,9 +93,10 @@ async function run(given: string | undefined, options: ExportCommandOptions): Pr
     printJson(report(model, out, exported, seconds, verified));
     return;
   }
-  printSummary(out, exported, seconds);
-  if (verified !== null) printVerification(verified);
-  else if (!options.verify) printLine("not verified (--no-verify)");
+  if (options.quiet !== true) describeExport(isStdout ? "stdout" : out, exported, seconds);
+  if (verified !== null && (options.quiet !== true || !verified.passed)) printVerification(verified);
+  if (!options.verify) printSummary("not verified (--no-verify)");
+  if (!isStdout && options.quiet !== true && process.exitCode !== 1) suggestNext(out, exported, source);
 }
 
 function toExportOptions(options: ExportCommandOptions, converters: readonly LayerConverter[]): ExportOptions {
@@ -110,25 +111,16 @@ function toExportOptions(options: ExportCommandOptions, converters: readonly Lay
   };
 }
 
-async function findModel(given: string | undefined): Promise<string> {
-  if (given !== undefined) return given;
-  const { lastTrainedModel } = await import("../node/last-run.ts");
-  const trained = await lastTrainedModel();
-  if (trained !== null) {
-    note(`exporting the last network trained here: ${trained}`);
-    return trained;
-  }
-  const { shippedModel } = await import("../node/shipped-models.ts");
-  const shipped = shippedModel("crnn-mnist", "model.json");
-  note(`no network has been trained here; exporting the shipped one: ${shipped}`);
-  return shipped;
-}
-
-/** `model.json` becomes `model.onnx` beside it; a folder's model goes into the folder; a URL's into the current one. */
+/**
+ * `model.json` becomes `model.onnx` beside it, and a folder's model goes into the folder. For a URL, and for a model within
+ * node_modules, where nothing of the user's belongs, the file goes into the current folder.
+ */
 function defaultOut(model: string): string {
   if (/^https?:\/\//.test(model)) return `${basename(new URL(model).pathname, ".json") || "model"}.onnx`;
   const path = model.replace(/^file:\/\//, "");
-  return path.endsWith(".json") ? join(dirname(path), `${basename(path, ".json")}.onnx`) : join(path, "model.onnx");
+  const file = path.endsWith(".json") ? `${basename(path, ".json")}.onnx` : "model.onnx";
+  const folder = path.endsWith(".json") ? dirname(path) : path;
+  return resolve(folder).split(sep).includes("node_modules") ? file : join(folder, file);
 }
 
 /** The export beside TF.js, or null with a note when TF.js or a runtime is not installed. */
@@ -177,13 +169,27 @@ function report(
   return { model, out, kind, opset, nodes, parameters, bytes: bytes.length, inputs, outputs, seconds, verified };
 }
 
-function printSummary(
+function describeExport(
   out: string,
   { nodes, parameters, bytes, opset, inputs, outputs }: ExportedModel,
   seconds: number,
 ): void {
   const size = `${parameters.toLocaleString("en")} parameters, ${formatBytes(bytes.length)}`;
-  printLine(`wrote ${out}: ${nodes} nodes, ${size}, opset ${opset}, ${seconds.toFixed(2)} s`);
+  printLine(
+    { style: "strong", text: `wrote ${out}` },
+    `: ${nodes} nodes, ${size}, opset ${opset}, ${seconds.toFixed(2)} s`,
+  );
   for (const { name, dtype, dims } of inputs) printLine(`  input  ${name}: ${dtype} [${dims.join(", ")}]`);
   for (const { name, dtype, dims } of outputs) printLine(`  output ${name}: ${dtype} [${dims.join(", ")}]`);
+}
+
+/** What to do with the file, in commands that can be copied. */
+function suggestNext(out: string, { inputs }: ExportedModel, { metadata }: LayersSource): void {
+  const command = ownCommand();
+  const file = shellQuoted(out);
+  const feeds = inputs.map(({ name }) => `--tensor ${shellQuoted(`${name}=${name}.npy`)} `).join("");
+  const example =
+    "recognizer" in metadata ? `infer photo.png --model ${file}` : `infer --model ${file} ${feeds}--out results`;
+  printLine({ style: "hint", text: "next: " }, `${command} ${example}`);
+  printLine(`      ${command} bench ${file}`);
 }

@@ -4,6 +4,11 @@ export function formatBytes(bytes: number): string {
   return bytes < 1024 ** 2 ? `${(bytes / 1024).toFixed(1)} kB` : `${(bytes / 1024 ** 2).toFixed(2)} MB`;
 }
 
+/** `11.6 MB`, in powers of 1000, as downloads are measured. */
+export function formatMegabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
 /** `1.2e-7`; no difference at all is `0`. */
 export function formatDifference(difference: number): string {
   return difference === 0 ? "0" : difference.toExponential(1);

@@ -3,6 +3,8 @@ import { Option, type Command } from "commander";
 import { UsageError } from "../errors.ts";
 import { findModel } from "../node/open-recognizer.ts";
 import { loadAt } from "../node/place.ts";
+import { modelName } from "../node/shipped-models.ts";
+import { staleExportNote } from "../node/stale-export.ts";
 
 import { baseCommand, type CommonOptions } from "./base-command.ts";
 import { assertTensor } from "./infer/tensor-arguments.ts";
@@ -34,10 +36,10 @@ export function create(summary: string): Command {
     "infer --model model.onnx --tensor input=x.npy --out results",
     "infer -- -odd-name.png",
   ])
-    .argument("[input...]", "pictures, folders, globs, - for a list on stdin; without one, a sample of the test set")
+    .argument("[input...]", "images, folders, globs, - for a list on stdin; without one, a sample of the test set")
     .option(
       "--model <file|name>",
-      "an ONNX file, the folder of one or a shipped model (default: the last export here, else crnn-mnist-best)",
+      "an ONNX file, the folder of one, or the name of a shipped model (default: crnn-mnist-best, which is shipped)",
     );
   return addPlaceOptions(command)
     .option(
@@ -71,21 +73,23 @@ async function run(inputs: readonly string[], options: InferOptions): Promise<vo
   // Before the runtime starts: a model that says nothing of pictures needs none.
   const recognizer = !isRaw && options.dataset === undefined ? found.recognizer() : null;
   if (place.runtime !== "node" && place.browser !== true) delayWasmWork();
+  const stale = options.model === undefined || options.runtime === "tfjs" ? null : await staleExportNote(found.path);
+  if (stale !== null) note(stale);
   const session = await loadAt(place, found.model, { externalData: found.externalData, onNote: note });
+  const loaded = { session, model: modelName(found.path), browser: place.browser === true };
   try {
     if (isRaw) {
       const { runTensors } = await import("./infer/tensors.ts");
-      await runTensors(session, tensors, options.out ?? ".", options);
+      await runTensors(loaded, tensors, options.out ?? ".", options);
     } else if (recognizer === null) {
       const { score } = await import("./infer/score.ts");
-      await score(session, options.dataset ?? "auto", options);
+      await score(loaded, options.dataset ?? "auto", options);
     } else if (inputs.length > 0) {
       const { readInputs } = await import("./infer/read.ts");
-      await readInputs(session, recognizer, inputs, options);
+      await readInputs(loaded, recognizer, inputs, options);
     } else {
       const { showSample } = await import("./infer/score.ts");
-      note(`model ${found.path}`);
-      await showSample(session, recognizer, options);
+      await showSample(loaded, recognizer, options);
     }
   } finally {
     await session.dispose();
@@ -94,13 +98,13 @@ async function run(inputs: readonly string[], options: InferOptions): Promise<vo
 
 function checkUsage(inputs: readonly string[], options: InferOptions): void {
   if (options.tensor !== undefined && inputs.length > 0) {
-    throw new UsageError("give pictures or --tensor, not both");
+    throw new UsageError("give images or --tensor, not both");
   }
   if (options.tensor !== undefined && options.dataset !== undefined) {
     throw new UsageError("give --dataset or --tensor, not both");
   }
   if (options.dataset !== undefined && inputs.length > 0) {
-    throw new UsageError("give pictures or --dataset, not both");
+    throw new UsageError("give images or --dataset, not both");
   }
   if (options.data !== undefined && (options.tensor !== undefined || inputs.length > 0)) {
     throw new UsageError("--data is for a labelled test set");

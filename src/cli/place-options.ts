@@ -40,7 +40,7 @@ export function addPlaceOptions(command: Command): Command {
     .addOption(
       new Option(
         "--provider <name>",
-        "where it runs (default: the runtime's own); auto: webgpu where it can be had",
+        "where it runs (default: the runtime's own); auto: webgpu where it is available",
       ).choices(PROVIDERS),
     );
   return addPlaceFlags(command, { runtime: "web" });

@@ -21,7 +21,7 @@ export async function loadPlugins(paths: readonly string[]): Promise<readonly La
 async function loadPlugin(path: string): Promise<readonly LayerConverter[]> {
   const file = resolve(path);
   await access(file).catch((cause: unknown) => {
-    throw new ToolError(`there is no plugin ${path}`, { hint: "give the path of an ES module", cause });
+    throw new ToolError(`cannot find the plugin ${path}`, { hint: "give the path of an ES module", cause });
   });
   const module = await importFile(path, file);
   const given: unknown = typeof module === "object" && module !== null && "default" in module ? module.default : [];

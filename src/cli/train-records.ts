@@ -63,7 +63,7 @@ export function scoresOfRun(result: FitResult, test: ImageSet): Scores | undefin
 const COLUMNS = 8;
 const ROWS = 4;
 
-/** The surest mistakes side by side, dark on light. */
+/** The most confident errors side by side, dark on light. */
 export function mistakeSheet({ mistakes }: Scores, set: ImageSet): Sheet | undefined {
   const shown = mistakes.slice(0, COLUMNS * ROWS);
   if (shown.length === 0) return undefined;

@@ -194,14 +194,14 @@ async function readConfig(path: string): Promise<Partial<TrainSettings>> {
   });
   const config = parseJson(text, `--config ${path}`);
   if (isSettings(config, path)) return config;
-  throw new UsageError(`--config ${path} holds no object`);
+  throw new UsageError(`--config ${path} must hold a JSON object`);
 }
 
 function parseJson(text: string, where: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new UsageError(`${where} is no JSON: ${cause instanceof Error ? cause.message : String(cause)}`);
+    throw new UsageError(`${where} is not valid JSON: ${cause instanceof Error ? cause.message : String(cause)}`);
   }
 }
 
@@ -210,7 +210,7 @@ function isSettings(value: unknown, path: string): value is Partial<TrainSetting
   if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
   const checks = new Map<string, readonly [Check, string]>(Object.entries(CHECKS));
   const entries: readonly (readonly [string, unknown])[] = Object.entries(value);
-  const unknown = entries.flatMap(([key]) => (checks.has(key) ? [] : [`there is no setting ${key}`]));
+  const unknown = entries.flatMap(([key]) => (checks.has(key) ? [] : [`unknown setting "${key}"`]));
   const wrong = entries.flatMap(([key, found]) => {
     const [isRight, expected] = checks.get(key) ?? [];
     return isRight === undefined || isRight(found) ? [] : [`${key} must be ${expected}; got ${shown(found)}`];

@@ -7,12 +7,17 @@ import type { Command } from "commander";
 import type { ImageSet } from "../data/dataset.ts";
 import { renderedDigits } from "../data/digits/rendered-digits.ts";
 import { joinSets, splitOff } from "../data/parts.ts";
-import { UsageError } from "../errors.ts";
+import { TrainError, UsageError } from "../errors.ts";
 import type { RawModel } from "../export/source/model.ts";
-import { rememberTrained } from "../node/last-run.ts";
 import { readModel } from "../node/read-model.ts";
 import { assertWritable, removeLeftovers, writeAside } from "../node/write-aside.ts";
-import { readCheckpoint, writeCheckpoint, type RunIdentity, type RunPlan } from "../train/checkpoint.ts";
+import {
+  checkpointProgress,
+  readCheckpoint,
+  writeCheckpoint,
+  type RunIdentity,
+  type RunPlan,
+} from "../train/checkpoint.ts";
 import type { FitOptions, FitResult } from "../train/fit.ts";
 import { curvesSvg, heldOut, type EpochRecord } from "../train/history.ts";
 import { DIGITS, digitRecognizer, networkNamed, networks, type Tf } from "../train/networks.ts";
@@ -20,6 +25,7 @@ import type { Recipe } from "../train/recipe.ts";
 
 import { baseCommand, type CommonOptions } from "./base-command.ts";
 import { formatDuration } from "./format.ts";
+import { confirm } from "./confirm.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { note, printJson, printLine } from "./output.ts";
 import { startProgress } from "./progress.ts";
@@ -33,6 +39,7 @@ const EXIT_INTERRUPTED = 130;
 interface TrainOptions extends CommonOptions, Partial<TrainSettings> {
   readonly config?: string;
   readonly resume?: true;
+  readonly overwrite?: true;
   readonly eager?: true;
   readonly backend: string;
   readonly logDir?: string;
@@ -50,6 +57,7 @@ export function create(summary: string): Command {
   return addSettings(command)
     .option("--config <file>", 'JSON of these settings, e.g. {"epochs": 20}; options given beside it win')
     .option("--resume", "go on from the checkpoint in that folder")
+    .option("--overwrite", "train afresh in a folder that holds a checkpoint, which is lost")
     .option("--eager", "run every operation by itself instead of one graph a step")
     .option("--backend <name>", "auto (native TensorFlow, else WebAssembly), tensorflow or wasm", "auto")
     .option("--log-dir <dir>", "folder of TensorBoard's event files (default: logs in the folder that --out names)")
@@ -57,14 +65,32 @@ export function create(summary: string): Command {
 }
 
 async function run(options: TrainOptions): Promise<void> {
-  const { config, resume, eager, json, backend, logDir, verbose: _, ...given } = options;
+  const { config, resume, overwrite, eager, json, backend, logDir, verbose: _, quiet: __, ...given } = options;
+  if (resume === true && overwrite === true) throw new UsageError("give --resume or --overwrite, not both");
   const settings = await settingsOf(given, config);
   const recipe = recipeOf(settings);
   const out = settings.out ?? join("runs", networkNamed(settings.network).name);
   const logs = logDir ?? join(out, "logs");
   for (const folder of [out, logs]) await assertWritable(folder);
   const how = { resume: resume === true, eager: eager === true, json: json === true, backend, out, logs };
-  await aloneIn(out, async () => trainInto(settings, recipe, how));
+  await aloneIn(out, async () => {
+    if (resume !== true && overwrite !== true) await confirmOverwrite(out);
+    await trainInto(settings, recipe, how);
+  });
+}
+
+/** @throws {TrainError} when the folder holds a checkpoint that can be resumed, and nobody says that it may be lost */
+async function confirmOverwrite(out: string): Promise<void> {
+  const path = join(out, "checkpoint.bin");
+  const found = await checkpointProgress(path);
+  if (found === null || (found.epoch === 0 && found.batch === 0)) return;
+  const { network, epoch, epochs, batch } = found;
+  const inEpoch = batch === 0 || epoch === epochs ? "" : `, ${batch} batches`;
+  const what = `${out} holds a training of ${network} that can be resumed (${epoch} of ${epochs} epochs done${inEpoch})`;
+  if (await confirm(`${what}. Overwrite it?`)) return;
+  throw new TrainError(what, {
+    hint: "go on with --resume, lose it with --overwrite, or name another folder by --out",
+  });
 }
 
 interface How {
@@ -102,6 +128,7 @@ async function trainInto(settings: TrainSettings, recipe: Recipe, how: How): Pro
   const log = new RunLog(how.logs, validation === undefined ? "test" : "validation", from?.state.step ?? 0);
   const batches = Math.ceil(set.images / settings.batchSize);
   const progress = startProgress("training", settings.epochs * batches, from?.state.step ?? 0);
+  let steps = 0;
   const result = await fit(tf, {
     model,
     classes: DIGITS.length,
@@ -124,6 +151,7 @@ async function trainInto(settings: TrainSettings, recipe: Recipe, how: How): Pro
       load: () => readCheckpoint(bestFile, identity),
     },
     onStep: (step) => {
+      steps++;
       progress.update(step.done, `loss ${step.loss.toFixed(4)} accuracy ${step.accuracy.toFixed(4)}`);
       log.step(step);
     },
@@ -134,13 +162,18 @@ async function trainInto(settings: TrainSettings, recipe: Recipe, how: How): Pro
     onNote: note,
   }).finally(() => progress.stop());
   await writeHistory(out, result.history, title);
+  const { saveModel } = await import("../train/save-model.ts");
   if (!result.finished) {
-    note("interrupted; saved. To go on: the same command with --resume");
+    const hasLearnt = steps > 0 || from !== undefined;
+    if (hasLearnt) await saveModel(tf, model, digitRecognizer, out);
+    const saved = hasLearnt
+      ? `saved to ${join(out, "model.json")} as it is`
+      : "no step was taken, so there is no model";
+    note(`interrupted in epoch ${result.keptEpoch + 1}; ${saved}. To go on: the same command with --resume`);
     process.exitCode = EXIT_INTERRUPTED;
     return;
   }
-  const { saveModel } = await import("../train/save-model.ts");
-  await rememberTrained(await saveModel(tf, model, digitRecognizer, out));
+  await saveModel(tf, model, digitRecognizer, out);
   const scores = scoresOfRun(result, test);
   if (scores !== undefined) {
     const sheet = mistakeSheet(scores, test);
@@ -253,14 +286,17 @@ async function openParts(settings: TrainSettings, signal: AbortSignal): Promise<
   if (dataset !== "auto" && dataset !== "mnist" && dataset !== "digits") {
     throw new UsageError(`--dataset takes auto, mnist or digits; got "${dataset}"`);
   }
-  const whole = await openDataset({ dataset, split: "train", data, limit, signal });
-  const test = await openDataset({ dataset, split: "test", data, signal });
+  const whole = await openDataset({ dataset, split: "train", data, limit, signal, onNote: note });
+  // The choice that auto has made, so that nothing is looked for twice.
+  const chosen = whole.set.name === "mnist" ? "mnist" : "digits";
+  const test = await openDataset({ dataset: chosen, split: "test", data, signal });
   const parts = splitOff(whole.set, validation);
   const more = await Promise.all(add.map((source) => openAddition(source)));
   const train = joinSets([parts.train, ...more]);
   const kept = parts.kept === undefined ? "" : `, ${parts.kept.images.toLocaleString("en")} more to validate`;
   const added = more.map(({ images, source }) => ` + ${images.toLocaleString("en")} (${source})`).join("");
-  note(`training on ${whole.note}: ${parts.train.images.toLocaleString("en")} images${added}${kept}`);
+  note(whole.note);
+  note(`training on ${parts.train.images.toLocaleString("en")} images${added}${kept}`);
   return { train, validation: parts.kept, test: test.set };
 }
 

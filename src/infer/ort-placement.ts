@@ -104,7 +104,7 @@ export async function autoProvider<Result>(
 }
 
 function noDevice(reason: string, cause: unknown): SetupError {
-  return new SetupError(`WebGPU cannot be had here: ${reason.replace(CHECK_PREFIX, "")}`, {
+  return new SetupError(`WebGPU is not available here: ${reason.replace(CHECK_PREFIX, "")}`, {
     hint: "it needs a graphics driver (on Linux a Vulkan one, e.g. Mesa 23 or later); without it use --provider cpu or wasm",
     cause,
   });

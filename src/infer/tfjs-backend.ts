@@ -63,7 +63,7 @@ async function openFastest(options: SessionOptions, loadNative: LoadNative | und
 
 async function openNative(options: SessionOptions, loadNative: LoadNative | undefined): Promise<TfjsBackend> {
   if (loadNative === undefined) {
-    throw new SetupError("native TensorFlow cannot be had here", { hint: "use the provider wasm or cpu" });
+    throw new SetupError("native TensorFlow is not available here", { hint: "use the provider wasm or cpu" });
   }
   const tf = await loadNative(options.threads === undefined ? {} : { threads: options.threads });
   return ready(tf, "tensorflow", "tensorflow");

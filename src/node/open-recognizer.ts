@@ -1,15 +1,15 @@
+import { existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { dirname, extname, join } from "node:path";
 
-import { ModelFormatError } from "../errors.ts";
+import { ModelFormatError, ToolError } from "../errors.ts";
 import { isRecognizer, readRecognizer } from "../infer/recognize.ts";
 import type { OnnxHeader } from "../infer/onnx-header.ts";
 import type { Model, RuntimeName } from "../infer/runtime.ts";
 import { RECOGNIZER_KEY, type Recognizer } from "../metadata.ts";
 
-import { lastExport } from "./last-run.ts";
 import { readOnnxFile } from "./read-onnx.ts";
-import { shippedModel } from "./shipped-models.ts";
+import { modelName, shippedModel } from "./shipped-models.ts";
 
 /** A model to run, and where it came from. */
 export interface FoundModel {
@@ -23,8 +23,11 @@ export interface FoundModel {
   recognizer(): Recognizer;
 }
 
+/** The recogniser that `infer` runs when no model is named. */
+const SHIPPED = "crnn-mnist-best";
+
 /**
- * The model that `infer` runs: a file, the folder of a model.onnx or a shipped model's name; without one the last export here, else the shipped
+ * The model that `infer` runs: a file, the folder of a model.onnx or the name of a shipped model; by default the shipped
  * recogniser. For TF.js the model.json beside the ONNX file.
  *
  * @throws {ModelFormatError} when there is none, or it cannot be read
@@ -35,11 +38,11 @@ export async function findModel(given: string | undefined, runtime: RuntimeName)
 }
 
 async function onnxPath(given: string | undefined): Promise<string> {
-  if (given === undefined) return (await lastExport()) ?? shippedModel("crnn-mnist-best", "model.onnx");
+  if (given === undefined) return shippedModel(SHIPPED);
   const found = await stat(given).catch(() => null);
   if (found?.isDirectory() === true) return join(given, "model.onnx");
   if (found !== null || extname(given) !== "" || given.includes("/")) return given;
-  return shippedModel(given, "model.onnx");
+  return shippedModel(given);
 }
 
 async function openOnnx(path: string): Promise<FoundModel> {
@@ -58,6 +61,11 @@ function recognizerIn(path: string, { metadata }: OnnxHeader): Recognizer {
 
 async function openTfjs(path: string): Promise<FoundModel> {
   const json = path.endsWith(".onnx") ? join(dirname(path), "model.json") : path;
+  if (modelName(json) !== json && !existsSync(json)) {
+    throw new ToolError(`the package has ${modelName(json)} as an ONNX file only, and TF.js needs its model.json`, {
+      hint: "take --runtime node or web, or name a model.json of your own with --model",
+    });
+  }
   const { readModel } = await import("./read-model.ts");
   const raw = await readModel(json);
   return {

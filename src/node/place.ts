@@ -22,7 +22,7 @@ export function placeName({ runtime, provider, threads, browser }: Place): strin
 /**
  * Load a model in a place, with all that Node adds to the runtimes: native TensorFlow, WebGPU, a browser.
  *
- * @throws {SetupError} when the place cannot be had here. @throws {InferenceError} when it refuses the model.
+ * @throws {SetupError} when the place is not available here. @throws {InferenceError} when it refuses the model.
  */
 export async function loadAt(
   place: Place,

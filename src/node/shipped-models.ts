@@ -1,19 +1,30 @@
-import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readdirSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
 
 import { ToolError } from "../errors.ts";
 
 import { packageRoot } from "./package-root.ts";
+
+const folder = join(packageRoot, "models");
 
 /**
  * Path of a file of a model that ships with this package, e.g. `models/crnn-mnist/model.onnx`.
  *
  * @throws {ToolError} when there is no such model.
  */
-export function shippedModel(name: string, file: "model.json" | "model.onnx"): string {
-  const path = join(packageRoot, "models", name, file);
+export function shippedModel(name: string): string {
+  const path = join(folder, name, "model.onnx");
   if (existsSync(path)) return path;
-  throw new ToolError(`there is no shipped model ${name} with a ${file}`, {
-    hint: "train and export one: npm run train, then npm run export:onnx",
+  const names = existsSync(folder)
+    ? readdirSync(folder).filter((each) => existsSync(join(folder, each, "model.onnx")))
+    : [];
+  throw new ToolError(`no shipped model is called "${name}"`, {
+    hint: `give the path of a file, or one of ${names.join(", ")}`,
   });
+}
+
+/** How a model is named to people: a shipped one by its name, others by their path. */
+export function modelName(path: string): string {
+  const parent = dirname(resolve(path));
+  return dirname(parent) === folder ? basename(parent) : path;
 }

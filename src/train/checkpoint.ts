@@ -75,6 +75,27 @@ export async function readCheckpoint(path: string, wanted: RunIdentity): Promise
   return checkpoint;
 }
 
+/** How far the run of a checkpoint has come. */
+export interface CheckpointProgress {
+  readonly network: string;
+  /** Epochs done, of `epochs`. */
+  readonly epoch: number;
+  readonly epochs: number;
+  /** Batches of the current epoch done. */
+  readonly batch: number;
+}
+
+/** The progress of a checkpoint that `train --resume` can go on from; null when there is none, or it is damaged. */
+export async function checkpointProgress(path: string): Promise<CheckpointProgress | null> {
+  try {
+    const { run, plan, epoch, batch } = decode(path, await bytesOf(path));
+    return { network: run.network, epoch, epochs: plan.epochs, batch };
+  } catch (error) {
+    if (error instanceof TrainError) return null;
+    throw error;
+  }
+}
+
 async function bytesOf(path: string): Promise<Buffer> {
   try {
     return await readFile(path);
@@ -88,7 +109,7 @@ async function bytesOf(path: string): Promise<Buffer> {
 
 function decode(path: string, bytes: Buffer): Checkpoint {
   const damaged = (): never => {
-    throw new TrainError(`${path} is damaged, or no checkpoint of this version`, {
+    throw new TrainError(`${path} is damaged, or not a checkpoint of this version`, {
       hint: "train afresh without --resume",
     });
   };

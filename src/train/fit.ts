@@ -110,7 +110,7 @@ interface Run {
 
 /**
  * Train with Adam and categorical cross-entropy; score the validation part after each epoch, or the test set where there
- * is none. The weights end in the model's variables. Under one seed a run that was stopped and resumed ends with the
+ * is none. The weights end in the model's variables, those of an interrupted run too. Under one seed a run that was stopped and resumed ends with the
  * weights of an unbroken one, however many threads prepare its batches.
  *
  * @throws {TrainError} when the loss is no longer finite; the last checkpoint stays as it was
@@ -206,7 +206,10 @@ async function runEpochs(run: Run): Promise<FitResult> {
   if (from === undefined) await options.save(checkpoint(0));
   for (let epoch = history.length; epoch < options.epochs && !isHopeless(history, options); epoch++) {
     const finished = await trainEpoch(run, epoch, tally, () => options.save(checkpoint(epoch)));
-    if (!finished) return { history, finished, mode: step.mode, keptEpoch: epoch };
+    if (!finished) {
+      step.pull({ average: isAveraged(options) });
+      return { history, finished, mode: step.mode, keptEpoch: epoch };
+    }
     history.push(recordOf(run, epoch, tally));
     tally = emptyTally();
     const state = checkpoint(epoch + 1);

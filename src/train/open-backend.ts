@@ -17,13 +17,13 @@ export interface OpenBackendOptions extends LoadOptions {
   readonly onNote: (note: string) => void;
 }
 
-/** Of a step of the seed's network at batch 128: 6.6 s of processor time on one thread, 0.13 s on both of two cores. */
+/** Of a step of the MNIST CRNN at batch 128: 6.6 s of processor time on one thread, 0.13 s on both of two cores. */
 const WASM_SLOWDOWN = "50 to 100";
 
 /**
- * Native TensorFlow, or, with `auto`, WebAssembly where that cannot be had.
+ * Native TensorFlow, or, with `auto`, WebAssembly where that is not available.
  *
- * @throws {SetupError} when what was asked for cannot be had
+ * @throws {SetupError} when what was asked for is not available
  * @throws {UsageError} when there is no such backend
  */
 export async function openBackend(wish: string, options: OpenBackendOptions): Promise<TrainingBackend> {
@@ -44,7 +44,7 @@ async function openFastest(options: OpenBackendOptions): Promise<TrainingBackend
     return await openNative(options);
   } catch (error) {
     if (!(error instanceof SetupError) || options.signal?.aborted === true) throw error;
-    return openWasm(options, `because native TensorFlow cannot be had (${error.message})`);
+    return openWasm(options, `because native TensorFlow is not available (${error.message})`);
   }
 }
 

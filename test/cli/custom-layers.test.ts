@@ -101,7 +101,7 @@ test("without the plugin every layer that lacks a converter is named at once, an
 });
 
 test.each([
-  ["missing.mjs", null, "there is no plugin missing.mjs"],
+  ["missing.mjs", null, "cannot find the plugin missing.mjs"],
   ["broken.mjs", "export default {", "the plugin broken.mjs cannot be loaded"],
   ["throws.mjs", "throw new Error('by itself');", "by itself"],
   ["other.mjs", "export default { className: 'ScaledSine' };", "must be a converter, or a list of them"],

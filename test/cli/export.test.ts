@@ -1,4 +1,5 @@
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
@@ -6,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { onnx } from "../../src/export/onnx/proto.js";
 
-import { runCommand, type Outcome } from "../helpers/command.ts";
+import { bin, runCommand, type Outcome } from "../helpers/command.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 const folder = mkdtempSync(join(tmpdir(), "tfjs-to-onnx-export-"));
@@ -37,6 +38,35 @@ test("export writes, verifies and says so in JSON", () => {
     inputs: [{ name: "image", dtype: "float32", dims: ["batch", 28, 28, 1] }],
     verified: { passed: true, reference: "tfjs wasm", runs: [{ batch: 1 }, { batch: 3 }] },
   });
+});
+
+test("-o - and /dev/stdout write the file alone to stdout, the rest goes to stderr", () => {
+  const whole = readFileSync(join(folder, "a.onnx"));
+  for (const out of ["-", "/dev/stdout"]) {
+    const args = [bin, "export", model, "-o", out];
+    const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: folder, maxBuffer: 2 ** 24 });
+    expect(status).toBe(0);
+    expect(stdout.equals(whole)).toBe(true);
+    expect(stderr.toString()).toMatch(/^wrote stdout: 20 nodes[^]*the same numbers as/);
+    expect(cli("export", model, "-o", out, "--json")).toMatchObject({ status: 2, stdout: "" });
+  }
+  expect(readdirSync(folder)).not.toContain("-");
+});
+
+test("--quiet prints nothing when all is well, and otherwise what to do next is said", () => {
+  expect(cli("export", model, "-o", "quiet.onnx", "-q")).toMatchObject({ status: 0, stdout: "", stderr: "" });
+  const { stdout } = cli("export", model, "-o", "my model.onnx");
+  expect(stdout).toContain("next: tfjs-to-onnx infer photo.png --model 'my model.onnx'");
+});
+
+test("a model in node_modules is exported into the current folder", () => {
+  const installed = join(folder, "node_modules", "some-model");
+  cpSync(model, installed, { recursive: true });
+  const before = readdirSync(installed);
+  const { status, stdout } = cli("export", join("node_modules", "some-model"), "--no-verify", "--json");
+  expect(status).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject({ out: "model.onnx" });
+  expect(readdirSync(installed)).toEqual(before);
 });
 
 test("verify runs both runtimes, and fails on a damaged file with the layer's name", () => {

@@ -15,7 +15,8 @@ test("--browser gives the answers of this process, on the threads asked for", ({
   const there = infer(["--browser", "--threads", "2", "--json"]);
   expect([here.status, there.status]).toEqual([0, 0]);
   const [expected, actual]: unknown[] = [here, there].map(({ stdout }): unknown => JSON.parse(stdout));
-  expect(actual).toMatchObject({ images: 20, runtime: "web", provider: "wasm" });
+  expect(actual).toMatchObject({ images: 20, runtime: "web", provider: "wasm", browser: true });
+  expect(expected).not.toHaveProperty("browser");
   expect(Reflect.get(Object(actual), "accuracy")).toBe(Reflect.get(Object(expected), "accuracy"));
   expect(there.stderr).toMatch(/^in \S*Chrome\/\d+\S*: /mu);
 });

@@ -56,7 +56,7 @@ test("threads give the same lines in the same order, the bad file's among them",
   const runs = ["0", "1", "3"].map((workers) => {
     return runCommand([...infer, photos, "--json", "--batch-size", "8", "--workers", workers]);
   });
-  expect(runs.map(({ status }) => status)).toEqual([1, 1, 1]);
+  expect(runs.map(({ status }) => status)).toEqual([3, 3, 3]);
   expect(runs[0]?.stdout.split("\n")).toHaveLength(PHOTOS + 2);
   expect(runs[0]?.stdout).toContain("120x.png");
   expect(runs[1]?.stdout).toBe(runs[0]?.stdout);
@@ -79,7 +79,7 @@ test("Ctrl-C ends threads too, and leaves whole lines", async () => {
   expect(lines.length).toBeGreaterThanOrEqual(40);
   expect(lines.length).toBeLessThan(50 * PHOTOS);
   for (const line of lines) expect(JSON.parse(line)).toHaveProperty("input");
-  expect(stderr).toMatch(/interrupted: \d+ pictures read/);
+  expect(stderr).toMatch(/interrupted: \d+ (of \d+ )?images read/);
 });
 
 test("too many threads are wrong usage", () => {

@@ -8,6 +8,7 @@ import {
   readFileSync,
   rmSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { writeFile } from "node:fs/promises";
@@ -88,22 +89,45 @@ test("reads a picture alike whatever its size and polarity", () => {
 test("a bad file is a line of its own, in order, and the exit code says so", () => {
   const { status, stdout, stderr } = infer(["-", "--json", "--batch-size", "1"], "plain0.png\nbad.png\nplain1.png\n");
   const lines = parsed(stdout);
-  expect(status).toBe(1);
+  expect(status).toBe(3);
   expect(lines.map((line) => line.get("input"))).toEqual(["plain0.png", "bad.png", "plain1.png"]);
   expect(lines[1]?.get("error")).toMatch(/^not an image: /);
-  expect(stderr).toMatch(/2 pictures read, 1 not in .* by node on cpu/);
+  expect(stderr).toMatch(/2 of 3 images read \(1 failed\) in .* by node on cpu/);
 });
 
 test("what names nothing is an error line, and the rest is read", () => {
   const { status, stdout, stderr } = infer(["none*.png", "plain0.png", "nothere.png", "empty", "--json"]);
-  expect(status).toBe(1);
+  expect(status).toBe(3);
   expect(parsed(stdout).map((line) => line.get("error"))).toEqual([
     "no file matches this pattern",
     undefined,
     "cannot be read: there is no such file",
     "no pictures in this folder: PNG, JPEG, WebP, GIF, TIFF and AVIF are looked for",
   ]);
-  expect(stderr).toMatch(/^1 picture read, 3 not in .* by node on cpu\n$/);
+  expect(stderr).toMatch(/^1 of 4 images read \(3 failed\) in .* by node on cpu \(model: .*\)\n$/);
+});
+
+test("--quiet leaves answers and what could not be read, and no summary", () => {
+  const { status, stdout, stderr } = infer(["plain0.png", "nothere.png", "--quiet"]);
+  expect(status).toBe(3);
+  expect(stdout).toMatch(/^plain0.png: \d .*\n$/);
+  expect(stderr).toBe("nothere.png: cannot be read: there is no such file\n");
+});
+
+test("an ONNX file that is older than the model.json beside it is run with a warning", () => {
+  const beside = join(folder, "stale");
+  mkdirSync(beside);
+  copyFileSync(model, join(beside, "model.onnx"));
+  copyFileSync(join(dirname(model), "model.json"), join(beside, "model.json"));
+  const warned = (jsonSeconds: number): string => {
+    utimesSync(join(beside, "model.onnx"), 1_000_000, 1_000_000);
+    utimesSync(join(beside, "model.json"), jsonSeconds, jsonSeconds);
+    return runCommand(["infer", "--model", "stale", "plain0.png"], { cwd: folder }).stderr;
+  };
+  expect(warned(1_000_005)).toContain(
+    `warning: ${join("stale", "model.onnx")} is older than ${join("stale", "model.json")}`,
+  );
+  expect(warned(999_999)).not.toContain("warning");
 });
 
 test("names with line breaks come from a list with NULs, those with a dash after --", () => {
@@ -174,12 +198,12 @@ describe.skipIf(process.platform === "win32")("pipes and devices", () => {
     });
     const { status, stderr } = await reading;
     expect(status).toBe(130);
-    expect(stderr).toContain("interrupted: 200 pictures read in");
+    expect(stderr).toContain("interrupted: 200 images read in");
   });
 
   test("a pipe in a folder is not waited for", async () => {
     const { status, stdout, stderr } = await outcome(["plain0.png", "piped*"]);
-    expect(status).toBe(1);
+    expect(status).toBe(3);
     expect(stdout).toMatch(/^plain0.png: \d /);
     expect(stderr).toContain("piped.png: cannot be read: it is not a file");
   });
@@ -222,7 +246,7 @@ test.runIf(existsSync("/dev/full"))("a full disk is an error, however little is 
 
 test("a limit holds for pictures too", () => {
   const { status, stdout } = infer([".", "--limit", "2"]);
-  expect({ status, lines: stdout.split("\n").length - 1 }).toEqual({ status: 1, lines: 1 });
+  expect({ status, lines: stdout.split("\n").length - 1 }).toEqual({ status: 3, lines: 1 });
   expect(infer(["plain*.png", "--limit", "2"]).stdout).toMatch(/^plain0.png: .*\nplain1.png: .*\n$/);
 });
 
@@ -258,7 +282,7 @@ test("a model that takes 4 pictures at once reads 5 with a bad one among them; o
   writeFileSync(join(folder, "four.onnx"), constantReader(4, ["a", "b"]));
   const names = ["plain0.png", "bad.png", "plain1.png", "plain2.png", "plain3.png", "large0.png"];
   const { status, stdout } = infer(["--model", "four.onnx", ...names, "--json"]);
-  expect(status).toBe(1);
+  expect(status).toBe(3);
   expect(parsed(stdout).map((line) => [line.get("input"), line.get("text")])).toEqual(
     names.map((name) => [name, name === "bad.png" ? undefined : "a"]),
   );

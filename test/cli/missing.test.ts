@@ -24,7 +24,7 @@ function bare(args: readonly string[]): Outcome {
   return runNode([bin, ...args], { env, timeout: 170_000 });
 }
 
-test("without Python and a compiler, set-up and native training name both, with the command that mends it", () => {
+test("without Python and a compiler, set-up and native training name both, with the command that installs it", () => {
   const native = ["--backend", "tensorflow", "--dataset", "digits", "--limit", "10", "--out", join(folder, "run")];
   for (const args of [["setup"], ["train", ...native]]) {
     const { status, stderr } = bare(args);
@@ -39,7 +39,7 @@ test("without Python and a compiler, set-up and native training name both, with 
 test("without them a network is trained on WebAssembly, which is said, and why", { timeout: 180_000 }, () => {
   const args = ["--epochs", "1", "--out", join(folder, "slow"), "--json"];
   const { status, stdout, stderr } = bare([...writeDigits(join(folder, "digits"), 10), ...args]);
-  expect(stderr).toMatch(/WebAssembly backend, because native TensorFlow cannot be had .* times slower/);
+  expect(stderr).toMatch(/WebAssembly backend, because native TensorFlow is not available .* times slower/);
   expect(status).toBe(0);
   expect(stdout).toMatch(/"backend":"wasm/);
 });

@@ -28,8 +28,8 @@ test("all that is wrong with a configuration file is named at once", async () =>
   }`);
   expect(message.split("\n")).toEqual([
     `--config ${file}: 15 faults`,
-    "  there is no setting lerningRate",
-    "  there is no setting __proto__",
+    '  unknown setting "lerningRate"',
+    '  unknown setting "__proto__"',
     "  epochs must be a whole number of at least 1; got -1",
     "  batchSize must be a whole number of at least 1; got 2.5",
     '  seed must be a whole number of at least 0; got "x"',
@@ -49,9 +49,9 @@ test("all that is wrong with a configuration file is named at once", async () =>
 
 test.each([
   ['{"epochs": 0}', "epochs must be a whole number of at least 1; got 0"],
-  ["[1]", "holds no object"],
-  ["null", "holds no object"],
-  ['{"learningRate": NaN}', "is no JSON"],
+  ["[1]", "must hold a JSON object"],
+  ["null", "must hold a JSON object"],
+  ['{"learningRate": NaN}', "is not valid JSON"],
 ])("the configuration file %s is refused", async (text, said) => {
   expect((await refusal(text)).message).toContain(said);
 });

@@ -43,16 +43,15 @@ describe.skipIf(!native)("the three commands, one after the other with nothing m
     });
   });
 
-  test("export takes what was trained last", () => {
-    const { status, stdout } = cli("export", "--json");
-    expect(status).toBe(0);
-    expect(JSON.parse(stdout)).toMatchObject({ kind: "layers", verified: { passed: true } });
-  });
-
-  test("infer takes what was exported last", () => {
-    const { status, stdout } = cli("infer", "--runtime", "web", "--dataset", "digits", "--limit", "40", "--json");
+  test("export and infer take what was trained, by its path, and nothing else is left in the folder", () => {
+    const exported = cli("export", "runs/crnn", "--json");
+    expect(exported.status).toBe(0);
+    expect(JSON.parse(exported.stdout)).toMatchObject({ kind: "layers", verified: { passed: true } });
+    const model = ["--model", "runs/crnn", "--runtime", "web"];
+    const { status, stdout } = cli("infer", ...model, "--dataset", "digits", "--limit", "40", "--json");
     expect(status).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({ dataset: "digits", images: 40, runtime: "web", provider: "wasm" });
+    expect(readdirSync(join(folder, "runs"))).toEqual(["crnn"]);
   });
 
   test("a run goes on where it stopped only as what it was", () => {
@@ -72,6 +71,19 @@ describe.skipIf(!native)("the three commands, one after the other with nothing m
     expect(status).toBe(1);
     expect(stderr).toMatch(/^error: .*batch/im);
   });
+
+  test("a training that can be resumed is overwritten only when that is asked for", () => {
+    const again = ["train", "--dataset", "digits", "--limit", "16", "--batch-size", "8", "--epochs", "1"];
+    const refused = cli(...again);
+    expect(refused.status).toBe(1);
+    expect(refused.stderr).toMatch(
+      /^error: runs\/crnn holds a training of crnn that can be resumed \(2 of 2 epochs done\)\nhint: .*--resume.*--overwrite/m,
+    );
+    expect(cli(...again, "--resume", "--overwrite").status).toBe(2);
+    const overwritten = cli(...again, "--overwrite", "--json");
+    expect(overwritten.status).toBe(0);
+    expect(JSON.parse(overwritten.stdout)).toMatchObject({ epochs: 1 });
+  }, 120_000);
 
   test("an output folder that cannot be written is said before anything is trained", () => {
     for (const option of ["--out", "--log-dir"]) {

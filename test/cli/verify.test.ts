@@ -82,10 +82,10 @@ test("what was asked for and cannot be had is an error that says why", () => {
   const noDriver = { VK_ICD_FILENAMES: "", VK_DRIVER_FILES: "/nowhere" };
   const gpu = verify([file, "--provider", "webgpu"], noDriver);
   expect([gpu.status, gpu.stdout]).toEqual([1, ""]);
-  expect(gpu.stderr).toContain("error: WebGPU cannot be had here: ");
+  expect(gpu.stderr).toContain("error: WebGPU is not available here: ");
   const auto = verify([file, "--provider", "auto", "--batch", "1", "--json"], noDriver);
   expect([auto.status, placesIn(auto.stdout)]).toEqual([0, ["node/cpu"]]);
-  expect(auto.stderr).toContain("running on cpu: WebGPU cannot be had here: ");
+  expect(auto.stderr).toContain("running on cpu: WebGPU is not available here: ");
 });
 
 test("threads that a provider cannot have are an error", async ({ skip }) => {

@@ -209,7 +209,7 @@ test("without a wish it takes the fastest backend at hand and tells of the step 
   const notes: string[] = [];
   const session = await runtime.load(await save(twoByTwo()), { onNote: (note) => notes.push(note) });
   expect(session.provider).toBe("wasm");
-  expect(notes).toEqual(["TF.js takes a slower backend: native TensorFlow cannot be had here"]);
+  expect(notes).toEqual(["TF.js takes a slower backend: native TensorFlow is not available here"]);
   await session.dispose();
 });
 

@@ -1,16 +1,17 @@
 import { DataError } from "../../errors.ts";
-import type { Session } from "../../infer/runtime.ts";
 import type { Recognizer } from "../../metadata.ts";
 import { pictureFiles } from "../../node/picture-files.ts";
 import { readList } from "../../node/read-list.ts";
 import { readPictures, type Answer } from "../../node/read-pictures.ts";
 import { startCounting, type CountingProgress } from "../counting.ts";
 import { interruptSignal } from "../interrupt.ts";
-import { note, printable, printJson, printLine } from "../output.ts";
+import { complain, note, printable, printJson, printLine } from "../output.ts";
 
-import { percent, ranOn, summaryLine } from "./summary.ts";
+import { percent, ranOn, summaryLine, type Loaded } from "./summary.ts";
 
 const EXIT_INTERRUPTED = 130;
+/** Done, but some inputs could not be read. */
+const EXIT_UNREADABLE = 3;
 
 export interface ReadOptions {
   readonly batchSize: number;
@@ -24,7 +25,7 @@ export interface ReadOptions {
 
 /** Read the pictures that arguments name, a line each, in order; an error of one file is a line of its own. */
 export async function readInputs(
-  session: Session,
+  loaded: Loaded,
   recognizer: Recognizer,
   inputs: readonly string[],
   options: ReadOptions,
@@ -38,20 +39,22 @@ export async function readInputs(
   const started = performance.now();
   let [read, failed] = [0, 0];
   try {
-    for await (const answer of readPictures(session, recognizer, files, { batchSize, workers, signal })) {
+    for await (const answer of readPictures(loaded.session, recognizer, files, { batchSize, workers, signal })) {
       if ("error" in answer) failed++;
       else read++;
       progress.clear();
-      printAnswer(answer, session, options.json === true);
+      printAnswer(answer, loaded, options.json === true);
       progress.update(read + failed);
     }
   } finally {
     progress.stop();
   }
-  const what = `${read} ${read === 1 ? "picture" : "pictures"} read${failed === 0 ? "" : `, ${failed} not`}`;
-  note(summaryLine(session, signal.aborted ? `interrupted: ${what}` : what, (performance.now() - started) / 1000));
+  const total = read + failed;
+  const images = total === 1 ? "image" : "images";
+  const what = failed === 0 ? `${read} ${images} read` : `${read} of ${total} ${images} read (${failed} failed)`;
+  note(summaryLine(loaded, signal.aborted ? `interrupted: ${what}` : what, (performance.now() - started) / 1000));
   if (signal.aborted) process.exitCode = EXIT_INTERRUPTED;
-  else if (failed > 0) process.exitCode = 1;
+  else if (failed > 0) process.exitCode = EXIT_UNREADABLE;
   else if (read === 0) throw new DataError("the list on stdin is empty", { hint: "give one path a line" });
 }
 
@@ -73,8 +76,8 @@ async function* first<Item>(most: number, items: AsyncIterable<Item>): AsyncGene
 
 async function* nothing(): AsyncGenerator<string> {}
 
-function printAnswer(answer: Answer, session: Session, json: boolean): void {
-  if (json) printJson({ ...answer, ...ranOn(session) });
-  else if ("error" in answer) note(`${printable(answer.input)}: ${answer.error}`);
+function printAnswer(answer: Answer, loaded: Loaded, json: boolean): void {
+  if (json) printJson({ ...answer, ...ranOn(loaded) });
+  else if ("error" in answer) complain(`${printable(answer.input)}: ${answer.error}`);
   else printLine(`${printable(answer.input)}: ${answer.text} (${percent(answer.confidence)})`);
 }

@@ -8,7 +8,7 @@ import { interruptSignal } from "../interrupt.ts";
 import { note, printJson, printLine } from "../output.ts";
 import { startProgress } from "../progress.ts";
 
-import { percent, ranOn, summaryLine } from "./summary.ts";
+import { percent, ranOn, summaryLine, type Loaded } from "./summary.ts";
 
 const EXIT_INTERRUPTED = 130;
 const SAMPLE = 1000;
@@ -22,18 +22,18 @@ export interface ScoreOptions {
 }
 
 /** Score a labelled test set. */
-export async function score(session: Session, dataset: string, options: ScoreOptions): Promise<void> {
+export async function score(loaded: Loaded, dataset: string, options: ScoreOptions): Promise<void> {
   const set = await openTest(dataset, options);
-  await report(session, set, options, (accuracy) => {
+  await report(loaded, set, options, (accuracy) => {
     return `${set.name}, ${set.split} set: ${percent(accuracy)} of ${set.images.toLocaleString("en")} images`;
   });
 }
 
 /** Some test images in the terminal with what was read beside them, and the accuracy of a sample. */
-export async function showSample(session: Session, recognizer: Recognizer, options: ScoreOptions): Promise<void> {
+export async function showSample(loaded: Loaded, recognizer: Recognizer, options: ScoreOptions): Promise<void> {
   const set = await openTest("auto", { ...options, limit: options.limit ?? SAMPLE });
-  if (options.json !== true) await drawSome(session, recognizer, set);
-  await report(session, set, options, (accuracy) => {
+  if (options.json !== true) await drawSome(loaded.session, recognizer, set);
+  await report(loaded, set, options, (accuracy) => {
     return `${percent(accuracy)} of the first ${set.images.toLocaleString("en")} images of ${set.name}'s test set`;
   });
 }
@@ -43,28 +43,28 @@ async function openTest(dataset: string, { data, limit }: ScoreOptions): Promise
     throw new UsageError(`--dataset takes auto, mnist or digits; got "${dataset}"`);
   }
   const { openDataset } = await import("../../node/datasets/open-dataset.ts");
-  const opened = await openDataset({ dataset, split: "test", data, limit });
+  const opened = await openDataset({ dataset, split: "test", data, limit, onNote: note });
   note(opened.note);
   return opened.set;
 }
 
 async function report(
-  session: Session,
+  loaded: Loaded,
   set: ImageSet,
   options: ScoreOptions,
   sentence: (accuracy: number) => string,
 ): Promise<void> {
   const signal = interruptSignal();
-  const { correct, images, seconds } = await countCorrect(session, set, options.batchSize, signal);
+  const { correct, images, seconds } = await countCorrect(loaded.session, set, options.batchSize, signal);
   if (signal.aborted) {
     process.exitCode = EXIT_INTERRUPTED;
   } else if (options.json === true) {
     const accuracy = correct / images;
-    printJson({ dataset: set.name, split: set.split, images, accuracy, seconds, ...ranOn(session) });
+    printJson({ dataset: set.name, split: set.split, images, accuracy, seconds, ...ranOn(loaded) });
   } else {
     printLine(sentence(correct / images));
   }
-  note(summaryLine(session, `${signal.aborted ? "interrupted: " : ""}${images} images scored`, seconds));
+  note(summaryLine(loaded, `${signal.aborted ? "interrupted: " : ""}${images} images scored`, seconds));
 }
 
 interface Scored {

@@ -1,8 +1,18 @@
 import type { Session } from "../../infer/runtime.ts";
 
-/** The last line of every inference: what was done, in what time, and where it really ran. */
-export function summaryLine(session: Session, what: string, seconds: number): string {
-  return `${what} in ${seconds.toFixed(2)} s by ${session.runtime} on ${session.provider}${left(session)}`;
+/** A model that is loaded: what answers, and where. */
+export interface Loaded {
+  readonly session: Session;
+  /** Name of the shipped model, or path of the file. */
+  readonly model: string;
+  /** It runs in headless Chromium. */
+  readonly browser: boolean;
+}
+
+/** The last line of every inference: what was done, in what time, by which model, and where it really ran. */
+export function summaryLine({ session, model, browser }: Loaded, what: string, seconds: number): string {
+  const where = `${session.runtime} on ${session.provider}${browser ? " in a browser" : ""}`;
+  return `${what} in ${seconds.toFixed(2)} s by ${where}${left(session)} (model: ${model})`;
 }
 
 function left({ elsewhere }: Session): string {
@@ -14,10 +24,17 @@ function left({ elsewhere }: Session): string {
 export interface RanOn extends Pick<Session, "runtime" | "provider"> {
   /** Nodes that the provider left to another; absent where there are none. */
   readonly elsewhere?: readonly string[];
+  /** In headless Chromium, as `--browser` asked for; else absent. */
+  readonly browser?: true;
 }
 
-export function ranOn({ runtime, provider, elsewhere }: Session): RanOn {
-  return { runtime, provider, ...(elsewhere.length === 0 ? {} : { elsewhere }) };
+export function ranOn({ session: { runtime, provider, elsewhere }, browser }: Loaded): RanOn {
+  return {
+    runtime,
+    provider,
+    ...(browser ? { browser } : {}),
+    ...(elsewhere.length === 0 ? {} : { elsewhere }),
+  };
 }
 
 export function percent(share: number): string {

@@ -2,22 +2,22 @@ import { realpath } from "node:fs/promises";
 import { join } from "node:path";
 
 import { UsageError } from "../../errors.ts";
-import type { Session } from "../../infer/runtime.ts";
 import { encodeNpy, readNpy } from "../../node/npy.ts";
 import { writeAside } from "../../node/write-aside.ts";
 import type { Tensor } from "../../tensor.ts";
 import { note, printJson, printLine } from "../output.ts";
 
-import { ranOn, summaryLine } from "./summary.ts";
+import { ranOn, summaryLine, type Loaded } from "./summary.ts";
 import { parseTensors, type GivenTensor } from "./tensor-arguments.ts";
 
 /** Run a model once on .npy files and write each output as `out`/NAME.npy. */
 export async function runTensors(
-  session: Session,
+  loaded: Loaded,
   args: readonly string[],
   out: string,
   { json }: { readonly json?: true },
 ): Promise<void> {
+  const { session } = loaded;
   const given = parseTensors(
     args,
     session.inputs.map(({ name }) => name),
@@ -38,10 +38,10 @@ export async function runTensors(
     await writeAside(file, bytes);
     written.push({ name, dtype: tensor.dtype, dims: tensor.dims, file });
   }
-  if (json === true) printJson({ outputs: written, seconds, ...ranOn(session) });
+  if (json === true) printJson({ outputs: written, seconds, ...ranOn(loaded) });
   else
     for (const { name, dtype, dims, file } of written) printLine(`${name}: ${dtype} [${dims.join(", ")}] -> ${file}`);
-  note(summaryLine(session, `${written.length} ${written.length === 1 ? "output" : "outputs"}`, seconds));
+  note(summaryLine(loaded, `${written.length} ${written.length === 1 ? "output" : "outputs"}`, seconds));
 }
 
 /** @throws {UsageError} when an output's file is an input's */

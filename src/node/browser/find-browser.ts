@@ -3,7 +3,7 @@ import { homedir } from "node:os";
 import { delimiter, isAbsolute, join, posix, win32 } from "node:path";
 
 import { SetupError } from "../../errors.ts";
-import { mendCommand } from "../../train/native/mend.ts";
+import { installCommand } from "../../train/native/install-command.ts";
 
 /** Where to look; the machine this runs on without it. */
 export interface Surroundings {
@@ -91,7 +91,7 @@ export function requireBrowser(): string {
     throw new SetupError(`no browser is to be used: CHROME_PATH is ${NONE}`, { hint: "unset it" });
   }
   throw new SetupError("there is no Chromium, Chrome or Edge on this machine", {
-    hint: `run: ${mendCommand(["chromium"])}; or name one in CHROME_PATH`,
+    hint: `run: ${installCommand(["chromium"])}; or name one in CHROME_PATH`,
   });
 }
 

@@ -124,7 +124,7 @@ async function readUnpacked(file: string): Promise<NamedBytes> {
     return { file, bytes: await promisify(gunzip)(bytes, { maxOutputLength: MAX_UNPACKED_BYTES }) };
   } catch (cause) {
     throw new DataError(`${file}: damaged gzip file: ${messageOf(cause)}; expected an IDX file packed with gzip`, {
-      hint: "put a sound copy of the file in its place",
+      hint: "replace it with an undamaged copy",
       cause,
     });
   }
@@ -140,10 +140,10 @@ export interface FetchOptions {
 }
 
 /**
- * Put the four files into a folder: those that are there and sound stay, the others are downloaded, checked, and written
+ * Put the four files into a folder: undamaged ones that are there stay, the others are downloaded, checked, and written
  * whole or not at all.
  *
- * @throws {ToolError} when one can be had from no mirror or cannot be written.
+ * @throws {ToolError} when no mirror has one, or it cannot be written.
  */
 export async function fetchMnist(folder: string, options: FetchOptions): Promise<void> {
   const { files, signal, onProgress, connectMs, stallMs } = options;

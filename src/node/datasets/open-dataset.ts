@@ -1,3 +1,4 @@
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 
 import { limitImages } from "../../data/dataset.ts";
@@ -11,10 +12,10 @@ import { MNIST_FILES, MNIST_MIRRORS, fetchMnist, findMnist, isSoundMnist, readMn
 import type { FoundFiles } from "./mnist.ts";
 
 export interface DatasetOptions {
-  /** `auto`: MNIST when it is at hand or can be downloaded, else the rendered digits. */
+  /** `auto`: MNIST when it is here or can be downloaded, else the rendered digits. */
   readonly dataset: "auto" | "mnist" | "digits";
   readonly split: Split;
-  /** Folder of MNIST's files; looked at before `$MNIST_DIR`, the cache and the mirrors. */
+  /** Folder of MNIST's files, in place of `$MNIST_DIR`, the cache and the mirrors. */
   readonly data?: string | undefined;
   /** Take the first so many images. */
   readonly limit?: number | undefined;
@@ -23,12 +24,14 @@ export interface DatasetOptions {
   /** Rendered digits: which ones (1). */
   readonly seed?: number | undefined;
   /**
-   * Folders of MNIST's .gz files on the web, tried in order: else those that `$TFJS_TO_ONNX_MNIST_MIRRORS` names, with
-   * blanks between them, else the public ones.
+   * Folders of MNIST's .gz files on the web, tried in order: else those that `$TFJS_TO_ONNX_MNIST_MIRRORS` names, separated by
+   * spaces, else the public ones.
    */
   readonly mirrors?: readonly string[] | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: DownloadProgress) => void) | undefined;
+  /** Told once a download has begun. */
+  readonly onNote?: ((sentence: string) => void) | undefined;
 }
 
 export interface OpenedDataset {
@@ -40,8 +43,8 @@ export interface OpenedDataset {
 /**
  * Open a split of a data set.
  *
- * @throws {DataError} when `mnist` was asked for and is neither at hand nor to be downloaded; when files that are at hand
- *   are damaged. Under `auto` an MNIST that cannot be had is no error.
+ * @throws {DataError} when the folder `data` does not hold MNIST; when `mnist` was asked for and is neither here nor can be
+ *   downloaded; when files that are here are damaged. Under `auto` the rendered digits take the place of a missing MNIST.
  */
 export async function openDataset(options: DatasetOptions): Promise<OpenedDataset> {
   const { dataset, split } = options;
@@ -54,10 +57,15 @@ export async function openDataset(options: DatasetOptions): Promise<OpenedDatase
     const set = limited(await readMnist(search.found, split), options.limit);
     return { set, note: `MNIST from ${set.source}` };
   }
-  const reason = `MNIST cannot be had:\n${search.faults.map((fault) => `  ${fault}`).join("\n")}`;
-  if (dataset === "mnist") throw new DataError(reason, { hint: `${byHand()}; or take --dataset digits` });
+  const tried = `tried: ${search.faults.join("; ")}`;
+  if (dataset === "mnist") {
+    throw new DataError(`MNIST is not available\n  ${tried}`, { hint: `${byHand}, or take --dataset digits` });
+  }
   const set = limited(renderedDigits(options), options.limit);
-  return { set, note: `rendered digits (${set.source}) in MNIST's place. ${reason}\n  ${byHand()}` };
+  return {
+    set,
+    note: `MNIST is not available: rendered digits take its place (${set.source}), and scores are not those of MNIST\n  ${tried}\n  ${byHand}`,
+  };
 }
 
 function limited(set: ImageSet, limit: number | undefined): ImageSet {
@@ -71,31 +79,92 @@ interface Search {
 }
 
 /** `auto` wants both splits, so that training and testing cannot come to different answers. */
-async function searchMnist({ dataset, split, data, mirrors, signal, onProgress }: DatasetOptions): Promise<Search> {
+async function searchMnist(options: DatasetOptions): Promise<Search> {
+  const { dataset, split, data } = options;
+  if (data !== undefined) return { found: await namedFolder(data, split), faults: [] };
   const splits: readonly Split[] = dataset === "auto" ? ["train", "test"] : [split];
   const faults: string[] = [];
-  const places = [
-    { name: "--data", folder: data },
-    { name: "$MNIST_DIR", folder: process.env["MNIST_DIR"] },
-  ];
-  for (const { name, folder } of places) {
-    if (folder === undefined || folder === "") continue;
-    const found = await findMnist(folder, splits, MNIST_FILES);
+  const variable = process.env["MNIST_DIR"];
+  if (variable !== undefined && variable !== "") {
+    const found = await findMnist(variable, splits, MNIST_FILES);
     if (found.missing.length === 0) return { found, faults };
-    faults.push(`${name} ${folder}: lacks ${found.missing.join(", ")}`);
-    // A folder that was named for this one command is meant: another in its place would be a surprise.
-    if (name === "--data" && dataset === "mnist") return { faults };
+    faults.push(`$MNIST_DIR ${variable} (lacks ${found.missing.join(", ")})`);
   }
-  const cached = await findMnist(mnistCache(), splits, MNIST_FILES);
-  if (cached.missing.length === 0 && (await isSoundMnist(cached, MNIST_FILES))) return { found: cached, faults };
+  const cached = await cachedMnist(splits);
+  if (cached !== null) return { found: cached, faults };
+  faults.push(`the cache ${mnistCache()}`);
   try {
-    await fetchMnist(mnistCache(), { files: MNIST_FILES, mirrors: mirrors ?? defaultMirrors(), signal, onProgress });
+    await downloadMnist(options);
     return { found: await findMnist(mnistCache(), splits, MNIST_FILES), faults };
   } catch (error) {
-    if (!(error instanceof ToolError) || signal?.aborted === true) throw error;
-    return { faults: [...faults, error.message] };
+    if (!(error instanceof ToolError) || options.signal?.aborted === true) throw error;
+    return { faults: [...faults, oneLine(error.message)] };
   }
 }
+
+/** A folder that was named for this one command is meant: another in its place would be a surprise. */
+async function namedFolder(folder: string, split: Split): Promise<FoundFiles> {
+  const found = await findMnist(folder, [split], MNIST_FILES);
+  if (found.missing.length === 0) return found;
+  const isFolder = await stat(folder).then(
+    (entry) => entry.isDirectory(),
+    () => false,
+  );
+  const lacks = isFolder ? `the folder ${folder} lacks ${found.missing.join(", ")}` : `there is no folder ${folder}`;
+  throw new DataError(`--data: ${lacks}`, { hint: byHand });
+}
+
+async function cachedMnist(splits: readonly Split[]): Promise<FoundFiles | null> {
+  const cached = await findMnist(mnistCache(), splits, MNIST_FILES);
+  return cached.missing.length === 0 && (await isSoundMnist(cached, MNIST_FILES)) ? cached : null;
+}
+
+/** A list of faults below a heading becomes `heading: fault; fault`. */
+function oneLine(message: string): string {
+  const [heading, ...faults] = message.split("\n").map((line) => line.trim());
+  return [heading, faults.join("; ")].filter((part) => part !== "").join(" ");
+}
+
+export type DownloadMnistOptions = Pick<DatasetOptions, "mirrors" | "signal" | "onProgress" | "onNote">;
+
+/** MNIST in this user's cache. */
+export interface CachedMnist {
+  readonly folder: string;
+  /** Size of the four packed files. */
+  readonly bytes: number;
+  /** Nothing had to be downloaded. */
+  readonly wasThere: boolean;
+}
+
+/**
+ * Download MNIST's four files into this user's cache, unless they are there. Files are checked by digest and written
+ * whole or not at all.
+ *
+ * @throws {ToolError} when no mirror has one, or the cache cannot be written
+ */
+export async function downloadMnist(options: DownloadMnistOptions = {}): Promise<CachedMnist> {
+  const { mirrors, signal, onProgress, onNote } = options;
+  const folder = mnistCache();
+  if ((await cachedMnist(["train", "test"])) !== null) return { folder, bytes: MNIST_BYTES, wasThere: true };
+  let begun = false;
+  await fetchMnist(folder, {
+    files: MNIST_FILES,
+    mirrors: mirrors ?? defaultMirrors(),
+    signal,
+    onProgress(progress) {
+      if (!begun) onNote?.(`downloading MNIST (${(MNIST_BYTES / 1e6).toFixed(1)} MB) into ${folder}`);
+      begun = true;
+      onProgress?.(progress);
+    },
+  });
+  return { folder, bytes: MNIST_BYTES, wasThere: false };
+}
+
+/** Size of the four packed files. */
+export const MNIST_BYTES: number = Object.values(MNIST_FILES).reduce(
+  (sum, { images, labels }) => sum + images.bytes + labels.bytes,
+  0,
+);
 
 function mnistCache(): string {
   return join(cacheDir(), "mnist");
@@ -106,11 +175,4 @@ function defaultMirrors(): readonly string[] {
   return named.length === 0 ? MNIST_MIRRORS : named;
 }
 
-function byHand(): string {
-  const { train, test } = MNIST_FILES;
-  const names = [train.images, train.labels, test.images, test.labels].map(({ name }) => `${name}.gz`);
-  return (
-    `to put it there by hand, download ${names.join(", ")} from ${MNIST_MIRRORS[0] ?? ""} into ${mnistCache()}, ` +
-    `or name their folder by --data or $MNIST_DIR`
-  );
-}
+const byHand = "run tfjs-to-onnx data mnist, or give the folder of MNIST's four IDX files by --data or $MNIST_DIR";

@@ -24,7 +24,7 @@ async function open(): Promise<void> {
   const { create, globals } = await importPackage("webgpu", () => import("webgpu"));
   const gpu = create([]);
   if ((await gpu.requestAdapter()) === null) {
-    throw new SetupError("WebGPU cannot be had here: no graphics adapter", {
+    throw new SetupError("WebGPU is not available here: no graphics adapter", {
       hint: "it needs a graphics driver (on Linux a Vulkan one, e.g. Mesa 23 or later); without it use --provider wasm",
     });
   }

@@ -3,7 +3,7 @@ import { basename, join } from "node:path";
 
 import { SetupError } from "../../errors.ts";
 
-import { mendCommand, thisMachine } from "./mend.ts";
+import { installCommand, thisMachine } from "./install-command.ts";
 import type { TensorFlowPin } from "./pins.ts";
 import { findProgram, lastLines, runProgram } from "./programs.ts";
 import { quietLog, quietLogName } from "./quiet-log.ts";
@@ -98,6 +98,6 @@ async function compile(job: CompileJob, args: readonly string[]): Promise<void> 
   throw new SetupError(`${job.compiler.version} cannot compile tfjs-node's addon (${ending}):\n${said}`, {
     hint: /no space left/i.test(output)
       ? "free some space on the disk and run it again"
-      : `install a complete C++17 compiler (${mendCommand(["compiler"], thisMachine(job.env))}), or name one in CXX`,
+      : `install a complete C++17 compiler (${installCommand(["compiler"], thisMachine(job.env))}), or name one in CXX`,
   });
 }

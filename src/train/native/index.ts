@@ -2,7 +2,7 @@ export { findCompiler } from "./compile.ts";
 export { findDownloaders } from "./download.ts";
 export type { SetupEvent, SetupListener, SetupStage } from "./events.ts";
 export { loadTensorFlow, type LoadOptions, type TensorFlow } from "./load.ts";
-export { mendCommand } from "./mend.ts";
+export { installCommand } from "./install-command.ts";
 export { findPackage, installPackages, packageVersion, planNative, type NativePlan } from "./plan.ts";
 export { findProgram } from "./programs.ts";
 export { setUpNative, type SetUpOptions, type SetUpResult } from "./set-up.ts";

@@ -11,7 +11,7 @@ import type { SetupListener } from "./events.ts";
 import { explainCacheFault, megabytes } from "./faults.ts";
 import { withLock } from "./lock.ts";
 import { checkFolder, checkFolderDeeply, digestFile, writeManifest } from "./manifest.ts";
-import { mendCommand, nameNeed, type Need, thisMachine } from "./mend.ts";
+import { installCommand, nameNeed, type Need, thisMachine } from "./install-command.ts";
 import { findPackage, installPackages, type NativePlan } from "./plan.ts";
 import { lastLines, runProgram } from "./programs.ts";
 
@@ -55,7 +55,7 @@ interface Missing {
  * Make native TensorFlow ready in the cache, or do nothing when it is. Each part is built in a folder of its own and put
  * in place by one rename, so a part is there whole or not at all, whatever happens to this process.
  *
- * @throws {SetupError} naming what this machine lacks, with the command that mends it.
+ * @throws {SetupError} naming what this machine lacks, with the command that installs it.
  */
 export async function setUpNative(plan: NativePlan, options: SetUpOptions = {}): Promise<SetUpResult> {
   const missing = await findMissing(plan, options);
@@ -105,7 +105,7 @@ async function assertPrograms(plan: NativePlan, missing: Missing): Promise<void>
   const own = plan.env["CXX"]?.trim() ?? "";
   if (missing.addon && compiler === undefined && own !== "") {
     throw new SetupError(`the compiler named in CXX does not run: ${own}`, {
-      hint: `unset CXX, or set it to a C++ compiler; to install one: ${mendCommand(["compiler"], thisMachine(plan.env))}`,
+      hint: `unset CXX, or set it to a C++ compiler; to install one: ${installCommand(["compiler"], thisMachine(plan.env))}`,
     });
   }
   const needs: Need[] = [];
@@ -113,7 +113,7 @@ async function assertPrograms(plan: NativePlan, missing: Missing): Promise<void>
   if (missing.addon && compiler === undefined) needs.push("compiler");
   if (needs.length > 0) {
     throw new SetupError(`native TensorFlow needs ${needs.map(nameNeed).join(", and ")}: not found`, {
-      hint: `run: ${mendCommand(needs, thisMachine(plan.env))}`,
+      hint: `run: ${installCommand(needs, thisMachine(plan.env))}`,
     });
   }
   const packages = [missing.library ? "yauzl" : undefined, missing.addon ? "node-api-headers" : undefined];

@@ -5,11 +5,11 @@ import { planNative, type NativePlan } from "./plan.ts";
 
 /** Whether native TensorFlow is at hand, and what stands in the way. */
 export interface NativeStatus {
-  /** `ready`: it can be loaded. `missing`, `damaged`: a set-up mends it. `unavailable`: this machine lacks something. */
+  /** `ready`: it can be loaded. `missing`, `damaged`: a set-up fixes it. `unavailable`: this machine lacks something. */
   readonly state: "ready" | "missing" | "damaged" | "unavailable";
   /** In words, for a message. */
   readonly detail: string;
-  /** What mends it; undefined when it is ready. */
+  /** What fixes it; undefined when it is ready. */
   readonly hint: string | undefined;
   readonly library: FolderState & { readonly folder: string | undefined };
   readonly addon: FolderState & { readonly folder: string | undefined };

@@ -97,8 +97,8 @@ function mistakesSection({ scores, picture }: Report): string {
   const shown = mistakes.slice(0, WORST);
   const which =
     shown.length < mistakes.length
-      ? `The ${shown.length} surest of ${mistakes.length.toLocaleString("en")} wrong answers.`
-      : "All wrong answers, the surest first.";
+      ? `The ${shown.length} most confident of ${mistakes.length.toLocaleString("en")} errors.`
+      : "All errors, the most confident first.";
   return `<h2>Worst mistakes</h2><p class="soft">${which}</p><div class="mistakes">${shown.map((mistake) => mistakeFigure(mistake, picture(mistake.image))).join("\n")}</div>`;
 }
 

@@ -47,7 +47,7 @@ export interface Scores {
   /** Row: truth; column: answer; number of images. */
   readonly confusion: readonly (readonly number[])[];
   readonly perClass: readonly ClassScore[];
-  /** The surest first. */
+  /** The most confident first. */
   readonly mistakes: readonly Mistake[];
   readonly bins: readonly CalibrationBin[];
   /** Expected calibration error (Guo et al., arXiv 1706.04599): mean |confidence - accuracy|, weighted by images. */

@@ -201,18 +201,35 @@ describe("the data set that was asked for", () => {
     expect(byOption.set.images).toBe(5);
   });
 
-  test("is under auto the rendered digits when MNIST cannot be had, and the note says why and what to do", async () => {
+  test("is under auto the rendered digits when MNIST is not available, and three lines say why and what to do", async () => {
     const refusing = await serve((_, response) => response.writeHead(403).end());
     const { set, note } = await openDataset({ dataset: "auto", split: "test", mirrors: [refusing], limit: 30 });
     expect([set.name, set.images]).toEqual(["digits", 30]);
-    expect(note).toMatch(/rendered digits .* in MNIST's place[^]*answered 403[^]*by hand, download .*\.gz/);
+    expect(note.split("\n")).toEqual([
+      expect.stringContaining("MNIST is not available: rendered digits take its place"),
+      expect.stringMatching(/^ {2}tried: the cache \S+; .*answered 403/),
+      expect.stringContaining("run tfjs-to-onnx data mnist"),
+    ]);
   });
 
-  test("is under mnist an error when it cannot be had", async () => {
-    const failure = openDataset({ dataset: "mnist", split: "test", data: folder, mirrors: [] });
+  test("is under mnist an error when it is not available", async () => {
+    const failure = openDataset({ dataset: "mnist", split: "test", mirrors: [] });
     await expect(failure).rejects.toThrow(DataError);
-    await expect(failure).rejects.toThrow(/lacks t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte/);
+    await expect(failure).rejects.toThrow("MNIST is not available");
   });
+
+  test.each(["auto", "mnist"] as const)(
+    "under %s, a folder named by --data that lacks MNIST is an error",
+    async (dataset) => {
+      put("variable");
+      process.env["MNIST_DIR"] = join(folder, "variable");
+      const lacking = openDataset({ dataset, split: "test", data: folder, mirrors: [] });
+      await expect(lacking).rejects.toThrow(DataError);
+      await expect(lacking).rejects.toThrow(/the folder .* lacks t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte/);
+      const missing = openDataset({ dataset, split: "test", data: join(folder, "nowhere"), mirrors: [] });
+      await expect(missing).rejects.toThrow(`there is no folder ${join(folder, "nowhere")}`);
+    },
+  );
 });
 
 function restore(name: string, value: string | undefined): void {

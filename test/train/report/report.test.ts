@@ -31,7 +31,7 @@ describe("scores", () => {
     expect(c).toEqual({ name: "<c>", images: 1, precision: Number.NaN, recall: 0, f1: 0 });
   });
 
-  test("put the surest mistakes first", () => {
+  test("put the most confident errors first", () => {
     expect(scores.mistakes.map(({ image, truth, answer }) => [image, truth, answer])).toEqual([
       [3, "<c>", "a"],
       [1, "b", "a"],

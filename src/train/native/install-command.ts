@@ -76,18 +76,18 @@ export function thisMachine(env: NodeJS.ProcessEnv = process.env): Machine {
 }
 
 /** The command that installs what is missing. */
-export function mendCommand(needs: readonly Need[], machine: Machine = thisMachine()): string {
-  return machine.platform === "darwin" ? mendOnMac(needs, machine) : mendOnLinux(needs, machine);
+export function installCommand(needs: readonly Need[], machine: Machine = thisMachine()): string {
+  return machine.platform === "darwin" ? installOnMac(needs, machine) : installOnLinux(needs, machine);
 }
 
-function mendOnMac(needs: readonly Need[], machine: Machine): string {
+function installOnMac(needs: readonly Need[], machine: Machine): string {
   // Apple's command line tools bring Python with pip too.
   if (needs.includes("compiler")) return "xcode-select --install";
   if (needs.includes("chromium")) return "brew install --cask google-chrome";
   return machine.has("brew") ? "brew install uv" : "xcode-select --install";
 }
 
-function mendOnLinux(needs: readonly Need[], machine: Machine): string {
+function installOnLinux(needs: readonly Need[], machine: Machine): string {
   const manager = packageManagers.find(({ program }) => machine.has(program));
   if (manager === undefined) {
     return `install ${needs.map((need) => plainNames[need]).join(" and ")} with this system's package manager`;

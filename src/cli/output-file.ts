@@ -1,0 +1,52 @@
+import { stat, writeFile } from "node:fs/promises";
+
+import { UsageError } from "../errors.ts";
+import { unwritable, writeAside } from "../node/write-aside.ts";
+
+import { keepStdoutForData } from "./output.ts";
+
+const STDOUT: ReadonlySet<string> = new Set(["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"]);
+
+/**
+ * Whether an output file is stdout. If so, everything for people goes to stderr from here on.
+ *
+ * @param json Whether `--json` was given, which wants stdout too.
+ * @throws {UsageError} when stdout is a terminal, or is to hold JSON
+ */
+export function claimStdout(out: string, json: boolean): boolean {
+  if (!STDOUT.has(out)) return false;
+  if (json) throw new UsageError(`--json and --out ${out} both write to stdout; give --out the name of a file`);
+  if (process.stdout.isTTY) {
+    throw new UsageError("the ONNX file is binary and stdout is a terminal; redirect it: --out - > model.onnx");
+  }
+  keepStdoutForData();
+  return true;
+}
+
+/**
+ * Write an output file: to stdout as the shell left it, into a named pipe, else a whole file or nothing.
+ *
+ * @throws {ToolError} when it cannot be written
+ */
+export async function writeOutput(out: string, bytes: Uint8Array): Promise<void> {
+  if (STDOUT.has(out)) await writeStdout(bytes);
+  else if (await isPipe(out)) await writeFile(out, bytes).catch((cause: unknown) => fail(out, cause));
+  else await writeAside(out, bytes);
+}
+
+async function writeStdout(bytes: Uint8Array): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    process.stdout.write(bytes, (error) => (error == null ? resolve() : reject(unwritable("stdout", error))));
+  });
+}
+
+async function isPipe(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isFIFO(),
+    () => false,
+  );
+}
+
+function fail(path: string, cause: unknown): never {
+  throw unwritable(path, cause);
+}
