@@ -84,6 +84,7 @@ async function run(model: string, options: ExportCommandOptions): Promise<void> 
   const source = readLayersModel(raw);
   const exportOptions = toExportOptions(options, converters);
   const exported = exportSource(source, exportOptions);
+  for (const each of exported.notes) note(`note: ${each}`);
   await writeOutput(out, exported.bytes);
   const seconds = (performance.now() - started) / 1000;
 
@@ -165,8 +166,8 @@ function report(
   seconds: number,
   verified: ModelVerification | null,
 ): unknown {
-  const { kind, opset, nodes, parameters, bytes, inputs, outputs } = exported;
-  return { model, out, kind, opset, nodes, parameters, bytes: bytes.length, inputs, outputs, seconds, verified };
+  const { kind, opset, nodes, parameters, bytes, inputs, outputs, notes } = exported;
+  return { model, out, kind, opset, nodes, parameters, bytes: bytes.length, inputs, outputs, notes, seconds, verified };
 }
 
 function describeExport(

@@ -1,6 +1,8 @@
 import { ExportError } from "../errors.ts";
-import { float, int } from "../onnx/model.ts";
+import { float } from "../onnx/model.ts";
 
+import type { BindContext } from "./converter.ts";
+import { alongAxis, applyKerasActivation, clipped, withScalar, type KerasActivation } from "./keras-activations.ts";
 import type { GraphBuilder } from "./onnx/builder.ts";
 import type { Value } from "./onnx/value.ts";
 import type { ConfigReader } from "./source/config.ts";
@@ -25,51 +27,122 @@ export const ACTIVATIONS = [
   "swish",
 ] as const;
 
-export type Activation = (typeof ACTIVATIONS)[number] | "hard_sigmoid_keras3" | "hard_silu";
+type TfjsActivation = (typeof ACTIVATIONS)[number];
 
-/** Keys of a layer that Keras wrote where an activation is named, and the values with which it is the plain activation. */
-type PlainKeys = readonly (readonly [key: string, value: number | null])[];
+/** One of TF.js's activations, or one that only Keras has or that has arguments of its own. */
+export type Activation = TfjsActivation | KerasActivation;
 
-const RELU_KEYS: PlainKeys = [
-  ["max_value", null],
-  ["negative_slope", 0],
-  ["threshold", 0],
-];
-const PLAIN_KEYS: ReadonlyMap<string, PlainKeys> = new Map<string, PlainKeys>([
-  ["relu", RELU_KEYS],
-  ["elu", [["alpha", 1]]],
-  ["softmax", [["axis", -1]]],
-]);
+/** What {@link readActivation} must know of the model. */
+type Dialect = Pick<BindContext, "keras3">;
 
-function isPlain(config: ConfigReader, keys: PlainKeys): boolean {
-  return keys.every(([key, value]) => config.number(key, value) === value);
+/** How an activation is written: by name, as a function, or as a layer with a configuration. */
+interface Written {
+  readonly config: ConfigReader;
+  /** Written as a layer, whose defaults may differ from those of the function. */
+  readonly isLayer: boolean;
 }
+
+/** Activations with arguments, and those that TF.js lacks, by name. The plain ones of TF.js are in {@link ACTIVATIONS}. */
+const KERAS: Readonly<Record<string, (written: Written, dialect: Dialect) => Activation>> = {
+  relu: ({ config }) => readRelu(config),
+  leaky_relu: ({ config, isLayer }) => ({ name: "leaky_relu", slope: slopeOf(config) ?? (isLayer ? 0.3 : 0.2) }),
+  elu: ({ config }) => {
+    const alpha = config.number("alpha", 1);
+    return alpha === 1 ? "elu" : { name: "elu", alpha };
+  },
+  celu: ({ config }) => {
+    const alpha = config.number("alpha", 1);
+    if (alpha === 0) throw new ExportError("alpha of celu must not be 0");
+    return { name: "celu", alpha };
+  },
+  gelu: ({ config }) => (config.boolean("approximate", false) ? "gelu_new" : "gelu"),
+  exponential: () => ({ name: "exponential" }),
+  glu: ({ config }) => {
+    lastAxisOf(config, "glu");
+    return { name: "glu" };
+  },
+  hard_shrink: ({ config }) => ({ name: "hard_shrink", threshold: config.number("threshold", 0.5) }),
+  soft_shrink: ({ config }) => ({ name: "soft_shrink", threshold: config.number("threshold", 0.5) }),
+  threshold: ({ config }) => ({
+    name: "threshold",
+    threshold: config.number("threshold"),
+    otherwise: config.number("default_value"),
+  }),
+  thresholded_relu: ({ config }) => ({ name: "threshold", threshold: config.number("theta", 1), otherwise: 0 }),
+  hard_sigmoid: (_, { keras3 }) => (keras3 ? { name: "hard_sigmoid" } : "hard_sigmoid"),
+  hard_silu: () => ({ name: "hard_silu" }),
+  hard_swish: () => ({ name: "hard_silu" }),
+  hard_tanh: () => ({ name: "hard_tanh" }),
+  log_sigmoid: () => ({ name: "log_sigmoid" }),
+  sparse_plus: () => ({ name: "sparse_plus" }),
+  sparse_sigmoid: () => ({ name: "sparse_sigmoid" }),
+  sparsemax: ({ config }) => {
+    lastAxisOf(config, "sparsemax");
+    return { name: "sparsemax" };
+  },
+  squareplus: ({ config }) => ({ name: "squareplus", b: config.number("b", 4) }),
+  tanh_shrink: () => ({ name: "tanh_shrink" }),
+  softmax: ({ config }) => withAxis("softmax", config),
+  log_softmax: ({ config }) => withAxis("log_softmax", config),
+};
+
+/** The arguments of Keras's function `relu`, and of its layer ReLU. */
+function readRelu(config: ConfigReader): Activation {
+  const limit = config.number("max_value", null);
+  const slope = slopeOf(config) ?? 0;
+  const threshold = config.number("threshold", 0);
+  if (slope === 0 && threshold === 0 && limit === null) return "relu";
+  if (slope === 0 && threshold === 0 && limit === 6) return "relu6";
+  if (limit !== null && limit < 0) throw new ExportError(`max_value must not be negative; got ${limit}`);
+  return { name: "relu", slope, limit, threshold };
+}
+
+/** `negative_slope` in Keras 3, `alpha` in Keras 2; null where neither is given. */
+function slopeOf(config: ConfigReader): number | null {
+  return config.number("negative_slope", null) ?? config.number("alpha", null);
+}
+
+function withAxis(name: "softmax" | "log_softmax", config: ConfigReader): Activation {
+  const axis = config.integer("axis", -1);
+  return axis === -1 ? name : { name, axis };
+}
+
+/** @throws {ExportError} for another axis than the last */
+function lastAxisOf(config: ConfigReader, name: string): void {
+  const axis = config.integer("axis", -1);
+  if (axis !== -1) throw new ExportError(`${name} is converted along the last axis only; axis is ${axis}`);
+}
+
+const NAMES: ReadonlySet<string> = new Set<string>([...ACTIVATIONS, ...Object.keys(KERAS)]);
 
 /**
  * The activation a layer names under `key`; `otherwise` when it names none.
  *
- * @param keras3 the model is Keras 3's, whose `hard_sigmoid` is clip(x / 6 + 0.5, 0, 1), and which has `hard_silu`, x times that
- * @throws {ExportError} when there is no such activation.
+ * @param keras3 the model is Keras 3's, whose `hard_sigmoid` is clip(x / 6 + 0.5, 0, 1)
+ * @throws {ExportError} when there is no such activation, or not with these arguments
  */
 export function readActivation(
   config: ConfigReader,
   key: string,
   keras3: boolean,
-  otherwise: Activation = "linear",
+  otherwise: TfjsActivation = "linear",
 ): Activation {
-  const { name, config: own } = config.activation(key, otherwise);
-  if (name === "relu" && own.number("max_value", null) === 6 && isPlain(own, RELU_KEYS.slice(1))) return "relu6";
-  const keys = PLAIN_KEYS.get(name) ?? [];
-  if (!isPlain(own, keys)) {
-    throw new ExportError(`${key} is a layer ${name} with ${keys.map(([each]) => each).join(", ")} of its own`, {
-      hint: "make it a layer after this one",
-    });
-  }
-  if (name === "hard_sigmoid" && keras3) return "hard_sigmoid_keras3";
-  if (/^hard_(silu|swish)$/.test(name) && keras3) return "hard_silu";
+  const { name, config: own, isLayer } = config.activation(key, otherwise);
+  const read = Object.hasOwn(KERAS, name) ? KERAS[name] : undefined;
+  if (read !== undefined) return read({ config: own, isLayer }, { keras3 });
   const match = ACTIVATIONS.find((activation) => activation === name);
   if (match !== undefined) return match;
-  throw new ExportError(`${key} must be one of ${ACTIVATIONS.join(", ")}; got "${name}"`);
+  if (name === "p_relu" || name === "prelu") {
+    throw new ExportError(`${key} is a PReLU, whose weights belong to a layer`, {
+      hint: "make it a layer of its own after this one",
+    });
+  }
+  throw new ExportError(`${key} must be one of ${[...NAMES].join(", ")}; got "${name}"`);
+}
+
+/** Whether TF.js has the activation, so that it can load a layer with it. */
+export function isTfjsActivation(activation: Activation): activation is TfjsActivation {
+  return typeof activation === "string";
 }
 
 /**
@@ -77,13 +150,14 @@ export function readActivation(
  * Source: tfjs-layers/src/activations.ts.
  */
 export function applyActivation(graph: GraphBuilder, activation: Activation, input: Value): Value {
+  if (!isTfjsActivation(activation)) return applyKerasActivation(graph, activation, input);
   switch (activation) {
     case "linear":
       return input;
     case "relu":
       return graph.unary("Relu", input);
     case "relu6":
-      return clip(graph, input, 0, 6);
+      return clipped(graph, input, 0, 6);
     case "elu":
       return graph.unary("Elu", input);
     case "selu":
@@ -92,12 +166,6 @@ export function applyActivation(graph: GraphBuilder, activation: Activation, inp
       return graph.unary("Sigmoid", input);
     case "hard_sigmoid":
       return graph.unary("HardSigmoid", input, { alpha: float(0.2), beta: float(0.5) });
-    case "hard_sigmoid_keras3":
-      return graph.unary("HardSigmoid", input, { alpha: float(1 / 6), beta: float(0.5) });
-    case "hard_silu":
-      return graph.opset >= 14
-        ? graph.unary("HardSwish", input)
-        : product(graph, input, applyActivation(graph, "hard_sigmoid_keras3", input));
     case "softplus":
       return graph.unary("Softplus", input);
     case "softsign":
@@ -122,22 +190,6 @@ export function applyActivation(graph: GraphBuilder, activation: Activation, inp
   }
 }
 
-/** An operator with an `axis` attribute along one axis of TF.js's. */
-export function alongAxis(graph: GraphBuilder, opType: "Softmax" | "LogSoftmax", input: Value, axis: number): Value {
-  const { value, dim } = graph.isolate(input, axis);
-  // The last dimension is what runtimes are quick at; after it only dimensions of size 1 may be left.
-  const plainly = dim < value.stored.length - 1 && value.stored.slice(dim + 1).every(({ length }) => length === 0);
-  const last = axis === -1 || axis === input.axes.length - 1;
-  if (!plainly || !last) return graph.unary(opType, value, { axis: int(dim) });
-  return graph.unary(opType, graph.storedAs(input, value.stored.slice(0, dim + 1)), { axis: int(dim) });
-}
-
-/** `min(max(x, low), high)`; a null bound is none. */
-export function clip(graph: GraphBuilder, input: Value, low: number | null, high: number | null): Value {
-  const bound = (limit: number | null): string | null => (limit === null ? null : graph.scalar(limit));
-  return { ...input, name: graph.op("Clip", [input.name, bound(low), bound(high)]) };
-}
-
 /** `0.5 x (1 + erf(x / sqrt 2))`. */
 function gelu(graph: GraphBuilder, input: Value): Value {
   if (graph.opset >= 20) return graph.unary("Gelu", input);
@@ -153,11 +205,6 @@ function geluByTanh(graph: GraphBuilder, input: Value): Value {
   const argument = withScalar(graph, "Mul", product(graph, input, inner), Math.sqrt(2 / Math.PI));
   const shifted = withScalar(graph, "Add", graph.unary("Tanh", argument), 1);
   return product(graph, withScalar(graph, "Mul", input, 0.5), shifted);
-}
-
-/** An elementwise operator with a scalar on the right. */
-export function withScalar(graph: GraphBuilder, opType: string, input: Value, scalar: number): Value {
-  return { ...input, name: graph.op(opType, [input.name, graph.scalar(scalar)]) };
 }
 
 /** Product of two values that are stored alike. */

@@ -42,6 +42,8 @@ export interface Converted {
   /** Where each output comes from, when the user asked for some layers' outputs instead of the model's. */
   readonly taps: readonly Tap[] | null;
   readonly calls: readonly ConvertedCall[];
+  /** What the user should know of the model. */
+  readonly notes: readonly string[];
 }
 
 export interface NamedValue {
@@ -61,7 +63,7 @@ export function convert(source: LayersSource, options: ConvertOptions): Converte
   const requested = options.outputs === null ? null : requestedLayers(model, options.outputs);
   const fetches = requested === null ? model.outputs : fetchesOf(requested);
   const bound = bindAll(source, options, fetches);
-  source.checkWeights();
+  const notes = source.checkWeights();
   const graph = new GraphBuilder(options.opset);
   const inputs = model.inputs.map((ref) => graphInput(graph, model, ref, options));
   for (const name of options.outputs ?? outputNames(model)) graph.reserve(name);
@@ -73,14 +75,14 @@ export function convert(source: LayersSource, options: ConvertOptions): Converte
   const taken = inputs.map(({ name }) => name);
   if (options.everyLayer) {
     const taps = everyTap(run.calls, taken);
-    return { graph, inputs, outputs: taps, taps, calls: run.calls };
+    return { graph, inputs, outputs: taps, taps, calls: run.calls, notes };
   }
   if (requested === null) {
     const typed = flows.map((flow) => graph.cast(flow.value, typeOf(flow)));
-    return { graph, inputs, outputs: nameOutputs(model, typed), taps: null, calls: run.calls };
+    return { graph, inputs, outputs: nameOutputs(model, typed), taps: null, calls: run.calls, notes };
   }
   const taps = tapsOf(requested, run.calls, taken);
-  return { graph, inputs, outputs: taps, taps, calls: run.calls };
+  return { graph, inputs, outputs: taps, taps, calls: run.calls, notes };
 }
 
 /** Read the configuration of every layer that is needed, so that all that is unsupported is named at once. */

@@ -63,6 +63,8 @@ export interface ExportedModel {
   readonly layers: readonly ExportedLayer[];
   /** Where each output comes from, when some layers' outputs were asked for; else null. */
   readonly taps: readonly ExportedTap[] | null;
+  /** What a user should know of the model: weights that hold NaN, weights found under another name. */
+  readonly notes: readonly string[];
 }
 
 /** A tensor of a layer's call that is an output: the `tensor`-th of the `occurrence`-th time TF.js runs the layer (0-based). */
@@ -150,6 +152,7 @@ function buildModel(source: LayersSource, options: ExportOptions, everyLayer: bo
     taps:
       converted.taps?.map(({ name, path, occurrence, tensor }): ExportedTap => ({ name, path, occurrence, tensor })) ??
       null,
+    notes: converted.notes,
   };
 }
 

@@ -1,4 +1,8 @@
-import type { LayersSource, LayerSpec, ModelSpec } from "./source/model.ts";
+import { ToolError } from "../errors.ts";
+
+import { isTfjsActivation, readActivation } from "./activation.ts";
+import { ConfigReader } from "./source/config.ts";
+import type { Config, LayersSource, LayerSpec, ModelSpec } from "./source/model.ts";
 import { isBeyondTfjs } from "./source/weight-names.ts";
 
 /**
@@ -29,6 +33,20 @@ function needsKeptAxes({ layers }: ModelSpec): boolean {
 }
 
 function isBeyond({ className, config, model, wrapped }: LayerSpec): boolean {
-  if (isBeyondTfjs(className) || config["reset_after"] === true) return true;
+  if (isBeyondTfjs(className) || config["reset_after"] === true || hasKerasActivation(config)) return true;
   return (model !== null && hasLayersBeyond(model)) || (wrapped !== null && isBeyond(wrapped));
+}
+
+/** Whether a layer names an activation that TF.js lacks. Those that no one knows are refused elsewhere. */
+function hasKerasActivation(config: Config): boolean {
+  return ["activation", "recurrent_activation"].some((key) => {
+    const value = config[key];
+    if (value === undefined || value === null) return false;
+    try {
+      return !isTfjsActivation(readActivation(new ConfigReader(config), key, false));
+    } catch (error) {
+      if (error instanceof ToolError) return false;
+      throw error;
+    }
+  });
 }

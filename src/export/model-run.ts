@@ -174,7 +174,8 @@ export class ModelRun {
     const values = flows.map(({ value }) => value);
     const own = { path: path.join("/"), className: layer.className, call: index, repeated: false, scope, values };
     const calls = [...this.#calls, this.#count(own)];
-    outer.push(...calls);
+    // Not push(...calls): so many arguments would overflow the stack.
+    for (const each of calls) outer.push(each);
     this.#calls = outer;
     this.#scope = outerScope;
     return { before, after: handed.mask, flows, calls };

@@ -1,8 +1,12 @@
 import type * as tfjs from "@tensorflow/tfjs";
 
+import { isTfjsActivation, readActivation, type Activation } from "../export/activation.ts";
+import { ConfigReader } from "../export/source/config.ts";
 import { isObject } from "../export/source/json.ts";
 import { innerLayer, type InnerLayer } from "../export/source/weight-names.ts";
 import type { Tfjs } from "../infer/tfjs-backend.ts";
+
+import { activate } from "./keras-activations.ts";
 
 /** A serialized layer. */
 export interface Entry {
@@ -10,8 +14,7 @@ export interface Entry {
   readonly config: Readonly<Record<string, unknown>>;
 }
 
-const HARD_SIGMOID = "kerasHardSigmoid";
-const HARD_SILU = "kerasHardSilu";
+const KERAS_ACTIVATION = "KerasActivation";
 const GRU_CELL = "KerasGRUCell";
 
 /** Keys that only training or the making of weights needs, or that TF.js reads otherwise. */
@@ -59,15 +62,28 @@ function cleanedValue(key: string, value: unknown, keras3: boolean): unknown {
   return inner === null ? value : { ...inTfjsDialect(inner, keras3) };
 }
 
+/** Activations of models that were read, by the name under which they are written for TF.js. */
+const ACTIVATIONS = new Map<string, Activation>();
+
+/** TF.js's own name, or an object that {@link registerKerasClasses} makes known. */
 function activation(value: unknown, keras3: boolean): unknown {
-  const named = isObject(value) ? (value["config"] ?? value["class_name"]) : value;
-  const name = isObject(named) && isObject(value) ? value["class_name"] : named;
-  if (typeof name !== "string") return value;
-  const snake = name.replaceAll(/([a-z0-9])([A-Z])/g, "$1_$2").toLowerCase();
-  if (snake === "silu") return "swish";
-  if (keras3 && /^hard_(silu|swish)$/.test(snake)) return HARD_SILU;
-  if (snake === "hard_sigmoid") return keras3 ? HARD_SIGMOID : "hardSigmoid";
-  return snake.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+  if (value === null || value === undefined) return value;
+  const read = readActivation(new ConfigReader({ activation: value }), "activation", keras3);
+  // TF.js turns the names it loads into camel case, and registers this one in snake case.
+  if (isTfjsActivation(read) && read !== "gelu_new") {
+    return read.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+  }
+  const name = JSON.stringify(read);
+  ACTIVATIONS.set(name, read);
+  return { class_name: KERAS_ACTIVATION, config: { name } };
+}
+
+/** The activation that {@link activation} wrote, as TF.js hands its configuration on. */
+function writtenActivation(value: unknown): Activation {
+  const config = isObject(value) ? (value["config"] ?? value) : undefined;
+  const name = isObject(config) ? config["name"] : undefined;
+  const known = typeof name === "string" ? ACTIVATIONS.get(name) : undefined;
+  return known ?? readActivation(new ConfigReader({ activation: value ?? "linear" }), "activation", false);
 }
 
 const registered = new WeakSet<object>();
@@ -77,25 +93,24 @@ export function registerKerasClasses(tf: Tfjs): void {
   if (registered.has(tf.serialization)) return;
   registered.add(tf.serialization);
 
-  /** clip(x / 6 + 0.5, 0, 1). */
-  class KerasHardSigmoid extends tf.serialization.Serializable {
-    static readonly className: string = HARD_SIGMOID;
+  /** Any activation that TF.js lacks. */
+  class KerasActivationClass extends tf.serialization.Serializable {
+    static readonly className: string = KERAS_ACTIVATION;
+    readonly #config: tfjs.serialization.ConfigDict;
+
+    constructor(config: tfjs.serialization.ConfigDict) {
+      super();
+      this.#config = config;
+    }
+
     apply(x: tfjs.Tensor): tfjs.Tensor {
-      return tf.clipByValue(x.div(6).add(0.5), 0, 1);
+      return activate(tf, writtenActivation(this.#config), x);
     }
     override getConfig(): tfjs.serialization.ConfigDict {
-      return {};
+      return this.#config;
     }
   }
-  tf.serialization.registerClass(KerasHardSigmoid);
-
-  class KerasHardSilu extends KerasHardSigmoid {
-    static override readonly className: string = HARD_SILU;
-    override apply(x: tfjs.Tensor): tfjs.Tensor {
-      return x.mul(super.apply(x));
-    }
-  }
-  tf.serialization.registerClass(KerasHardSilu);
+  tf.serialization.registerClass(KerasActivationClass);
 
   /** GRU with its reset gate after the recurrent kernel: keras/src/layers/rnn/gru.py, `reset_after`. */
   class KerasGRUCell extends tf.layers.RNNCell {
@@ -141,10 +156,11 @@ export function registerKerasClasses(tf: Tfjs): void {
         3,
         -1,
       );
-      const gate = apply(this.#config["recurrentActivation"]);
+      const gate = (value: tfjs.Tensor): tfjs.Tensor =>
+        activate(tf, writtenActivation(this.#config["recurrentActivation"] ?? "sigmoid"), value);
       const z = gate(xz.add(hz));
       const r = gate(xr.add(hr));
-      const candidate = apply(this.#config["activation"])(xh.add(r.mul(hh)));
+      const candidate = activate(tf, writtenActivation(this.#config["activation"] ?? "tanh"), xh.add(r.mul(hh)));
       const next = z.mul(state).add(tf.sub(1, z).mul(candidate));
       return [next, next];
     }
@@ -154,16 +170,4 @@ export function registerKerasClasses(tf: Tfjs): void {
     }
   }
   tf.serialization.registerClass(KerasGRUCell);
-
-  function apply(name: unknown): (x: tfjs.Tensor) => tfjs.Tensor {
-    const layer = tf.layers.activation({ activation: name === "sigmoid" ? "sigmoid" : "tanh" });
-    if (name === "linear" || name === null) return (x) => x;
-    if (name === "relu") return (x) => x.relu();
-    if (name === HARD_SIGMOID) return (x) => new KerasHardSigmoid().apply(x);
-    if (name === "hardSigmoid") return (x) => tf.clipByValue(x.mul(0.2).add(0.5), 0, 1);
-    if (name !== undefined && name !== "sigmoid" && name !== "tanh") {
-      throw new TypeError(`no activation ${JSON.stringify(name)} in a GRU that resets after its kernel`);
-    }
-    return (x) => [layer.call(x, {})].flat()[0] ?? x;
-  }
 }

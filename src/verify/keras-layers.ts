@@ -1,6 +1,7 @@
 import type * as tfjs from "@tensorflow/tfjs";
 
 import { InferenceError } from "../errors.ts";
+import { readActivation } from "../export/activation.ts";
 import { ConfigReader } from "../export/source/config.ts";
 import type { LayerSpec, LayerWeights } from "../export/source/model.ts";
 import { RANDOM_IN_TRAINING } from "../export/source/weight-names.ts";
@@ -8,6 +9,7 @@ import { toTfjs } from "../infer/tfjs-session.ts";
 import type { Tfjs } from "../infer/tfjs-backend.ts";
 
 import { cudnnGru, cudnnLstm } from "./cudnn-layers.ts";
+import { activate } from "./keras-activations.ts";
 
 /** What a layer is computed with. */
 export interface KerasContext {
@@ -134,11 +136,16 @@ function groupNormalization({ tf, config, weights }: KerasContext, x: tfjs.Tenso
 function relu({ tf, config, keras3 }: KerasContext, x: tfjs.Tensor): tfjs.Tensor | null {
   if (!keras3) return null;
   const reader = new ConfigReader(config);
-  const threshold = reader.number("threshold", 0);
-  const below = x.sub(threshold).mul(reader.number("negative_slope", 0));
-  const most = reader.number("max_value", null);
-  const above = most === null ? x : x.minimum(most);
-  return tf.where(x.greaterEqual(threshold), above, below);
+  return activate(
+    tf,
+    {
+      name: "relu",
+      slope: reader.number("negative_slope", 0),
+      limit: reader.number("max_value", null),
+      threshold: reader.number("threshold", 0),
+    },
+    x,
+  );
 }
 
 /** Bilinear, with half-pixel centres. */
@@ -203,15 +210,8 @@ function biased({ tf, config, weights }: KerasContext, x: tfjs.Tensor): tfjs.Ten
   return config["use_bias"] === false ? x : x.add(toTfjs(tf, "bias", weights.get("bias")));
 }
 
-function activated({ tf, config }: KerasContext, x: tfjs.Tensor): tfjs.Tensor {
-  const { name } = new ConfigReader(config).activation();
-  if (name === "linear") return x;
-  if (name === "relu") return x.relu();
-  if (name === "tanh") return x.tanh();
-  if (name === "sigmoid") return x.sigmoid();
-  throw new InferenceError(`the reference has no activation ${name} for a layer that TF.js lacks`, {
-    hint: `export with --no-verify; TF.js ${tf.version_core} cannot compute this layer`,
-  });
+function activated({ tf, config, keras3 }: KerasContext, x: tfjs.Tensor): tfjs.Tensor {
+  return activate(tf, readActivation(new ConfigReader(config), "activation", keras3), x);
 }
 
 function kernel4d({ tf, weights }: KerasContext, name: string): tfjs.Tensor4D {

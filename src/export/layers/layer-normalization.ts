@@ -1,7 +1,7 @@
 import { ExportError } from "../../errors.ts";
 import { float, int } from "../../onnx/model.ts";
 import type { Tensor } from "../../tensor.ts";
-import { withScalar } from "../activation.ts";
+import { withScalar } from "../keras-activations.ts";
 import { defineConverter, only, type EmitContext, type LayerConverter } from "../converter.ts";
 import { permuteFactors } from "../onnx/builder.ts";
 import { reduce } from "../onnx/reduce.ts";

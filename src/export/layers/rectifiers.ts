@@ -1,8 +1,8 @@
 import { ExportError } from "../../errors.ts";
 import { float } from "../../onnx/model.ts";
-import { applyActivation, clip, withScalar } from "../activation.ts";
-import { defineConverter, only, type EmitContext, type LayerConverter } from "../converter.ts";
-import { dimsOf, type Value } from "../onnx/value.ts";
+import { applyActivation } from "../activation.ts";
+import { defineConverter, only, type LayerConverter } from "../converter.ts";
+import { dimsOf } from "../onnx/value.ts";
 
 /** `min(max(x, 0), max_value)`. Keras 3 has a slope below a threshold as well, which TF.js ignores. */
 const relu: LayerConverter = defineConverter({
@@ -19,23 +19,9 @@ const relu: LayerConverter = defineConverter({
     };
   },
   mask: "pass",
-  emit({ graph }, { limit, slope, threshold }, inputs) {
-    const input = only(inputs);
-    if (slope === 0 && threshold === 0) {
-      return limit === null ? graph.unary("Relu", input) : clip(graph, input, 0, limit);
-    }
-    const bent = bend(graph, input, slope, threshold);
-    return limit === null ? bent : clip(graph, bent, null, limit);
-  },
+  emit: ({ graph }, { limit, slope, threshold }, inputs) =>
+    applyActivation(graph, { name: "relu", slope, limit, threshold }, only(inputs)),
 });
-
-/** `x` from the threshold on, `slope · (x − threshold)` below. */
-function bend(graph: EmitContext["graph"], input: Value, slope: number, threshold: number): Value {
-  if (threshold === 0) return graph.unary("LeakyRelu", input, { alpha: float(slope) });
-  const below = withScalar(graph, "Mul", withScalar(graph, "Sub", input, threshold), slope);
-  const above = { ...withScalar(graph, "GreaterOrEqual", input, threshold) };
-  return { ...input, name: graph.op("Where", [above.name, input.name, below.name]) };
-}
 
 const leakyRelu: LayerConverter = defineConverter({
   className: "LeakyReLU",

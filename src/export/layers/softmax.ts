@@ -1,6 +1,7 @@
 import { ExportError } from "../../errors.ts";
-import { alongAxis, withScalar } from "../activation.ts";
+
 import { defineConverter, type EmitContext, type Flow, type LayerConverter } from "../converter.ts";
+import { alongAxis, withScalar } from "../keras-activations.ts";
 import type { Dim } from "../onnx/dims.ts";
 import { reduce } from "../onnx/reduce.ts";
 import { dimOf, dimsOf, insertAxis, type Value } from "../onnx/value.ts";

@@ -9,21 +9,18 @@ export const timeDistributed: LayerConverter = defineConverter({
   ops: [],
   takes: "any",
   parse(config, context) {
-    const { className, name, config: inner } = config.layer("layer");
-    return { name, layer: context.bind(className, inner), lingers: !context.kerasMasks };
+    const { className, config: inner } = config.layer("layer");
+    return { layer: context.bind(className, inner), lingers: !context.kerasMasks };
   },
   mask: "pass",
-  emit(context, { name, layer, lingers }, inputs) {
+  emit(context, { layer, lingers }, inputs) {
     const [input] = inputs;
     if (input === undefined || inputs.length > 1) throw new ExportError(`it takes one input; it has ${inputs.length}`);
     const [batch = [], time = [], ...features] = input.value.axes;
     if (features.length === 0) throw new ExportError("its input must have an axis of steps, and features after it");
     const merged: Value = { ...input.value, axes: [[...batch, ...time], ...features] };
-    const weights = context.weights.within(name);
     const mask = context.mask === null || !lingers ? null : repeatedMask(context.graph, context.mask, input.value);
-    const outputs = layer.emit({ ...context, weights, keywords: {}, mask, memory: null }, [
-      { value: merged, mask: null },
-    ]);
+    const outputs = layer.emit({ ...context, keywords: {}, mask, memory: null }, [{ value: merged, mask: null }]);
     const [output] = outputs;
     if (output === undefined || outputs.length > 1) {
       throw new ExportError(`the wrapped layer must have one output; it has ${outputs.length}`);

@@ -102,7 +102,7 @@ function readCells(config: ConfigReader, context: BindContext): Cell[] {
 }
 
 function readSimpleCell(config: ConfigReader, context: BindContext): GatedCell {
-  const activation = readActivation(config, "activation", context.keras3, "tanh");
+  const activation = elementwise(readActivation(config, "activation", context.keras3, "tanh"));
   return {
     kind: "RNN",
     units: config.positive("units"),
@@ -138,12 +138,18 @@ function readActivations(
   config: ConfigReader,
   { keras3 }: BindContext,
 ): Pick<GatedCell, "activation" | "recurrentActivation"> {
-  const read = (key: string, otherwise: Activation): Activation =>
-    config.isNull(key) ? "linear" : readActivation(config, key, keras3, otherwise);
+  const read = (key: string, otherwise: "tanh" | "sigmoid" | "hard_sigmoid"): Activation =>
+    config.isNull(key) ? "linear" : elementwise(readActivation(config, key, keras3, otherwise));
   return {
     activation: read("activation", "tanh"),
     recurrentActivation: read("recurrent_activation", keras3 ? "sigmoid" : "hard_sigmoid"),
   };
+}
+
+/** @throws {ExportError} for an activation that changes the shape, which the states of a cell cannot take */
+function elementwise(activation: Activation): Activation {
+  if (typeof activation === "string" || activation.name !== "glu") return activation;
+  throw new ExportError("glu halves the last axis, so that a recurrent layer cannot have it as its activation");
 }
 
 function readConvCell(config: ConfigReader, context: BindContext): ConvCell {

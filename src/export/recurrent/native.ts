@@ -14,17 +14,24 @@ interface NativeActivation {
 }
 
 /** Activations of ONNX's LSTM, GRU and RNN that ONNX Runtime has: https://onnx.ai/onnx/operators/onnx__LSTM.html */
-const NATIVE: Readonly<Partial<Record<Activation, NativeActivation>>> = {
+const NATIVE: Readonly<Partial<Record<Activation & string, NativeActivation>>> = {
   linear: { name: "Affine", alpha: 1, beta: 0 },
   relu: { name: "Relu" },
   elu: { name: "Elu", alpha: 1 },
   sigmoid: { name: "Sigmoid" },
   hard_sigmoid: { name: "HardSigmoid", alpha: 0.2, beta: 0.5 },
-  hard_sigmoid_keras3: { name: "HardSigmoid", alpha: 1 / 6, beta: 0.5 },
   softplus: { name: "Softplus" },
   softsign: { name: "Softsign" },
   tanh: { name: "Tanh" },
 };
+
+/** @returns null where ONNX Runtime's recurrent operators lack the activation. */
+function nativeForm(activation: Activation): NativeActivation | null {
+  if (typeof activation === "string") return NATIVE[activation] ?? null;
+  if (activation.name === "hard_sigmoid") return { name: "HardSigmoid", alpha: 1 / 6, beta: 0.5 };
+  if (activation.name === "elu") return { name: "Elu", alpha: activation.alpha };
+  return activation.name === "leaky_relu" ? { name: "LeakyRelu", alpha: activation.slope } : null;
+}
 
 /** Activations that the LSTM and GRU of every execution provider have, WebGPU's included; it has no RNN. */
 const PORTABLE: ReadonlySet<Activation> = new Set<Activation>(["relu", "sigmoid", "tanh"]);
@@ -33,7 +40,7 @@ const PORTABLE: ReadonlySet<Activation> = new Set<Activation>(["relu", "sigmoid"
 export function isNative(cell: GatedCell, portable: boolean): boolean {
   if (portable && cell.kind === "RNN") return false;
   return [cell.activation, cell.recurrentActivation].every(
-    (activation) => NATIVE[activation] !== undefined && (!portable || PORTABLE.has(activation)),
+    (activation) => nativeForm(activation) !== null && (!portable || PORTABLE.has(activation)),
   );
 }
 
@@ -194,8 +201,9 @@ function attributesOf(cell: GatedCell, direction: Direction): Attributes {
   };
 }
 
+/** @throws {RangeError} for an activation that {@link isNative} refuses */
 function nativeActivation(activation: Activation): NativeActivation {
-  const native = NATIVE[activation];
-  if (native === undefined) throw new RangeError(`ONNX's recurrent operators have no activation ${activation}`);
+  const native = nativeForm(activation);
+  if (native === null) throw new RangeError(`ONNX has no recurrent activation ${JSON.stringify(activation)}`);
   return native;
 }

@@ -14,7 +14,19 @@ export function readCalls(nodes: Json | undefined, names: ReadonlySet<string>): 
   if (nodes === undefined || nodes === null) return [];
   if (!isJsonList(nodes)) throw new ModelFormatError(`inbound_nodes must be a list; got ${shown(nodes)}`);
   const calls = nodes.map((node) => (isJsonObject(node) ? keywordCall(node) : listedCall(node, names)));
+  for (const call of calls) expectFewInputs(call);
   return calls.filter((call) => call.inputs.length > 0 || Object.keys(call.kwargs).length > 0);
+}
+
+/** No layer of any model comes near; the search for an order keeps the inputs of a call on a stack. */
+const MAX_INPUTS = 10_000;
+
+function expectFewInputs({ inputs, kwargs }: Call): void {
+  const count = Object.values(kwargs).reduce(
+    (sum, argument) => sum + (argument.kind === "tensors" ? argument.refs.length : 0),
+    inputs.length,
+  );
+  if (count > MAX_INPUTS) throw new ModelFormatError(`a call has ${count} inputs, more than ${MAX_INPUTS}`);
 }
 
 /** References as `input_layers` and `output_layers` have them: one alone, a list, or a mapping by name. */
@@ -111,7 +123,7 @@ function keywordCall(node: JsonObject): Call {
   const constants: Json[] = [];
   for (const arg of args) {
     const refs = kerasTensors(arg);
-    if (refs !== null) inputs.push(...refs);
+    if (refs !== null) for (const ref of refs) inputs.push(ref);
     else if (arg !== null) constants.push(arg);
   }
   const kwargs = emptyObject<CallArgument>();
@@ -119,7 +131,7 @@ function keywordCall(node: JsonObject): Call {
   // Layers are also called as layer(inputs=x).
   const named = kwargs["inputs"];
   if (inputs.length === 0 && named?.kind === "tensors") {
-    inputs.push(...named.refs);
+    for (const ref of named.refs) inputs.push(ref);
     delete kwargs["inputs"];
   }
   if (constants.length > 0) kwargs["args"] = { kind: "value", value: constants };
@@ -135,7 +147,7 @@ function kerasTensors(value: Json): readonly TensorRef[] | null {
   for (const item of items) {
     const inner = kerasTensors(item);
     if (inner === null) return null;
-    refs.push(...inner);
+    for (const ref of inner) refs.push(ref);
   }
   return refs;
 }

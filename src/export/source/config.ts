@@ -5,6 +5,8 @@ import { isObject, shown } from "./json.ts";
 export interface ActivationSpec {
   readonly name: string;
   readonly config: ConfigReader;
+  /** Written as an object of a layer's class (`LeakyReLU`), not as a function. */
+  readonly isLayer: boolean;
 }
 
 /** A layer inside a layer's configuration: the one a wrapper wraps, the cell of an RNN. */
@@ -163,7 +165,7 @@ export class ConfigReader {
   /** The activation under `key`, whichever way it is written; `linear` when there is none. Keras' `silu` is `swish`. */
   activation(key = "activation", fallback = "linear"): ActivationSpec {
     const value = this.raw(key);
-    if (value === undefined) return { name: fallback, config: new ConfigReader({}) };
+    if (value === undefined) return { name: fallback, config: new ConfigReader({}), isLayer: false };
     const spec = activation(value);
     if (spec === undefined) throw mismatch(key, "an activation's name or object", value);
     return spec;
@@ -295,13 +297,19 @@ function isNegative(value: unknown): boolean {
 }
 
 function activation(value: unknown): ActivationSpec | undefined {
-  if (typeof value === "string") return { name: functionName(value), config: new ConfigReader({}) };
+  if (typeof value === "string") return plainFunction(value);
   if (!isObject(value) || typeof value["class_name"] !== "string") return undefined;
   const config = value["config"] ?? {};
   // Keras 3 writes a plain function as {class_name: "function", config: its name}.
-  if (typeof config === "string") return { name: functionName(config), config: new ConfigReader({}) };
+  if (typeof config === "string") return plainFunction(config);
   if (!isObject(config)) return undefined;
-  return { name: activationName(snakeCase(value["class_name"])), config: new ConfigReader(config) };
+  const className = value["class_name"];
+  const isLayer = /^[A-Z]/.test(className);
+  return { name: activationName(snakeCase(className)), config: new ConfigReader(config), isLayer };
+}
+
+function plainFunction(name: string): ActivationSpec {
+  return { name: functionName(name), config: new ConfigReader({}), isLayer: false };
 }
 
 /** A function's name; capitals are those of camel case. */

@@ -7,7 +7,7 @@ import { OwnWeights } from "./layer-weights.ts";
 import type { LayersSource, LayerWeights, ModelSpec, RawModel } from "./model.ts";
 import { readTopology, type LayerAt, type ReadTopology } from "./topology.ts";
 import { expectedWeights } from "./weight-names.ts";
-import { findOwners, pathKey, type WeightOwners } from "./weight-owners.ts";
+import { findOwners, pathKey, type FoundOwners, type WeightOwners } from "./weight-owners.ts";
 import { readWeights, readWeightsManifest, type StoredWeight } from "./weights.ts";
 
 /**
@@ -32,8 +32,8 @@ export function readLayersModel(raw: RawModel): LayersSource {
   const dialect = dialectOf(versionOf(topology), entry);
   const read = readTopology(entry, dialect, raw.live !== true && !dialect.keras3);
   const stored = storedWeights(manifest, raw.weights);
-  let found: WeightOwners | null = null;
-  const owners = (): WeightOwners => (found ??= checkedOwners(read, stored, dialect));
+  let found: FoundOwners | null = null;
+  const owners = (): FoundOwners => (found ??= checkedOwners(read, stored, dialect));
   const metadata = plainJson(ownValue(manifest, "userDefinedMetadata") ?? {}, "userDefinedMetadata");
   if (!isJsonObject(metadata)) {
     throw new ModelFormatError(`userDefinedMetadata must be an object; got ${shown(metadata)}`);
@@ -41,8 +41,8 @@ export function readLayersModel(raw: RawModel): LayersSource {
   return {
     kind: "layers",
     model: read.model,
-    weightsOf: (path) => weightsOf(owners(), path),
-    checkWeights: () => void owners(),
+    weightsOf: (path) => weightsOf(owners().owners, path),
+    checkWeights: () => [...owners().notes, ...nonFiniteNotes(stored)],
     keras3: dialect.keras3,
     generatedBy: text(ownValue(manifest, "generatedBy")),
     convertedBy: text(ownValue(manifest, "convertedBy")),
@@ -51,13 +51,37 @@ export function readLayersModel(raw: RawModel): LayersSource {
   };
 }
 
-function checkedOwners(read: ReadTopology, stored: readonly StoredWeight[], dialect: Dialect): WeightOwners {
-  const owners = findOwners(read, stored, dialect);
+function checkedOwners(read: ReadTopology, stored: readonly StoredWeight[], dialect: Dialect): FoundOwners {
+  const found = findOwners(read, stored, dialect);
+  const { owners } = found;
   const used = pathsOf(read.model);
   refuseMissing(used, read.layers, owners, stored.length);
   refuseUnused(used, read.layers, owners);
   refuseUnexpected(read.layers, owners);
-  return owners;
+  return found;
+}
+
+/** Weights with NaN or infinite values, which models whose training diverged are saved with. */
+function nonFiniteNotes(stored: readonly StoredWeight[]): readonly string[] {
+  return stored.flatMap((weight) => {
+    const { dtype, data } = weight.read();
+    if (dtype !== "float32" || isFinite(data)) return [];
+    const count = data.filter((value) => Number.isNaN(value)).length;
+    const infinite = data.filter((value) => Math.abs(value) === Infinity).length;
+    const what = [
+      ...(count > 0 ? [`NaN (${count} of ${data.length} values)`] : []),
+      ...(infinite > 0 ? [`infinite values (${infinite} of ${data.length})`] : []),
+    ];
+    const outcome = "the outputs that depend on it are NaN or infinite in TF.js too";
+    return [`weight ${quoted(weight.name)} holds ${what.join(" and ")}; ${outcome}`];
+  });
+}
+
+/** `value - value` is 0 for finite numbers alone, and the sum of many costs no branch. */
+function isFinite(data: ArrayLike<number> & Iterable<number>): boolean {
+  let sum = 0;
+  for (const value of data) sum += value - value;
+  return sum === 0;
 }
 
 /** Whether this is the model.json of a Graph model: a SavedModel, or a Keras model, that was converted to operators. */
@@ -132,7 +156,7 @@ function weightsOf(owners: WeightOwners, path: readonly string[]): LayerWeights 
   if (own !== undefined) return new OwnWeights(own);
   // A wrapped layer's weights are its wrapper's.
   const wrapper = owners.get(pathKey(path.slice(0, -1)));
-  return wrapper === undefined ? new OwnWeights([]) : new OwnWeights(wrapper).within(path.at(-1) ?? "");
+  return new OwnWeights(wrapper ?? []);
 }
 
 /** @throws {ModelFormatError} naming weights that layers on the way to the outputs lack. */

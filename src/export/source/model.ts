@@ -86,8 +86,11 @@ export interface LayersSource {
   readonly model: ModelSpec;
   /** Weights of a layer, by its path through nested models: `["encoder", "conv1"]`. */
   weightsOf(path: readonly string[]): LayerWeights;
-  /** @throws {ModelFormatError} when weights are missing, or belong to no layer; so does the first `weightsOf`. */
-  checkWeights(): void;
+  /**
+   * @returns what the user should know of the weights: those that hold NaN, those found under another name.
+   * @throws {ModelFormatError} when weights are missing, or belong to no layer; so does the first `weightsOf`.
+   */
+  checkWeights(): readonly string[];
   /** Written by Keras 3, whose activations of the same name may be other functions. */
   readonly keras3: boolean;
   /** `generatedBy`, `convertedBy` and `userDefinedMetadata` of the file. */

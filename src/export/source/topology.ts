@@ -10,8 +10,8 @@ import { isLayerClass } from "./weight-names.ts";
 
 /** The largest models people train have some 2,000 layers. */
 const MAX_LAYERS = 20_000;
-/** Models within models, called again and again, multiply: ten levels of ten calls are ten thousand million. */
-const MAX_EXPANDED_CALLS = 100_000;
+/** Calls of shared models multiply: ten levels of ten calls each make 10^10 calls. */
+const MAX_EXPANDED_CALLS = 20_000;
 
 /** A layer that may have weights of its own: not a model, nor wrapped in another layer. */
 export interface LayerAt {

@@ -14,8 +14,14 @@ import {
 } from "./weight-names.ts";
 import type { StoredWeight } from "./weights.ts";
 
-/** Which layer has which weight of the file. */
+/** Which layer has which weight of the file, by the layer's {@link pathKey}. */
 export type WeightOwners = ReadonlyMap<string, readonly OwnWeight[]>;
+
+export interface FoundOwners {
+  readonly owners: WeightOwners;
+  /** What the user should know of weights that were found by other than their own names. */
+  readonly notes: readonly string[];
+}
 
 /** A layer's path as a key that no names can forge. */
 export function pathKey(path: readonly string[]): string {
@@ -31,10 +37,11 @@ export function pathKey(path: readonly string[]): string {
  *
  * @throws {ModelFormatError} when a weight is there twice, belongs to no layer, or could belong to several.
  */
-export function findOwners(topology: ReadTopology, stored: readonly StoredWeight[], dialect: Dialect): WeightOwners {
+export function findOwners(topology: ReadTopology, stored: readonly StoredWeight[], dialect: Dialect): FoundOwners {
   const owners = new OwnerFinder(topology, dialect);
   owners.addNumbered(stored.filter(({ name }) => NUMBERED.test(name)));
   owners.addNamed(stored.filter(({ name }) => !NUMBERED.test(name)));
+  owners.addSuffixed();
   return owners.result();
 }
 
@@ -81,6 +88,9 @@ function isSame(a: StoredWeight, b: StoredWeight): boolean {
 /** Layers of the same name in different models; the limit bounds the time to tell them apart. */
 const MAX_NAMESAKES = 1000;
 
+/** Bounds the time to look for weights under other names. */
+const MAX_COMPARISONS = 10_000_000;
+
 const NUMBERED = /\/\d+$/;
 
 /** Where the name of a weight leads: layers of that name, and the rest of the name within them. */
@@ -88,6 +98,9 @@ interface Match {
   readonly layers: readonly LayerAt[];
   readonly inner: readonly string[];
 }
+
+/** Whether a weight with these tokens after the layer's name may be the layer's. */
+type Fits = (layer: LayerAt, inner: readonly string[]) => boolean;
 
 interface Matched extends Match {
   readonly weight: StoredWeight;
@@ -98,24 +111,75 @@ class OwnerFinder {
   readonly #dialect: Dialect;
   readonly #names: NameIndex;
   readonly #owned = new Map<string, Map<string, OwnWeight>>();
-  readonly #strays: string[] = [];
+  #strays: StoredWeight[] = [];
+  readonly #notes: string[] = [];
 
   constructor(topology: ReadTopology, dialect: Dialect) {
     this.#dialect = dialect;
     this.#names = new NameIndex(topology);
   }
 
-  result(): WeightOwners {
+  result(): FoundOwners {
     if (this.#strays.length > 0) {
       const several = this.#strays.length > 1;
       throw new ModelFormatError(
         `${this.#strays.length} ${several ? "weights belong" : "weight belongs"} to no layer of the model: ` +
-          listed(this.#strays.map(quoted)),
-        { hint: "the model.json and its weights must come from the same export" },
+          listed(this.#strays.map(({ name }) => quoted(name))),
+        { hint: strayHint(this.#strays, this.#bareLayers()) },
       );
     }
-    const owners = new Map([...this.#owned].map(([key, weights]) => [key, withCellsCounted([...weights.values()])]));
-    return this.#dialect.tfjs ? owners : withShared(owners, this.#names.layers());
+    const own = new Map([...this.#owned].map(([key, weights]) => [key, withCellsCounted([...weights.values()])]));
+    const owners = this.#dialect.tfjs ? own : withShared(own, this.#names.layers());
+    return { owners, notes: this.#notes };
+  }
+
+  /** Layers that must have weights and were given none yet. */
+  #bareLayers(): readonly LayerAt[] {
+    return this.#names
+      .layers()
+      .filter((layer) => !this.#owned.has(pathKey(layer.path)) && (expectedWeights(layer)?.length ?? 0) > 0);
+  }
+
+  /**
+   * Weights named after a layer with a number added, as TensorFlow names those of a layer that was built twice:
+   * `conv_1/kernel` for the layer `conv`. They are taken only where no other reading is left: the layer was given no weight,
+   * they are exactly the weights it must have, one such set is there, and no other layer of the model has the name with a
+   * number added, since the weights of a model may also have been counted on as a whole (`dense_1` for `dense`, `dense_2` for
+   * `dense_1`).
+   */
+  addSuffixed(): void {
+    if (this.#strays.length === 0) return;
+    const names = new Set(this.#names.layers().map(lastName));
+    const bare = this.#bareLayers();
+    if (bare.length * (names.size + this.#strays.length) > MAX_COMPARISONS) return;
+    const claims = new Map<string, { layer: LayerAt; base: string; matched: Matched[] }[]>();
+    for (const layer of bare) {
+      const name = lastName(layer);
+      const isCounted = [...names].some((other) => suffixOf(other, name) !== null);
+      if (isCounted || bare.filter((other) => lastName(other) === name).length > 1) continue;
+      const sets = new Map<string, Matched[]>();
+      for (const weight of this.#strays) {
+        const [suffix, rest] = suffixOf(weight.name, name) ?? [];
+        if (suffix === undefined || rest === undefined) continue;
+        const inner = rest.split("/");
+        const last = inner.pop();
+        if (last !== undefined) push(sets, `${name}${suffix}`, { weight, name: last, layers: [layer], inner });
+      }
+      const [only, ...others] = sets;
+      if (only === undefined || others.length > 0 || !isComplete(layer, only[1])) continue;
+      for (const { weight } of only[1]) push(claims, weight.name, { layer, base: only[0], matched: only[1] });
+    }
+    for (const [claim] of claims.values()) {
+      if (claim === undefined || this.#owned.has(pathKey(claim.layer.path))) continue;
+      const own = claim.matched.map(({ weight }) => weight);
+      if (own.some(({ name }) => claims.get(name)?.length !== 1)) continue;
+      for (const matched of claim.matched) this.#give(claim.layer, matched);
+      this.#strays = this.#strays.filter((weight) => !own.includes(weight));
+      this.#notes.push(
+        `the weights ${quoted(`${claim.base}/...`)} are taken as those of layer ${quoted(lastName(claim.layer))}, which has no ` +
+          "others; TF.js itself refuses to load weights under another name",
+      );
+    }
   }
 
   /** Weights whose names end in a name: first those that only one layer can have, then what is left. */
@@ -134,25 +198,29 @@ class OwnerFinder {
   #match(weight: StoredWeight): Matched | null {
     const tokens = weight.name.split("/");
     const name = tokens.pop() ?? "";
-    const match = tokens.length === 0 ? this.#names.withBareName(name) : this.#names.find(tokens);
+    const match = tokens.length === 0 ? this.#names.withBareName(name) : this.#find(tokens, name);
     if (match === null) {
       this.#stray(weight);
       return null;
     }
-    if (match.layers.length > MAX_NAMESAKES) {
-      throw new ModelFormatError(`weight ${quoted(weight.name)} may belong to any of ${match.layers.length} layers`);
+    const { layers, inner } = match;
+    if (layers.length > MAX_NAMESAKES) {
+      throw new ModelFormatError(`weight ${quoted(weight.name)} may belong to any of ${layers.length} layers`);
     }
-    const layers = match.layers.filter(
-      (layer) => mayHave(layer, name) && (!this.#dialect.tfjs || namesExactly(layer, match.inner)),
-    );
-    if (layers.length === 0) this.#stray(weight);
-    return layers.length === 0 ? null : { weight, name, layers, inner: match.inner };
+    return { weight, name, layers, inner };
+  }
+
+  /** As TF.js: by the exact name first, then without the token before the last (`lstm/lstm_cell/kernel`). */
+  #find(tokens: readonly string[], name: string): Match | null {
+    if (!this.#dialect.tfjs) return this.#names.find(tokens, (layer) => mayHave(layer, name));
+    const exactly: Fits = (layer, inner) => mayHave(layer, name) && namesExactly(layer, inner);
+    return this.#names.find(tokens, exactly) ?? this.#names.find(tokens.slice(0, -1), exactly);
   }
 
   /** Keras 3 keeps states of random generators with the weights, for layers that have none in TF.js. */
   #stray(weight: StoredWeight): void {
     const isSeed = this.#dialect.keras3 && /seed_generator/.test(weight.name);
-    if (!isSeed) this.#strays.push(weight.name);
+    if (!isSeed) this.#strays.push(weight);
   }
 
   /** Weights of one name that several layers of one name, in different models, may have. */
@@ -242,6 +310,39 @@ class OwnerFinder {
       else folder.all().forEach(({ inner, index, weight }) => this.#addAt(layer, inner, index, weight));
     }
   }
+}
+
+function lastName({ path }: LayerAt): string {
+  return path.at(-1) ?? "";
+}
+
+/** `_1` and `kernel` for the name `conv_1/kernel` and the layer `conv`; null for other names. */
+function suffixOf(name: string, layer: string): readonly [suffix: string, rest: string] | null {
+  if (!name.startsWith(`${layer}_`)) return null;
+  const [, suffix, rest = ""] = /^(_\d+)(?:\/(.+))?$/s.exec(name.slice(layer.length)) ?? [];
+  return suffix === undefined ? null : [suffix, rest];
+}
+
+/** Whether these are the weights a layer must have, each once. */
+function isComplete(layer: LayerAt, group: readonly Matched[]): boolean {
+  const keyOf = ({ inner, name }: Matched): string => weightKey(innerScope(layer, inner).scope, ownName(layer, name));
+  const expected = new Set((expectedWeights(layer) ?? []).map(({ scope, name }) => weightKey(scope, name)));
+  const found = new Set(group.map(keyOf));
+  return group.length === expected.size && [...found].every((key) => expected.has(key)) && found.size === expected.size;
+}
+
+/** What differs between the names of the weights and those of the layers. */
+function strayHint(strays: readonly StoredWeight[], bare: readonly LayerAt[]): string {
+  if (bare.length === 0) {
+    return "every layer has its weights without these; the model.json describes another model than the one whose weights it lists";
+  }
+  const owners = [...new Set(strays.map(({ name }) => name.split("/").slice(0, -1).join("/")))].filter(Boolean);
+  const layers = [...new Set(bare.map(({ path }) => path.join("/")))];
+  return (
+    `the weights are named after ${owners.length === 0 ? "no layer" : listed(owners.map(quoted), 4)}, and ` +
+    `${layers.length === 1 ? "the layer that has none is" : "the layers that have none are"} ${listed(layers.map(quoted), 4)}; ` +
+    "if these belong together, give the weights the layer's name in weightsManifest, or name the layer as its weights are"
+  );
 }
 
 /** Folders of Keras' own file format that hold a model's layers. */
@@ -357,12 +458,15 @@ class NameIndex {
     return all.length === 0 ? null : { layers: all, inner: [] };
   }
 
-  /** The layers that the tokens of a weight's name lead to; null when there are none. */
-  find(tokens: readonly string[]): Match | null {
+  /**
+   * The layers that the tokens of a weight's name lead to; null when there are none. The longest name wins among the layers
+   * that `fits` accepts: `a/b/kernel` is the kernel of `a/b` where there is such a layer, and of `a` where there is none.
+   */
+  find(tokens: readonly string[], fits: Fits = () => true): Match | null {
     let scope: ReadonlySet<LayerAt> | null = null;
     let rest = tokens;
     while (rest.length > 0) {
-      const layer = this.#longestLayer(rest, scope);
+      const layer = this.#longestLayer(rest, scope, fits);
       if (layer !== null) return layer;
       const model = this.#longestModel(rest, scope);
       if (model === null) return null;
@@ -372,11 +476,15 @@ class NameIndex {
     return null;
   }
 
-  #longestLayer(tokens: readonly string[], scope: ReadonlySet<LayerAt> | null): Match | null {
+  #longestLayer(tokens: readonly string[], scope: ReadonlySet<LayerAt> | null, fits: Fits): Match | null {
     for (const length of lengths(tokens)) {
-      const named = this.#byName.get(tokens.slice(0, length).join("/")) ?? [];
-      const layers = scope === null ? named : named.filter((layer) => scope.has(layer));
-      if (layers.length > 0) return { layers, inner: tokens.slice(length) };
+      const inner = tokens.slice(length);
+      const named = this.#byName.get(tokens.slice(0, length).join("/"));
+      if (named === undefined) continue;
+      const inScope = scope === null ? named : named.filter((layer) => scope.has(layer));
+      if (inScope.length > MAX_NAMESAKES) return { layers: inScope, inner };
+      const layers = inScope.filter((layer) => fits(layer, inner));
+      if (layers.length > 0) return { layers, inner };
     }
     return null;
   }
@@ -422,10 +530,7 @@ function mayHave(layer: LayerAt, name: string): boolean {
 
 /** Whether TF.js itself would give a weight within a layer of its own this name. */
 function namesExactly(layer: LayerAt, inner: readonly string[]): boolean {
-  if (layer.className === "Bidirectional") {
-    const own = innerLayer(layer.config["layer"])?.config["name"];
-    return inner[0] === `forward_${String(own)}` || inner[0] === `backward_${String(own)}`;
-  }
+  if (layer.className === "Bidirectional") return directionAt(layer, inner) !== null;
   const expected = expectedWeights(layer);
   return expected === null || inner.length === 0 || expected.some(({ scope }) => scope.length > 0);
 }
@@ -446,18 +551,41 @@ interface Part {
   readonly layer: InnerLayer | null;
 }
 
+type Direction = "forward" | "backward";
+
+/** The direction of a Bidirectional that a weight's name begins with, as TF.js names it, and how many tokens that takes. */
+function directionAt(
+  { config }: InnerLayer,
+  tokens: readonly string[],
+): { readonly direction: Direction; readonly length: number } | null {
+  for (const direction of ["forward", "backward"] as const) {
+    for (const key of ["layer", "backward_layer"]) {
+      const own = innerLayer(config[key])?.config["name"];
+      if (typeof own !== "string") continue;
+      const { length } = own.split("/");
+      if (tokens.slice(0, length).join("/") === `${direction}_${own}`) return { direction, length };
+    }
+  }
+  return null;
+}
+
 /** The part of a layer that the rest of a weight's name leads to. Names of cells that are alone say nothing. */
 function innerScope({ className, config }: LayerAt, tokens: readonly string[]): Part {
   let layer: InnerLayer | null = { className, config };
   const scope: string[] = [];
+  let skipped = wrappedName(layer, tokens);
   for (const [position, token] of tokens.entries()) {
+    if (skipped-- > 0) continue;
     layer = unwrapped(layer);
     if (layer === null) break;
     const canonical = canonicalScope(token);
     if (layer.className === "Bidirectional") {
-      if (canonical !== "forward" && canonical !== "backward") continue;
-      scope.push(canonical);
-      layer = innerLayer(layer.config[canonical === "backward" ? "backward_layer" : "layer"] ?? layer.config["layer"]);
+      const exact = directionAt(layer, tokens.slice(position));
+      const direction: string = exact?.direction ?? canonical;
+      if (direction !== "forward" && direction !== "backward") continue;
+      skipped = (exact?.length ?? 1) - 1;
+      scope.push(direction);
+      layer = innerLayer(layer.config[direction === "backward" ? "backward_layer" : "layer"] ?? layer.config["layer"]);
     } else if (layer.className === "StackedRNNCells") {
       const cells = stackedCells(layer.config);
       const counted = tokens[position - 1] === "cells";
@@ -470,6 +598,15 @@ function innerScope({ className, config }: LayerAt, tokens: readonly string[]): 
     }
   }
   return { scope, layer: unwrapped(layer) };
+}
+
+/** How many tokens the name of a wrapped layer of a user's class takes, which only some dialects write. */
+function wrappedName(layer: InnerLayer, tokens: readonly string[]): number {
+  const inner = unwrapped(layer);
+  const name = inner?.config["name"];
+  if (inner === layer || inner === null || expectedWeights(inner) !== null || typeof name !== "string") return 0;
+  const { length } = name.split("/");
+  return tokens.slice(0, length).join("/") === name ? length : 0;
 }
 
 /** Through TimeDistributed and RNN, which add no name of their own. */
