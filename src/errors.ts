@@ -55,6 +55,11 @@ export class InferenceError extends ToolError {
   override readonly name = "InferenceError";
 }
 
+/** A file that could not be compared with its model in the time given, or at sizes that the model takes. */
+export class NotVerifiedError extends ToolError {
+  override readonly name = "NotVerifiedError";
+}
+
 /** A data set, picture or tensor file that is missing, truncated or contradictory. */
 export class DataError extends ToolError {
   override readonly name = "DataError";

@@ -7,7 +7,6 @@ import type { LayerConverter } from "../export/converter.ts";
 import { exportSource, type ExportedModel, type ExportOptions } from "../export/export-model.ts";
 import { readLayersModel } from "../export/source/layers-model.ts";
 import type { LayersSource, RawModel } from "../export/source/model.ts";
-import { sizeOf } from "../tensor.ts";
 import type { ModelVerification } from "../verify/verify-model.ts";
 
 import { baseCommand, type CommonOptions } from "./base-command.ts";
@@ -17,10 +16,8 @@ import { claimStdout, writeOutput } from "./output-file.ts";
 import { note, printJson, printLine, printSummary } from "./output.ts";
 import { ownCommand, shellQuoted } from "./own-command.ts";
 import { loadPlugins } from "./plugins.ts";
+import { reportVerification } from "./verify-progress.ts";
 import { DEFAULT_BATCHES, printVerification } from "./verify.ts";
-
-/** Elements of one sample beyond which the check after an export is left to `verify`. */
-const MOST_ELEMENTS = 4_000_000;
 
 interface ExportCommandOptions extends CommonOptions {
   readonly out?: string;
@@ -124,7 +121,7 @@ function defaultOut(model: string): string {
   return resolve(folder).split(sep).includes("node_modules") ? file : join(folder, file);
 }
 
-/** The export beside TF.js, or null with a note when TF.js or a runtime is not installed. */
+/** Compares the export with TF.js; null, with a note why, when TF.js or a runtime is not installed, or it would take too long. */
 async function check(
   raw: RawModel,
   source: LayersSource,
@@ -135,15 +132,7 @@ async function check(
     import("../verify/verify-model.ts"),
     import("../verify/compare.ts"),
   ]);
-  const largest = Math.max(
-    ...exported.inputs.map(({ dims }) => sizeOf(dims.map((dim) => (typeof dim === "number" ? dim : 1)))),
-  );
-  if (largest > MOST_ELEMENTS) {
-    note(
-      `not verified: an input of ${largest.toLocaleString("en")} elements would keep TF.js busy for very long (run: verify)`,
-    );
-    return null;
-  }
+  const reporter = reportVerification();
   try {
     return await verifyModel(raw, source, exported.bytes, {
       targets: [{ runtime: "node" }],
@@ -151,9 +140,10 @@ async function check(
       batches: DEFAULT_BATCHES,
       seed: 1,
       exportOptions: options,
-    });
+      onProgress: reporter.onProgress,
+    }).finally(reporter.stop);
   } catch (error) {
-    if (!(error instanceof ToolError) || error.name !== "SetupError") throw error;
+    if (!(error instanceof ToolError) || !/^(SetupError|NotVerifiedError)$/.test(error.name)) throw error;
     note(`not verified: ${error.message}${error.hint === undefined ? "" : ` (${error.hint})`}`);
     return null;
   }

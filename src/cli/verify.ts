@@ -1,10 +1,10 @@
-import type { Command } from "commander";
+import { Option, type Command } from "commander";
 
 import { readLayersModel } from "../export/source/layers-model.ts";
 import { loadAt, type Place } from "../node/place.ts";
 import { readOnnxFile, type OnnxFile } from "../node/read-onnx.ts";
 import { DEFAULT_TOLERANCE } from "../verify/compare.ts";
-import type { FirstDifference } from "../verify/first-difference.ts";
+import type { FirstDifference } from "../verify/locate/first-difference.ts";
 import { verifyModel, type ModelVerification, type Target } from "../verify/verify-model.ts";
 
 import { baseCommand, type CommonOptions } from "./base-command.ts";
@@ -13,8 +13,9 @@ import { collect, parseTolerance, parseWhole } from "./option-parsers.ts";
 import { note, printJson, printLine } from "./output.ts";
 import { addPlacesOptions, placesOf, type PlacesOptions } from "./place-options.ts";
 import { loadPlugins } from "./plugins.ts";
+import { reportVerification } from "./verify-progress.ts";
 
-/** Batch sizes that are tried where the batch axis is free. */
+/** Sizes of the batch to run where it is free. */
 export const DEFAULT_BATCHES: readonly number[] = [1, 3];
 
 interface VerifyCommandOptions extends CommonOptions, PlacesOptions {
@@ -25,6 +26,7 @@ interface VerifyCommandOptions extends CommonOptions, PlacesOptions {
   readonly output?: readonly string[];
   readonly plugin?: readonly string[];
   readonly logits?: true;
+  readonly timeLimit: number;
 }
 
 export function create(summary: string): Command {
@@ -47,9 +49,15 @@ export function create(summary: string): Command {
     )
     .option("--rtol <x>", "relative tolerance", parseTolerance("--rtol"), DEFAULT_TOLERANCE.rtol)
     .option("--seed <n>", "seed of the random inputs", parseWhole("--seed", 0), 1)
-    .option("--output <layer>", "the file gives this layer's output; may be repeated", collect)
+    .option(
+      "--time-limit <seconds>",
+      "leave out runs that do not fit; 0 for no limit",
+      parseWhole("--time-limit", 0),
+      60,
+    )
     .option("--plugin <module>", "a module with converters of layers of your own; may be repeated", collect)
-    .option("--logits", "the file was exported with --logits")
+    .addOption(new Option("--output <layer>").argParser(collect).hideHelp())
+    .addOption(new Option("--logits").hideHelp())
     .action(run);
 }
 
@@ -58,6 +66,7 @@ async function run(model: string, file: string, options: VerifyCommandOptions): 
   const converters = await loadPlugins(options.plugin ?? []);
   const { readModel } = await import("../node/read-model.ts");
   const [raw, onnx] = await Promise.all([readModel(model), readOnnxFile(file)]);
+  const reporter = reportVerification();
   const result = await verifyModel(raw, readLayersModel(raw), onnx.bytes, {
     targets: places.map((place) => targetAt(place, onnx)),
     tolerance: { atol: options.atol, rtol: options.rtol },
@@ -66,9 +75,11 @@ async function run(model: string, file: string, options: VerifyCommandOptions): 
     exportOptions: {
       converters,
       ...(options.output === undefined ? {} : { outputs: options.output }),
-      logits: options.logits === true,
+      ...(options.logits === true ? { logits: true } : {}),
     },
-  });
+    timeLimit: options.timeLimit === 0 ? Infinity : options.timeLimit,
+    onProgress: reporter.onProgress,
+  }).finally(reporter.stop);
   if (!result.passed) process.exitCode = 1;
   if (options.json === true) printJson(result);
   else printVerification(result);
@@ -96,15 +107,19 @@ export function printVerification(verified: ModelVerification): void {
     }
   }
   if (verified.note !== undefined) printLine(`  note: ${verified.note}`);
-  const verdict = verified.passed ? "the same numbers as" : "NOT the same numbers as";
-  printLine(`${verdict} ${verified.reference} (atol ${verified.atol}, rtol ${verified.rtol})`);
+  for (const planned of verified.leftOut ?? []) printLine(`  left out: ${planned}`);
+  printLine(
+    verified.passed
+      ? { style: "good", text: "the same numbers as" }
+      : { style: "bad", text: "NOT the same numbers as" },
+    ` ${verified.reference} (atol ${verified.atol}, rtol ${verified.rtol})`,
+  );
   if (verified.firstDifference !== undefined) printLine(describeDifference(verified.firstDifference));
-  else if (!verified.passed)
-    printLine("no layer can be named: the file shares no differing tensor with a fresh export");
 }
 
-function describeDifference({ layer, className, call, comparedWith }: FirstDifference): string {
+function describeDifference({ layer, className, call, comparedWith, known }: FirstDifference): string {
   const which = call === 0 ? "" : `, call ${call} (from 0)`;
   const where = comparedWith === "tfjs" ? "" : ", where the file is not what this model exports to";
-  return `the first layer that differs: ${layer} (${className})${which}${where}`;
+  const why = known === undefined ? "" : `\n  ${known}`;
+  return `the first layer that differs: ${layer} (${className})${which}${where}${why}`;
 }

@@ -207,7 +207,7 @@ function fixDims(name: string, dims: readonly Dim[], shape: readonly number[] | 
 }
 
 /** Names of the model's outputs as TF.js has them: those of the layers, told apart where one layer gives several. */
-function outputNames(model: ModelSpec): string[] {
+export function outputNames(model: ModelSpec): string[] {
   const inputs = new Set(model.inputs.map(({ layer }) => layer));
   const used = new Set<string>();
   return model.outputs.map(({ layer }) => {

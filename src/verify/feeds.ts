@@ -1,5 +1,5 @@
 import type { Random } from "../data/random.ts";
-import { InferenceError } from "../errors.ts";
+import { InferenceError, InternalError } from "../errors.ts";
 import { sizeOf, type DType, type Tensor } from "../tensor.ts";
 
 import type { InputDomain } from "./input-domains.ts";
@@ -12,13 +12,14 @@ export interface FeedSpec {
   readonly domain: InputDomain;
 }
 
-/** One choice of sizes for all free dimensions, by name. */
+/** A size for every free dimension, by name. */
 export type Sizes = ReadonlyMap<string, number>;
 
+/** Integers that no layer bounds are below this. */
 const SMALL_BOUND = 8;
 
 /**
- * Random tensors for every input; the same for the same stream of random numbers.
+ * Random tensors for every input; the same for the same stream of random numbers. Dimensions without a name are 1.
  *
  * @param scale What normal numbers are multiplied by.
  */
@@ -29,10 +30,27 @@ export function randomFeeds(
   scale = 1,
 ): Record<string, Tensor> {
   const feeds: [string, Tensor][] = specs.map((spec) => {
-    const dims = spec.dims.map((dim) => (typeof dim === "number" ? dim : (sizes.get(dim ?? "") ?? 1)));
-    return [spec.name, randomTensor(spec, dims, random, scale)];
+    return [spec.name, randomTensor(spec, shapeOf(spec, sizes), random, scale)];
   });
   return Object.fromEntries(feeds);
+}
+
+/** The shape of an input when its free dimensions have these sizes. */
+export function shapeOf({ name, dims }: Pick<FeedSpec, "name" | "dims">, sizes: Sizes): readonly number[] {
+  return dims.map((dim) => {
+    if (typeof dim === "number") return dim;
+    const size = dim === null ? 1 : sizes.get(dim);
+    if (size === undefined) throw new InternalError(`input ${name} has no size for its dimension ${dim}`);
+    return size;
+  });
+}
+
+/** The free dimension that counts samples: the one named so, or the one that all of several inputs begin with. */
+export function batchDimension(specs: readonly FeedSpec[]): string | null {
+  const first = specs.flatMap(({ dims }) => dims.slice(0, 1));
+  if (first.includes("batch")) return "batch";
+  const [name] = first;
+  return typeof name === "string" && first.length > 1 && first.every((each) => each === name) ? name : null;
 }
 
 function randomTensor(

@@ -1,82 +1,131 @@
-import { exportSource, type ExportedLayer, type ExportOptions } from "../export/export-model.ts";
-import { fetchesOf, requestedLayers } from "../export/requested-outputs.ts";
+import { InternalError, NotVerifiedError } from "../errors.ts";
+import type { ExportOptions } from "../export/export-model.ts";
 import type { LayersSource, RawModel } from "../export/source/model.ts";
-import { getRuntime } from "../infer/runtimes.ts";
 import type { Provider, RuntimeName, Session } from "../infer/runtime.ts";
+import { getRuntime } from "../infer/runtimes.ts";
 import type { LoadNative } from "../infer/tfjs-backend.ts";
-import type { Tensor } from "../tensor.ts";
 
 import type { Tolerance } from "./compare.ts";
 import type { FeedSpec } from "./feeds.ts";
-import { fileDifference } from "./file-difference.ts";
-import { firstDifference, type FirstDifference } from "./first-difference.ts";
-import { inputDomains } from "./input-domains.ts";
-import { loadReference, type LayersReference, type Part } from "./tfjs-reference.ts";
-import type { Trace } from "./trace.ts";
-import { verify, type Verification } from "./verify.ts";
+import { describeFile, type OnnxFile } from "./file/onnx-file.ts";
+import { locate } from "./locate/locate.ts";
+import type { FirstDifference } from "./locate/first-difference.ts";
+import { graphOriginal, layersOriginal, type Original } from "./original.ts";
+import { planRuns } from "./plan.ts";
+import { Clock, OutOfTime, type VerifyProgress } from "./progress.ts";
+import type { Reference } from "./reference/reference.ts";
+import { openReference } from "./reference/tfjs-reference.ts";
+import { runPlan, type Failure, type VerifyRun } from "./side-by-side.ts";
 
 /** A runtime, and the provider there; without one the runtime's own default. */
 export interface Target {
   readonly runtime: RuntimeName;
   readonly provider?: Provider | "auto";
-  /** Load a model there, for places that take more than this room knows of; without it the plain runtime does. */
+  /** Loads a model there, for places that only the caller knows; without it the plain runtime does. */
   readonly load?: (onnx: Uint8Array) => Promise<Session>;
 }
 
 export interface VerifyModelOptions {
+  /** Where to run the file. */
   readonly targets: readonly Target[];
   readonly tolerance: Tolerance;
+  /** Sizes of the batch to run where it is free. */
   readonly batches: readonly number[];
   readonly seed: number;
-  /** How the file was exported. */
+  /** How the file was exported, where the file itself does not show it: converters of your own. */
   readonly exportOptions?: ExportOptions;
   /** Backend of TF.js; without it WebAssembly, and plain JavaScript for what that lacks. */
   readonly referenceProvider?: Provider;
   readonly loadNative?: LoadNative;
+  /** Seconds that the verification may take; 60 without it. Runs that do not fit are left out. Infinity for any time. */
+  readonly timeLimit?: number;
+  /** Told of every step before it begins, and of the layers within it. */
+  readonly onProgress?: (progress: VerifyProgress) => void;
+  /** Ends the verification between two layers or runs. */
+  readonly signal?: AbortSignal;
 }
 
-export interface ModelVerification extends Verification {
-  /** Where the two part, when they do and it can be said. */
+export interface ModelVerification {
+  /** Whether every output of every run is right. */
+  readonly passed: boolean;
+  readonly atol: number;
+  readonly rtol: number;
+  /** What TF.js computed on. */
+  readonly reference: string;
+  /** What else is to be known of the comparison. */
+  readonly note?: string;
+  readonly maxAbsDiff: number;
+  readonly runs: readonly VerifyRun[];
+  /** Runs that were planned and not made, and why. */
+  readonly leftOut?: readonly string[];
+  /** Where the two part, when they do and it can be found. */
   readonly firstDifference?: FirstDifference;
 }
 
+const TIME_LIMIT = 60;
+
 /**
- * Compare an ONNX file with the TF.js model it was made of, on random inputs.
+ * Compare an ONNX file with the TF.js model that it was made of, on random inputs: open the original in TF.js and the file in
+ * every place, plan sizes that the model accepts, run both sides, compare, and on a failure find the first layer that differs.
  *
+ * @param source The model as the exporter reads it; null for a Graph model.
  * @throws {SetupError} when TF.js or a runtime is not installed.
  * @throws {InferenceError} when either side refuses its model.
+ * @throws {NotVerifiedError} when no sizes are found that the model accepts, or it cannot be run in the time given.
  */
 export async function verifyModel(
   raw: RawModel,
-  source: LayersSource,
+  source: LayersSource | null,
   onnx: Uint8Array,
   options: VerifyModelOptions,
 ): Promise<ModelVerification> {
-  const { exportOptions = {}, tolerance } = options;
-  source.checkWeights();
-  const reference = await loadReference(raw, source, {
-    ...(exportOptions.outputs === undefined ? {} : { part: partOf(source, exportOptions, exportOptions.outputs) }),
-    ...(options.referenceProvider === undefined ? {} : { provider: options.referenceProvider }),
-    ...(options.loadNative === undefined ? {} : { loadNative: options.loadNative }),
-  });
+  const { tolerance, batches, seed, targets, timeLimit = TIME_LIMIT } = options;
+  const clock = new Clock({ limit: timeLimit, ...progressOf(options) });
+  const file = describeFile(onnx);
+  const original =
+    source === null ? graphOriginal(raw, file) : layersOriginal(raw, source, file, options.exportOptions ?? {});
+  const reference = await openReference(original.load, backendOf(options));
   const sessions: Session[] = [];
   try {
-    for (const target of options.targets) sessions.push(await open(onnx, target));
-    const specs = feedSpecs(sessions[0], source);
-    const { verification, failure } = await verify(reference, sessions, specs, {
-      tolerance,
-      batches: options.batches,
-      seed: options.seed,
-      softmaxMissing: exportOptions.logits === true,
+    for (const target of targets) sessions.push(await open(onnx, target));
+    const specs = feedSpecs(sessions[0], original);
+    const plan = planRuns({ reference, specs, batches, shapes: shapesOf(file, specs, reference, original) });
+    const sides = { reference, sessions, specs, tolerance, seed, leftOutSoftmax: original.leftOutSoftmax, clock };
+    const { runs, failure, leftOut, notes } = await runPlan(sides, plan);
+    const outputs = runs.flatMap((run) => run.outputs);
+    const located = failure === null ? {} : await locateFailure(file, original, reference, failure, sessions, options);
+    const note = [reference.note ?? [], notes, located.note ?? []].flat().join("; ");
+    return {
+      passed: outputs.every(({ passed }) => passed),
+      ...tolerance,
+      reference: reference.name,
+      ...(note === "" ? {} : { note }),
+      maxAbsDiff: outputs.reduce((most, { maxAbsDiff }) => Math.max(most, maxAbsDiff), 0),
+      runs,
+      ...(leftOut.length === 0 ? {} : { leftOut }),
+      ...(located.found === undefined ? {} : { firstDifference: located.found }),
+    };
+  } catch (error) {
+    if (!(error instanceof OutOfTime)) throw error;
+    throw new NotVerifiedError(`the model could not be verified in ${timeLimit} seconds`, {
+      cause: error,
+      hint: "allow more time, or export with --no-verify",
     });
-    if (failure === null) return verification;
-    const target = options.targets[sessions.indexOf(failure.session)] ?? { runtime: "node" };
-    const found = await locate(source, onnx, reference, failure.feeds, target, options);
-    return found === null ? verification : { ...verification, firstDifference: found };
   } finally {
     reference.dispose();
     await Promise.all(sessions.map((session) => session.dispose()));
   }
+}
+
+function progressOf({ onProgress, signal }: VerifyModelOptions): Pick<VerifyModelOptions, "onProgress" | "signal"> {
+  return { ...(onProgress === undefined ? {} : { onProgress }), ...(signal === undefined ? {} : { signal }) };
+}
+
+function backendOf({ referenceProvider, loadNative }: VerifyModelOptions): Parameters<typeof openReference>[1] {
+  return {
+    ...(referenceProvider === undefined ? {} : { provider: referenceProvider }),
+    ...(loadNative === undefined ? {} : { loadNative }),
+  };
 }
 
 async function open(onnx: Uint8Array, { runtime, provider, load }: Target): Promise<Session> {
@@ -85,46 +134,47 @@ async function open(onnx: Uint8Array, { runtime, provider, load }: Target): Prom
   return loader.load(onnx, provider === undefined ? {} : { provider });
 }
 
-function feedSpecs(session: Session | undefined, source: LayersSource): FeedSpec[] {
-  const domains = inputDomains(source);
-  return (session?.inputs ?? []).map(({ name, dtype, dims }) => {
-    const index = source.model.inputs.findIndex(({ layer }) => layer === name);
-    return { name, dtype, dims, domain: domains[index] ?? { kind: "normal" } };
+/** Dimensions without a name get one of their own. */
+function feedSpecs(session: Session | undefined, { domains }: Original): FeedSpec[] {
+  if (session === undefined) throw new InternalError("a verification needs at least one place to run the file in");
+  return session.inputs.map(({ name, dtype, dims }) => ({
+    name,
+    dtype,
+    dims: dims.map((size, axis) => size ?? `${name}_${axis}`),
+    domain: domains.get(name) ?? { kind: "normal" },
+  }));
+}
+
+/** A fresh export is made only where sizes are free, and TF.js has no rules to judge them by. */
+function shapesOf(
+  file: OnnxFile,
+  specs: readonly FeedSpec[],
+  reference: Reference,
+  original: Original,
+): OnnxFile["shapes"] {
+  const isFree = specs.some(({ dims }) => dims.some((size) => typeof size === "string" && size !== "batch"));
+  if (!isFree || file.shapes.length > file.outputs.length || reference.judgesShapes) return file.shapes;
+  return [...file.shapes, ...original.shapes()];
+}
+
+async function locateFailure(
+  file: OnnxFile,
+  original: Original,
+  reference: Reference,
+  { session, feeds }: Failure,
+  sessions: readonly Session[],
+  { targets, tolerance }: VerifyModelOptions,
+): Promise<{ readonly found?: FirstDifference; readonly note?: string }> {
+  const target = targets[sessions.indexOf(session)];
+  if (target === undefined) throw new InternalError("the run that failed has no place");
+  const located = await locate({
+    file: file.bytes,
+    reference,
+    feeds,
+    probe: () => original.probe(),
+    fresh: () => original.fresh(),
+    open: (bytes) => open(bytes, target),
+    tolerance,
   });
-}
-
-function partOf(source: LayersSource, options: ExportOptions, outputs: readonly string[]): Part {
-  const taps = exportSource(source, { ...options, logits: false }).taps ?? [];
-  return { fetches: fetchesOf(requestedLayers(source.model, outputs)), taps };
-}
-
-/** The layer where the two part: in a fresh export beside TF.js, else between the file and a fresh export. */
-async function locate(
-  source: LayersSource,
-  onnx: Uint8Array,
-  reference: LayersReference,
-  feeds: Readonly<Record<string, Tensor>>,
-  target: Target,
-  { exportOptions = {}, tolerance }: VerifyModelOptions,
-): Promise<FirstDifference | null> {
-  const load = (bytes: Uint8Array): Promise<Session> => open(bytes, target);
-  const trace = (paths: ReadonlySet<string>): Promise<Trace> => reference.trace(feeds, paths);
-  const inModel = await firstDifference(source, exportOptions, feeds, trace, load, tolerance);
-  if (inModel !== null) return inModel;
-  const fresh = exportSource(source, exportOptions);
-  const inFile = await fileDifference(onnx, fresh.bytes, feeds, load, tolerance);
-  if (inFile === null) return null;
-  const owner = fresh.layers
-    .filter(({ scope, repeated }) => !repeated && inFile.node.startsWith(scope))
-    .reduce<ExportedLayer | null>(
-      (best, layer) => (layer.scope.length > (best?.scope.length ?? 0) ? layer : best),
-      null,
-    );
-  return {
-    layer: owner?.path ?? inFile.node,
-    className: owner?.className ?? inFile.opType,
-    call: owner?.occurrence ?? 0,
-    maxAbsDiff: inFile.maxAbsDiff,
-    comparedWith: "a fresh export",
-  };
+  return "found" in located ? located : { note: `no layer can be named: ${located.reason}` };
 }

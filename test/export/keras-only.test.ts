@@ -11,7 +11,7 @@ import { rawModelOf } from "../helpers/layer-parity.ts";
 
 type Shape = readonly (number | null)[];
 
-/** Whether the export gives the numbers of the layers as written with TF.js's operations in src/verify/keras-layers.ts. */
+/** Whether the export gives the numbers of the layers as written with TF.js's operations in src/verify/reference/keras/layers.ts. */
 async function expectSame(
   keras: 2 | 3,
   shape: Shape,

@@ -15,7 +15,8 @@ import { readModel } from "../../src/node/read-model.ts";
 import type { Tensor } from "../../src/tensor.ts";
 import { freeDimensions, randomFeeds, type FeedSpec, type Sizes } from "../../src/verify/feeds.ts";
 import { inputDomains } from "../../src/verify/input-domains.ts";
-import { loadReference } from "../../src/verify/tfjs-reference.ts";
+import { layersModel } from "../../src/verify/reference/layers-model.ts";
+import { openReference } from "../../src/verify/reference/tfjs-reference.ts";
 
 const folder = resolve(import.meta.dirname, "../../../shared/models/layers");
 const models = existsSync(folder) ? readdirSync(folder) : [];
@@ -113,7 +114,7 @@ describe.skipIf(models.length === 0)("real public models give TF.js's numbers", 
       );
       const [first] = sessions;
       if (first === undefined) throw new TypeError("no session");
-      const reference = await loadReference(raw, source);
+      const reference = await openReference(layersModel(raw, source, null));
       const random = new Random(1);
       const specs = specsOf(source, first);
       for (const sizes of sizesToTry(specs)) {
@@ -121,7 +122,7 @@ describe.skipIf(models.length === 0)("real public models give TF.js's numbers", 
         const feeds = ONE_HOT.has(name)
           ? Object.fromEntries(Object.entries(numbers).map(([input, tensor]) => [input, oneHot(tensor, random)]))
           : numbers;
-        const expected = await reference.predict(feeds);
+        const expected = await reference.run(feeds);
         for (const session of sessions) await expectSame(session, feeds, expected);
       }
       reference.dispose();

@@ -42,7 +42,7 @@ describe("models of Keras 3 are verified layer by layer", () => {
     expect(verification).toMatchObject({
       passed: true,
       reference: "tfjs wasm, layer by layer",
-      note: "TF.js refuses the model as a whole: it is written by Keras 3",
+      note: "TF.js does not load the model as a whole: Keras 3 wrote it",
     });
   });
 

@@ -86,6 +86,11 @@ describe("a sound file", () => {
     expect(runs.map(({ sizes }) => Object.values(sizes))).toEqual([
       [5, 5],
       [8, 8],
+      [1, 8],
+      [8, 1],
+      [0, 1],
+      [1, 0],
+      [0, 0],
     ]);
   });
 

@@ -1,12 +1,12 @@
 import type * as tfjs from "@tensorflow/tfjs";
 
-import { isTfjsActivation, readActivation, type Activation } from "../export/activation.ts";
-import { ConfigReader } from "../export/source/config.ts";
-import { isObject } from "../export/source/json.ts";
-import { innerLayer, type InnerLayer } from "../export/source/weight-names.ts";
-import type { Tfjs } from "../infer/tfjs-backend.ts";
+import { isTfjsActivation, readActivation, type Activation } from "../../../export/activation.ts";
+import { ConfigReader } from "../../../export/source/config.ts";
+import { isObject } from "../../../export/source/json.ts";
+import { innerLayer, type InnerLayer } from "../../../export/source/weight-names.ts";
+import type { Tfjs } from "../../../infer/tfjs-backend.ts";
 
-import { activate } from "./keras-activations.ts";
+import { activate } from "./activations.ts";
 
 /** A serialized layer. */
 export interface Entry {

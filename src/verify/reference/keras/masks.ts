@@ -1,10 +1,14 @@
 import type * as tfjs from "@tensorflow/tfjs";
 
-import type { LayerSpec } from "../export/source/model.ts";
-import { RECURRENT } from "../export/source/weight-names.ts";
-import type { Tfjs } from "../infer/tfjs-backend.ts";
+import type { LayerSpec } from "../../../export/source/model.ts";
+import { RECURRENT } from "../../../export/source/weight-names.ts";
+import type { Tfjs } from "../../../infer/tfjs-backend.ts";
 
-import type { Masked } from "./layerwise.ts";
+/** A tensor, with the mask that Keras carries beside it. */
+export interface Masked {
+  readonly value: tfjs.Tensor;
+  readonly mask: tfjs.Tensor | null;
+}
 
 /** Layers at which a mask ends in Keras. */
 const ENDING =

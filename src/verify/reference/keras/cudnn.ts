@@ -1,9 +1,9 @@
 import type * as tfjs from "@tensorflow/tfjs";
 
-import { ConfigReader } from "../export/source/config.ts";
-import { toTfjs } from "../infer/tfjs-session.ts";
+import { ConfigReader } from "../../../export/source/config.ts";
+import { toTfjs } from "../../../infer/tfjs-session.ts";
 
-import type { KerasContext } from "./keras-layers.ts";
+import type { KerasContext } from "./layers.ts";
 
 /** The parameters of one gate: W [H, C], R [H, H], and their biases [H]. */
 interface Gate {

@@ -1,24 +1,33 @@
 import type * as tfjs from "@tensorflow/tfjs";
 
-import { InferenceError } from "../errors.ts";
-import { executionOrder } from "../export/execution-order.ts";
-import { ConfigReader } from "../export/source/config.ts";
-import type { Call, LayersSource, LayerSpec, LayerWeights, ModelSpec, TensorRef } from "../export/source/model.ts";
-import { expectedWeights, innerLayer, type InnerLayer } from "../export/source/weight-names.ts";
-import type { Tfjs } from "../infer/tfjs-backend.ts";
-import { toTfjs } from "../infer/tfjs-session.ts";
-import type { Tensor } from "../tensor.ts";
+import { InferenceError } from "../../../errors.ts";
+import { executionOrder } from "../../../export/execution-order.ts";
+import { ConfigReader } from "../../../export/source/config.ts";
+import type {
+  Call,
+  LayersSource,
+  LayerSpec,
+  LayerWeights,
+  ModelSpec,
+  TensorRef,
+} from "../../../export/source/model.ts";
+import { expectedWeights, innerLayer, RECURRENT, type InnerLayer } from "../../../export/source/weight-names.ts";
+import type { Tfjs } from "../../../infer/tfjs-backend.ts";
+import { toTfjs } from "../../../infer/tfjs-session.ts";
+import type { Tensor } from "../../../tensor.ts";
 
-import { inTfjsDialect, registerKerasClasses } from "./keras-classes.ts";
-import { kerasMask } from "./keras-masks.ts";
-import { KERAS_LAYERS } from "./keras-layers.ts";
+import type { Watch } from "../reference.ts";
+import type { Recorder } from "../trace.ts";
+
+import { inTfjsDialect, registerKerasClasses } from "./classes.ts";
+import { kerasMask, type Masked } from "./masks.ts";
+import { KERAS_LAYERS } from "./layers.ts";
 import { merged } from "./merged.ts";
-import type { Recorder } from "./trace.ts";
 
-/** A tensor, with the mask Keras carries beside it. */
-export interface Masked {
-  readonly value: tfjs.Tensor;
-  readonly mask: tfjs.Tensor | null;
+/** What is told of a run while it is under way. */
+interface Observer {
+  readonly watch: Watch;
+  readonly recorder: Recorder | null;
 }
 
 /**
@@ -36,11 +45,11 @@ export class Layerwise {
     registerKerasClasses(tf);
   }
 
-  /** The tensors `fetches` for some inputs; the caller frees them. `recorder` is told what every layer gives. */
+  /** The tensors `fetches` for some inputs; the caller frees them. `observer` is told of every layer. */
   async run(
     feeds: Readonly<Record<string, Tensor>>,
     fetches: readonly TensorRef[],
-    recorder: Recorder | null,
+    observer: Observer,
   ): Promise<tfjs.Tensor[]> {
     const engine = this.#tf.engine();
     engine.startScope();
@@ -50,7 +59,7 @@ export class Layerwise {
         const value = toTfjs(this.#tf, layer, feeds[layer]);
         return { value: value.dtype === "int32" ? value : value.cast("float32"), mask: null };
       });
-      const outputs = await this.#model(model, [], inputs, fetches, recorder);
+      const outputs = await this.#model(model, [], inputs, fetches, observer);
       return outputs.map(({ value }) => this.#tf.keep(value.clone()));
     } finally {
       engine.endScope();
@@ -67,7 +76,7 @@ export class Layerwise {
     path: readonly string[],
     inputs: readonly Masked[],
     fetches: readonly TensorRef[],
-    recorder: Recorder | null,
+    observer: Observer,
   ): Promise<readonly Masked[]> {
     const results = new Map<string, readonly Masked[]>();
     model.inputs.forEach((ref, index) => {
@@ -75,13 +84,15 @@ export class Layerwise {
       if (input !== undefined) results.set(callKey(ref), [input]);
     });
     const layers = new Map(model.layers.map((layer) => [layer.name, layer]));
-    for (const ref of executionOrder(model, fetches)) {
+    const order = executionOrder(model, fetches);
+    for (const [index, ref] of order.entries()) {
+      observer.watch(index, order.length);
       const layer = layers.get(ref.layer);
       const call = layer?.calls[ref.call];
       if (layer === undefined || call === undefined || results.has(callKey(ref))) continue;
       const given = call.inputs.map((each) => pick(results, each));
-      const outputs = await this.#call(layer, [...path, layer.name], given, keywordsOf(call, results), recorder);
-      recorder?.record(
+      const outputs = await this.#call(layer, [...path, layer.name], given, keywordsOf(call, results), observer);
+      observer.recorder?.record(
         [...path, layer.name].join("/"),
         outputs.map(({ value }) => value),
       );
@@ -95,9 +106,9 @@ export class Layerwise {
     path: readonly string[],
     inputs: readonly Masked[],
     keywords: Readonly<Record<string, readonly Masked[]>>,
-    recorder: Recorder | null,
+    observer: Observer,
   ): Promise<readonly Masked[]> {
-    if (layer.model !== null) return this.#model(layer.model, path, inputs, layer.model.outputs, recorder);
+    if (layer.model !== null) return this.#model(layer.model, path, inputs, layer.model.outputs, observer);
     if (layer.className === "TimeDistributed" && layer.wrapped !== null) {
       return [await this.#distributed(layer.wrapped, path, inputs)];
     }
@@ -160,7 +171,7 @@ export class Layerwise {
     if (input === undefined) throw new InferenceError(`layer ${path.join("/")} has no input`);
     const outputs: tfjs.Tensor[] = [];
     for (const value of this.#tf.unstack(input.value, 1)) {
-      const [output] = await this.#call(wrapped, [...path, wrapped.name], [{ value, mask: null }], {}, null);
+      const [output] = await this.#call(wrapped, [...path, wrapped.name], [{ value, mask: null }], {}, UNOBSERVED);
       if (output !== undefined) outputs.push(output.value);
     }
     return { value: this.#tf.stack(outputs, 1), mask: input.mask };
@@ -227,6 +238,8 @@ export class Layerwise {
   }
 }
 
+const UNOBSERVED: Observer = { watch: () => undefined, recorder: null };
+
 /** What a layer is called with. */
 interface Given {
   readonly values: readonly tfjs.Tensor[];
@@ -241,8 +254,6 @@ function withoutMasked(sequence: tfjs.Tensor, mask: tfjs.Tensor): tfjs.Tensor {
   const spread = [...mask.shape, ...sequence.shape.slice(mask.rank).map(() => 1)];
   return sequence.mul(mask.reshape(spread));
 }
-
-const RECURRENT: ReadonlySet<string> = new Set(["SimpleRNN", "GRU", "LSTM", "RNN", "ConvLSTM2D"]);
 
 function keywordsOf(
   call: Call,

@@ -1,7 +1,7 @@
 import type * as tfjs from "@tensorflow/tfjs";
 
-import type { ConfigReader } from "../export/source/config.ts";
-import type { Tfjs } from "../infer/tfjs-backend.ts";
+import type { ConfigReader } from "../../../export/source/config.ts";
+import type { Tfjs } from "../../../infer/tfjs-backend.ts";
 
 /** Outputs of both directions as Bidirectional merges them. */
 export function merged(

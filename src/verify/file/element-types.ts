@@ -1,5 +1,5 @@
-import type { onnx } from "../export/onnx/proto.js";
-import { ELEMENT_TYPE } from "../onnx/element-type.ts";
+import type { onnx } from "../../export/onnx/proto.js";
+import { ELEMENT_TYPE } from "../../onnx/element-type.ts";
 
 const { float32: FLOAT, int64: INT64, bool: BOOL } = ELEMENT_TYPE;
 

@@ -1,15 +1,15 @@
 import type * as tfjs from "@tensorflow/tfjs";
 
-import { InferenceError } from "../errors.ts";
-import { readActivation } from "../export/activation.ts";
-import { ConfigReader } from "../export/source/config.ts";
-import type { LayerSpec, LayerWeights } from "../export/source/model.ts";
-import { RANDOM_IN_TRAINING } from "../export/source/weight-names.ts";
-import { toTfjs } from "../infer/tfjs-session.ts";
-import type { Tfjs } from "../infer/tfjs-backend.ts";
+import { InferenceError } from "../../../errors.ts";
+import { readActivation } from "../../../export/activation.ts";
+import { ConfigReader } from "../../../export/source/config.ts";
+import type { LayerSpec, LayerWeights } from "../../../export/source/model.ts";
+import { RANDOM_IN_TRAINING } from "../../../export/source/weight-names.ts";
+import { toTfjs } from "../../../infer/tfjs-session.ts";
+import type { Tfjs } from "../../../infer/tfjs-backend.ts";
 
-import { cudnnGru, cudnnLstm } from "./cudnn-layers.ts";
-import { activate } from "./keras-activations.ts";
+import { activate } from "./activations.ts";
+import { cudnnGru, cudnnLstm } from "./cudnn.ts";
 
 /** What a layer is computed with. */
 export interface KerasContext {

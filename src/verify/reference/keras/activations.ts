@@ -1,8 +1,8 @@
 import type * as tfjs from "@tensorflow/tfjs";
 
-import { isTfjsActivation, type Activation } from "../export/activation.ts";
-import type { KerasActivation } from "../export/keras-activations.ts";
-import type { Tfjs } from "../infer/tfjs-backend.ts";
+import { isTfjsActivation, type Activation } from "../../../export/activation.ts";
+import type { KerasActivation } from "../../../export/keras-activations.ts";
+import type { Tfjs } from "../../../infer/tfjs-backend.ts";
 
 /** An activation computed with TF.js's operations, after tfjs-layers/src/activations.ts and keras/src/ops/nn.py. */
 export function activate(tf: Tfjs, activation: Activation, x: tfjs.Tensor): tfjs.Tensor {

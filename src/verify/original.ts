@@ -1,0 +1,77 @@
+import { ExportError } from "../errors.ts";
+import { exportEveryLayer, exportSource, type ExportedModel, type ExportOptions } from "../export/export-model.ts";
+import { fetchesOf, requestedLayers } from "../export/requested-outputs.ts";
+import type { LayersSource, RawModel } from "../export/source/model.ts";
+
+import { settingsOf } from "./file/file-settings.ts";
+import type { OnnxFile } from "./file/onnx-file.ts";
+import { graphDomains } from "./graph-domains.ts";
+import { inputDomains, type InputDomain } from "./input-domains.ts";
+import type { Probe } from "./locate/first-difference.ts";
+import { graphModel } from "./reference/graph-model.ts";
+import { layersModel } from "./reference/layers-model.ts";
+import type { Part } from "./reference/part.ts";
+import type { LoadOn } from "./reference/tfjs-reference.ts";
+import type { ShapedTensor } from "./sizes/size-rules.ts";
+
+/** The TF.js model that a file is compared with, of either kind, and the exporter's view of it. */
+export interface Original {
+  readonly load: LoadOn;
+  /** Values to feed each input with, by its name. */
+  readonly domains: ReadonlyMap<string, InputDomain>;
+  readonly leftOutSoftmax: readonly (number | null)[];
+  /** Exports the model once more, as the file was exported. */
+  fresh(): ExportedModel;
+  /** Exports the model once more, with the outputs of every layer or node. */
+  probe(): Probe;
+  /** Shapes of inner tensors where the file has none; null where TF.js has rules of its own. */
+  shapes(): readonly ShapedTensor[];
+}
+
+/**
+ * A Layers model, and how the file was exported from it.
+ *
+ * @throws {ModelFormatError} when weights are missing.
+ * @throws {ToolError} when the file's outputs are not the model's.
+ */
+export function layersOriginal(raw: RawModel, source: LayersSource, file: OnnxFile, given: ExportOptions): Original {
+  source.checkWeights();
+  const { options, leftOutSoftmax } = settingsOf(file, source, given);
+  const { outputs } = options;
+  const part = outputs === undefined ? null : partOf(source, options, outputs);
+  const domains = inputDomains(source);
+  return {
+    load: layersModel(raw, source, part),
+    domains: new Map(source.model.inputs.map(({ layer }, index) => [layer, domains[index] ?? { kind: "normal" }])),
+    leftOutSoftmax,
+    fresh: () => exportSource(source, options),
+    probe: () => exportEveryLayer(source, options),
+    shapes: () =>
+      exportSource(source, options).layers.flatMap(({ path, outputs: shapes }) =>
+        shapes.map((dims) => ({ name: path, dims })),
+      ),
+  };
+}
+
+function partOf(source: LayersSource, options: ExportOptions, outputs: readonly string[]): Part {
+  const taps = exportSource(source, { ...options, logits: false }).taps ?? [];
+  return { fetches: fetchesOf(requestedLayers(source.model, outputs)), taps };
+}
+
+/** A Graph model. */
+export function graphOriginal(raw: RawModel, file: OnnxFile): Original {
+  const noExporter = (): never => {
+    throw new ExportError("the nodes of Graph models are not compared one by one yet");
+  };
+  return {
+    load: graphModel(
+      raw,
+      file.outputs.map(({ name }) => name),
+    ),
+    domains: graphDomains(raw),
+    leftOutSoftmax: file.outputs.map(() => null),
+    fresh: noExporter,
+    probe: noExporter,
+    shapes: () => [],
+  };
+}

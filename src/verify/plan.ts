@@ -1,0 +1,90 @@
+import { NotVerifiedError } from "../errors.ts";
+import { sizeOf } from "../tensor.ts";
+
+import { batchDimension, freeDimensions, shapeOf, type FeedSpec, type Sizes } from "./feeds.ts";
+import type { Examination, Reference } from "./reference/reference.ts";
+import { chooseSizes } from "./sizes/choose-sizes.ts";
+import { faultOfShapes, type ShapedTensor } from "./sizes/size-rules.ts";
+
+/** One set of random inputs to run on both sides. */
+export interface PlannedRun {
+  readonly sizes: Sizes;
+  readonly cost: Cost;
+  /** TF.js need not accept the sizes: some of them are 0. */
+  readonly mayBeRefused: boolean;
+}
+
+/** How long a run takes, in units that compare with those of the other runs of the same plan. */
+export interface Cost {
+  readonly units: number;
+  /** The units are multiplications and additions, roughly; otherwise elements of the inputs. */
+  readonly isWork: boolean;
+}
+
+/** Everything that a plan is made from. */
+export interface PlanInput {
+  readonly reference: Reference;
+  readonly specs: readonly FeedSpec[];
+  /** Inner tensors whose shapes are known as expressions over the free sizes. */
+  readonly shapes: readonly ShapedTensor[];
+  /** Sizes of the batch to run where it is free. */
+  readonly batches: readonly number[];
+}
+
+/**
+ * Plan the runs of a verification, the most telling first: every batch size, two sizes of every other free dimension; then 1
+ * and 0 against larger sizes where several inputs have free dimensions.
+ *
+ * @throws {NotVerifiedError} when no sizes are found that the model accepts.
+ */
+export function planRuns(input: PlanInput): readonly PlannedRun[] {
+  const { specs, batches } = input;
+  const batchName = batchDimension(specs);
+  const [batch = 1] = batches;
+  const choices = chooseSizes(specs, batch, (sizes) => examine(input, sizes).fault);
+  if ("fault" in choices) throw nothingFits(specs, choices.sizes, choices.fault);
+  const withBatch = (sizes: Sizes, count: number): Sizes =>
+    batchName === null ? sizes : new Map([[batchName, count], ...sizes]);
+  const { ordinary, ones, zeros } = choices;
+  const turns = Math.max(batchName === null ? 1 : batches.length, ordinary.length);
+  const most = batches.at(-1) ?? batch;
+  const regular = Array.from({ length: turns }, (_, turn): Sizes => {
+    return withBatch(
+      ordinary[turn % ordinary.length] ?? new Map<string, number>(),
+      batches[turn % batches.length] ?? batch,
+    );
+  });
+  const planned = (mayBeRefused: boolean) => {
+    return (sizes: Sizes): PlannedRun => ({ sizes, cost: costOf(input, sizes), mayBeRefused });
+  };
+  return [
+    ...[...regular, ...ones.map((sizes) => withBatch(sizes, most))].map(planned(false)),
+    ...zeros.map((sizes) => withBatch(sizes, most)).map(planned(true)),
+  ];
+}
+
+function examine({ reference, specs, shapes }: PlanInput, sizes: Sizes): Examination {
+  const fault = faultOfShapes(shapes, sizes);
+  if (fault !== null) return { fault, work: null };
+  return reference.examine(new Map(specs.map((spec) => [spec.name, shapeOf(spec, sizes)])));
+}
+
+function costOf(input: PlanInput, sizes: Sizes): Cost {
+  const { work } = examine(input, sizes);
+  if (work !== null) return { units: work, isWork: true };
+  const elements = input.specs.map((spec) => sizeOf(shapeOf(spec, sizes)));
+  return { units: elements.reduce((sum, each) => sum + each, 0), isWork: false };
+}
+
+function nothingFits(specs: readonly FeedSpec[], sizes: Sizes, fault: string): NotVerifiedError {
+  const free = freeDimensions(specs);
+  const [first] = specs;
+  const named = [...sizes].map(([name, size]) => `${name} ${size}`).join(", ");
+  const example = first === undefined ? "" : `, e.g. --input-shape ${first.name}=${shapeOf(first, sizes).join()}`;
+  return new NotVerifiedError(
+    free.length === 0
+      ? `the model does not take inputs of its own shapes: ${fault}`
+      : `no sizes of ${free.join(", ")} are found that the model takes; with ${named}: ${fault}`,
+    { hint: `fix the sizes${example}, or leave the check out with --no-verify` },
+  );
+}

@@ -1,0 +1,252 @@
+import { Random } from "../data/random.ts";
+import { InternalError, NotVerifiedError, ToolError } from "../errors.ts";
+import type { Session, Tensors } from "../infer/runtime.ts";
+import type { Tensor } from "../tensor.ts";
+
+import { compareTensors, type Comparison, type Tolerance } from "./compare.ts";
+import { batchDimension, nudged, randomFeeds, shapeOf, type FeedSpec, type Sizes } from "./feeds.ts";
+import type { PlannedRun } from "./plan.ts";
+import { OutOfTime, type Clock } from "./progress.ts";
+import type { Reference } from "./reference/reference.ts";
+import { softmax } from "./softmax.ts";
+
+/** The comparison of one output in one run. */
+export interface OutputComparison {
+  readonly name: string;
+  readonly maxAbsDiff: number;
+  readonly maxRelDiff: number;
+  readonly passed: boolean;
+  readonly reason?: string;
+}
+
+/** One set of random inputs, run in one place beside TF.js. */
+export interface VerifyRun {
+  readonly runtime: string;
+  readonly provider: string;
+  /** Nodes that the provider left to another, as `name (Operator)`. */
+  readonly elsewhere: readonly string[];
+  readonly batch: number;
+  /** Sizes given to the other free dimensions. */
+  readonly sizes: Readonly<Record<string, number>>;
+  readonly outputs: readonly OutputComparison[];
+}
+
+/** Both sides, and how to compare them. */
+export interface SideBySide {
+  readonly reference: Reference;
+  readonly sessions: readonly Session[];
+  readonly specs: readonly FeedSpec[];
+  readonly tolerance: Tolerance;
+  readonly seed: number;
+  /** For each output the axis of a softmax that the file leaves out; null where there is none. */
+  readonly leftOutSoftmax: readonly (number | null)[];
+  readonly clock: Clock;
+}
+
+/** The first run that failed: where, and what it was fed with. */
+export interface Failure {
+  readonly session: Session;
+  readonly feeds: Tensors;
+}
+
+/** What came of a plan. */
+export interface PlanResult {
+  readonly runs: readonly VerifyRun[];
+  readonly failure: Failure | null;
+  /** Runs that were planned and not made, and why. */
+  readonly leftOut: readonly string[];
+  /** What else is to be known of the runs. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * What random numbers are multiplied by, one after the other: on inputs so large that TF.js's own answer is out of tolerance
+ * when they change by a millionth, as those that drive a recurrence into chaos, equal numbers cannot be expected.
+ */
+const SCALES: readonly number[] = [1, 1 / 4, 1 / 16];
+
+/**
+ * Make the runs of a plan and compare every output.
+ *
+ * @throws {NotVerifiedError} when TF.js does not run the model on any of the sizes.
+ */
+export async function runPlan(sides: SideBySide, plan: readonly PlannedRun[]): Promise<PlanResult> {
+  const [first] = SCALES;
+  let result = await runScaled(sides, plan, first ?? 1);
+  for (const scale of SCALES.slice(1)) {
+    if (result.failure === null || !(await isIllConditioned(sides, result.failure.feeds))) return result;
+    result = await runScaled(sides, plan, scale);
+    const note = `compared on inputs of ${scale} times the usual size: on larger ones TF.js's own answer changes by more than the tolerance when its inputs change by a millionth`;
+    result = { ...result, notes: [...result.notes, note] };
+  }
+  return result;
+}
+
+/** Whether TF.js's own answer is out of tolerance when its inputs change by a millionth. */
+async function isIllConditioned({ reference, tolerance }: SideBySide, feeds: Tensors): Promise<boolean> {
+  const near = nudged(feeds);
+  if (near === null) return false;
+  const [outputs, others] = [await reference.run(feeds), await reference.run(near)];
+  return outputs.some((output, index) => {
+    const { maxAbsDiff, passed } = compareTensors(others[index] ?? output, output, tolerance);
+    return !passed && Number.isFinite(maxAbsDiff);
+  });
+}
+
+async function runScaled(sides: SideBySide, plan: readonly PlannedRun[], scale: number): Promise<PlanResult> {
+  const { clock, reference, specs } = sides;
+  const runs: VerifyRun[] = [];
+  const [leftOut, notes] = [new Set<string>(), new Set<string>()];
+  let failure: Failure | null = null;
+  let refusal: Error | null = null;
+  for (const [index, planned] of plan.entries()) {
+    const expected = clock.estimate(planned.cost, reference.name);
+    const where = describeSizes(planned.sizes);
+    const rest = plan.slice(index).reduce((sum, { cost }) => sum + (clock.estimate(cost, reference.name) ?? 0), 0);
+    if (runs.length > 0 && clock.seconds + (expected ?? 0) > clock.limit) {
+      leftOut.add(`${where}: it would take about ${showSeconds(expected ?? 0)}`);
+      continue;
+    }
+    clock.begin(where, { done: index, of: plan.length }, expected === null ? null : rest);
+    const feeds = randomFeeds(specs, planned.sizes, new Random(sides.seed + index), scale);
+    try {
+      const outcome = await runOnce(sides, planned, feeds);
+      runs.push(...outcome.compared.map(({ session, outputs }) => describeRun(specs, planned.sizes, session, outputs)));
+      failure ??= outcome.failure;
+      for (const note of outcome.notes) notes.add(note);
+      refusal ??= outcome.refusal;
+    } catch (error) {
+      if (!(error instanceof OutOfTime) || runs.length === 0) throw error;
+      leftOut.add(`${where}: ${error.message}`);
+    }
+  }
+  if (runs.length === 0 && refusal !== null) {
+    throw new NotVerifiedError(`TF.js does not run the model: ${refusal.message}`, {
+      cause: refusal,
+      hint: "fix the free sizes with --input-shape, or leave the check out with --no-verify",
+    });
+  }
+  return { runs, failure, leftOut: [...leftOut], notes: [...notes] };
+}
+
+interface Outcome {
+  readonly compared: readonly { readonly session: Session; readonly outputs: readonly OutputComparison[] }[];
+  readonly failure: Failure | null;
+  readonly notes: readonly string[];
+  /** Why TF.js refuses the inputs; null when it does not. */
+  readonly refusal: Error | null;
+}
+
+async function runOnce(sides: SideBySide, planned: PlannedRun, feeds: Tensors): Promise<Outcome> {
+  const { reference, sessions, clock } = sides;
+  const started = performance.now();
+  const answers: Answer[] = [];
+  // ONNX Runtime goes first: it checks shapes, which TF.js's faster backends do not.
+  for (const session of sessions) answers.push(await answerOf(session, feeds));
+  const isDoubtful = planned.mayBeRefused || answers.some((answer) => answer instanceof Error);
+  const expected = isDoubtful
+    ? await reference.runChecked(feeds)
+    : await reference.run(feeds, (done, of) => clock.tick(done, of));
+  if (expected instanceof Error) return { ...NOTHING, refusal: planned.mayBeRefused ? null : expected };
+  if (!isDoubtful) clock.learn(planned.cost, (performance.now() - started) / 1000);
+  const compared = sessions.map((session, index) => {
+    const answer = answers[index] ?? new InternalError("a place gave no answer");
+    return { session, answer, outputs: compareOutputs(sides, session, answer, expected) };
+  });
+  const counted = compared.filter(({ answer }) => !(planned.mayBeRefused && answer instanceof Error));
+  const failed = counted.find(({ outputs }) => outputs.some(({ passed }) => !passed));
+  const notes = compared.flatMap(({ session, answer }) =>
+    planned.mayBeRefused && answer instanceof Error ? [refusedNote(session, planned.sizes, answer)] : [],
+  );
+  return {
+    compared: counted.map(({ session, outputs }) => ({ session, outputs: outputs.map(withoutCount) })),
+    failure: failed === undefined ? null : { session: failed.session, feeds },
+    notes: [...notes, ...nanNote(counted.flatMap(({ outputs }) => outputs))],
+    refusal: null,
+  };
+}
+
+const NOTHING: Outcome = { compared: [], failure: null, notes: [], refusal: null };
+
+/** What a place makes of some inputs: outputs by name, or why it refuses them. */
+type Answer = Tensors | ToolError;
+
+async function answerOf(session: Session, feeds: Tensors): Promise<Answer> {
+  try {
+    return await session.run(feeds);
+  } catch (error) {
+    if (error instanceof ToolError) return error;
+    throw error;
+  }
+}
+
+function refusedNote({ runtime, provider }: Session, sizes: Sizes, error: ToolError): string {
+  return `${runtime}/${provider} refuses ${describeSizes(sizes)}, which TF.js computes: ${error.message}`;
+}
+
+interface CountedComparison extends OutputComparison {
+  /** How many elements are NaN on both sides. */
+  readonly nan: number;
+}
+
+function withoutCount({ name, maxAbsDiff, maxRelDiff, passed, reason }: CountedComparison): OutputComparison {
+  return { name, maxAbsDiff, maxRelDiff, passed, ...(reason === undefined ? {} : { reason }) };
+}
+
+function nanNote(outputs: readonly CountedComparison[]): readonly string[] {
+  const names = [...new Set(outputs.filter(({ nan }) => nan > 0).map(({ name }) => name))];
+  return names.length === 0 ? [] : [`NaN on both sides counts as equal: in ${names.join(", ")}`];
+}
+
+function compareOutputs(
+  { tolerance, leftOutSoftmax }: SideBySide,
+  session: Session,
+  answer: Answer,
+  expected: readonly Tensor[],
+): CountedComparison[] {
+  return expected.map((want, index): CountedComparison => {
+    const name = session.outputs[index]?.name ?? `output ${index}`;
+    const missing = { name, maxAbsDiff: NaN, maxRelDiff: NaN, nan: 0, passed: false };
+    if (answer instanceof Error) return { ...missing, reason: answer.message };
+    const got = answer[name];
+    if (got === undefined) return { ...missing, reason: "the file has no such output" };
+    const { reason, ...rest } = compareOutput(got, want, leftOutSoftmax[index] ?? null, tolerance);
+    return { name, ...rest, ...(reason === null ? {} : { reason }) };
+  });
+}
+
+/** A file made elsewhere may compute its softmax with other operators: it is added only where the output is not right without it. */
+function compareOutput(got: Tensor, want: Tensor, softmaxAxis: number | null, tolerance: Tolerance): Comparison {
+  const plain = compareTensors(got, want, tolerance);
+  if (plain.passed || softmaxAxis === null || got.dims.join() !== want.dims.join()) return plain;
+  return compareTensors(softmax(got, softmaxAxis), want, tolerance);
+}
+
+function describeRun(
+  specs: readonly FeedSpec[],
+  sizes: Sizes,
+  { runtime, provider, elsewhere }: Session,
+  outputs: readonly OutputComparison[],
+): VerifyRun {
+  const name = batchDimension(specs);
+  const [first] = specs;
+  return {
+    runtime,
+    provider,
+    elsewhere,
+    batch: first === undefined ? 1 : (shapeOf(first, sizes)[0] ?? 1),
+    sizes: Object.fromEntries([...sizes].filter(([each]) => each !== name)),
+    outputs,
+  };
+}
+
+/** `batch 3, time 8`. */
+export function describeSizes(sizes: Sizes): string {
+  return sizes.size === 0 ? "the model's own sizes" : [...sizes].map(([name, size]) => `${name} ${size}`).join(", ");
+}
+
+/** `40 seconds`, `12 minutes`. */
+export function showSeconds(seconds: number): string {
+  if (seconds < 100) return `${Math.max(1, Math.round(seconds))} seconds`;
+  return seconds < 6000 ? `${Math.round(seconds / 60)} minutes` : `${Math.round(seconds / 3600)} hours`;
+}

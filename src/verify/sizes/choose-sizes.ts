@@ -1,0 +1,129 @@
+import { batchDimension, freeDimensions, type FeedSpec, type Sizes } from "../feeds.ts";
+
+/** Judges sizes: why the model does not take them, or null. */
+export type FindFault = (sizes: Sizes) => string | null;
+
+/** Sizes of the free dimensions, the batch aside, that a model accepts. */
+export interface SizeChoices {
+  /** One small choice and one larger; one alone where no larger one is accepted. Empty when there is nothing to choose. */
+  readonly ordinary: readonly Sizes[];
+  /** Sizes of 1 beside larger ones, where several inputs have free dimensions: what is broadcast in one order or the other. */
+  readonly ones: readonly Sizes[];
+  /** Sizes of 0 beside sizes of 1. TF.js need not accept them. */
+  readonly zeros: readonly Sizes[];
+}
+
+/** What a search that finds nothing has to say. */
+export interface NothingFits {
+  /** The last sizes tried, and what is wrong with them. */
+  readonly sizes: Sizes;
+  readonly fault: string;
+}
+
+/** Sizes in the order in which they are tried: from 5 on, then the few below, then ever longer steps. */
+const LADDER: readonly number[] = [
+  ...range(5, 64, 1),
+  ...range(1, 4, 1).toReversed(),
+  ...range(66, 128, 2),
+  ...range(136, 512, 8),
+  ...range(544, 2048, 32),
+  ...range(2304, 8192, 256),
+  ...range(9216, 65_536, 1024),
+];
+
+/** How much a dimension has more than the one before it, tried in this order, so that the axes can be told apart. */
+const STEPS: readonly number[] = [1, 2, 4, 8, 16, 32];
+
+/** At most this many combinations are tried where the dimensions can neither be alike nor a step apart. */
+const MOST_COMBINATIONS = 20_000;
+
+function range(from: number, to: number, step: number): number[] {
+  return Array.from({ length: Math.floor((to - from) / step) + 1 }, (_, index) => from + index * step);
+}
+
+/**
+ * Choose sizes for the free dimensions of a model from what is known of its shapes.
+ *
+ * @param batch The size of the batch while the others are chosen.
+ */
+export function chooseSizes(
+  specs: readonly FeedSpec[],
+  batch: number,
+  findFault: FindFault,
+): SizeChoices | NothingFits {
+  const batchName = batchDimension(specs);
+  const names = freeDimensions(specs).filter((name) => name !== batchName);
+  const withBatch = (sizes: Sizes): Sizes => (batchName === null ? sizes : new Map([[batchName, batch], ...sizes]));
+  const faultOf: FindFault = (sizes) => findFault(withBatch(sizes));
+  if (names.length === 0) {
+    const fault = faultOf(new Map());
+    return fault === null ? { ordinary: [new Map()], ones: [], zeros: [] } : { sizes: withBatch(new Map()), fault };
+  }
+  const ordinary = ordinarySizes(names, faultOf);
+  const [small] = ordinary;
+  if (small === undefined) {
+    const sizes = spread(names, 64, 0);
+    return { sizes: withBatch(sizes), fault: faultOf(sizes) ?? "the sizes do not fit each other" };
+  }
+  const larger = ordinary.at(-1) ?? small;
+  return { ordinary, ...edges(specs, batchName, larger, faultOf) };
+}
+
+function ordinarySizes(names: readonly string[], faultOf: FindFault): readonly Sizes[] {
+  const accepts = (size: number, step: number): boolean => faultOf(spread(names, size, step)) === null;
+  const alike = LADDER.find((size) => accepts(size, 0));
+  if (alike === undefined) return searched(names, faultOf);
+  // Each size different, so that an axis mistaken for another shows.
+  const step = names.length === 1 ? 0 : (STEPS.find((each) => accepts(alike, each)) ?? 0);
+  const larger = LADDER.find((size) => size >= 1.5 * alike && accepts(size, step));
+  return [alike, ...(larger === undefined ? [] : [larger])].map((size) => spread(names, size, step));
+}
+
+function spread(names: readonly string[], size: number, step: number): Sizes {
+  return new Map(names.map((name, index) => [name, size + index * step]));
+}
+
+/** Any combination that is accepted, of dimensions that depend on each other in another way. */
+function searched(names: readonly string[], faultOf: FindFault): readonly Sizes[] {
+  const each = Math.floor(MOST_COMBINATIONS ** (1 / names.length));
+  const candidates = LADDER.slice(0, Math.max(each, 2)).toSorted((a, b) => a - b);
+  const found: Sizes[] = [];
+  for (let index = 0; index < Math.min(candidates.length ** names.length, MOST_COMBINATIONS); index++) {
+    let rest = index;
+    const sizes = new Map<string, number>();
+    for (const name of names) {
+      sizes.set(name, candidates[rest % candidates.length] ?? 1);
+      rest = Math.floor(rest / candidates.length);
+    }
+    if (faultOf(sizes) === null) found.push(sizes);
+    if (found.length === 2) break;
+  }
+  return found;
+}
+
+/**
+ * Sizes of 1 and of 0 for each free dimension, and for all of an input, beside larger ones: every pair of inputs is fed 1
+ * against n in both orders.
+ */
+function edges(
+  specs: readonly FeedSpec[],
+  batchName: string | null,
+  larger: Sizes,
+  faultOf: FindFault,
+): Pick<SizeChoices, "ones" | "zeros"> {
+  const byInput = specs
+    .map(({ dims }) => dims.filter((dim) => typeof dim === "string" && dim !== batchName))
+    .map((dims) => [...new Set(dims)].filter((dim) => typeof dim === "string"))
+    .filter((dims) => dims.length > 0);
+  if (byInput.length < 2) return { ones: [], zeros: [] };
+  const groups = new Map<string, readonly string[]>();
+  for (const group of [...byInput.flat().map((name) => [name]), ...byInput]) groups.set(group.join(), group);
+  const beside = (size: number, group: readonly string[], others: (name: string) => number): Sizes =>
+    new Map([...larger.keys()].map((name) => [name, group.includes(name) ? size : others(name)]));
+  const accepted = (sizes: readonly Sizes[]): readonly Sizes[] => sizes.filter((each) => faultOf(each) === null);
+  const all = [...groups.values()];
+  return {
+    ones: accepted(all.map((group) => beside(1, group, (name) => larger.get(name) ?? 1))),
+    zeros: accepted([...all, byInput.flat()].map((group) => beside(0, group, () => 1))),
+  };
+}
