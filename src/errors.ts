@@ -45,6 +45,30 @@ export class UnsupportedLayersError extends ExportError {
   }
 }
 
+/** One node of a Graph model that has no converter, or none for its attributes or inputs. */
+export interface UnsupportedOp {
+  /** Name of the node, with the calls of functions that lead to it: `loop/body/MatMul`. */
+  readonly node: string;
+  /** TensorFlow's name of the operator. */
+  readonly op: string;
+  readonly reason: string;
+}
+
+/** Every node of a Graph model that cannot be converted, at once. */
+export class UnsupportedOpsError extends ExportError {
+  override readonly name = "UnsupportedOpsError";
+  readonly ops: readonly UnsupportedOp[];
+
+  constructor(ops: readonly UnsupportedOp[], hint?: string) {
+    const lines = ops.map(({ node, op, reason }) => `  node ${node} (${op}): ${reason}`);
+    super(
+      `${ops.length} ${ops.length === 1 ? "node" : "nodes"} cannot be converted:\n${lines.join("\n")}`,
+      hint === undefined ? {} : { hint },
+    );
+    this.ops = ops;
+  }
+}
+
 /** A fault of this package's own, met while exporting. Its `cause` says where. */
 export class InternalError extends ExportError {
   override readonly name = "InternalError";

@@ -1,8 +1,11 @@
 import { ExportError, ModelFormatError } from "../../errors.ts";
+import type { Dim } from "../../onnx/dim.ts";
 import type { Tensor } from "../../tensor.ts";
 import type { GraphBuilder } from "../build/builder.ts";
+import type { GraphTensor } from "../ir/graph-tensor.ts";
 import { Value } from "../ir/value.ts";
 
+import type { AttributeShape } from "./source/attributes.ts";
 import type { GraphDType } from "./source/dtype.ts";
 import type { GraphNode } from "./source/node.ts";
 
@@ -13,16 +16,40 @@ export interface ComplexValue {
   readonly imaginary: Value;
 }
 
-/** What a TensorList or TensorArray handle stands for while the graph is written; see control-flow/. */
-export interface ListValue {
+/**
+ * What a TensorList or TensorArray handle stands for while the graph is written. TF.js keeps the tensors by number, and a list
+ * has as many as have been written.
+ */
+export type ListValue = StackedList | SequenceList | EmptyList;
+
+/** All elements in one tensor, along its first axis. */
+export interface StackedList {
   readonly kind: "list";
+  readonly form: "stacked";
+  readonly tensor: Value;
+}
+
+/** An ONNX sequence. */
+export interface SequenceList {
+  readonly kind: "list";
+  readonly form: "sequence";
+  readonly sequence: GraphTensor;
+}
+
+/** Nothing has been written yet. */
+export interface EmptyList {
+  readonly kind: "list";
+  readonly form: "empty";
+  readonly dtype: GraphDType;
+  /** Shape of an element where the model tells it. */
+  readonly element: AttributeShape;
 }
 
 /** A hash table; see ops of the category hash_table. */
 export interface TableValue {
   readonly kind: "table";
-  readonly keys: GraphDType;
-  readonly values: GraphDType;
+  /** Name of the node that makes it. */
+  readonly node: string;
 }
 
 /** What flows along an edge of a Graph model. */
@@ -46,6 +73,8 @@ export interface OpContext {
   numeric(index: number): Value | ComplexValue;
   /** The elements of an input that does not depend on the model's inputs; null when it does. */
   constant(index: number): Tensor | null;
+  /** The elements of an integer input with at most one axis as sizes: a shape that the graph computes; null when not known. */
+  sizes(index: number): readonly Dim[] | null;
   /**
    * The integers of a constant input, flattened: axes, permutations, paddings.
    *
@@ -53,6 +82,8 @@ export interface OpContext {
    * @throws {ExportError} when the input depends on the model's inputs.
    */
   integers(index: number, what: string): readonly number[];
+  /** What the model's initializer puts into a hash table. @throws {ExportError} when that is not constant */
+  contents(table: TableValue): { readonly keys: Tensor; readonly values: Tensor };
 }
 
 /**

@@ -1,4 +1,7 @@
 import type { GraphOpConverter } from "../converter.ts";
 
+import { graphOps } from "./graph.ts";
+import { listOps } from "./lists.ts";
+
 /** The converters that come with this package: one list a family. */
-export const builtInOps: readonly GraphOpConverter[] = [];
+export const builtInOps: readonly GraphOpConverter[] = [...graphOps, ...listOps];

@@ -1,0 +1,283 @@
+import { ExportError } from "../../../errors.ts";
+import { asNumber, dim } from "../../../onnx/dim.ts";
+import { int } from "../../../onnx/model.ts";
+import type { GraphBuilder } from "../../build/builder.ts";
+import { cast, less } from "../../build/ops/elementwise.ts";
+import {
+  concatFromSequence,
+  sequenceAt,
+  sequenceErase,
+  sequenceInsert,
+  sequenceLength,
+} from "../../build/ops/sequence.ts";
+import { gather, reshape, shapeOf, slice, squeeze } from "../../build/ops/shape.ts";
+import { branch } from "../../build/regions.ts";
+import type { GraphTensor } from "../../ir/graph-tensor.ts";
+import { dimOf, viewOf, type Value } from "../../ir/value.ts";
+import { sequenceOf } from "../control-flow/pack.ts";
+import { inputAt, isList, type GraphOpConverter, type ListValue, type OpContext } from "../converter.ts";
+import type { GraphNode } from "../source/node.ts";
+
+// TF.js's executor is the reference: operations/executors/control_executor.js, executor/tensor_list.js, tensor_array.js.
+// TensorArrays are followed by their flow, which every operator that changes one hands on.
+
+/** A list input. Flows of TensorArrays are the last input. */
+function listOf(context: OpContext, index: number): ListValue {
+  const value = inputAt(context.inputs, index);
+  if (isList(value)) return value;
+  throw new ExportError(`input ${index} must be a list (a TensorList, or the flow of a TensorArray)`);
+}
+
+/** The elements along a new first axis. */
+function stackedTensor({ graph }: OpContext, list: ListValue): Value {
+  switch (list.form) {
+    case "stacked":
+      return list.tensor;
+    case "sequence":
+      return viewOf(concatFromSequence(graph, list.sequence, 0, true));
+    case "empty":
+      throw new ExportError("nothing has been written to the list that it reads");
+    default:
+      return list satisfies never;
+  }
+}
+
+function stacked(tensor: Value): ListValue {
+  return { kind: "list", form: "stacked", tensor };
+}
+
+function sequence(tensor: GraphTensor): ListValue {
+  return { kind: "list", form: "sequence", sequence: tensor };
+}
+
+/** An integer scalar. TF.js takes the first element. */
+function scalar(graph: GraphBuilder, value: Value): GraphTensor {
+  const tensor = graph.plain(value);
+  if (value.rank === 0) return tensor;
+  return squeeze(
+    graph,
+    slice(graph, reshape(graph, tensor, graph.int64s([-1])), { axes: [0], starts: [0], ends: [1] }),
+    [0],
+  );
+}
+
+function elementAt(context: OpContext, list: ListValue, index: Value): Value {
+  const { graph } = context;
+  const place = scalar(graph, index);
+  if (list.form === "sequence") return viewOf(sequenceAt(graph, list.sequence, place));
+  return viewOf(gather(graph, graph.plain(stackedTensor(context, list)), place));
+}
+
+/** The list with an element at a place that is in it, or right behind its end. */
+function written(context: OpContext, list: ListValue, index: Value | null, element: Value): ListValue {
+  const { graph } = context;
+  const before = sequenceOf(graph, list);
+  const tensor = graph.plain(element);
+  if (index === null) return sequence(sequenceInsert(graph, before, tensor));
+  const place = cast(graph, scalar(graph, index), "int64");
+  const isIn = less(graph, place, sequenceLength(graph, before));
+  const [without] = branch(
+    graph,
+    isIn,
+    (body) => [sequenceErase(body, before, place)],
+    (body) => [body.op("Identity", [before])],
+  );
+  if (without === undefined) throw new ExportError("a branch gave nothing");
+  return sequence(sequenceInsert(graph, without, tensor, place));
+}
+
+function emptyList(context: OpContext, { op, attributes }: GraphNode): ListValue {
+  const isArray = op === "TensorArrayV3";
+  const dtype = attributes.dtype(isArray ? "dtype" : "element_dtype");
+  const given = isArray ? null : context.sizes(0);
+  const element = isArray ? attributes.shape("element_shape", null) : (given?.map(asNumber) ?? null);
+  return { kind: "list", form: "empty", dtype, element };
+}
+
+const SEQUENCES = [
+  "SequenceAt",
+  "SequenceInsert",
+  "SequenceErase",
+  "SequenceLength",
+  "SequenceEmpty",
+  "ConcatFromSequence",
+  "SplitToSequence",
+];
+
+const makers: GraphOpConverter = {
+  tfOps: ["EmptyTensorList", "TensorListReserve"],
+  ops: [],
+  convert: emptyList,
+};
+
+/** A handle, and the flow. */
+const array: GraphOpConverter = {
+  tfOps: ["TensorArrayV3"],
+  ops: [],
+  convert(context, node) {
+    const list = emptyList(context, node);
+    return [list, list];
+  },
+};
+
+const fromTensor: GraphOpConverter = {
+  tfOps: ["TensorListFromTensor"],
+  ops: [],
+  convert: (context) => stacked(context.tensor(0)),
+};
+
+const stack: GraphOpConverter = {
+  tfOps: ["TensorListStack"],
+  ops: SEQUENCES,
+  convert: (context) => stackedTensor(context, listOf(context, 0)),
+};
+
+const getItem: GraphOpConverter = {
+  tfOps: ["TensorListGetItem"],
+  ops: ["Gather", ...SEQUENCES],
+  convert: (context) => elementAt(context, listOf(context, 0), context.tensor(1)),
+};
+
+const setItem: GraphOpConverter = {
+  tfOps: ["TensorListSetItem"],
+  ops: ["If", "Less", ...SEQUENCES],
+  convert: (context) => written(context, listOf(context, 0), context.tensor(1), context.tensor(2)),
+};
+
+const pushBack: GraphOpConverter = {
+  tfOps: ["TensorListPushBack"],
+  ops: SEQUENCES,
+  convert: (context) => written(context, listOf(context, 0), null, context.tensor(1)),
+};
+
+/** Rows of the stacked elements. */
+const gathered: GraphOpConverter = {
+  tfOps: ["TensorListGather", "TensorArrayGatherV3"],
+  ops: ["Gather", ...SEQUENCES],
+  convert(context, { op }) {
+    const { graph } = context;
+    const list = listOf(context, op === "TensorListGather" ? 0 : 2);
+    return viewOf(gather(graph, graph.plain(stackedTensor(context, list)), graph.plain(context.tensor(1))));
+  },
+};
+
+const concatenated: GraphOpConverter = {
+  tfOps: ["TensorListConcat", "TensorListConcatV2", "TensorArrayConcatV3"],
+  ops: ["Reshape", ...SEQUENCES],
+  convert(context, { op }) {
+    const list = listOf(context, op === "TensorArrayConcatV3" ? 1 : 0);
+    if (list.form === "sequence") return viewOf(concatFromSequence(context.graph, list.sequence, 0, false));
+    const tensor = stackedTensor(context, list);
+    return context.graph.reshape(tensor, [null, ...tensor.dims.slice(2)]);
+  },
+};
+
+/** Parts of the lengths given, along the first axis. */
+const split: GraphOpConverter = {
+  tfOps: ["TensorListSplit", "TensorArraySplitV3"],
+  ops: ["SplitToSequence"],
+  convert(context, { op }) {
+    const { graph } = context;
+    const tensor = graph.plain(context.tensor(op === "TensorListSplit" ? 0 : 1));
+    const lengths = cast(graph, graph.plain(context.tensor(2)), "int64");
+    return sequence(graph.op("SplitToSequence", [tensor, lengths]));
+  },
+};
+
+const arrayWrite: GraphOpConverter = {
+  tfOps: ["TensorArrayWriteV3"],
+  ops: ["If", "Less", ...SEQUENCES],
+  convert: (context) => written(context, listOf(context, 3), context.tensor(1), context.tensor(2)),
+};
+
+const arrayRead: GraphOpConverter = {
+  tfOps: ["TensorArrayReadV3"],
+  ops: ["Gather", ...SEQUENCES],
+  convert: (context) => elementAt(context, listOf(context, 2), context.tensor(1)),
+};
+
+/** Rows of a tensor as elements. TF.js writes them where the indices say; those that are not 0, 1, 2, ... are put in order. */
+const scattered: GraphOpConverter = {
+  tfOps: ["TensorListScatter", "TensorListScatterV2", "TensorArrayScatterV3"],
+  ops: ["Gather", "TopK"],
+  convert(context, { op }) {
+    const isArray = op === "TensorArrayScatterV3";
+    const tensor = context.tensor(isArray ? 2 : 0);
+    const { graph } = context;
+    const indices = context.tensor(1);
+    const known = context.constant(1);
+    if (known !== null && known.dtype !== "string" && Array.from(known.data, Number).every((each, at) => each === at)) {
+      return stacked(tensor);
+    }
+    // The place of each index among them, sorted: what an inverse permutation is.
+    const places = graph.plain(indices);
+    const count = shapeOf(graph, places);
+    const [, order] = graph.node("TopK", [cast(graph, places, "float32"), count], { axis: int(0), largest: int(0) }, 2);
+    if (order === undefined) throw new ExportError("TopK gave no indices");
+    return stacked(viewOf(gather(graph, graph.plain(tensor), order)));
+  },
+};
+
+const length: GraphOpConverter = {
+  tfOps: ["TensorListLength", "TensorArraySizeV3"],
+  ops: ["Shape", "Cast", ...SEQUENCES],
+  convert(context, { op }) {
+    const { graph } = context;
+    const list = listOf(context, op === "TensorListLength" ? 0 : 1);
+    if (list.form === "sequence") return viewOf(cast(graph, sequenceLength(graph, list.sequence), "int32"));
+    const size = list.form === "empty" ? dim(0) : dimOf(list.tensor, 0);
+    return viewOf(cast(graph, squeeze(graph, graph.shapeTensor([size]), [0]), "int32"));
+  },
+};
+
+const handedOn: GraphOpConverter = {
+  tfOps: ["TensorArrayCloseV3"],
+  ops: [],
+  convert: (context) => inputAt(context.inputs, 0),
+};
+
+/** TF.js gives the last element first, and not the list without it. */
+const popBack: GraphOpConverter = {
+  tfOps: ["TensorListPopBack"],
+  ops: SEQUENCES,
+  convert(context) {
+    const { graph } = context;
+    const list = sequenceOf(graph, listOf(context, 0));
+    const last = graph.constant("last", { dtype: "int64", dims: [], data: BigInt64Array.of(-1n) });
+    return [viewOf(sequenceAt(graph, list, last)), sequence(sequenceErase(graph, list))];
+  },
+};
+
+/** The first elements. TF.js leaves those beyond the end unset, which no ONNX value can be. */
+const resized: GraphOpConverter = {
+  tfOps: ["TensorListResize"],
+  ops: ["Slice", ...SEQUENCES],
+  convert(context) {
+    const { graph } = context;
+    const list = listOf(context, 0);
+    if (list.form === "empty") return list;
+    const tensor = graph.plain(stackedTensor(context, list));
+    const size = reshape(graph, cast(graph, graph.plain(context.tensor(1)), "int64"), graph.int64s([1]));
+    return stacked(viewOf(graph.op("Slice", [tensor, graph.int64s([0]), size, graph.int64s([0])])));
+  },
+};
+
+export const listOps: readonly GraphOpConverter[] = [
+  makers,
+  array,
+  fromTensor,
+  stack,
+  getItem,
+  setItem,
+  pushBack,
+  popBack,
+  gathered,
+  concatenated,
+  split,
+  arrayWrite,
+  arrayRead,
+  scattered,
+  length,
+  handedOn,
+  resized,
+];
