@@ -2,21 +2,30 @@ import { exportRaw, type ExportedModel, type ExportOptions } from "./export-mode
 import { fromArtifacts, fromModel, isSavable, type ModelArtifacts, type SavableModel } from "./source/artifacts.ts";
 import { fromFetch } from "./source/fetch.ts";
 import { fromFiles, type ModelFile } from "./source/files.ts";
+import { isGraphModel } from "./source/layers-model.ts";
 import type { RawModel } from "./source/model.ts";
 
-/** A live `tf.LayersModel`, `tf.io.ModelArtifacts`, the address of a model.json, or the files a user chose in a browser. */
+/** A live `tf.LayersModel` or `tf.GraphModel`, `tf.io.ModelArtifacts`, the address of a model.json, or the files a user chose in a browser. */
 export type ModelSource = SavableModel | ModelArtifacts | string | URL | Iterable<ModelFile>;
 
 /**
- * Turn a TF.js LayersModel into an ONNX file, from wherever it is.
+ * Turn a TF.js model, a LayersModel or a GraphModel, into an ONNX file, from wherever it is.
  *
  * @throws {ToolError} when an address does not answer, or a weight file is missing.
  * @throws {ModelFormatError} when the model is not sound.
  * @throws {UnsupportedLayersError} naming every layer that cannot be converted.
+ * @throws {UnsupportedOpsError} naming every node of a Graph model that cannot be converted.
  * @throws {ExportError} when an option does not fit the model, or a layer cannot be converted for its weights or shapes.
  */
 export async function exportModel(source: ModelSource, options: ExportOptions = {}): Promise<ExportedModel> {
-  return exportRaw(await readSource(source), options);
+  return exportEither(await readSource(source), options);
+}
+
+/** What {@link exportModel} does with a model that has been read. The part for Graph models is loaded when one is met. */
+export async function exportEither(raw: RawModel, options: ExportOptions = {}): Promise<ExportedModel> {
+  if (!isGraphModel(raw.manifest)) return exportRaw(raw, options);
+  const { exportGraph } = await import("./graph/export-graph.ts");
+  return exportGraph(raw, options);
 }
 
 /**

@@ -6,6 +6,7 @@ import { VERSION } from "../version.ts";
 
 import { convert, type Converted, type NamedValue } from "./convert.ts";
 import type { LayerConverter, RecurrentForm } from "./converter.ts";
+import type { GraphOpConverter } from "./graph/converter.ts";
 import { internalError } from "./internal-error.ts";
 import type { ConvertedCall } from "./model-run.ts";
 import { dropUnused } from "./onnx/passes/drop-unused.ts";
@@ -38,6 +39,8 @@ export interface ExportOptions {
   readonly outputs?: readonly string[];
   /** Converters of layers of your own, for this export alone; see docs/custom-layers.md. */
   readonly converters?: readonly LayerConverter[];
+  /** Converters of operators of Graph models, for this export alone. */
+  readonly opConverters?: readonly GraphOpConverter[];
   /** How recurrent layers are written; see docs. */
   readonly recurrentForm?: RecurrentForm;
 }
@@ -52,14 +55,15 @@ export interface ExportedValue {
 export interface ExportedModel {
   /** The ONNX file. */
   readonly bytes: Uint8Array;
-  readonly kind: "layers";
+  /** What the model was in TF.js: a LayersModel or a GraphModel. */
+  readonly kind: "layers" | "graph";
   readonly opset: number;
   /** Nodes in the graph, those in bodies of loops included. */
   readonly nodes: number;
   readonly parameters: number;
   readonly inputs: readonly ExportedValue[];
   readonly outputs: readonly ExportedValue[];
-  /** Layer calls in the order they are computed. */
+  /** Layer calls in the order they are computed; none of a Graph model. */
   readonly layers: readonly ExportedLayer[];
   /** Where each output comes from, when some layers' outputs were asked for; else null. */
   readonly taps: readonly ExportedTap[] | null;
@@ -104,7 +108,8 @@ function build(source: LayersSource, options: ExportOptions, everyLayer: boolean
   }
 }
 
-function buildModel(source: LayersSource, options: ExportOptions, everyLayer: boolean): ExportedModel {
+/** The operator set asked for. @throws {ExportError} when it is not supported */
+export function opsetOf(options: ExportOptions): number {
   const opset = options.opset ?? DEFAULT_OPSET;
   if (!Number.isInteger(opset) || opset < OLDEST_OPSET || opset > NEWEST_OPSET) {
     throw new ExportError(`opset must be ${OLDEST_OPSET} to ${NEWEST_OPSET}; got ${opset}`, {
@@ -114,6 +119,11 @@ function buildModel(source: LayersSource, options: ExportOptions, everyLayer: bo
           : "17 runs wherever ONNX Runtime does",
     });
   }
+  return opset;
+}
+
+function buildModel(source: LayersSource, options: ExportOptions, everyLayer: boolean): ExportedModel {
+  const opset = opsetOf(options);
   const converted = convert(source, {
     opset,
     recurrentForm: options.recurrentForm ?? "native",
@@ -156,12 +166,12 @@ function buildModel(source: LayersSource, options: ExportOptions, everyLayer: bo
   };
 }
 
-function describe({ name, dtype, dims }: OnnxGraph["inputs"][number]): ExportedValue {
+export function describe({ name, dtype, dims }: OnnxGraph["inputs"][number]): ExportedValue {
   return { name, dtype, dims: dims ?? [] };
 }
 
 /** IR versions are those of the ONNX releases that brought each opset: https://onnx.ai/onnx/repo-docs/Versioning.html */
-function irVersionOf(opset: number): number {
+export function irVersionOf(opset: number): number {
   if (opset >= 21) return 10;
   if (opset >= 19) return 9;
   if (opset >= 15) return 8;
@@ -214,14 +224,16 @@ function renameNode(node: OnnxNode, rename: (tensor: string) => string): OnnxNod
   return { ...node, inputs: node.inputs.map(rename), outputs: node.outputs.map(rename), attributes };
 }
 
-function countNodes(graph: OnnxGraph): number {
+export function countNodes(graph: OnnxGraph): number {
   const inner = graph.nodes.flatMap((node) =>
     Object.values(node.attributes).map((attribute) => (attribute.type === "graph" ? countNodes(attribute.value) : 0)),
   );
   return graph.nodes.length + inner.reduce((sum, count) => sum + count, 0);
 }
 
-function metadataOf(source: LayersSource): ReadonlyMap<string, string> {
+export function metadataOf(
+  source: Pick<LayersSource, "generatedBy" | "convertedBy" | "metadata">,
+): ReadonlyMap<string, string> {
   const entries = new Map<string, string>();
   if (source.generatedBy !== null) entries.set("tfjs-to-onnx.generatedBy", source.generatedBy);
   if (source.convertedBy !== null) entries.set("tfjs-to-onnx.convertedBy", source.convertedBy);

@@ -1,6 +1,7 @@
 import { ExportError } from "../../../errors.ts";
-import { asNumber, dim } from "../../../onnx/dim.ts";
-import { int } from "../../../onnx/model.ts";
+import { asNumber, dim, type Dim } from "../../../onnx/dim.ts";
+import { int, type Attributes } from "../../../onnx/model.ts";
+import { first } from "../../../require.ts";
 import type { GraphBuilder } from "../../build/builder.ts";
 import { cast, less } from "../../build/ops/elementwise.ts";
 import {
@@ -16,6 +17,7 @@ import type { GraphTensor } from "../../ir/graph-tensor.ts";
 import { dimOf, viewOf, type Value } from "../../ir/value.ts";
 import { sequenceOf } from "../control-flow/pack.ts";
 import { inputAt, isList, type GraphOpConverter, type ListValue, type OpContext } from "../converter.ts";
+import type { AttributeShape } from "../source/attributes.ts";
 import type { GraphNode } from "../source/node.ts";
 
 // TF.js's executor is the reference: operations/executors/control_executor.js, executor/tensor_list.js, tensor_array.js.
@@ -28,18 +30,56 @@ function listOf(context: OpContext, index: number): ListValue {
   throw new ExportError(`input ${index} must be a list (a TensorList, or the flow of a TensorArray)`);
 }
 
+/** Sizes of an element as an input of the node gives them (free ones are null), when the rank is known. */
+type Element = readonly (Dim | null)[] | null;
+
+/** The shape that input `index` says elements have. */
+function elementShape(context: OpContext, index: number): Element {
+  const sizes = context.inputs[index] === undefined ? null : context.sizes(index);
+  if (sizes === null) return null;
+  // A scalar -1 says that nothing is known.
+  const { rank } = context.tensor(index);
+  if (rank === 0) return null;
+  return sizes.map((size) => ((asNumber(size) ?? 0) < 0 ? null : size));
+}
+
 /** The elements along a new first axis. */
-function stackedTensor({ graph }: OpContext, list: ListValue): Value {
+function stackedTensor({ graph }: OpContext, list: ListValue, element: Element): Value {
   switch (list.form) {
     case "stacked":
       return list.tensor;
     case "sequence":
-      return viewOf(concatFromSequence(graph, list.sequence, 0, true));
+      return viewOf(
+        typed(
+          graph,
+          list.sequence,
+          ["ConcatFromSequence", [list.sequence], { axis: int(0), new_axis: int(1) }],
+          element,
+          [null],
+        ),
+      );
     case "empty":
       throw new ExportError("nothing has been written to the list that it reads");
     default:
       return list satisfies never;
   }
+}
+
+/** A node that reads a sequence. Where the sequence does not tell the shape of its elements, the model does. */
+function typed(
+  graph: GraphBuilder,
+  from: GraphTensor,
+  [opType, inputs, attributes]: readonly [string, readonly GraphTensor[], Attributes],
+  element: Element,
+  leading: readonly null[],
+): GraphTensor {
+  if (from.shape !== null || element === null) return graph.op(opType, inputs, attributes);
+  const dims = [...leading, ...element].map((size) => size ?? dim(graph.name("element")));
+  return first(graph.declare(opType, inputs, attributes, [{ dtype: from.dtype, dims }]));
+}
+
+function attributeShape(shape: AttributeShape): Element {
+  return shape?.map((size) => (size === null ? null : dim(size))) ?? null;
 }
 
 function stacked(tensor: Value): ListValue {
@@ -61,11 +101,13 @@ function scalar(graph: GraphBuilder, value: Value): GraphTensor {
   );
 }
 
-function elementAt(context: OpContext, list: ListValue, index: Value): Value {
+function elementAt(context: OpContext, list: ListValue, index: Value, element: Element): Value {
   const { graph } = context;
   const place = scalar(graph, index);
-  if (list.form === "sequence") return viewOf(sequenceAt(graph, list.sequence, place));
-  return viewOf(gather(graph, graph.plain(stackedTensor(context, list)), place));
+  if (list.form === "sequence") {
+    return viewOf(typed(graph, list.sequence, ["SequenceAt", [list.sequence, place], {}], element, []));
+  }
+  return viewOf(gather(graph, graph.plain(stackedTensor(context, list, element)), place));
 }
 
 /** The list with an element at a place that is in it, or right behind its end. */
@@ -75,15 +117,13 @@ function written(context: OpContext, list: ListValue, index: Value | null, eleme
   const tensor = graph.plain(element);
   if (index === null) return sequence(sequenceInsert(graph, before, tensor));
   const place = cast(graph, scalar(graph, index), "int64");
-  const isIn = less(graph, place, sequenceLength(graph, before));
-  const [without] = branch(
+  const after = branch(
     graph,
-    isIn,
-    (body) => [sequenceErase(body, before, place)],
-    (body) => [body.op("Identity", [before])],
+    less(graph, place, sequenceLength(graph, before)),
+    (body) => [sequenceInsert(body, sequenceErase(body, before, place), tensor, place)],
+    (body) => [sequenceInsert(body, before, tensor)],
   );
-  if (without === undefined) throw new ExportError("a branch gave nothing");
-  return sequence(sequenceInsert(graph, without, tensor, place));
+  return sequence(first(after));
 }
 
 function emptyList(context: OpContext, { op, attributes }: GraphNode): ListValue {
@@ -129,13 +169,13 @@ const fromTensor: GraphOpConverter = {
 const stack: GraphOpConverter = {
   tfOps: ["TensorListStack"],
   ops: SEQUENCES,
-  convert: (context) => stackedTensor(context, listOf(context, 0)),
+  convert: (context) => stackedTensor(context, listOf(context, 0), elementShape(context, 1)),
 };
 
 const getItem: GraphOpConverter = {
   tfOps: ["TensorListGetItem"],
   ops: ["Gather", ...SEQUENCES],
-  convert: (context) => elementAt(context, listOf(context, 0), context.tensor(1)),
+  convert: (context) => elementAt(context, listOf(context, 0), context.tensor(1), elementShape(context, 2)),
 };
 
 const setItem: GraphOpConverter = {
@@ -154,10 +194,12 @@ const pushBack: GraphOpConverter = {
 const gathered: GraphOpConverter = {
   tfOps: ["TensorListGather", "TensorArrayGatherV3"],
   ops: ["Gather", ...SEQUENCES],
-  convert(context, { op }) {
+  convert(context, { op, attributes }) {
     const { graph } = context;
-    const list = listOf(context, op === "TensorListGather" ? 0 : 2);
-    return viewOf(gather(graph, graph.plain(stackedTensor(context, list)), graph.plain(context.tensor(1))));
+    const isArray = op === "TensorArrayGatherV3";
+    const list = listOf(context, isArray ? 2 : 0);
+    const element = isArray ? attributeShape(attributes.shape("element_shape", null)) : elementShape(context, 2);
+    return viewOf(gather(graph, graph.plain(stackedTensor(context, list, element)), graph.plain(context.tensor(1))));
   },
 };
 
@@ -167,7 +209,7 @@ const concatenated: GraphOpConverter = {
   convert(context, { op }) {
     const list = listOf(context, op === "TensorArrayConcatV3" ? 1 : 0);
     if (list.form === "sequence") return viewOf(concatFromSequence(context.graph, list.sequence, 0, false));
-    const tensor = stackedTensor(context, list);
+    const tensor = stackedTensor(context, list, null);
     return context.graph.reshape(tensor, [null, ...tensor.dims.slice(2)]);
   },
 };
@@ -193,7 +235,7 @@ const arrayWrite: GraphOpConverter = {
 const arrayRead: GraphOpConverter = {
   tfOps: ["TensorArrayReadV3"],
   ops: ["Gather", ...SEQUENCES],
-  convert: (context) => elementAt(context, listOf(context, 2), context.tensor(1)),
+  convert: (context) => elementAt(context, listOf(context, 2), context.tensor(1), null),
 };
 
 /** Rows of a tensor as elements. TF.js writes them where the indices say; those that are not 0, 1, 2, ... are put in order. */
@@ -256,7 +298,7 @@ const resized: GraphOpConverter = {
     const { graph } = context;
     const list = listOf(context, 0);
     if (list.form === "empty") return list;
-    const tensor = graph.plain(stackedTensor(context, list));
+    const tensor = graph.plain(stackedTensor(context, list, null));
     const size = reshape(graph, cast(graph, graph.plain(context.tensor(1)), "int64"), graph.int64s([1]));
     return stacked(viewOf(graph.op("Slice", [tensor, graph.int64s([0]), size, graph.int64s([0])])));
   },

@@ -1,0 +1,95 @@
+import { ExportError } from "../../errors.ts";
+import type { OnnxModel } from "../../onnx/model.ts";
+import { VERSION } from "../../version.ts";
+import { finishGraph } from "../build/finish.ts";
+import {
+  countNodes,
+  describe,
+  irVersionOf,
+  metadataOf,
+  opsetOf,
+  PRODUCER,
+  type ExportedModel,
+  type ExportedTap,
+  type ExportOptions,
+} from "../export-model.ts";
+import { internalError } from "../internal-error.ts";
+import { dropUnused } from "../onnx/passes/drop-unused.ts";
+import { runPasses } from "../onnx/passes/index.ts";
+import { serialize } from "../onnx/serialize.ts";
+import type { RawModel } from "../source/model.ts";
+
+import { convertGraph } from "./convert-graph.ts";
+import { allOps } from "./registry.ts";
+import { readGraphModel, type GraphSource } from "./source/graph-model.ts";
+
+/**
+ * Turn a TF.js GraphModel into an ONNX file.
+ *
+ * @throws {ModelFormatError} when the model contradicts itself.
+ * @throws {UnsupportedOpsError} naming every node that cannot be converted.
+ * @throws {ExportError} when an option does not fit the model.
+ */
+export function exportGraph(raw: RawModel, options: ExportOptions = {}): ExportedModel {
+  return exportGraphSource(readGraphModel(raw), options);
+}
+
+export function exportGraphSource(source: GraphSource, options: ExportOptions = {}): ExportedModel {
+  return build(source, options, false);
+}
+
+/** As {@link exportGraphSource}, with what every node gives, to find where two runs part. */
+export function exportEveryNode(source: GraphSource, options: ExportOptions = {}): ExportedModel {
+  return build(source, { ...options, logits: false }, true);
+}
+
+function build(source: GraphSource, options: ExportOptions, everyNode: boolean): ExportedModel {
+  try {
+    return buildModel(source, options, everyNode);
+  } catch (cause) {
+    throw internalError(cause);
+  }
+}
+
+function buildModel(source: GraphSource, options: ExportOptions, everyNode: boolean): ExportedModel {
+  const opset = opsetOf(options);
+  if (options.logits === true) {
+    throw new ExportError("a softmax at the end is left out of Layers models only", {
+      hint: "choose what the softmax reads instead: --output NODE",
+    });
+  }
+  const converted = convertGraph(source, {
+    opset,
+    registry: allOps(options.opConverters),
+    batch: typeof options.batch === "number" ? options.batch : null,
+    inputShapes: new Map(Object.entries(options.inputShapes ?? {})),
+    outputs: options.outputs ?? null,
+    everyNode,
+  });
+  const finished = finishGraph(converted.graph, "model", converted.inputs, converted.outputs);
+  const graph = runPasses(dropUnused(finished.graph));
+  const model: OnnxModel = {
+    irVersion: irVersionOf(opset),
+    opset,
+    producerName: PRODUCER,
+    producerVersion: VERSION,
+    graph,
+    metadata: metadataOf(source),
+  };
+  return {
+    bytes: serialize(model),
+    kind: "graph",
+    opset,
+    nodes: countNodes(graph),
+    parameters: source.parameters,
+    inputs: graph.inputs.map(describe),
+    outputs: graph.outputs.map(describe),
+    layers: [],
+    taps: converted.taps.map(({ name, source: { node, output } }): ExportedTap => ({
+      name,
+      path: node,
+      occurrence: 0,
+      tensor: output,
+    })),
+  };
+}
