@@ -85,6 +85,7 @@ function buildModel(source: GraphSource, options: ExportOptions, everyNode: bool
     inputs: graph.inputs.map(describe),
     outputs: graph.outputs.map(describe),
     layers: [],
+    notes: [],
     taps: converted.taps.map(({ name, source: { node, output } }): ExportedTap => ({
       name,
       path: node,

@@ -200,8 +200,6 @@ describe("lists", () => {
     const { bytes } = await exportModel(maker.artifacts(), { opConverters: arithmetic });
     expect(new TextDecoder("latin1").decode(bytes)).not.toContain("Sequence");
   });
-
-  test.todo("a list that is read as it grows is a sequence: the writer has no types of sequences yet");
 });
 
 test("all nodes that cannot be converted are named at once, with reasons", async () => {
@@ -213,11 +211,15 @@ test("all nodes that cannot be converted are named at once, with reasons", async
     .node("out", "IdentityN", ["b", "c"]);
   const error: unknown = await exportModel(maker.artifacts()).catch((cause: unknown) => cause);
   expect(error).toBeInstanceOf(UnsupportedOpsError);
-  expect(error instanceof UnsupportedOpsError && error.ops.map(({ node: name, op }) => [name, op]).toSorted()).toEqual([
-    ["a", "StaticRegexReplace"],
-    ["b", "Nobody"],
-    ["c", "Nobody"],
-  ]);
+  const found = error instanceof UnsupportedOpsError ? error.ops : [];
+  expect(new Map(found.map(({ node: name, op }) => [name, op]))).toEqual(
+    new Map([
+      ["a", "StaticRegexReplace"],
+      ["b", "Nobody"],
+      ["c", "Nobody"],
+    ]),
+  );
+  expect(found).toHaveLength(3);
   expect(error instanceof Error && error.message).toContain(
     "node a (StaticRegexReplace): ONNX has no regular expressions",
   );
