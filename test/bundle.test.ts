@@ -82,7 +82,7 @@ describe.each(entries)("the library bundled for a browser, %s", (entry) => {
   });
 
   test("names nothing of Node's", () => {
-    expect(script).not.toMatch(/node:|\brequire\(|\bprocess\b|\bBuffer\b|__dirname/);
+    expect(script).not.toMatch(/["'`]node:|\brequire\(|\bprocess\b|\bBuffer\b|__dirname/);
   });
 
   test("exports a model where there is nothing but what browsers have, the same file", async () => {
