@@ -44,7 +44,8 @@ const root = path.resolve(import.meta.dirname, "..");
 const script = path.join(import.meta.dirname, "graph_peers.py");
 
 ensureBuild();
-const { onnx } = await import("../dist/export/onnx/proto.js");
+const { bodiesOf } = await import("../dist/onnx/file-model.js");
+const { readOnnx } = await import("../dist/onnx/read.js");
 
 /** @typedef {import("./graph-models.mjs").BenchModel} BenchModel */
 
@@ -134,13 +135,10 @@ function slim(python, from) {
 
 /** Nodes of a file, those in bodies included. @param {string} file */
 function countNodes(file) {
-  /** @param {readonly import("../dist/export/onnx/proto.js").onnx.INodeProto[]} nodes @returns {number} */
-  const count = (nodes) =>
-    nodes.reduce(
-      (sum, { attribute }) => sum + 1 + (attribute ?? []).reduce((inner, { g }) => inner + count(g?.node ?? []), 0),
-      0,
-    );
-  return count(onnx.ModelProto.decode(readFileSync(file)).graph?.node ?? []);
+  /** @param {import("../dist/onnx/file-model.js").FileGraph} graph @returns {number} */
+  const count = ({ nodes }) =>
+    nodes.reduce((sum, node) => bodiesOf(node).reduce((inner, body) => inner + count(body), sum + 1), 0);
+  return count(readOnnx(readFileSync(file)).graph);
 }
 
 /** Nodes that are left once ONNX Runtime has optimised the graph. @param {string} file */

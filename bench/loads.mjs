@@ -40,24 +40,26 @@ const PLACES = [
 
 /** y = x + W as ONNX, whose shader compiles quickly, and y = x W of TF.js; x: [1, 512], W: [512, 512]. */
 async function models() {
-  const { onnx } = await import("../dist/export/onnx/proto.js");
-  const weights = new Uint8Array(Float32Array.from({ length: SIDE * SIDE }, (_, index) => Math.sin(index)).buffer);
-  /** @param {string} name @param {number} rows */
-  const value = (name, rows) => ({
-    name,
-    type: { tensorType: { elemType: 1, shape: { dim: [{ dimValue: rows }, { dimValue: SIDE }] } } },
-  });
-  const ort = onnx.ModelProto.encode({
-    irVersion: 8,
-    opsetImport: [{ domain: "", version: 17 }],
-    graph: {
-      name: "sum",
-      input: [value("x", 1)],
-      output: [value("y", SIDE)],
-      node: [{ opType: "Add", name: "sum", input: ["x", "W"], output: ["y"] }],
-      initializer: [{ name: "W", dims: [SIDE, SIDE], dataType: 1, rawData: weights }],
-    },
-  }).finish();
+  const { concatenate, writeOnnx } = await import("../dist/onnx/write.js");
+  const data = Float32Array.from({ length: SIDE * SIDE }, (_, index) => Math.sin(index));
+  const weights = new Uint8Array(data.buffer);
+  const dtype = /** @type {const} */ ("float32");
+  const ort = concatenate(
+    writeOnnx({
+      irVersion: 8,
+      opset: 17,
+      producerName: "bench",
+      producerVersion: "",
+      graph: {
+        name: "sum",
+        inputs: [{ name: "x", dtype, dims: [1, SIDE] }],
+        outputs: [{ name: "y", dtype, dims: [SIDE, SIDE] }],
+        nodes: [{ opType: "Add", domain: "", name: "sum", inputs: ["x", "W"], outputs: ["y"], attributes: {} }],
+        initializers: new Map([["W", { dtype, dims: [SIDE, SIDE], data }]]),
+      },
+      metadata: new Map(),
+    }),
+  );
   const config = { name: "y", units: SIDE, use_bias: false, batch_input_shape: [null, SIDE], dtype: "float32" };
   const manifest = {
     modelTopology: {

@@ -3,8 +3,8 @@
 import * as ortNode from "onnxruntime-node";
 import * as ortWeb from "onnxruntime-web";
 
-import { onnx } from "../dist/export/onnx/proto.js";
 import { getRuntime } from "../dist/infer/runtimes.js";
+import { concatenate, writeOnnx } from "../dist/onnx/write.js";
 
 import { machine, median, table } from "./markdown.mjs";
 
@@ -14,26 +14,30 @@ const SIDE = 16;
 
 /** `y = relu(x W)`, x: [batch, 16], W: [16, 16]. */
 function smallNetwork() {
-  const weights = Float32Array.from({ length: SIDE * SIDE }, (_, index) => Math.sin(index));
+  const data = Float32Array.from({ length: SIDE * SIDE }, (_, index) => Math.sin(index));
+  const dtype = /** @type {const} */ ("float32");
   /** @param {string} name */
-  const value = (name) => ({
-    name,
-    type: { tensorType: { elemType: 1, shape: { dim: [{ dimParam: "batch" }, { dimValue: SIDE }] } } },
-  });
-  return onnx.ModelProto.encode({
-    irVersion: 8,
-    opsetImport: [{ domain: "", version: 17 }],
-    graph: {
-      name: "small",
-      input: [value("x")],
-      output: [value("y")],
-      node: [
-        { opType: "MatMul", name: "product", input: ["x", "W"], output: ["xW"] },
-        { opType: "Relu", name: "relu", input: ["xW"], output: ["y"] },
-      ],
-      initializer: [{ name: "W", dims: [SIDE, SIDE], dataType: 1, rawData: new Uint8Array(weights.buffer) }],
-    },
-  }).finish();
+  const value = (name) => ({ name, dtype, dims: ["batch", SIDE] });
+  const standard = { domain: "", attributes: {} };
+  return concatenate(
+    writeOnnx({
+      irVersion: 8,
+      opset: 17,
+      producerName: "bench",
+      producerVersion: "",
+      graph: {
+        name: "small",
+        inputs: [value("x")],
+        outputs: [value("y")],
+        nodes: [
+          { ...standard, opType: "MatMul", name: "product", inputs: ["x", "W"], outputs: ["xW"] },
+          { ...standard, opType: "Relu", name: "relu", inputs: ["xW"], outputs: ["y"] },
+        ],
+        initializers: new Map([["W", { dtype, dims: [SIDE, SIDE], data }]]),
+      },
+      metadata: new Map(),
+    }),
+  );
 }
 
 /**

@@ -21,17 +21,6 @@ const ADDED = `Placeholder Const Identity VarHandleOp ReadVariableOp AssignVaria
   CTCLoss CTCLossV2 CTCGreedyDecoder SoftmaxCrossEntropyWithLogits SparseSoftmaxCrossEntropyWithLogits L2Loss Einsum
   Cholesky MatrixInverse MatrixSolve MatrixTriangularSolve MatrixDiagV3 MatrixDiagPartV3 Roll Cumprod LogSoftmax`;
 
-const SCHEMA = `syntax = "proto3";
-message OpList { repeated OpDef op = 1; }
-message OpDef {
-  message ArgDef { string type_attr = 4; string number_attr = 5; string type_list_attr = 6; }
-  message AttrDef { string name = 1; string type = 2; bytes default_value = 3; }
-  string name = 1;
-  repeated ArgDef input_arg = 2;
-  repeated AttrDef attr = 4;
-  bool is_stateful = 17;
-}`;
-
 const DUMP = `
 import ctypes, os, sys
 folder = sys.argv[1]
@@ -106,7 +95,8 @@ function typeOr(type) {
 const folder = process.argv[2];
 if (folder === undefined) throw new Error("usage: node scripts/op-definitions.mjs FOLDER_WITH_LIBTENSORFLOW");
 const { bytes, version } = dumpOpList(folder);
-const type = protobuf.parse(SCHEMA).root.lookupType("OpList");
+const schema = path.join(import.meta.dirname, "op-list.proto");
+const type = protobuf.loadSync(schema).lookupType("OpList");
 const decoded = type.toObject(type.decode(bytes), { defaults: true, arrays: true });
 /** @type {unknown} */
 const found = decoded["op"];

@@ -220,7 +220,7 @@ async function readJson(json: string, out: string | null): Promise<TfjsSide> {
   const raw = await readModel(json);
   if (out !== null) {
     const { exportRaw } = await import("../export/export-model.ts");
-    await writeAside(out, exportRaw(raw).bytes);
+    await writeAside(out, exportRaw(raw).chunks);
   }
   const source = readLayersModel(raw);
   const domains = inputDomains(source);

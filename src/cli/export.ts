@@ -82,7 +82,7 @@ async function run(model: string, options: ExportCommandOptions): Promise<void> 
   const exportOptions = toExportOptions(options, converters);
   const exported = exportSource(source, exportOptions);
   for (const each of exported.notes) note(`note: ${each}`);
-  await writeOutput(out, exported.bytes);
+  await writeOutput(out, exported.chunks);
   const seconds = (performance.now() - started) / 1000;
 
   const verified = options.verify ? await check(raw, source, exported, exportOptions) : null;
@@ -156,16 +156,16 @@ function report(
   seconds: number,
   verified: ModelVerification | null,
 ): unknown {
-  const { kind, opset, nodes, parameters, bytes, inputs, outputs, notes } = exported;
-  return { model, out, kind, opset, nodes, parameters, bytes: bytes.length, inputs, outputs, notes, seconds, verified };
+  const { kind, opset, nodes, parameters, byteLength, inputs, outputs, notes } = exported;
+  return { model, out, kind, opset, nodes, parameters, bytes: byteLength, inputs, outputs, notes, seconds, verified };
 }
 
 function describeExport(
   out: string,
-  { nodes, parameters, bytes, opset, inputs, outputs }: ExportedModel,
+  { nodes, parameters, byteLength, opset, inputs, outputs }: ExportedModel,
   seconds: number,
 ): void {
-  const size = `${parameters.toLocaleString("en")} parameters, ${formatBytes(bytes.length)}`;
+  const size = `${parameters.toLocaleString("en")} parameters, ${formatBytes(byteLength)}`;
   printLine(
     { style: "strong", text: `wrote ${out}` },
     `: ${nodes} nodes, ${size}, opset ${opset}, ${seconds.toFixed(2)} s`,

@@ -1,11 +1,13 @@
 import { readFile } from "node:fs/promises";
 import type { Command } from "commander";
 
-import { ModelFormatError } from "../errors.ts";
+import { InferenceError, ModelFormatError } from "../errors.ts";
 import { exportSource, type ExportedLayer, type ExportedValue } from "../export/export-model.ts";
-import { onnx } from "../export/onnx/proto.js";
 import { readLayersModel } from "../export/source/layers-model.ts";
 import { ELEMENT_TYPE, elementTypeName } from "../onnx/element-type.ts";
+import { bodiesOf, type FileGraph, type FileModel, type FileNode, type FileValue } from "../onnx/file-model.ts";
+import { readOnnx } from "../onnx/read.ts";
+import { sizeOf } from "../tensor.ts";
 
 import { baseCommand, type CommonOptions } from "./base-command.ts";
 import { formatBytes } from "./format.ts";
@@ -13,7 +15,7 @@ import { note, printJson, printLine, printTable } from "./output.ts";
 
 /** An input or an output, with what the file says of its type. */
 interface OnnxValue extends Omit<ExportedValue, "dtype"> {
-  /** An element type, or `not a tensor`, `of no type`. */
+  /** An element type, or `sequence`, `map` and the like, `not a tensor`, `of no type`. */
   readonly dtype: string;
   /** The file does not say its shape. */
   readonly anyRank?: true;
@@ -63,79 +65,65 @@ async function readBytes(file: string): Promise<Uint8Array> {
 }
 
 function summarise(file: string, bytes: Uint8Array): OnnxSummary {
-  const model = decode(file, bytes);
-  const nodes = allNodes(model.graph ?? {});
+  const model = read(file, bytes);
+  const { graph } = model;
+  const nodes = allNodes(graph);
   const counts = new Map<string, number>();
-  for (const { opType } of nodes) counts.set(opType ?? "", (counts.get(opType ?? "") ?? 0) + 1);
-  const initializers = new Set((model.graph?.initializer ?? []).map(({ name }) => name ?? ""));
+  for (const { opType } of nodes) counts.set(opType, (counts.get(opType) ?? 0) + 1);
+  const initializers = new Set([...graph.initializers, ...graph.sparseInitializers].map(({ name }) => name));
   return {
     file,
     kind: "onnx",
-    producer: `${model.producerName ?? ""} ${model.producerVersion ?? ""}`.trim(),
-    irVersion: model.irVersion ?? 0,
+    producer: `${model.producerName} ${model.producerVersion}`.trim(),
+    irVersion: model.irVersion,
     opsets: Object.fromEntries(
-      (model.opsetImport ?? []).map(({ domain, version }) => [nonEmpty(domain) ?? "ai.onnx", version ?? 0]),
+      Array.from(model.opsets, ([domain, version]) => [domain === "" ? "ai.onnx" : domain, version]),
     ),
     bytes: bytes.length,
-    parameters: countParameters(model.graph ?? {}),
+    parameters: countParameters(graph),
     nodes: nodes.length,
     operators: Object.fromEntries([...counts].toSorted(([a, x], [b, y]) => y - x || a.localeCompare(b))),
-    inputs: (model.graph?.input ?? []).filter(({ name }) => !initializers.has(name ?? "")).map(describe),
-    outputs: (model.graph?.output ?? []).map(describe),
-    metadata: Object.fromEntries((model.metadataProps ?? []).map(({ key, value }) => [key ?? "", value ?? ""])),
+    inputs: graph.inputs.filter(({ name }) => !initializers.has(name)).map(describe),
+    outputs: graph.outputs.map(describe),
+    metadata: Object.fromEntries(model.metadata),
   };
 }
 
-function decode(file: string, bytes: Uint8Array): onnx.ModelProto {
+function read(file: string, bytes: Uint8Array): FileModel {
   try {
-    const model = onnx.ModelProto.decode(bytes);
-    if (model.graph != null && (model.irVersion ?? 0) > 0) return model;
+    return readOnnx(bytes);
   } catch (cause) {
-    throw new ModelFormatError(`${file} is not an ONNX file, or is damaged`, { cause });
+    if (!(cause instanceof InferenceError)) throw cause;
+    throw new ModelFormatError(`${file}: ${cause.message}`, { cause });
   }
-  throw new ModelFormatError(`${file} is not an ONNX file: it has no graph`);
 }
-
-type Graph = onnx.GraphProto.$Properties;
 
 /** Nodes of a graph and of all bodies in it. */
-function allNodes(graph: Graph): onnx.NodeProto.$Properties[] {
-  return (graph.node ?? []).flatMap((node) => [
-    node,
-    ...(node.attribute ?? []).flatMap((attribute) => (attribute.g == null ? [] : allNodes(attribute.g))),
-  ]);
+function allNodes(graph: FileGraph): FileNode[] {
+  return graph.nodes.flatMap((node) => [node, ...bodiesOf(node).flatMap(allNodes)]);
 }
 
-/** Elements of the floating-point constants; shapes and indices are not parameters. */
-function countParameters(graph: Graph): number {
-  const floating = new Set([
+/** Elements of the constants that may be weights: shapes and indices are not parameters. */
+function countParameters(graph: FileGraph): number {
+  const weights = new Set([
     ELEMENT_TYPE.float32,
     ELEMENT_TYPE.float16,
     ELEMENT_TYPE.float64,
     ELEMENT_TYPE.int8,
     ELEMENT_TYPE.uint8,
   ]);
-  return (graph.initializer ?? [])
-    .filter(({ dataType }) => floating.has(dataType ?? 0))
-    .reduce((sum, { dims }) => sum + (dims ?? []).reduce((size, dim) => size * dim, 1), 0);
+  return graph.initializers
+    .filter(({ elementType }) => weights.has(elementType))
+    .reduce((sum, { dims }) => sum + sizeOf(dims), 0);
 }
 
-/** In protobuf an empty string means that there is none. */
-function nonEmpty(text: string | null | undefined): string | undefined {
-  return text === null || text === "" ? undefined : text;
-}
-
-function describe({ name, type }: onnx.ValueInfoProto.$Properties): OnnxValue {
-  const shape = type?.tensorType?.shape;
-  const dims = (shape?.dim ?? []).map(({ dimParam, dimValue }) => nonEmpty(dimParam) ?? dimValue ?? "?");
-  return { name: name ?? "", dtype: nameType(type), dims, ...(shape == null ? { anyRank: true } : {}) };
-}
-
-function nameType(type: onnx.ValueInfoProto.$Properties["type"]): string {
-  if (type == null) return "of no type";
-  const code = type.tensorType?.elemType;
-  if (code == null) return "not a tensor";
-  return elementTypeName(code);
+function describe({ name, type }: FileValue): OnnxValue {
+  if (type.kind === "none") return { name, dtype: "of no type", dims: [], anyRank: true };
+  if (type.kind === "unknown") return { name, dtype: "not a tensor", dims: [], anyRank: true };
+  if (type.kind !== "tensor") return { name, dtype: type.kind, dims: [], anyRank: true };
+  const dtype = type.elementType === 0 ? "of no type" : elementTypeName(type.elementType);
+  if (type.dims === null) return { name, dtype, dims: [], anyRank: true };
+  return { name, dtype, dims: type.dims.map((dim) => dim ?? "?") };
 }
 
 function printOnnx(summary: OnnxSummary): void {
@@ -186,7 +174,7 @@ async function inspectLayers(model: string, options: CommonOptions): Promise<voi
   printValues("output", exported.outputs);
   printLine("");
   printTable(["layer", "class", "output"], exported.layers.map(layerRow));
-  note(`exported it would have ${exported.nodes} nodes and ${formatBytes(exported.bytes.length)}`);
+  note(`exported it would have ${exported.nodes} nodes and ${formatBytes(exported.byteLength)}`);
 }
 
 function layerRow({ path, className, call, outputs }: ExportedLayer): string[] {

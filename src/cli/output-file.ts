@@ -26,12 +26,13 @@ export function claimStdout(out: string, json: boolean): boolean {
 /**
  * Write an output file: to stdout as the shell left it, into a named pipe, else a whole file or nothing.
  *
+ * @param chunks The content in pieces, in order.
  * @throws {ToolError} when it cannot be written
  */
-export async function writeOutput(out: string, bytes: Uint8Array): Promise<void> {
-  if (STDOUT.has(out)) await writeStdout(bytes);
-  else if (await isPipe(out)) await writeFile(out, bytes).catch((cause: unknown) => fail(out, cause));
-  else await writeAside(out, bytes);
+export async function writeOutput(out: string, chunks: readonly Uint8Array[]): Promise<void> {
+  if (STDOUT.has(out)) for (const chunk of chunks) await writeStdout(chunk);
+  else if (await isPipe(out)) await writeFile(out, chunks).catch((cause: unknown) => fail(out, cause));
+  else await writeAside(out, chunks);
 }
 
 async function writeStdout(bytes: Uint8Array): Promise<void> {

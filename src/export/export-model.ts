@@ -7,11 +7,11 @@ import { VERSION } from "../version.ts";
 import { convert, type Converted, type NamedValue } from "./convert.ts";
 import type { LayerConverter, RecurrentForm } from "./converter.ts";
 import type { GraphOpConverter } from "./graph/converter.ts";
+import { withFile } from "./exported-file.ts";
 import { internalError } from "./internal-error.ts";
 import type { ConvertedCall } from "./model-run.ts";
 import { dropUnused } from "./onnx/passes/drop-unused.ts";
 import { runPasses } from "./onnx/passes/index.ts";
-import { serialize } from "./onnx/serialize.ts";
 import { dimsOf } from "./onnx/value.ts";
 import { allConverters } from "./registry.ts";
 import type { Tap } from "./requested-outputs.ts";
@@ -53,8 +53,15 @@ export interface ExportedValue {
 }
 
 export interface ExportedModel {
-  /** The ONNX file. */
+  /** The ONNX file. It is put together from {@link ExportedModel.chunks} when it is first read, which copies all weights. */
   readonly bytes: Uint8Array;
+  /**
+   * The ONNX file in pieces, in order, to write it without a second copy of the weights in memory. The pieces are views of the
+   * source's weights, which must not change before the file is written or `bytes` is read.
+   */
+  readonly chunks: readonly Uint8Array[];
+  /** Size of the file in bytes. */
+  readonly byteLength: number;
   /** What the model was in TF.js: a LayersModel or a GraphModel. */
   readonly kind: "layers" | "graph";
   readonly opset: number;
@@ -142,8 +149,7 @@ function buildModel(source: LayersSource, options: ExportOptions, everyLayer: bo
     graph,
     metadata: metadataOf(source),
   };
-  return {
-    bytes: serialize(model),
+  return withFile(model, {
     kind: "layers",
     opset,
     nodes: countNodes(graph),
@@ -163,7 +169,7 @@ function buildModel(source: LayersSource, options: ExportOptions, everyLayer: bo
       converted.taps?.map(({ name, path, occurrence, tensor }): ExportedTap => ({ name, path, occurrence, tensor })) ??
       null,
     notes: converted.notes,
-  };
+  });
 }
 
 export function describe({ name, dtype, dims }: OnnxGraph["inputs"][number]): ExportedValue {

@@ -6,7 +6,7 @@ export { DataError, InferenceError, ModelFormatError, SetupError, ToolError } fr
 export type { ClassOutput, ImageInput, Recognizer, SequenceOutput } from "../metadata.ts";
 export { float32, type DType, type Tensor, type TensorData } from "../tensor.ts";
 
-export { readOnnxHeader, type OnnxHeader } from "./onnx-header.ts";
+export { readOnnxHeader, type OnnxHeader } from "../onnx/header.ts";
 export type { Image } from "./preprocess/image.ts";
 export { prepareImage } from "./preprocess/prepare-image.ts";
 export { readImages, readRecognizer, type Candidate, type Reading } from "./recognize.ts";

@@ -1,9 +1,9 @@
 import type { InferenceSession } from "onnxruntime-common";
 
 import { InferenceError } from "../errors.ts";
+import { ModelEditor } from "../onnx/rewrite.ts";
 
-import { embedNested } from "./nested-weights.ts";
-import { readOnnxHeader, type OnnxHeader } from "./onnx-header.ts";
+import { readOnnxHeader, type OnnxHeader } from "../onnx/header.ts";
 import { withReadableOutputs, type ReadableModel } from "./readable-outputs.ts";
 import type { Model, RuntimeName, SessionOptions } from "./runtime.ts";
 
@@ -36,12 +36,13 @@ export function readOnnxModel(bytes: Uint8Array, options: SessionOptions): OnnxH
   return header;
 }
 
-/** A model as ONNX Runtime is to be given it; `onNote` is told of what was changed. @throws {InferenceError} see {@link readOnnxModel} */
+/** A model in the form that ONNX Runtime takes; `onNote` is told of what was changed. @throws {InferenceError} see {@link readOnnxModel} */
 export function openOnnxModel(bytes: Uint8Array, options: SessionOptions): ReadableModel {
   const model = withReadableOutputs(bytes, readOnnxModel(bytes, options));
   for (const note of model.notes) options.onNote?.(note);
-  if (model.header.externalData.length === 0) return model;
-  return { ...model, bytes: embedNested(model.bytes, options.externalData ?? new Map()) };
+  const files = options.externalData;
+  if (model.header.externalData.length === 0 || files === undefined) return model;
+  return { ...model, bytes: new ModelEditor(model.bytes).embedNestedWeights(files).finish() };
 }
 
 /** Options that onnxruntime-node and onnxruntime-web share: faults are thrown, so nothing is logged as well. */

@@ -5,7 +5,7 @@ import { InferenceError, SetupError } from "../errors.ts";
 import { checkThreads, unknownProvider } from "./check-options.ts";
 import { importPackage } from "./import-package.ts";
 import { onnxBytes, openOnnxModel, ortOptions } from "./onnx-model.ts";
-import type { OnnxHeader } from "./onnx-header.ts";
+import type { OnnxHeader } from "../onnx/header.ts";
 import { autoProvider, createWebGpuSession, noteElsewhere, type ReadLog } from "./ort-placement.ts";
 import { createOrtSession, wrapOrtSession, type Ort } from "./ort-session.ts";
 import type { Runtime, Session, SessionOptions } from "./runtime.ts";

@@ -5,7 +5,7 @@ import { InferenceError, SetupError } from "../errors.ts";
 import { checkElements, checkLastSizes, needElements } from "./check-elements.ts";
 import { checkFeeds } from "./check-feeds.ts";
 import type { RunnableSession } from "./device-loss.ts";
-import type { OnnxHeader, OutputInfo } from "./onnx-header.ts";
+import type { OnnxHeader, OutputInfo } from "../onnx/header.ts";
 import { fromOrt, toOrt } from "./ort-tensor.ts";
 import { Queue } from "./queue.ts";
 import type { Provider, RuntimeName, Session, Tensors, ValueInfo } from "./runtime.ts";

@@ -5,7 +5,7 @@ import { InferenceError, SetupError } from "../errors.ts";
 import { endOnDeviceLoss } from "./device-loss.ts";
 import { checkThreads, unknownProvider } from "./check-options.ts";
 import { importPackage, inNode } from "./import-package.ts";
-import type { OnnxHeader } from "./onnx-header.ts";
+import type { OnnxHeader } from "../onnx/header.ts";
 import { onnxBytes, openOnnxModel, ortOptions } from "./onnx-model.ts";
 import { autoProvider, createWebGpuSession, noteElsewhere, type ReadLog } from "./ort-placement.ts";
 import { ConsoleTap } from "./ort-log.ts";

@@ -1,4 +1,7 @@
-import type { DType, Tensor } from "../tensor.ts";
+import type { ValueInfo } from "../onnx/header.ts";
+import type { Tensor } from "../tensor.ts";
+
+export type { ValueInfo } from "../onnx/header.ts";
 
 /** Packages that can run a model: onnxruntime-node, onnxruntime-web, TF.js. */
 export type RuntimeName = "node" | "web" | "tfjs";
@@ -21,15 +24,6 @@ export interface SessionOptions {
   readonly onNote?: (note: string) => void;
   /** Weight files beside an ONNX file, by the location the file gives them. */
   readonly externalData?: ReadonlyMap<string, Uint8Array>;
-}
-
-/** One graph input or output. Free dimensions carry their symbolic name, or null when they have none. */
-export interface ValueInfo {
-  readonly name: string;
-  readonly dtype: DType;
-  readonly dims: readonly (number | string | null)[];
-  /** The model does not say its rank: `dims` is empty and any shape is taken. */
-  readonly anyRank?: true;
 }
 
 /** A TF.js model in memory; whatever came from outside is untrusted. */

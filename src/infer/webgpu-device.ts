@@ -1,4 +1,6 @@
 import { InferenceError } from "../errors.ts";
+import { concatenate, writeOnnx } from "../onnx/write.ts";
+import { float32 } from "../tensor.ts";
 
 import type { RunnableSession } from "./device-loss.ts";
 import type { Ort } from "./ort-session.ts";
@@ -49,11 +51,24 @@ async function clearReleased(ort: Ort): Promise<void> {
   }
 }
 
-/** An ONNX file: y = Conv(x, W), all of shape [1, 1, 1, 1], opset 17. */
-const ONE_CONV =
-  "CAg6YwoPCgF4CgFXEgF5IgRDb252EgFnKhMIAQgBCAEIARABQgFXSgQAAAAAWhsKAXgSFgoUCAESEAoCCAEKAggBCgIIAQoCCAFiGwoBeRIWChQIARIQCgIIAQoCCAEKAggBCgIIAUIECgAQEQ==";
-
-/** The bytes of {@link ONE_CONV}. */
+/** An ONNX file of opset 17: y = Conv(x, W), all of shape [1, 1, 1, 1]. */
 export function oneConv(): Uint8Array {
-  return Uint8Array.from(atob(ONE_CONV), (character) => character.charCodeAt(0));
+  const value = { dtype: "float32", dims: [1, 1, 1, 1] } as const;
+  const node = { opType: "Conv", domain: "", name: "conv", inputs: ["x", "W"], outputs: ["y"], attributes: {} };
+  return concatenate(
+    writeOnnx({
+      irVersion: 8,
+      opset: 17,
+      producerName: "tfjs-to-onnx",
+      producerVersion: "",
+      graph: {
+        name: "conv",
+        nodes: [node],
+        initializers: new Map([["W", float32(new Float32Array(1), value.dims)]]),
+        inputs: [{ name: "x", ...value }],
+        outputs: [{ name: "y", ...value }],
+      },
+      metadata: new Map(),
+    }),
+  );
 }

@@ -4,7 +4,7 @@ import { dirname, extname, join } from "node:path";
 
 import { ModelFormatError, ToolError } from "../errors.ts";
 import { isRecognizer, readRecognizer } from "../infer/recognize.ts";
-import type { OnnxHeader } from "../infer/onnx-header.ts";
+import type { OnnxHeader } from "../onnx/header.ts";
 import type { Model, RuntimeName } from "../infer/runtime.ts";
 import { RECOGNIZER_KEY, type Recognizer } from "../metadata.ts";
 

@@ -1,7 +1,7 @@
 import { dirname, isAbsolute, join, normalize, sep } from "node:path";
 
 import { ModelFormatError } from "../errors.ts";
-import { readOnnxHeader, type OnnxHeader } from "../infer/onnx-header.ts";
+import { readOnnxHeader, type OnnxHeader } from "../onnx/header.ts";
 
 import { codeOf } from "./error-code.ts";
 import { fileFault } from "./file-fault.ts";

@@ -17,6 +17,22 @@ export const ELEMENT_TYPE: Readonly<Record<DType, number>> = {
   uint64: 13,
 };
 
+/** Bytes of one element. */
+export const ELEMENT_BYTES: Readonly<Record<Exclude<DType, "string">, number>> = {
+  float32: 4,
+  uint8: 1,
+  int8: 1,
+  uint16: 2,
+  int16: 2,
+  int32: 4,
+  int64: 8,
+  bool: 1,
+  float16: 2,
+  float64: 8,
+  uint32: 4,
+  uint64: 8,
+};
+
 /** The other element types of ONNX 1.19. Those of 4 bits or fewer share bytes. */
 const WITHOUT_ARRAY: ReadonlyMap<number, string> = new Map([
   [14, "complex64"],

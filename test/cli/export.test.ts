@@ -5,9 +5,8 @@ import { join, resolve } from "node:path";
 
 import { afterAll, beforeAll, expect, test } from "vitest";
 
-import { onnx } from "../../src/export/onnx/proto.js";
-
 import { bin, runCommand, type Outcome } from "../helpers/command.ts";
+import { decodeOnnx, encodeOnnx } from "../helpers/onnx-proto.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 const folder = mkdtempSync(join(tmpdir(), "tfjs-to-onnx-export-"));
@@ -84,7 +83,7 @@ test("verify runs both runtimes, and fails on a damaged file with the layer's na
     ],
   });
 
-  const file = onnx.ModelProto.decode(readFileSync(join(folder, "b.onnx")));
+  const file = decodeOnnx(readFileSync(join(folder, "b.onnx")));
   const node = file.graph?.node?.find(({ opType }) => opType === "LSTM");
   const layer = (node?.name ?? "").split("/")[0] ?? "";
   const weight = file.graph?.initializer?.find(({ name }) => name === node?.input?.[2]);
@@ -92,7 +91,7 @@ test("verify runs both runtimes, and fails on a damaged file with the layer's na
   if (weight === undefined || data.length < 4) throw new TypeError("the file has no LSTM with raw weights");
   const numbers = new Float32Array(data.buffer).map((value) => value + 0.1);
   weight.rawData = new Uint8Array(numbers.buffer);
-  writeFileSync(join(folder, "damaged.onnx"), onnx.ModelProto.encode(file).finish());
+  writeFileSync(join(folder, "damaged.onnx"), encodeOnnx(file));
   const damaged = cli("verify", model, "damaged.onnx", "--json");
   expect(damaged.status).toBe(1);
   const failure: unknown = JSON.parse(damaged.stdout);
@@ -121,7 +120,7 @@ test("--output gives what a layer in the middle gives, compared with TF.js", () 
     ],
     verified: { passed: true },
   });
-  const graph = onnx.ModelProto.decode(readFileSync(join(folder, "middle.onnx"))).graph;
+  const graph = decodeOnnx(readFileSync(join(folder, "middle.onnx"))).graph;
   expect(graph?.output?.map(({ name }) => name)).toEqual(["conv1", "lstm1"]);
 });
 

@@ -4,8 +4,8 @@ import { join } from "node:path";
 
 import { afterAll, expect, test } from "vitest";
 
-import { onnx } from "../../src/export/onnx/proto.js";
 import { runCommand } from "../helpers/command.ts";
+import { decodeOnnx, encodeOnnx } from "../helpers/onnx-proto.ts";
 import { identity } from "../helpers/tiny-onnx.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tfjs-to-onnx-inspect-"));
@@ -14,7 +14,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const BFLOAT16 = 16;
 
 test("inspect tells the types of foreign models as they are", () => {
-  const { graph, ...rest } = onnx.ModelProto.decode(identity("int64", ["n"]));
+  const { graph, ...rest } = decodeOnnx(identity("int64", ["n"]));
   const output = [
     { name: "short", type: { tensorType: { elemType: BFLOAT16, shape: { dim: [{ dimParam: "n" }] } } } },
     { name: "scalar", type: { tensorType: { elemType: 1, shape: {} } } },
@@ -23,7 +23,7 @@ test("inspect tells the types of foreign models as they are", () => {
     { name: "typeless" },
   ];
   const file = join(folder, "model.onnx");
-  writeFileSync(file, onnx.ModelProto.encode({ ...rest, graph: { ...graph, output } }).finish());
+  writeFileSync(file, encodeOnnx({ ...rest, graph: { ...graph, output } }));
   const { status, stdout } = runCommand(["inspect", file]);
   expect(status).toBe(0);
   expect(stdout.split("\n").filter((line) => /^ {2}(?:in|out)put/u.test(line))).toEqual([

@@ -6,11 +6,11 @@ import * as tf from "@tensorflow/tfjs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { exportRaw } from "../../src/export/export-model.ts";
-import { onnx } from "../../src/export/onnx/proto.js";
 import { findBrowser } from "../../src/node/browser/find-browser.ts";
 import { runCommand, type Outcome } from "../helpers/command.ts";
 import { hasWebGpu } from "../helpers/has-webgpu.ts";
 import { randomizeWeights, rawModelOf } from "../helpers/live-model.ts";
+import { decodeOnnx, encodeOnnx } from "../helpers/onnx-proto.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tfjs-to-onnx-verify-"));
 const file = join(folder, "model.onnx");
@@ -54,12 +54,12 @@ test("runs wherever ONNX Runtime runs, in one command", async () => {
 
 test("--browser is a true browser, and finds the same wrong layer there", ({ skip }) => {
   if (findBrowser() === undefined) skip("no Chromium here");
-  const model = onnx.ModelProto.decode(readFileSync(file));
+  const model = decodeOnnx(readFileSync(file));
   const bias = model.graph?.initializer?.find(({ name }) => name === "last/bias");
   expect(bias?.rawData).toBeInstanceOf(Uint8Array);
   if (bias?.rawData instanceof Uint8Array)
     bias.rawData = Uint8Array.from(bias.rawData, (byte, at) => (at % 4 === 2 ? byte ^ 0x40 : byte));
-  writeFileSync(join(folder, "wrong.onnx"), onnx.ModelProto.encode(model).finish());
+  writeFileSync(join(folder, "wrong.onnx"), encodeOnnx(model));
   const right = verify([file, "--browser", "--threads", "2", "--batch", "1"]);
   expect([right.status, right.stderr]).toEqual([
     0,

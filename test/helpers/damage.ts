@@ -1,7 +1,7 @@
 import { Random } from "../../src/data/random.ts";
 import { InferenceError } from "../../src/errors.ts";
-import { readFields } from "../../src/infer/protobuf-fields.ts";
 import type { Runtime, Session } from "../../src/infer/runtime.ts";
+import { readOnnx } from "../../src/onnx/read.ts";
 import { float32 } from "../../src/tensor.ts";
 
 /** What came of damaged files, and what else than an InferenceError was thrown. */
@@ -30,10 +30,6 @@ export async function tryDamaged(runtime: Runtime, sound: Uint8Array, files: Ite
   return { ran, refused, untyped, answer: await runOnce(runtime, sound) };
 }
 
-const GRAPH = 7;
-const INITIALIZER = 5;
-const RAW_DATA = 9;
-
 /** Copies of an ONNX file, each with one to three bytes changed at random, anywhere but in weights, which may be anything. */
 export function* changedFiles(file: Uint8Array, count: number): Generator<Uint8Array> {
   const places = structure(file);
@@ -48,14 +44,11 @@ export function* cutFiles(file: Uint8Array, count: number): Generator<Uint8Array
 
 function structure(file: Uint8Array): number[] {
   const isWeight = new Uint8Array(file.length);
-  const mark = (data: Uint8Array): unknown =>
-    isWeight.fill(1, data.byteOffset - file.byteOffset, data.byteOffset - file.byteOffset + data.length);
-  readFields(file, {
-    [GRAPH]: (model) =>
-      readFields(model.bytes(), {
-        [INITIALIZER]: (graph) => readFields(graph.bytes(), { [RAW_DATA]: (tensor) => mark(tensor.bytes()) }),
-      }),
-  });
+  for (const { data } of readOnnx(file).graph.initializers) {
+    if (data.kind !== "raw") continue;
+    const start = data.bytes.byteOffset - file.byteOffset;
+    isWeight.fill(1, start, start + data.bytes.length);
+  }
   return [...isWeight.keys()].filter((place) => isWeight[place] === 0);
 }
 

@@ -3,7 +3,7 @@ import * as ortNode from "onnxruntime-node";
 import * as ortWeb from "onnxruntime-web";
 
 import { exportRaw, type ExportedModel, type ExportOptions } from "../../src/export/export-model.ts";
-import { onnx } from "../../src/export/onnx/proto.js";
+import { onnx } from "../../src/onnx/generated/decode.js";
 import type { RawModel } from "../../src/export/source/model.ts";
 import type { Ort } from "../../src/infer/ort-session.ts";
 import { fromOrt, toOrt } from "../../src/infer/ort-tensor.ts";
@@ -12,6 +12,7 @@ import { evaluateDim } from "./dim-expression.ts";
 import { keepExport } from "./keep-export.ts";
 import { predict, rawModelOf, tensorOf } from "./live-model.ts";
 import { expect } from "./matchers.ts";
+import { decodeOnnx } from "./onnx-proto.ts";
 
 export { predict, randomizeWeights, rawModelOf, tensorOf } from "./live-model.ts";
 
@@ -68,7 +69,7 @@ export async function expectParity(
   for (const runtime of options.runtimes ?? (["node", "web"] as const))
     await compareOn(runtime, exported, cases, options);
   if (options.exportOptions?.opset === undefined) await compareOpsets(options.edit?.(saved) ?? saved, cases, options);
-  const { graph } = onnx.ModelProto.decode(exported.bytes);
+  const { graph } = decodeOnnx(exported.bytes);
   if (!(graph instanceof onnx.GraphProto)) throw new TypeError("the exported file has no graph");
   return { exported, ops: opsOf(graph), graph };
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 
-import { readOnnxHeader } from "../../src/infer/onnx-header.ts";
+import { readOnnxHeader } from "../../src/onnx/header.ts";
 import { readRecognizer } from "../../src/infer/recognize.ts";
 import type { Session } from "../../src/infer/runtime.ts";
 import { getRuntime } from "../../src/infer/runtimes.ts";

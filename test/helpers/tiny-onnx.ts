@@ -1,6 +1,7 @@
-import { onnx } from "../../src/export/onnx/proto.js";
+import { onnx } from "../../src/onnx/generated/encode.js";
 import { ELEMENT_TYPE } from "../../src/onnx/element-type.ts";
 import type { DType, Tensor } from "../../src/tensor.ts";
+import { encodeOnnx } from "./onnx-proto.ts";
 
 export interface TinyValue {
   readonly name: string;
@@ -14,6 +15,7 @@ export interface TinyNode {
   readonly outputs: readonly string[];
   readonly ints?: Readonly<Record<string, readonly number[]>>;
   readonly int?: Readonly<Record<string, number>>;
+  readonly string?: Readonly<Record<string, string>>;
   readonly strings?: Readonly<Record<string, readonly string[]>>;
   /** Default: the operator and the outputs. */
   readonly name?: string;
@@ -29,14 +31,12 @@ export interface TinyModel {
   readonly external?: string;
 }
 
-const ATTRIBUTE_INT = 2;
-const ATTRIBUTE_INTS = 7;
-const ATTRIBUTE_STRINGS = 8;
-const EXTERNAL = 1;
+const { AttributeType } = onnx.AttributeProto;
+const { DataLocation } = onnx.TensorProto;
 
 /** The bytes of a small ONNX model, opset 17, IR version 8. */
 export function tinyOnnx(model: TinyModel): Uint8Array {
-  return onnx.ModelProto.encode({
+  return encodeOnnx({
     irVersion: 8,
     producerName: "tiny",
     opsetImport: [{ domain: "", version: 17 }],
@@ -58,19 +58,24 @@ export function tinyOnnx(model: TinyModel): Uint8Array {
         dataType: ELEMENT_TYPE.float32,
         ...(model.external === undefined
           ? { rawData: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) }
-          : { dataLocation: EXTERNAL, externalData: [{ key: "location", value: model.external }] }),
+          : { dataLocation: DataLocation.EXTERNAL, externalData: [{ key: "location", value: model.external }] }),
       })),
     },
-  }).finish();
+  });
 }
 
-function attributesOf({ ints = {}, int = {}, strings = {} }: TinyNode): onnx.IAttributeProto[] {
+function attributesOf({ ints = {}, int = {}, string = {}, strings = {} }: TinyNode): onnx.IAttributeProto[] {
   return [
-    ...Object.entries(ints).map(([name, values]) => ({ name, type: ATTRIBUTE_INTS, ints: [...values] })),
-    ...Object.entries(int).map(([name, value]) => ({ name, type: ATTRIBUTE_INT, i: value })),
+    ...Object.entries(ints).map(([name, values]) => ({ name, type: AttributeType.INTS, ints: [...values] })),
+    ...Object.entries(int).map(([name, value]) => ({ name, type: AttributeType.INT, i: value })),
+    ...Object.entries(string).map(([name, value]) => ({
+      name,
+      type: AttributeType.STRING,
+      s: new TextEncoder().encode(value),
+    })),
     ...Object.entries(strings).map(([name, values]) => ({
       name,
-      type: ATTRIBUTE_STRINGS,
+      type: AttributeType.STRINGS,
       strings: values.map((value) => new TextEncoder().encode(value)),
     })),
   ];

@@ -4,11 +4,12 @@ import { join } from "node:path";
 
 import { afterAll, describe, expect, test } from "vitest";
 
-import { onnx } from "../../src/export/onnx/proto.js";
-import { readOnnxHeader } from "../../src/infer/onnx-header.ts";
+import type { onnx } from "../../src/onnx/generated/decode.js";
+import { readOnnxHeader } from "../../src/onnx/header.ts";
 import { getRuntime } from "../../src/infer/runtimes.ts";
 import { readOnnxFile } from "../../src/node/read-onnx.ts";
 import { float32 } from "../../src/tensor.ts";
+import { decodeOnnx, encodeOnnx } from "../helpers/onnx-proto.ts";
 import { tinyOnnx } from "../helpers/tiny-onnx.ts";
 
 const x = float32(Float32Array.of(10, 20), [2]);
@@ -56,10 +57,10 @@ function add(output: string): onnx.INodeProto {
 
 function edited(graph: onnx.IGraphProto): Uint8Array {
   const value = { dtype: "float32", dims: ["n"] } as const;
-  const { graph: around, ...whole } = onnx.ModelProto.decode(
+  const { graph: around, ...whole } = decodeOnnx(
     tinyOnnx({ inputs: [{ name: "x", ...value }], outputs: [{ name: "y", ...value }], nodes: [] }),
   );
-  return onnx.ModelProto.encode({ ...whole, graph: { ...around, ...graph } }).finish();
+  return encodeOnnx({ ...whole, graph: { ...around, ...graph } });
 }
 
 const kinds = ["initializer", "constant", "branch"] as const;

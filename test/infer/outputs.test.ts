@@ -1,38 +1,29 @@
 import { afterAll, describe, expect, test } from "vitest";
 
-import { onnx } from "../../src/export/onnx/proto.js";
-import { bytesField, concat } from "../../src/infer/protobuf-fields.ts";
+import type { onnx } from "../../src/onnx/generated/decode.js";
 import type { Session } from "../../src/infer/runtime.ts";
 import { getRuntime } from "../../src/infer/runtimes.ts";
 import { float32 } from "../../src/tensor.ts";
+import { decodeOnnx, encodeOnnx } from "../helpers/onnx-proto.ts";
 import { tinyOnnx } from "../helpers/tiny-onnx.ts";
 
 const FLOAT = 1;
 const INT64 = 7;
 const BFLOAT16 = 16;
 
-/** TypeProto: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto; the exporter's own proto has tensors only. */
-const tensor = (elemType: number): Uint8Array => bytesField(1, Uint8Array.of(8, elemType));
-const sequenceOf = (type: Uint8Array): Uint8Array => bytesField(4, bytesField(1, type));
-const mapOfFloats = bytesField(5, concat([Uint8Array.of(8, INT64), bytesField(2, tensor(FLOAT))]));
+type Type = onnx.TypeProto.$Properties;
+const tensor = (elemType: number): Type => ({ tensorType: { elemType } });
+const sequenceOf = (elemType: Type): Type => ({ sequenceType: { elemType } });
+const mapOfFloats: Type = { mapType: { keyType: INT64, valueType: tensor(FLOAT) } };
 
 /** A model of `x`, float32 ["n", 2], whose outputs have these types. */
-function withOutputs(
-  nodes: readonly onnx.INodeProto[],
-  outputs: Readonly<Record<string, Uint8Array | null>>,
-): Uint8Array {
-  const { graph, ...model } = onnx.ModelProto.decode(
+function withOutputs(nodes: readonly onnx.INodeProto[], outputs: Readonly<Record<string, Type | null>>): Uint8Array {
+  const { graph, ...model } = decodeOnnx(
     tinyOnnx({ inputs: [{ name: "x", dtype: "float32", dims: ["n", 2] }], outputs: [], nodes: [] }),
   );
   const rest = { ...model, opsetImport: [...(model.opsetImport ?? []), { domain: "ai.onnx.ml", version: 3 }] };
-  const values = Object.entries(outputs).map(([name, type]) =>
-    concat([bytesField(1, Buffer.from(name)), type === null ? new Uint8Array() : bytesField(2, type)]),
-  );
-  const whole = [
-    onnx.GraphProto.encode({ ...graph, node: [...nodes] }).finish(),
-    ...values.map((value) => bytesField(12, value)),
-  ];
-  return concat([onnx.ModelProto.encode(rest).finish(), bytesField(7, concat(whole))]);
+  const output = Object.entries(outputs).map(([name, type]) => ({ name, type }));
+  return encodeOnnx({ ...rest, graph: { ...graph, node: [...nodes], output } });
 }
 
 const relu = { opType: "Relu", input: ["x"], output: ["y"] };
@@ -78,7 +69,7 @@ describe.each([await getRuntime("node"), await getRuntime("web")])("outputs on $
     });
   });
 
-  test.each<[string, onnx.INodeProto, Uint8Array, string]>([
+  test.each<[string, onnx.INodeProto, Type, string]>([
     ["parts", split, sequenceOf(tensor(FLOAT)), "a sequence"],
     ["short", toBfloat16, tensor(BFLOAT16), "a tensor of bfloat16"],
   ])("%s, which JavaScript cannot be given, is left out with a note", async (name, node, type, kind) => {

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { Random } from "../../src/data/random.ts";
 import { renderedDigits } from "../../src/data/digits/rendered-digits.ts";
-import { readOnnxHeader } from "../../src/infer/onnx-header.ts";
+import { readOnnxHeader } from "../../src/onnx/header.ts";
 import { getRuntime } from "../../src/infer/runtimes.ts";
 import type { Image } from "../../src/infer/preprocess/image.ts";
 import { prepareImage } from "../../src/infer/preprocess/prepare-image.ts";

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
 import { ModelFormatError } from "../../src/errors.ts";
-import { readOnnxHeader } from "../../src/infer/onnx-header.ts";
+import { readOnnxHeader } from "../../src/onnx/header.ts";
 import { readRecognizer } from "../../src/infer/recognize.ts";
 import { RECOGNIZER_KEY } from "../../src/metadata.ts";
 import { tinyOnnx } from "../helpers/tiny-onnx.ts";

@@ -2,14 +2,14 @@ import * as node from "onnxruntime-node";
 import { expect, test } from "vitest";
 
 import { InferenceError } from "../../src/errors.ts";
-import { onnx } from "../../src/export/onnx/proto.js";
 import type { RunnableSession } from "../../src/infer/device-loss.ts";
 import type { Ort } from "../../src/infer/ort-session.ts";
 import { joinDevice, leaveOnRelease, oneConv } from "../../src/infer/webgpu-device.ts";
+import { decodeOnnx } from "../helpers/onnx-proto.ts";
 import { identity } from "../helpers/tiny-onnx.ts";
 
 test("what is loaded to clear the list is a sound model of one Conv", () => {
-  const { graph, opsetImport } = onnx.ModelProto.decode(oneConv());
+  const { graph, opsetImport } = decodeOnnx(oneConv());
   expect(opsetImport.map(({ version }) => Number(version))).toEqual([17]);
   expect(graph?.node?.map(({ opType, input, output }) => [opType, input, output])).toEqual([
     ["Conv", ["x", "W"], ["y"]],

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 
-import { onnx } from "../../src/export/onnx/proto.js";
 import { nameGaps, webGpuGaps, type WebGpuGap } from "../../src/infer/webgpu-gaps.ts";
 import { float32, type Tensor } from "../../src/tensor.ts";
+import { decodeOnnx, encodeOnnx } from "../helpers/onnx-proto.ts";
 import { tinyOnnx, type TinyNode } from "../helpers/tiny-onnx.ts";
 
 interface Convolution {
@@ -96,7 +96,7 @@ test.each<[string, Partial<TinyNode> & { readonly op: string }]>([
 /** One node, whose further inputs are these constants. */
 function withConstants(node: Partial<TinyNode> & { readonly op: string }, constants: readonly Tensor[]): Uint8Array {
   const inputs = constants.map((_, index) => `c${index}`);
-  const { graph, ...rest } = onnx.ModelProto.decode(model({ ...node, inputs: ["x", ...inputs] }, [1]));
+  const { graph, ...rest } = decodeOnnx(model({ ...node, inputs: ["x", ...inputs] }, [1]));
   const initializer = constants.map(({ dtype, dims, data }, index) => ({
     name: `c${index}`,
     dims: [...dims],
@@ -105,7 +105,7 @@ function withConstants(node: Partial<TinyNode> & { readonly op: string }, consta
       ? { rawData: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) }
       : {}),
   }));
-  return onnx.ModelProto.encode({ ...rest, graph: { ...graph, initializer } }).finish();
+  return encodeOnnx({ ...rest, graph: { ...graph, initializer } });
 }
 
 function int64(...values: readonly bigint[]): Tensor {
@@ -132,7 +132,7 @@ test.each<[string, readonly number[], boolean]>([
   ["linear", [1, 1, 2, 1], false],
 ])("a resize, %s, by %j", (mode, scales, isOne) => {
   const constants = [float32(new Float32Array(), [0]), float32(Float32Array.from(scales), [4])];
-  const resize = withConstants({ op: "Resize", strings: { mode: [mode] } }, constants);
+  const resize = withConstants({ op: "Resize", string: { mode } }, constants);
   expect(webGpuGaps(resize)).toEqual(isOne ? [gap("Resize")] : []);
 });
 

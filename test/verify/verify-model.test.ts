@@ -2,10 +2,11 @@ import * as tf from "@tensorflow/tfjs";
 import { describe, expect, test } from "vitest";
 
 import { exportSource, type ExportOptions } from "../../src/export/export-model.ts";
-import { onnx } from "../../src/export/onnx/proto.js";
+import { onnx } from "../../src/onnx/generated/decode.js";
 import { readLayersModel } from "../../src/export/source/layers-model.ts";
 import { verifyModel, type ModelVerification } from "../../src/verify/verify-model.ts";
 import { randomizeWeights, rawModelOf } from "../helpers/layer-parity.ts";
+import { decodeOnnx, encodeOnnx } from "../helpers/onnx-proto.ts";
 
 type Symbolic = tf.SymbolicTensor;
 
@@ -26,10 +27,10 @@ async function verified(
   edit();
   const raw = await rawModelOf(model);
   const source = readLayersModel(raw);
-  const file = onnx.ModelProto.decode(exportSource(source, exportOptions).bytes);
+  const file = decodeOnnx(exportSource(source, exportOptions).bytes);
   if (!(file.graph instanceof onnx.GraphProto)) throw new TypeError("the exported file has no graph");
   damage(file.graph);
-  return verifyModel(raw, source, onnx.ModelProto.encode(file).finish(), {
+  return verifyModel(raw, source, encodeOnnx(file), {
     targets: [{ runtime: "node" }],
     tolerance: { atol: 1e-5, rtol: 1e-4 },
     batches: [1, 3],

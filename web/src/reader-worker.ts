@@ -1,5 +1,5 @@
 import { DataError, InferenceError } from "../../src/errors.ts";
-import { readOnnxHeader } from "../../src/infer/onnx-header.ts";
+import { readOnnxHeader } from "../../src/onnx/header.ts";
 import { ortWeb } from "../../src/infer/ort-web.ts";
 import { prepareImage } from "../../src/infer/preprocess/prepare-image.ts";
 import { readImages, readRecognizer } from "../../src/infer/recognize.ts";

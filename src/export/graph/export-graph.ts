@@ -13,10 +13,10 @@ import {
   type ExportedTap,
   type ExportOptions,
 } from "../export-model.ts";
+import { withFile } from "../exported-file.ts";
 import { internalError } from "../internal-error.ts";
 import { dropUnused } from "../onnx/passes/drop-unused.ts";
 import { runPasses } from "../onnx/passes/index.ts";
-import { serialize } from "../onnx/serialize.ts";
 import type { RawModel } from "../source/model.ts";
 
 import { convertGraph } from "./convert-graph.ts";
@@ -76,8 +76,7 @@ function buildModel(source: GraphSource, options: ExportOptions, everyNode: bool
     graph,
     metadata: metadataOf(source),
   };
-  return {
-    bytes: serialize(model),
+  return withFile(model, {
     kind: "graph",
     opset,
     nodes: countNodes(graph),
@@ -92,5 +91,5 @@ function buildModel(source: GraphSource, options: ExportOptions, everyNode: bool
       occurrence: 0,
       tensor: output,
     })),
-  };
+  });
 }

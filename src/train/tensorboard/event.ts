@@ -1,20 +1,4 @@
-import protobuf from "protobufjs";
-
-/** The part of TensorFlow's event.proto and summary.proto that a training run writes. */
-const SCHEMA = `syntax = "proto3";
-message Event {
-  double wall_time = 1;
-  int64 step = 2;
-  oneof what { string file_version = 3; Summary summary = 5; SessionLog session_log = 7; }
-}
-message SessionLog { int32 status = 1; }
-message Summary {
-  message Image { int32 height = 1; int32 width = 2; int32 colorspace = 3; bytes encoded_image_string = 4; }
-  message Value { string tag = 1; oneof value { float simple_value = 2; Image image = 4; } }
-  repeated Value value = 1;
-}`;
-
-const event = protobuf.parse(SCHEMA, { keepCase: true }).root.lookupType("Event");
+import { tensorboard } from "../proto/generated/event.js";
 
 /** A grey PNG file. */
 export interface EventImage {
@@ -30,28 +14,29 @@ export type EventContent =
   | { readonly kind: "scalars"; readonly scalars: Readonly<Record<string, number>> }
   | { readonly kind: "image"; readonly tag: string; readonly image: EventImage };
 
-const START = 1;
+const { SessionStatus } = tensorboard.SessionLog;
+/** Image.colorspace: one channel. */
 const GREY = 1;
 
 /** @param wallTime seconds since 1970 */
 export function encodeEvent(wallTime: number, step: number, content: EventContent): Uint8Array {
-  return event.encode({ wall_time: wallTime, step, ...fieldsOf(content) }).finish();
+  return tensorboard.Event.encode({ wallTime, step, ...fieldsOf(content) }).finish();
 }
 
-function fieldsOf(content: EventContent): object {
+function fieldsOf(content: EventContent): tensorboard.Event.$Properties {
   switch (content.kind) {
     case "version":
-      return { file_version: "brain.Event:2" };
+      return { fileVersion: "brain.Event:2" };
     case "start":
-      return { session_log: { status: START } };
+      return { sessionLog: { status: SessionStatus.START } };
     case "scalars":
       return {
-        summary: { value: Object.entries(content.scalars).map(([tag, value]) => ({ tag, simple_value: value })) },
+        summary: { value: Object.entries(content.scalars).map(([tag, value]) => ({ tag, simpleValue: value })) },
       };
     case "image":
     default: {
       const { height, width, png } = content.image;
-      const image = { height, width, colorspace: GREY, encoded_image_string: png };
+      const image = { height, width, colorspace: GREY, encodedImageString: png };
       return { summary: { value: [{ tag: content.tag, image }] } };
     }
   }

@@ -1,0 +1,230 @@
+import $protobuf from "protobufjs/minimal.js";
+
+import { ExportError, InternalError } from "../errors.ts";
+import { sizeOf, type Tensor } from "../tensor.ts";
+
+import { ELEMENT_TYPE } from "./element-type.ts";
+import { onnx } from "./generated/encode.js";
+import type { Attribute, OnnxGraph, OnnxModel, OnnxNode, OnnxValueInfo } from "./model.ts";
+
+/** Bytes of weights from this length on are not copied while a message is written. */
+const LARGE = 4096;
+/** No protocol buffer may be larger: https://protobuf.dev/programming-guides/proto-limits */
+const MOST_BYTES = 2 ** 31 - 1;
+
+const { AttributeType } = onnx.AttributeProto;
+
+/** A file that is still in pieces. Large weights are views of the tensors they were written from. */
+export interface Chunks {
+  /** In the order of the file. */
+  readonly chunks: readonly Uint8Array[];
+  /** Of all chunks together. */
+  readonly byteLength: number;
+}
+
+/**
+ * The ONNX file of a model.
+ *
+ * @throws {ExportError} when it would be larger than a protocol buffer may be, 2 GiB
+ * @throws {InternalError} when an integer attribute is not an exact integer, or a tensor's elements do not fill its shape
+ */
+export function writeOnnx(model: OnnxModel): Chunks {
+  const file = encodeModel(toModel(model));
+  if (file.byteLength > MOST_BYTES) {
+    throw new ExportError(
+      `the ONNX file would have ${file.byteLength} bytes; a protocol buffer, which it is, holds at most ${MOST_BYTES}`,
+      { hint: "export a part of the model (outputs), or a model with smaller weights" },
+    );
+  }
+  return file;
+}
+
+/** The chunks one behind the other. */
+export function concatenate({ chunks, byteLength }: Chunks): Uint8Array {
+  const [only] = chunks;
+  if (only !== undefined && chunks.length === 1) return only;
+  const whole = new Uint8Array(byteLength);
+  let offset = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, offset);
+    offset += chunk.length;
+  }
+  return whole;
+}
+
+/** Write a message of the schema. */
+export function encodeModel(message: onnx.ModelProto.$Properties): Chunks {
+  const writer = new ChunkWriter();
+  onnx.ModelProto.encode(message, writer);
+  return writer.chunks();
+}
+
+/**
+ * protobufjs's writer, except that it keeps large byte fields as views instead of copying them into its buffer. A nested message
+ * is written by a writer of its own, so that its length is known before it is put into the outer message.
+ */
+class ChunkWriter extends $protobuf.Writer {
+  readonly #outer: ChunkWriter | null;
+  /** For nested messages, one after the other. */
+  #inner: ChunkWriter | null = null;
+  #chunks: Uint8Array[] = [];
+  #chunkedBytes = 0;
+
+  constructor(outer: ChunkWriter | null = null) {
+    super();
+    this.#outer = outer;
+  }
+
+  override bytes(value: Uint8Array | string): this {
+    if (typeof value === "string" || value.length < LARGE) {
+      super.bytes(value);
+      return this;
+    }
+    this.uint32(value.length);
+    this.#append([value], value.length);
+    return this;
+  }
+
+  /** Unpaired surrogates have no UTF-8; as in `TextEncoder`, U+FFFD takes their place. */
+  override string(value: string): this {
+    super.string(value.replaceAll(/\p{Surrogate}/gu, "\uFFFD"));
+    return this;
+  }
+
+  override fork(): ChunkWriter {
+    this.#inner ??= new ChunkWriter(this);
+    return this.#inner;
+  }
+
+  override ldelim(): ChunkWriter {
+    const outer = this.#outer;
+    if (outer === null) throw new InternalError("the end of a message that was not begun");
+    outer.uint32(this.#chunkedBytes + this.pos);
+    if (this.#chunks.length === 0) {
+      outer.raw(this.finish(true));
+      this.reset();
+    } else {
+      const { chunks, byteLength } = this.chunks();
+      outer.#append(chunks, byteLength);
+    }
+    return outer;
+  }
+
+  /** All that was written. The writer is empty afterwards. */
+  chunks(): Chunks {
+    this.#flush();
+    const written: Chunks = { chunks: this.#chunks, byteLength: this.#chunkedBytes };
+    this.#chunks = [];
+    this.#chunkedBytes = 0;
+    return written;
+  }
+
+  #append(chunks: readonly Uint8Array[], byteLength: number): void {
+    this.#flush();
+    for (const chunk of chunks) this.#chunks.push(chunk);
+    this.#chunkedBytes += byteLength;
+  }
+
+  #flush(): void {
+    if (this.pos === 0) return;
+    this.#chunkedBytes += this.pos;
+    this.#chunks.push(this.finish());
+    this.reset();
+  }
+}
+
+function toModel(model: OnnxModel): onnx.ModelProto.$Properties {
+  return {
+    irVersion: model.irVersion,
+    producerName: model.producerName,
+    producerVersion: model.producerVersion,
+    graph: toGraph(model.graph),
+    opsetImport: opsetsOf(model),
+    metadataProps: Array.from(model.metadata, ([key, value]) => ({ key, value })),
+  };
+}
+
+/** The standard operator set, then every other that a node names (version 1). */
+function opsetsOf(model: OnnxModel): onnx.OperatorSetIdProto.$Properties[] {
+  const others = new Set<string>();
+  const visit = (graph: OnnxGraph): void => {
+    for (const node of graph.nodes) {
+      if (node.domain !== "") others.add(node.domain);
+      for (const attribute of Object.values(node.attributes)) if (attribute.type === "graph") visit(attribute.value);
+    }
+  };
+  visit(model.graph);
+  return [{ domain: "", version: model.opset }, ...Array.from(others, (domain) => ({ domain, version: 1 }))];
+}
+
+function toGraph(graph: OnnxGraph): onnx.GraphProto.$Properties {
+  return {
+    node: graph.nodes.map(toNode),
+    name: graph.name,
+    initializer: Array.from(graph.initializers, ([name, tensor]) => toTensor(name, tensor)),
+    input: graph.inputs.map(toValueInfo),
+    output: graph.outputs.map(toValueInfo),
+    valueInfo: (graph.valueInfo ?? []).map(toValueInfo),
+  };
+}
+
+function toNode(node: OnnxNode): onnx.NodeProto.$Properties {
+  return {
+    input: [...node.inputs],
+    output: [...node.outputs],
+    name: node.name,
+    opType: node.opType,
+    attribute: Object.entries(node.attributes).map(([name, attribute]) => ({ name, ...toAttribute(name, attribute) })),
+    ...(node.domain === "" ? {} : { domain: node.domain }),
+  };
+}
+
+function toAttribute(name: string, attribute: Attribute): onnx.AttributeProto.$Properties {
+  switch (attribute.type) {
+    case "float":
+      return { f: attribute.value, type: AttributeType.FLOAT };
+    case "int":
+      return { i: exact(name, attribute.value), type: AttributeType.INT };
+    case "string":
+      return { s: utf8.encode(attribute.value), type: AttributeType.STRING };
+    case "tensor":
+      return { t: toTensor("", attribute.value), type: AttributeType.TENSOR };
+    case "graph":
+      return { g: toGraph(attribute.value), type: AttributeType.GRAPH };
+    case "floats":
+      return { floats: [...attribute.value], type: AttributeType.FLOATS };
+    case "ints":
+      return { ints: attribute.value.map((value) => exact(name, value)), type: AttributeType.INTS };
+    case "strings":
+      return { strings: attribute.value.map((value) => utf8.encode(value)), type: AttributeType.STRINGS };
+    default:
+      return attribute satisfies never;
+  }
+}
+
+const utf8 = new TextEncoder();
+
+function exact(name: string, value: number): number {
+  if (Number.isSafeInteger(value)) return value;
+  throw new InternalError(`the attribute ${name} must be an integer of at most 53 bits; got ${value}`);
+}
+
+function toTensor(name: string, tensor: Tensor): onnx.TensorProto.$Properties {
+  const { dims, dtype } = tensor;
+  if (tensor.data.length !== sizeOf(dims)) {
+    throw new InternalError(`the tensor ${name} of shape [${dims.join(", ")}] has ${tensor.data.length} elements`);
+  }
+  const header = { dims: [...dims], dataType: ELEMENT_TYPE[dtype], name };
+  if (tensor.dtype === "string") return { ...header, stringData: tensor.data.map((text) => utf8.encode(text)) };
+  const { buffer, byteOffset, byteLength } = tensor.data;
+  return { ...header, rawData: new Uint8Array(buffer, byteOffset, byteLength) };
+}
+
+function toValueInfo({ name, dtype, dims }: OnnxValueInfo): onnx.ValueInfoProto.$Properties {
+  const shape = dims === null ? {} : { shape: { dim: dims.map(toDimension) } };
+  return { name, type: { tensorType: { elemType: ELEMENT_TYPE[dtype], ...shape } } };
+}
+
+function toDimension(dim: number | string): onnx.TensorShapeProto.Dimension.$Properties {
+  return typeof dim === "number" ? { dimValue: dim } : { dimParam: dim };
+}
