@@ -19,9 +19,19 @@ export interface ImageInput {
   readonly range: readonly [number, number];
   /**
    * `mnist` (28 x 28, one channel): ink found whatever its polarity, scaled into the central 20 x 20 box, centred by mass, light on dark.
-   * `stretch`: resized to height x width as it is. `line`: ink light on dark, resized to the height, padded right.
+   * `stretch`: resized to height x width as it is. `line`: ink of either polarity found, straightened, cut to the line,
+   * light on dark, resized to the height, padded at the right to whole steps and beyond that as {@link LineInput} says.
    */
   readonly fit: "mnist" | "stretch" | "line";
+  readonly line?: LineInput;
+}
+
+/** How lines of unlike widths are put into one batch. */
+export interface LineInput {
+  /** Pixels for one step of the output; widths are multiples of it. */
+  readonly columns: number;
+  /** What pixels beyond the end of a line hold. */
+  readonly padding: number;
 }
 
 /** Output [N, classes]: probabilities, or logits that want a softmax. */

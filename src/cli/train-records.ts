@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { ImageSet } from "../data/dataset.ts";
 import { encodeGreyPng } from "../node/png.ts";
 import { writeAside } from "../node/write-aside.ts";
-import type { FitResult, StepProgress } from "../train/fit.ts";
+import type { StepProgress } from "../train/fit.ts";
 import { type EpochRecord, heldOut } from "../train/history.ts";
 import { DIGITS } from "../train/networks.ts";
 import { reportHtml } from "../train/report/report.ts";
@@ -55,9 +55,9 @@ interface Sheet {
   readonly png: Uint8Array;
 }
 
-export function scoresOfRun(result: FitResult, test: ImageSet): Scores | undefined {
-  if (result.answers === undefined) return undefined;
-  return scoresOf({ classes: DIGITS, truth: test.labels, probabilities: result.answers });
+/** @param probabilities [N, classes] of the test set */
+export function scoresOfRun(probabilities: Float32Array, test: ImageSet): Scores {
+  return scoresOf({ classes: DIGITS, truth: test.labels, probabilities });
 }
 
 const COLUMNS = 8;

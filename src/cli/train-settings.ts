@@ -3,12 +3,17 @@ import { readFile } from "node:fs/promises";
 import type { Command } from "commander";
 
 import type { AugmentRecipe } from "../data/augment/recipe.ts";
+import type { LineAugment } from "../data/lines/augment.ts";
 import { UsageError } from "../errors.ts";
 import { codeOf } from "../node/error-code.ts";
+import { LINE_DEFAULTS, parseBody, type LineNetworkConfig } from "../train/networks/line.ts";
 import { PLAIN, type Recipe } from "../train/recipe.ts";
 import { parseSchedule } from "../train/schedule-text.ts";
 
 import { collect, parsePositive, parseTolerance, parseWhole } from "./option-parsers.ts";
+
+/** What a network that reads lines is made of, as far as it is not the usual. */
+export type LineSettings = Partial<Omit<LineNetworkConfig, "characters">>;
 
 /** What decides a run: the options of `train`, by the names that a configuration file has too. */
 export interface TrainSettings {
@@ -21,6 +26,9 @@ export interface TrainSettings {
   readonly limit?: number;
   readonly add: readonly string[];
   readonly validation: number;
+  readonly validateOn?: string;
+  readonly holdOut: number;
+  readonly line: LineSettings;
   readonly epochs: number;
   readonly batchSize: number;
   readonly seed: number;
@@ -30,7 +38,7 @@ export interface TrainSettings {
   readonly clipNorm?: number;
   readonly labelSmoothing: number;
   readonly averageDecay?: number;
-  readonly augment: string | AugmentRecipe;
+  readonly augment: string | AugmentRecipe | LineAugment;
   readonly calmEpochs: number;
   readonly calmStrength: number;
   readonly patience?: number;
@@ -46,6 +54,8 @@ export const DEFAULTS: TrainSettings = {
   dataset: "auto",
   add: [],
   validation: 0,
+  holdOut: 0,
+  line: {},
   epochs: 10,
   batchSize: PLAIN.batchSize,
   seed: PLAIN.seed,
@@ -89,9 +99,12 @@ export function addSettings(command: Command): Command {
       "of the target that is the teachers', the rest being the label's (default: 0.5)",
       parsePositive("--teacher-share"),
     )
-    .option("--dataset <name>", "auto (MNIST, else the rendered digits), mnist or digits (default: auto)")
-    .option("--data <dir>", "folder of MNIST's files")
-    .option("--limit <n>", "train on the first images only", whole("limit", 1))
+    .option("--dataset <name>", "auto (MNIST, else the rendered digits), mnist, digits, or lines (default: auto)")
+    .option(
+      "--data <dir>",
+      "folder of MNIST's files; of lines a folder of labelled pictures (labels.tsv, or names), or a module that makes them",
+    )
+    .option("--limit <n>", "train on the first images only; lines made for an epoch (default: 8192)", whole("limit", 1))
     .option(
       "--add <source>",
       "train on these too: digits:N rendered ones, or a folder DIR/0 … DIR/9 of pictures; may be repeated",
@@ -101,6 +114,12 @@ export function addSettings(command: Command): Command {
       "--validation <n>",
       "images (from 1) or share (below 1) of the training set to score after each epoch; the test set is then looked at once",
       amount("validation"),
+    )
+    .option("--validate-on <dir>", "of lines: another folder of labelled pictures to score after each epoch")
+    .option(
+      "--hold-out <n>",
+      "of lines: as many more, or such a share, to look at once, at the end",
+      amount("hold-out"),
     )
     .option("--epochs <n>", "times through the training set (default: 10)", whole("epochs", 1))
     .option("--batch-size <n>", "images in one step (default: 128)", whole("batch-size", 1))
@@ -144,7 +163,11 @@ export async function settingsOf(
     throw new UsageError(`the average's decay is below 1; got ${settings.averageDecay}`);
   if (settings.teacherShare > 1) throw new UsageError(`the teachers' share is at most 1; got ${settings.teacherShare}`);
   if (settings.calmStrength > 1) throw new UsageError(`the calm strength is at most 1; got ${settings.calmStrength}`);
-  if (settings.validation === 0 && (settings.keepBest || settings.patience !== undefined)) {
+  if (
+    settings.validation === 0 &&
+    settings.validateOn === undefined &&
+    (settings.keepBest || settings.patience !== undefined)
+  ) {
     throw new UsageError("--keep-best and --patience need a part of the training set to choose by: give --validation");
   }
   return settings;
@@ -169,6 +192,9 @@ const CHECKS: Readonly<Record<keyof TrainSettings, readonly [check: Check, expec
   limit: [isCount, "a whole number of at least 1"],
   add: [(value) => Array.isArray(value) && value.every(isText), "a list of sources"],
   validation: [isAmount, "a number of at least 0"],
+  validateOn: [isText, "a folder"],
+  holdOut: [isAmount, "a number of at least 0"],
+  line: [isLine, `an object of ${Object.keys(LINE_DEFAULTS).join(", ")}`],
   epochs: [isCount, "a whole number of at least 1"],
   batchSize: [isCount, "a whole number of at least 1"],
   seed: [isWhole, "a whole number of at least 0"],
@@ -178,7 +204,7 @@ const CHECKS: Readonly<Record<keyof TrainSettings, readonly [check: Check, expec
   clipNorm: [isPositive, "a number above 0"],
   labelSmoothing: [isShare, "a number from 0 to below 1"],
   averageDecay: [isShare, "a number from 0 to below 1"],
-  augment: [(value) => isText(value) || isAugment(value), "a name or an object of numbers"],
+  augment: [(value) => isText(value) || isAugment(value) || isLineAugment(value), "a name or an object of numbers"],
   calmEpochs: [isWhole, "a whole number of at least 0"],
   calmStrength: [(value) => isShare(value) || value === 1, "a number from 0 to 1"],
   patience: [isCount, "a whole number of at least 1"],
@@ -251,14 +277,100 @@ const AUGMENT_KEYS: ReadonlySet<string> = new Set([
 ]);
 
 function isAugment(value: unknown): value is AugmentRecipe {
+  return isAmounts(value, AUGMENT_KEYS);
+}
+
+function isAmounts(value: unknown, keys: ReadonlySet<string>): boolean {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
-  return Object.entries(value).every(([key, amount]) => AUGMENT_KEYS.has(key) && isAmount(amount));
+  return Object.entries(value).every(([key, amount]) => keys.has(key) && isAmount(amount));
+}
+
+const LINE_AUGMENT_KEYS: ReadonlySet<string> = new Set([
+  "keep",
+  "turn",
+  "shear",
+  "stretch",
+  "elastic",
+  "pen",
+  "blur",
+  "coarse",
+  "contrast",
+  "light",
+  "noise",
+  "jpeg",
+  "neighbours",
+  "threshold",
+  "invert",
+]);
+
+function isLineAugment(value: unknown): value is LineAugment {
+  return isAmounts(value, LINE_AUGMENT_KEYS);
+}
+
+/** Named ways to change pictures of lines, weakest first. */
+const LINE_AUGMENTS: Readonly<Record<string, LineAugment | undefined>> = {
+  light: { turn: 1, shear: 0.1, stretch: 0.08, blur: 0.1, contrast: 0.2, noise: 0.1 },
+  full: {
+    keep: 0.05,
+    turn: 2,
+    shear: 0.2,
+    stretch: 0.2,
+    elastic: 0.02,
+    pen: 0.3,
+    blur: 0.2,
+    coarse: 0.2,
+    contrast: 0.3,
+    light: 0.25,
+    noise: 0.25,
+    jpeg: 0.2,
+    neighbours: 0.1,
+  },
+};
+
+/** How pictures of lines are changed. */
+export function lineAugmentOf({ augment: given }: TrainSettings): LineAugment | undefined {
+  if (given === "none") return undefined;
+  const named = typeof given === "string" ? LINE_AUGMENTS[given] : undefined;
+  if (named !== undefined) return named;
+  const parsed = typeof given === "string" && given.startsWith("{") ? parseJson(given, "--augment") : given;
+  if (isLineAugment(parsed)) return parsed;
+  throw new UsageError(
+    `--augment of lines takes none, ${Object.keys(LINE_AUGMENTS).join(", ")} or an object of ${[...LINE_AUGMENT_KEYS].join(", ")}; got ${shown(given)}`,
+  );
+}
+
+function isLine(value: unknown): boolean {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  const { height, body, features, cell, units, dropout, ...others }: Record<string, unknown> = {
+    ...LINE_DEFAULTS,
+    ...value,
+  };
+  return (
+    Object.keys(others).length === 0 &&
+    [height, features].every(isCount) &&
+    isBody(body) &&
+    (cell === "lstm" || cell === "gru") &&
+    Array.isArray(units) &&
+    units.length > 0 &&
+    units.every(isCount) &&
+    isShare(dropout)
+  );
+}
+
+function isBody(value: unknown): boolean {
+  if (typeof value !== "string") return false;
+  try {
+    return parseBody(value).length > 0;
+  } catch {
+    return false;
+  }
 }
 
 /** The recipe of settings. */
 export function recipeOf(settings: TrainSettings): Recipe {
   const { clipNorm, averageDecay, patience } = settings;
-  const augment = augmentOf(settings.augment);
+  // Lines are changed in another way: see lineAugmentOf.
+  const augment = settings.network === "line" ? undefined : augmentOf(settings.augment);
   return {
     batchSize: settings.batchSize,
     seed: settings.seed,
@@ -276,14 +388,13 @@ export function recipeOf(settings: TrainSettings): Recipe {
   };
 }
 
-function augmentOf(given: string | AugmentRecipe): AugmentRecipe | undefined {
-  if (typeof given !== "string") return given;
+function augmentOf(given: string | AugmentRecipe | LineAugment): AugmentRecipe | undefined {
   if (given === "none") return undefined;
-  const named = AUGMENTS[given];
+  const named = typeof given === "string" ? AUGMENTS[given] : undefined;
   if (named !== undefined) return named;
-  const parsed = given.startsWith("{") ? parseJson(given, "--augment") : undefined;
+  const parsed = typeof given === "string" && given.startsWith("{") ? parseJson(given, "--augment") : given;
   if (isAugment(parsed)) return parsed;
   throw new UsageError(
-    `--augment takes none, ${Object.keys(AUGMENTS).join(", ")} or an object of ${[...AUGMENT_KEYS].join(", ")}; got "${given}"`,
+    `--augment takes none, ${Object.keys(AUGMENTS).join(", ")} or an object of ${[...AUGMENT_KEYS].join(", ")}; got ${shown(given)}`,
   );
 }

@@ -1,15 +1,8 @@
 import { join } from "node:path";
-import { crc32 } from "node:zlib";
 
-import type * as tfjs from "@tensorflow/tfjs";
 import type { Command } from "commander";
 
-import type { ImageSet } from "../data/dataset.ts";
-import { renderedDigits } from "../data/digits/rendered-digits.ts";
-import { joinSets, splitOff } from "../data/parts.ts";
 import { TrainError, UsageError } from "../errors.ts";
-import type { RawModel } from "../export/source/model.ts";
-import { readModel } from "../node/read-model.ts";
 import { assertWritable, removeLeftovers, writeAside } from "../node/write-aside.ts";
 import {
   checkpointProgress,
@@ -18,9 +11,9 @@ import {
   type RunIdentity,
   type RunPlan,
 } from "../train/checkpoint.ts";
-import type { FitOptions, FitResult } from "../train/fit.ts";
+import type { FitResult } from "../train/fit.ts";
 import { curvesSvg, heldOut, type EpochRecord } from "../train/history.ts";
-import { DIGITS, digitRecognizer, networkNamed, networks, type Tf } from "../train/networks.ts";
+import { networks } from "../train/networks.ts";
 import type { Recipe } from "../train/recipe.ts";
 
 import { baseCommand, type CommonOptions } from "./base-command.ts";
@@ -30,11 +23,15 @@ import { interruptSignal } from "./interrupt.ts";
 import { note, printJson, printLine } from "./output.ts";
 import { startProgress } from "./progress.ts";
 import { setupListener } from "./setup.ts";
+import { classifyJob } from "./train/classify-job.ts";
+import type { TrainJob } from "./train/job.ts";
+import { linesJob } from "./train/lines-job.ts";
 import { aloneIn } from "./train-lock.ts";
-import { mistakeSheet, RunLog, scoresOfRun, writeReport } from "./train-records.ts";
+import { RunLog } from "./train-records.ts";
 import { addSettings, recipeOf, settingsOf, type TrainSettings } from "./train-settings.ts";
 
 const EXIT_INTERRUPTED = 130;
+const LINE_ABOUT = "line: convolutions and two bidirectional LSTMs that read a line of text";
 
 interface TrainOptions extends CommonOptions, Partial<TrainSettings> {
   readonly config?: string;
@@ -52,8 +49,12 @@ export function create(summary: string): Command {
     "train --data ~/mnist --limit 6000 --epochs 1 --json",
     "train --network crnn-best --schedule warmup:1,cosine --augment full --validation 5000 --epochs 20",
     "train --config models/crnn-mnist-best/recipe.json --seed 2",
+    "train --network line --dataset lines --data my-lines/ --validation 0.1 --epochs 50",
     "train --resume",
-  ]).option("--network <name>", networks.map(({ name, summary: about }) => `${name}: ${about}`).join("; "));
+  ]).option(
+    "--network <name>",
+    [...networks.map(({ name, summary: about }) => `${name}: ${about}`), LINE_ABOUT].join("; "),
+  );
   return addSettings(command)
     .option("--config <file>", 'JSON of these settings, e.g. {"epochs": 20}; options given beside it win')
     .option("--resume", "go on from the checkpoint in that folder")
@@ -69,13 +70,17 @@ async function run(options: TrainOptions): Promise<void> {
   if (resume === true && overwrite === true) throw new UsageError("give --resume or --overwrite, not both");
   const settings = await settingsOf(given, config);
   const recipe = recipeOf(settings);
-  const out = settings.out ?? join("runs", networkNamed(settings.network).name);
+  const out = settings.out ?? join("runs", settings.network);
   const logs = logDir ?? join(out, "logs");
   for (const folder of [out, logs]) await assertWritable(folder);
   const how = { resume: resume === true, eager: eager === true, json: json === true, backend, out, logs };
   await aloneIn(out, async () => {
     if (resume !== true && overwrite !== true) await confirmOverwrite(out);
-    await trainInto(settings, recipe, how);
+    await removeLeftovers(out);
+    const signal = interruptSignal();
+    if (settings.network === "line")
+      await trainInto(await linesJob(settings, recipe, signal), settings, recipe, how, signal);
+    else await trainInto(await classifyJob(settings, recipe, signal), settings, recipe, how, signal);
   });
 }
 
@@ -103,14 +108,16 @@ interface How {
   readonly logs: string;
 }
 
-async function trainInto(settings: TrainSettings, recipe: Recipe, how: How): Promise<void> {
+async function trainInto<Answers>(
+  job: TrainJob<Answers>,
+  settings: TrainSettings,
+  recipe: Recipe,
+  how: How,
+  signal: AbortSignal,
+): Promise<void> {
   const { out } = how;
-  const network = networkNamed(settings.network);
-  await removeLeftovers(out);
-  const signal = interruptSignal();
-  const { train: set, validation, test } = await openParts(settings, signal);
-  const trained = await readTrained(settings);
-  const identity = { ...identityOf(settings, recipe, set), ...trainedIn(trained, settings) };
+  const { title } = job;
+  const identity: RunIdentity = identityOf(settings, recipe, job.identity);
   const checkpointFile = join(out, "checkpoint.bin");
   const bestFile = join(out, "best.bin");
   const from = how.resume ? await readCheckpoint(checkpointFile, identity) : undefined;
@@ -122,32 +129,28 @@ async function trainInto(settings: TrainSettings, recipe: Recipe, how: How): Pro
   const { fit } = await import("../train/fit.ts");
   const { openBackend } = await import("../train/open-backend.ts");
   const { tf, name: backend } = await openBackend(how.backend, { listener: setupListener(), signal, onNote: note });
-  const model = network.build(tf);
-  const { begun, teaching } = await prepare(tf, model, trained, settings.teacherShare);
-  const title = `${network.name} on ${set.name}`;
-  const log = new RunLog(how.logs, validation === undefined ? "test" : "validation", from?.state.step ?? 0);
-  const batches = Math.ceil(set.images / settings.batchSize);
+  const { model, task, begun } = await job.prepare(tf);
+  const log = new RunLog(how.logs, task.validated ? "validation" : "test", from?.state.step ?? 0);
+  const batches = task.batches(recipe);
   const progress = startProgress("training", settings.epochs * batches, from?.state.step ?? 0);
   let steps = 0;
   const result = await fit(tf, {
     model,
-    classes: DIGITS.length,
-    train: set,
-    ...(validation === undefined ? {} : { validation }),
-    test,
+    task,
     recipe,
     run: identity,
     plan,
     epochs: settings.epochs,
-    workers: settings.workers ?? (recipe.augment === undefined ? 0 : 1),
+    workers: settings.workers ?? job.workers,
     ...(from === undefined ? {} : { from }),
     begun,
-    ...(teaching === undefined ? {} : { teaching }),
     eager: how.eager,
     signal,
     save: (checkpoint) => writeCheckpoint(checkpointFile, checkpoint),
     best: {
-      save: (checkpoint) => writeCheckpoint(bestFile, checkpoint),
+      save: async (checkpoint) => {
+        await writeCheckpoint(bestFile, checkpoint);
+      },
       load: () => readCheckpoint(bestFile, identity),
     },
     onStep: (step) => {
@@ -165,7 +168,7 @@ async function trainInto(settings: TrainSettings, recipe: Recipe, how: How): Pro
   const { saveModel } = await import("../train/save-model.ts");
   if (!result.finished) {
     const hasLearnt = steps > 0 || from !== undefined;
-    if (hasLearnt) await saveModel(tf, model, digitRecognizer, out);
+    if (hasLearnt) await saveModel(tf, model, job.recognizer, out);
     const saved = hasLearnt
       ? `saved to ${join(out, "model.json")} as it is`
       : "no step was taken, so there is no model";
@@ -173,64 +176,13 @@ async function trainInto(settings: TrainSettings, recipe: Recipe, how: How): Pro
     process.exitCode = EXIT_INTERRUPTED;
     return;
   }
-  await saveModel(tf, model, digitRecognizer, out);
-  const scores = scoresOfRun(result, test);
-  if (scores !== undefined) {
-    const sheet = mistakeSheet(scores, test);
-    if (sheet !== undefined) log.mistakes(sheet);
-    await writeReport(out, { title, recipe: recipeRows(settings, backend), history: result.history, test, scores });
+  await saveModel(tf, model, job.recognizer, out);
+  if (result.answers !== undefined) {
+    const rows = recipeRows(settings, backend);
+    await job.report({ out, log, rows, history: result.history, answers: result.answers });
   }
   log.close();
-  report(settings, result, { train: set, out, backend, json: how.json });
-}
-
-interface Trained {
-  readonly name: string;
-  readonly raw: RawModel;
-}
-
-/** Models that a run begins with or learns from. */
-interface TrainedModels {
-  readonly init: Trained | undefined;
-  readonly teachers: readonly Trained[];
-}
-
-async function readTrained({ init, teacher }: TrainSettings): Promise<TrainedModels> {
-  const read = async (name: string): Promise<Trained> => ({ name, raw: await readModel(name) });
-  return {
-    init: init === undefined ? undefined : await read(init),
-    teachers: await Promise.all(teacher.map((name) => read(name))),
-  };
-}
-
-/** By their weights: the files may move, but not change. */
-function trainedIn(
-  { init, teachers }: TrainedModels,
-  { teacherShare }: TrainSettings,
-): Record<string, string | number> {
-  const marks = (models: readonly Trained[]): string =>
-    models.map(({ raw }) => crc32(raw.weights ?? "").toString(16)).join(" ");
-  return {
-    ...(init === undefined ? {} : { init: marks([init]) }),
-    ...(teachers.length === 0 ? {} : { teachers: marks(teachers), teacherShare }),
-  };
-}
-
-async function prepare(
-  tf: Tf,
-  network: tfjs.LayersModel,
-  { init, teachers }: TrainedModels,
-  share: number,
-): Promise<Required<Pick<FitOptions, "begun">> & Pick<FitOptions, "teaching">> {
-  const { copyWeights, loadTrained } = await import("../train/teachers.ts");
-  if (init !== undefined) {
-    const model = await loadTrained(tf, init.raw, network, init.name);
-    copyWeights(model, network, init.name);
-    model.dispose();
-  }
-  const models: tfjs.LayersModel[] = [];
-  for (const { raw, name } of teachers) models.push(await loadTrained(tf, raw, network, name));
-  return { begun: init !== undefined, ...(models.length === 0 ? {} : { teaching: { models, share } }) };
+  report(settings, result, { dataset: job.dataset, reported: job.reported, out, backend, json: how.json });
 }
 
 /** What the report says of how it was trained. */
@@ -244,11 +196,9 @@ function shown(value: unknown): string {
 }
 
 /** What a checkpoint must agree in to go on from it. */
-function identityOf(settings: TrainSettings, recipe: Recipe, train: ImageSet): RunIdentity {
+function identityOf(settings: TrainSettings, recipe: Recipe, own: TrainJob<unknown>["identity"]): RunIdentity {
   return {
     network: settings.network,
-    dataset: train.name,
-    images: train.images,
     batchSize: recipe.batchSize,
     seed: recipe.seed,
     learningRate: recipe.learningRate,
@@ -258,8 +208,8 @@ function identityOf(settings: TrainSettings, recipe: Recipe, train: ImageSet): R
     clipNorm: recipe.clipNorm ?? 0,
     labelSmoothing: recipe.labelSmoothing,
     averageDecay: recipe.averageDecay ?? 0,
-    augment: JSON.stringify(recipe.augment ?? {}),
     calmStrength: recipe.calmStrength,
+    ...own,
   };
 }
 
@@ -274,42 +224,6 @@ function tellChanges(old: RunPlan, now: RunPlan): void {
   for (const key of changed) note(`${key} was ${old[key]} so far, and is ${now[key]} from here on`);
 }
 
-interface Parts {
-  readonly train: ImageSet;
-  readonly validation: ImageSet | undefined;
-  readonly test: ImageSet;
-}
-
-async function openParts(settings: TrainSettings, signal: AbortSignal): Promise<Parts> {
-  const { openDataset } = await import("../node/datasets/open-dataset.ts");
-  const { dataset, data, limit, validation, add } = settings;
-  if (dataset !== "auto" && dataset !== "mnist" && dataset !== "digits") {
-    throw new UsageError(`--dataset takes auto, mnist or digits; got "${dataset}"`);
-  }
-  const whole = await openDataset({ dataset, split: "train", data, limit, signal, onNote: note });
-  // The choice that auto has made, so that nothing is looked for twice.
-  const chosen = whole.set.name === "mnist" ? "mnist" : "digits";
-  const test = await openDataset({ dataset: chosen, split: "test", data, signal });
-  const parts = splitOff(whole.set, validation);
-  const more = await Promise.all(add.map((source) => openAddition(source)));
-  const train = joinSets([parts.train, ...more]);
-  const kept = parts.kept === undefined ? "" : `, ${parts.kept.images.toLocaleString("en")} more to validate`;
-  const added = more.map(({ images, source }) => ` + ${images.toLocaleString("en")} (${source})`).join("");
-  note(whole.note);
-  note(`training on ${parts.train.images.toLocaleString("en")} images${added}${kept}`);
-  return { train, validation: parts.kept, test: test.set };
-}
-
-/** @throws {UsageError} when a source is neither digits:N nor a folder */
-async function openAddition(source: string): Promise<ImageSet> {
-  const count = /^digits:(\d+)$/.exec(source)?.[1];
-  if (count !== undefined) return renderedDigits({ split: "train", count: Number(count) });
-  const { readPictures } = await import("../node/datasets/pictures.ts");
-  const { set, faults } = await readPictures(source, "train");
-  if (faults.length > 0) note(`left out ${faults.length} pictures of ${source}, e.g. ${faults[0] ?? ""}`);
-  return set;
-}
-
 async function writeHistory(out: string, history: readonly EpochRecord[], title: string): Promise<void> {
   await writeAside(join(out, "history.json"), `${JSON.stringify(history, null, 2)}\n`);
   if (history.length > 0) await writeAside(join(out, "curves.svg"), curvesSvg(history, title));
@@ -319,21 +233,29 @@ function epochLine(record: EpochRecord, epochs: number, batches: number): string
   const { epoch, loss, accuracy, validationLoss, msPerStep } = record;
   const part = validationLoss === undefined ? "test" : "validation";
   const scored = heldOut(record);
+  const characters =
+    record.characterErrors === undefined ? "" : `character errors ${(100 * record.characterErrors).toFixed(2)} %  `;
   return (
     `epoch ${epoch}/${epochs}  loss ${loss.toFixed(4)}  accuracy ${accuracy.toFixed(4)}  ` +
-    `${part} loss ${scored.loss.toFixed(4)}  ${part} accuracy ${scored.accuracy.toFixed(4)}  ${msPerStep.toFixed(0)} ms/step` +
+    `${part} loss ${scored.loss.toFixed(4)}  ${part} accuracy ${scored.accuracy.toFixed(4)}  ${characters}${msPerStep.toFixed(0)} ms/step` +
     (epoch < epochs ? `  about ${formatDuration((epochs - epoch) * batches * msPerStep)} left` : "")
   );
 }
 
 interface Outcome {
-  readonly train: ImageSet;
+  readonly dataset: string;
+  /** The files that the job wrote beside the model. */
+  readonly reported: string;
   readonly out: string;
   readonly backend: string;
   readonly json: boolean;
 }
 
-function report(settings: TrainSettings, result: FitResult, { train, out, backend, json }: Outcome): void {
+function report<Answers>(
+  settings: TrainSettings,
+  result: FitResult<Answers>,
+  { dataset, reported, out, backend, json }: Outcome,
+): void {
   const last = result.history.at(-1);
   const { test, keptEpoch, mode } = result;
   if (last === undefined || test === undefined) return;
@@ -341,7 +263,7 @@ function report(settings: TrainSettings, result: FitResult, { train, out, backen
   if (json) {
     printJson({
       network: settings.network,
-      dataset: train.name,
+      dataset,
       epochs: epoch,
       keptEpoch,
       testLoss: test.loss,
@@ -357,6 +279,6 @@ function report(settings: TrainSettings, result: FitResult, { train, out, backen
   printLine(`Test loss: ${test.loss.toFixed(4)}`);
   printLine(`Test accuracy: ${test.accuracy.toFixed(4)}`);
   printLine(
-    `wrote ${join(out, "report.html")} and ${join(out, "model.json")} (${mode} mode, ${msPerStep.toFixed(0)} ms/step, ${backend})`,
+    `wrote ${join(out, reported)} and ${join(out, "model.json")} (${mode} mode, ${msPerStep.toFixed(0)} ms/step, ${backend})`,
   );
 }

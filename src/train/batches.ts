@@ -15,7 +15,7 @@ export interface Batch {
 /** Tensors of what a feed delivered. */
 export function tensorsOf(
   tf: Tf,
-  { count, images, labels }: HostBatch,
+  { count, images, labels }: Pick<HostBatch, "count" | "images" | "labels">,
   { height, width }: { readonly height: number; readonly width: number },
   classes: number,
 ): Batch {

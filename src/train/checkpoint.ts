@@ -34,7 +34,8 @@ export interface Checkpoint {
   readonly epoch: number;
   /** Batches of the current epoch done. */
   readonly batch: number;
-  /** Sums over the images of the current epoch. */
+  /** Samples of the current epoch done, and sums over them. */
+  readonly samples: number;
   readonly lossSum: number;
   readonly correct: number;
   readonly trainingMs: number;
@@ -42,7 +43,7 @@ export interface Checkpoint {
   readonly state: StepState;
 }
 
-const MAGIC = "tfjs-to-onnx checkpoint 2\n";
+const MAGIC = "tfjs-to-onnx checkpoint 3\n";
 
 /** Layout: magic, header length and CRC-32 of all that follows (little-endian uint32), header (JSON), values. */
 export async function writeCheckpoint(path: string, checkpoint: Checkpoint): Promise<void> {

@@ -2,34 +2,25 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 
 import type * as tfjs from "@tensorflow/tfjs";
 
-import type { ImageSet } from "../data/dataset.ts";
 import { TrainError } from "../errors.ts";
 
-import { storeSamples } from "../data/sample-store.ts";
-
-import { checkLabels, takeBatch, tensorsOf } from "./batches.ts";
 import type { Checkpoint, RunIdentity, RunPlan } from "./checkpoint.ts";
 import { compileStep, type CompiledStep, type StepState, type TensorFlow } from "./compile/index.ts";
-import { type BatchFeed, openFeed } from "./feed/batch-feed.ts";
-import { batchesOf, type BatchPlace, type FeedPlan } from "./feed/batch-maker.ts";
+import type { BatchPlace } from "./feed/batch-maker.ts";
 import { bestOf, type EpochRecord } from "./history.ts";
-import { initialise } from "./networks.ts";
 import type { Recipe } from "./recipe.ts";
 import { shareOf } from "./schedule.ts";
-import { Teachers, type Teaching } from "./teachers.ts";
+import { accuracyOf } from "./tasks/classify.ts";
+import type { Score, Task, TaskRun } from "./tasks/task.ts";
 
 /** Keras's default; TF.js's own would be its backend's smallest float. */
 const ADAM_EPSILON = 1e-7;
-const EVALUATION_BATCH = 500;
 const CHECKPOINT_EVERY_MS = 60_000;
 
-export interface FitOptions {
+export interface FitOptions<Answers> {
   readonly model: tfjs.LayersModel;
-  readonly classes: number;
-  readonly train: ImageSet;
-  /** Scored after each epoch; then the test set is looked at once, at the end. */
-  readonly validation?: ImageSet;
-  readonly test: ImageSet;
+  /** What is learnt, and from which samples. */
+  readonly task: Task<Answers>;
   readonly recipe: Recipe;
   readonly epochs: number;
   /** Written into every checkpoint. */
@@ -39,8 +30,6 @@ export interface FitOptions {
   readonly from?: Checkpoint;
   /** Begin with the weights that the model has, instead of drawing new ones. */
   readonly begun?: boolean;
-  /** Train towards the answers of other models, too; losses and accuracies in training are then of those targets. */
-  readonly teaching?: Teaching;
   /** Op by op instead of one graph a step. */
   readonly eager?: boolean;
   /** Threads that prepare batches ahead; 0 for none. */
@@ -75,15 +64,15 @@ export interface StepProgress {
   readonly accuracy: number;
 }
 
-export interface FitResult {
+export interface FitResult<Answers> {
   readonly history: readonly EpochRecord[];
   /** False when it was interrupted. */
   readonly finished: boolean;
   readonly mode: "graph" | "eager";
   /** Of the weights that the model ends with; absent when it was interrupted. */
   readonly test?: Score;
-  /** What the network says of each test image with those weights: probabilities [N, classes]. */
-  readonly answers?: Float32Array;
+  /** What the network says of the test part with those weights. */
+  readonly answers?: Answers;
   /** The epoch, from 1, whose weights the model ends with. */
   readonly keptEpoch: number;
 }
@@ -91,53 +80,44 @@ export interface FitResult {
 /** What is counted in one epoch. */
 interface Tally {
   batch: number;
+  samples: number;
   lossSum: number;
   correct: number;
   trainingMs: number;
 }
 
 /** A run in progress. */
-interface Run {
-  readonly tf: TensorFlow;
-  readonly options: FitOptions;
+interface Run<Answers> {
+  readonly options: FitOptions<Answers>;
   readonly step: CompiledStep;
-  readonly feed: BatchFeed;
-  readonly teachers: Teachers | undefined;
+  readonly task: TaskRun<Answers>;
+  readonly tf: TensorFlow;
   readonly batches: number;
   /** The learning rate of a batch of an epoch. */
   readonly rateAt: (epoch: number, batch: number) => number;
 }
 
 /**
- * Train with Adam and categorical cross-entropy; score the validation part after each epoch, or the test set where there
- * is none. The weights end in the model's variables, those of an interrupted run too. Under one seed a run that was stopped and resumed ends with the
- * weights of an unbroken one, however many threads prepare its batches.
+ * Train with Adam; score the validation part after each epoch, or the test part where there is none. The weights end in
+ * the model's variables, those of an interrupted run too. Under one seed a run that was stopped and resumed ends with
+ * the weights of an unbroken one, however many threads prepare its batches.
  *
  * @throws {TrainError} when the loss is no longer finite; the last checkpoint stays as it was
  */
-export async function fit(tf: TensorFlow, options: FitOptions): Promise<FitResult> {
-  const { model, recipe, train, test, validation, classes, from } = options;
-  for (const set of [train, test, ...(validation === undefined ? [] : [validation])]) checkLabels(set, classes);
-  if (from === undefined && options.begun !== true) initialise(tf, model, recipe.seed);
-  const plan = planOf(options);
+export async function fit<Answers>(tf: TensorFlow, options: FitOptions<Answers>): Promise<FitResult<Answers>> {
+  const { model, recipe, epochs, task, from, eager = false, workers = 0, onNote } = options;
+  if (from === undefined && options.begun !== true) task.initialise(tf, model, recipe.seed);
   const step = stepOf(tf, options);
-  const { teaching } = options;
-  const teachers = teaching === undefined ? undefined : new Teachers(tf, teaching, options);
-  const feed = openFeed({
-    plan,
-    from: placeAfter(from, batchesOf(plan)),
-    workers: options.workers ?? 0,
-  });
+  const batches = task.batches(recipe);
+  const run = task.start(tf, { model, recipe, epochs, from: placeAfter(from, batches), workers, eager, onNote });
   try {
     if (from !== undefined) step.setState(from.state);
-    const share = shareOf(recipe.schedule, options.epochs);
-    const batches = batchesOf(plan);
+    const share = shareOf(recipe.schedule, epochs);
     const rateAt = (epoch: number, batch: number): number =>
       recipe.learningRate * share(epoch + (batch + 0.5) / batches);
-    return await runEpochs({ tf, options, step, feed, teachers, batches, rateAt });
+    return await runEpochs({ tf, options, step, task: run, batches, rateAt });
   } finally {
-    await feed.close();
-    teachers?.dispose();
+    await run.close();
     disposeKeeping(tf, step, model);
   }
 }
@@ -156,44 +136,35 @@ function disposeKeeping(tf: TensorFlow, step: CompiledStep, model: tfjs.LayersMo
   tf.dispose(chosen);
 }
 
-function planOf({ train, classes, recipe, epochs }: FitOptions): FeedPlan {
-  return {
-    store: storeSamples([train]),
-    classes,
-    batchSize: recipe.batchSize,
-    seed: recipe.seed,
-    epochs,
-    augment: recipe.augment,
-    calmEpochs: recipe.calmEpochs,
-    calmStrength: recipe.calmStrength,
-  };
-}
-
-function stepOf(tf: TensorFlow, { model, recipe, eager, onNote }: FitOptions): CompiledStep {
-  const { learningRate, weightDecay, labelSmoothing, clipNorm, averageDecay, seed } = recipe;
+function stepOf<Answers>(tf: TensorFlow, { model, task, recipe, eager, onNote }: FitOptions<Answers>): CompiledStep {
+  const { learningRate, weightDecay, clipNorm, averageDecay, seed } = recipe;
   return compileStep(tf, {
     model,
-    loss: "categoricalCrossentropy",
-    metrics: ["accuracy"],
+    ...task.objective(tf, recipe),
     optimizer: { name: "adam", learningRate, epsilon: ADAM_EPSILON },
     seed,
     mode: eager === true ? "eager" : "auto",
     weightDecay,
-    labelSmoothing,
     ...(clipNorm === undefined ? {} : { clipNorm }),
     ...(averageDecay === undefined ? {} : { averageDecay }),
     ...(onNote === undefined ? {} : { onNote }),
   });
 }
 
-async function runEpochs(run: Run): Promise<FitResult> {
+async function runEpochs<Answers>(run: Run<Answers>): Promise<FitResult<Answers>> {
   const { options, step } = run;
   const { from } = options;
   const history = [...(from?.history ?? [])];
   let tally: Tally =
     from === undefined
       ? emptyTally()
-      : { batch: from.batch, lossSum: from.lossSum, correct: from.correct, trainingMs: from.trainingMs };
+      : {
+          batch: from.batch,
+          samples: from.samples,
+          lossSum: from.lossSum,
+          correct: from.correct,
+          trainingMs: from.trainingMs,
+        };
   const checkpoint = (epoch: number): Checkpoint => ({
     run: options.run,
     plan: options.plan,
@@ -204,10 +175,10 @@ async function runEpochs(run: Run): Promise<FitResult> {
   });
   // So that a run can go on from whatever moment it was killed at.
   if (from === undefined) await options.save(checkpoint(0));
-  for (let epoch = history.length; epoch < options.epochs && !isHopeless(history, options); epoch++) {
+  for (let epoch = history.length; epoch < options.epochs && !isHopeless(history, options.recipe); epoch++) {
     const finished = await trainEpoch(run, epoch, tally, () => options.save(checkpoint(epoch)));
     if (!finished) {
-      step.pull({ average: isAveraged(options) });
+      step.pull({ average: isAveraged(options.recipe) });
       return { history, finished, mode: step.mode, keptEpoch: epoch };
     }
     history.push(recordOf(run, epoch, tally));
@@ -222,56 +193,69 @@ async function runEpochs(run: Run): Promise<FitResult> {
 }
 
 /** Whether the last epochs, as many as the patience, brought nothing better. */
-function isHopeless(history: readonly EpochRecord[], { recipe: { patience } }: FitOptions): boolean {
+function isHopeless(history: readonly EpochRecord[], { patience }: Recipe): boolean {
   if (patience === undefined) return false;
   const best = bestOf(history);
   return best !== undefined && history.length - best.epoch >= patience;
 }
 
-/** Settle on the weights to keep, put them into the model, and score the test set. */
-async function finish({ tf, options, step }: Run, history: readonly EpochRecord[]): Promise<FitResult> {
+/** Settle on the weights to keep, put them into the model, and score the test part. */
+async function finish<Answers>(run: Run<Answers>, history: readonly EpochRecord[]): Promise<FitResult<Answers>> {
+  const { options, step, task } = run;
   const best = options.recipe.keepBest ? bestOf(history) : undefined;
   if (best !== undefined && best.epoch !== history.length && options.best !== undefined) {
     step.setState((await options.best.load()).state);
   }
-  const average = isAveraged(options);
+  const average = isAveraged(options.recipe);
   const last = history.at(-1);
   const test =
-    options.validation === undefined && last?.testLoss !== undefined && last.testAccuracy !== undefined
-      ? { loss: last.testLoss, accuracy: last.testAccuracy }
-      : evaluate(tf, step, options.test, options.classes, average);
-  const answers = predictAll(tf, step, options.test, options.classes, average);
+    !options.task.validated && last?.testLoss !== undefined && last.testAccuracy !== undefined
+      ? {
+          loss: last.testLoss,
+          accuracy: last.testAccuracy,
+          ...(last.characterErrors === undefined ? {} : { characterErrors: last.characterErrors }),
+        }
+      : task.evaluate(step, "test", average);
+  const answers = task.answers(step, average);
   step.pull({ average });
   return { history, finished: true, mode: step.mode, test, answers, keptEpoch: best?.epoch ?? history.length };
 }
 
-function isAveraged({ recipe }: FitOptions): boolean {
-  return recipe.averageDecay !== undefined;
+function isAveraged({ averageDecay }: Recipe): boolean {
+  return averageDecay !== undefined;
 }
 
-function recordOf({ tf, options, step, rateAt, batches }: Run, epoch: number, tally: Tally): EpochRecord {
-  const { train, validation, test, classes } = options;
-  const scored = evaluate(tf, step, validation ?? test, classes, isAveraged(options));
+function recordOf<Answers>(run: Run<Answers>, epoch: number, tally: Tally): EpochRecord {
+  const { options, step, task, rateAt, batches } = run;
+  const { validated } = options.task;
+  const scored = task.evaluate(step, validated ? "validation" : "test", isAveraged(options.recipe));
+  const { characterErrors } = scored;
   return {
     epoch: epoch + 1,
-    loss: tally.lossSum / train.images,
-    accuracy: tally.correct / train.images,
-    ...(validation === undefined
-      ? { testLoss: scored.loss, testAccuracy: scored.accuracy }
-      : { validationLoss: scored.loss, validationAccuracy: scored.accuracy }),
+    loss: tally.lossSum / tally.samples,
+    accuracy: tally.correct / tally.samples,
+    ...(validated
+      ? { validationLoss: scored.loss, validationAccuracy: scored.accuracy }
+      : { testLoss: scored.loss, testAccuracy: scored.accuracy }),
+    ...(characterErrors === undefined ? {} : { characterErrors }),
     learningRate: rateAt(epoch, batches - 1),
     msPerStep: tally.trainingMs / tally.batch,
   };
 }
 
 function emptyTally(): Tally {
-  return { batch: 0, lossSum: 0, correct: 0, trainingMs: 0 };
+  return { batch: 0, samples: 0, lossSum: 0, correct: 0, trainingMs: 0 };
 }
 
 /** @returns false when it was interrupted (and has saved) */
-async function trainEpoch(run: Run, epoch: number, tally: Tally, save: () => Promise<void>): Promise<boolean> {
-  const { tf, options, step, feed, teachers, batches, rateAt } = run;
-  const { recipe, classes, signal, train } = options;
+async function trainEpoch<Answers>(
+  run: Run<Answers>,
+  epoch: number,
+  tally: Tally,
+  save: () => Promise<void>,
+): Promise<boolean> {
+  const { tf, options, step, task, batches, rateAt } = run;
+  const { signal } = options;
   let savedAt = performance.now();
   // The first step, which is compiled, takes seconds.
   if (isStopped(signal)) {
@@ -280,27 +264,25 @@ async function trainEpoch(run: Run, epoch: number, tally: Tally, save: () => Pro
   }
   while (tally.batch < batches) {
     const started = performance.now();
-    const batch = await feed.next();
-    const { images, labels } = tensorsOf(tf, batch, train, classes);
+    const { xs, ys, count } = await task.next();
     step.learningRate = rateAt(epoch, tally.batch);
-    const targets = teachers?.mix(images, labels) ?? labels;
-    const { loss, metrics } = step.step(images, targets);
-    tf.dispose([images, labels, targets]);
+    const { loss, metrics } = step.step(xs, ys);
+    tf.dispose([xs, ys]);
     tally.trainingMs += performance.now() - started;
     if (!Number.isFinite(loss))
       throw notFinite(`the loss became ${loss}`, step, `epoch ${epoch + 1}, batch ${tally.batch + 1}`);
     tally.batch++;
-    tally.lossSum += loss * batch.count;
-    tally.correct += Math.round(accuracyOf(metrics) * batch.count);
-    const seen = (tally.batch - 1) * recipe.batchSize + batch.count;
+    tally.samples += count;
+    tally.lossSum += loss * count;
+    tally.correct += Math.round(accuracyOf(metrics) * count);
     options.onStep?.({
       done: epoch * batches + tally.batch,
       total: options.epochs * batches,
       epoch: epoch + 1,
       learningRate: step.learningRate,
       batchLoss: loss,
-      loss: tally.lossSum / seen,
-      accuracy: tally.correct / seen,
+      loss: tally.lossSum / tally.samples,
+      accuracy: tally.correct / tally.samples,
     });
     // Ctrl-C and the threads are only heard between two turns of the event loop.
     await nextTurn();
@@ -316,58 +298,6 @@ async function trainEpoch(run: Run, epoch: number, tally: Tally, save: () => Pro
 
 function isStopped(signal: AbortSignal | undefined): boolean {
   return signal?.aborted === true;
-}
-
-export interface Score {
-  readonly loss: number;
-  readonly accuracy: number;
-}
-
-/** Mean loss and accuracy over a set. */
-export function evaluate(tf: TensorFlow, step: CompiledStep, set: ImageSet, classes: number, average = false): Score {
-  let lossSum = 0;
-  let correct = 0;
-  for (let start = 0; start < set.images; start += EVALUATION_BATCH) {
-    const count = Math.min(EVALUATION_BATCH, set.images - start);
-    const { images, labels } = takeBatch(
-      tf,
-      set,
-      Uint32Array.from({ length: count }, (_, index) => start + index),
-      classes,
-    );
-    const { loss, metrics } = step.evaluate(images, labels, { average });
-    tf.dispose([images, labels]);
-    lossSum += loss * count;
-    correct += Math.round(accuracyOf(metrics) * count);
-  }
-  return { loss: lossSum / set.images, accuracy: correct / set.images };
-}
-
-/** The network's output for every image of a set: [N, classes]. */
-function predictAll(
-  tf: TensorFlow,
-  step: CompiledStep,
-  set: ImageSet,
-  classes: number,
-  average: boolean,
-): Float32Array {
-  const answers = new Float32Array(set.images * classes);
-  for (let start = 0; start < set.images; start += EVALUATION_BATCH) {
-    const count = Math.min(EVALUATION_BATCH, set.images - start);
-    const indices = Uint32Array.from({ length: count }, (_, index) => start + index);
-    const { images, labels } = takeBatch(tf, set, indices, classes);
-    const outputs = step.predict(images, { average });
-    answers.set(outputs[0]?.dataSync<"float32">() ?? [], start * classes);
-    tf.dispose([images, labels, ...outputs]);
-  }
-  return answers;
-}
-
-function accuracyOf(metrics: Readonly<Record<string, number>>): number {
-  const accuracy = metrics["accuracy"] ?? metrics["acc"];
-  if (accuracy === undefined)
-    throw new TrainError(`the step gives no accuracy, only ${Object.keys(metrics).join(", ")}`);
-  return accuracy;
 }
 
 /** The state of training, unless it is past saving: a finite loss can leave weights that are not. */

@@ -9,6 +9,8 @@ export interface EpochRecord {
   readonly testAccuracy?: number;
   readonly validationLoss?: number;
   readonly validationAccuracy?: number;
+  /** Of lines: wrong, missing and added characters of the part kept apart, for each one of its labels. */
+  readonly characterErrors?: number;
   /** Of the epoch's last step. */
   readonly learningRate: number;
   readonly msPerStep: number;

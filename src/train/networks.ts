@@ -4,8 +4,9 @@ import { Random } from "../data/random.ts";
 import { TrainError } from "../errors.ts";
 import type { Recognizer } from "../metadata.ts";
 
-/** TF.js, whichever package it came from. */
-export type Tf = Omit<typeof tfjs, "default">;
+import { applyAll, only, recurrent, type Tf } from "./networks/build.ts";
+
+export type { Tf } from "./networks/build.ts";
 
 /** A network that can be trained by name. */
 export interface Network {
@@ -22,14 +23,6 @@ export const digitRecognizer: Recognizer = {
   input: { kind: "image", height: 28, width: 28, channels: 1, range: [0, 1], fit: "mnist" },
   output: { kind: "classes", labels: DIGITS, activation: "softmax" },
 };
-
-/** Building draws every weight anew (see {@link initialise}): zeros cost nothing, TF.js's orthogonal matrices seconds. */
-const recurrent = {
-  units: 128,
-  activation: "tanh",
-  recurrentActivation: "sigmoid",
-  recurrentInitializer: "zeros",
-} as const;
 
 /**
  * The seed's network: four convolutions [N, 28, 28, 1] to [N, 3, 7, 256], read as 21 steps of 256 by two LSTMs.
@@ -51,8 +44,8 @@ const crnn: Network = {
       layers.maxPooling2d({ name: "pool3", poolSize: [2, 1], strides: [2, 1] }),
       conv("conv4", 256),
       layers.reshape({ name: "reshape", targetShape: [-1, 256] }),
-      layers.lstm({ ...recurrent, name: "lstm1", returnSequences: true }),
-      layers.lstm({ ...recurrent, name: "lstm2" }),
+      layers.lstm({ ...recurrent, units: 128, name: "lstm1", returnSequences: true }),
+      layers.lstm({ ...recurrent, units: 128, name: "lstm2" }),
       layers.dense({ name: "dense", units: DIGITS.length }),
       layers.softmax({ name: "softmax" }),
     ];
@@ -119,15 +112,6 @@ export function networkNamed(name: string): Network {
   const found = networks.find((network) => network.name === name);
   if (found !== undefined) return found;
   throw new TrainError(`there is no network ${name}; there are ${networks.map((network) => network.name).join(", ")}`);
-}
-
-function applyAll(tf: Tf, chain: readonly tfjs.layers.Layer[], input: tfjs.SymbolicTensor): tfjs.SymbolicTensor {
-  return chain.reduce((tensor, layer) => only(tf, layer.apply(tensor)), input);
-}
-
-function only(tf: Tf, output: ReturnType<tfjs.layers.Layer["apply"]>): tfjs.SymbolicTensor {
-  if (Array.isArray(output) || output instanceof tf.Tensor) throw new TypeError("a layer gave no symbolic tensor");
-  return output;
 }
 
 /**

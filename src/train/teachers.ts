@@ -6,7 +6,6 @@ import type { TfjsModel } from "../infer/runtime.ts";
 import { toArtifacts } from "../infer/tfjs-session.ts";
 
 import { compileStep, type CompiledStep, type TensorFlow } from "./compile/index.ts";
-import type { FitOptions } from "./fit.ts";
 import type { Tf } from "./networks.ts";
 
 /** Trained models that a network learns from. */
@@ -28,7 +27,7 @@ export class Teachers {
   constructor(
     tf: TensorFlow,
     { models, share }: Teaching,
-    { eager, onNote }: Pick<FitOptions, "eager" | "onNote"> = {},
+    { eager, onNote }: { readonly eager?: boolean; readonly onNote?: ((note: string) => void) | undefined } = {},
   ) {
     this.#tf = tf;
     this.#share = share;

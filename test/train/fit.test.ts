@@ -18,6 +18,7 @@ import {
 } from "../../src/train/checkpoint.ts";
 import { fit, type FitOptions, type FitResult } from "../../src/train/fit.ts";
 import { PLAIN, type Recipe } from "../../src/train/recipe.ts";
+import { type ClassAnswers, classify, type ClassifyOptions } from "../../src/train/tasks/classify.ts";
 
 import { nativeTf } from "./native-tf.ts";
 
@@ -52,12 +53,13 @@ function tiny(): tfjs.LayersModel {
   });
 }
 
-async function trainTiny(model: tfjs.LayersModel, options: Partial<FitOptions> = {}): Promise<FitResult> {
+type Options = Partial<FitOptions<ClassAnswers>> & Partial<ClassifyOptions>;
+
+async function trainTiny(model: tfjs.LayersModel, options: Options = {}): Promise<FitResult<ClassAnswers>> {
+  const { train: images = train, test: scored = testSet, validation } = options;
   return fit(tf, {
     model,
-    classes: 10,
-    train,
-    test: testSet,
+    task: classify({ classes: 10, train: images, test: scored, ...(validation === undefined ? {} : { validation }) }),
     recipe,
     run,
     plan,
@@ -243,6 +245,7 @@ describe("a checkpoint", () => {
     plan,
     epoch: 1,
     batch: 2,
+    samples: 64,
     lossSum: 0.1 + 0.2,
     correct: 3,
     trainingMs: 4,

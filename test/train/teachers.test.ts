@@ -8,6 +8,7 @@ import type { Checkpoint } from "../../src/train/checkpoint.ts";
 import { fit, type FitOptions, type FitResult } from "../../src/train/fit.ts";
 import { initialise } from "../../src/train/networks.ts";
 import { PLAIN } from "../../src/train/recipe.ts";
+import { type ClassAnswers, classify, type ClassifyOptions } from "../../src/train/tasks/classify.ts";
 import { copyWeights, Teachers } from "../../src/train/teachers.ts";
 
 import { nativeTf } from "./native-tf.ts";
@@ -37,12 +38,13 @@ function network(seed: number, units = 24): tfjs.LayersModel {
   return model;
 }
 
-async function train(model: tfjs.LayersModel, options: Partial<FitOptions> = {}): Promise<FitResult> {
+type Options = Partial<FitOptions<ClassAnswers>> & Partial<ClassifyOptions>;
+
+async function train(model: tfjs.LayersModel, options: Options = {}): Promise<FitResult<ClassAnswers>> {
+  const { train: images = digits, teaching } = options;
   return fit(tf, {
     model,
-    classes: 10,
-    train: digits,
-    test: digits,
+    task: classify({ classes: 10, train: images, test: digits, ...(teaching === undefined ? {} : { teaching }) }),
     recipe: { ...PLAIN, batchSize: 32, seed: 5, learningRate: 0.01 },
     run: { network: "small", dataset: "digits", images: 100, batchSize: 32, seed: 5, learningRate: 0.01 },
     plan: { epochs: 20, schedule: "constant", calmEpochs: 0 },
@@ -121,7 +123,7 @@ describe.skipIf(native === null)("a network that begins with another's weights",
     const model = network(2);
     copyWeights(trained, model, "the first");
     const losses: number[] = [];
-    const onStep: FitOptions["onStep"] = ({ batchLoss }) => losses.push(batchLoss);
+    const onStep: FitOptions<ClassAnswers>["onStep"] = ({ batchLoss }) => losses.push(batchLoss);
     await train(model, { begun: true, epochs: 1, onStep });
     expect(losses[0]).toBeLessThan(0.1);
     await train(network(2), { epochs: 1, onStep });

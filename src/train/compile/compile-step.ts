@@ -89,6 +89,7 @@ class Step implements CompiledStep {
             ledger: this.#ledger,
             clipNorm: this.#clipNorm,
             tolerance: options.tolerance ?? 1e-3,
+            isCompared: () => options.compare !== "first" || this.#training.reports.length === 0,
           };
     const cache = <T extends { readonly program: Program }>(what: ProgramReport["what"]): ProgramCache<T> =>
       new ProgramCache<T>(what, refusal, this.#ledger, options.onNote ?? ((): void => undefined));

@@ -64,6 +64,11 @@ export interface StepOptions {
   readonly mode?: "auto" | "eager";
   /** Largest relative difference between the compiled first batch and the eager one. Default 1e-3. */
   readonly tolerance?: number;
+  /**
+   * Which shapes of training batches are compared with an eager step when they are compiled: every one (the default), or
+   * the first alone, where the others differ from it in sizes only and would take long.
+   */
+  readonly compare?: "every" | "first";
   /** Told in a sentence whenever something runs eagerly that was meant to be compiled, and why. */
   readonly onNote?: (note: string) => void;
 }

@@ -1,9 +1,10 @@
 import { Worker } from "node:worker_threads";
 
-import { TrainError } from "../../errors.ts";
+import { InternalError, TrainError } from "../../errors.ts";
 
-import { BatchMaker, batchesOf, countOf, type BatchPlace, type FeedPlan, type HostBatch } from "./batch-maker.ts";
+import type { BatchPlace, BatchSource, HostBatch } from "./batch-maker.ts";
 import type { Slot, WorkerStart } from "./messages.ts";
+import { type FeedPlan, sourceOf } from "./plan.ts";
 
 /** The batches of a run one after the other, across epochs. */
 export interface BatchFeed {
@@ -29,45 +30,44 @@ export function openFeed(options: FeedOptions): BatchFeed {
   return options.workers === 0 ? new InlineFeed(options) : new ThreadedFeed(options);
 }
 
-function slotFor({ store, batchSize, classes }: FeedPlan): Slot {
+function slotFor({ room }: BatchSource): Slot {
   const shared = (size: number): Float32Array<SharedArrayBuffer> =>
-    new Float32Array(new SharedArrayBuffer(size * Float32Array.BYTES_PER_ELEMENT));
-  return { images: shared(batchSize * store.height * store.width), labels: shared(batchSize * classes) };
+    new Float32Array(new SharedArrayBuffer(room.count * size * Float32Array.BYTES_PER_ELEMENT));
+  return { images: shared(room.imageSize), labels: shared(room.labelSize) };
 }
 
 /** A copy in this thread's own memory, which TensorFlow may keep. */
-function takeFrom(slot: Slot, plan: FeedPlan, place: BatchPlace): HostBatch {
-  const count = countOf(plan, place);
-  const size = plan.store.height * plan.store.width;
+function takeFrom(slot: Slot, source: BatchSource, place: BatchPlace): HostBatch {
+  const shape = source.shapeOf(place);
+  const { count, imageSize, labelSize } = shape;
   return {
-    count,
-    images: new Float32Array(slot.images.subarray(0, count * size)),
-    labels: new Float32Array(slot.labels.subarray(0, count * plan.classes)),
+    ...shape,
+    place,
+    images: new Float32Array(slot.images.subarray(0, count * imageSize)),
+    labels: new Float32Array(slot.labels.subarray(0, count * labelSize)),
   };
 }
 
-function after(plan: FeedPlan, { epoch, batch }: BatchPlace): BatchPlace {
-  return batch + 1 < batchesOf(plan) ? { epoch, batch: batch + 1 } : { epoch: epoch + 1, batch: 0 };
+function after({ batches }: BatchSource, { epoch, batch }: BatchPlace): BatchPlace {
+  return batch + 1 < batches ? { epoch, batch: batch + 1 } : { epoch: epoch + 1, batch: 0 };
 }
 
 class InlineFeed implements BatchFeed {
-  readonly #plan: FeedPlan;
-  readonly #maker: BatchMaker;
+  readonly #source: BatchSource;
   readonly #slot: Slot;
   #place: BatchPlace;
 
   constructor({ plan, from }: FeedOptions) {
-    this.#plan = plan;
-    this.#maker = new BatchMaker(plan);
-    this.#slot = slotFor(plan);
+    this.#source = sourceOf(plan);
+    this.#slot = slotFor(this.#source);
     this.#place = from;
   }
 
-  next(): Promise<HostBatch> {
+  async next(): Promise<HostBatch> {
     const place = this.#place;
-    this.#maker.make(place, this.#slot.images, this.#slot.labels);
-    this.#place = after(this.#plan, place);
-    return Promise.resolve(takeFrom(this.#slot, this.#plan, place));
+    await this.#source.make(place, this.#slot.images, this.#slot.labels);
+    this.#place = after(this.#source, place);
+    return takeFrom(this.#slot, this.#source, place);
   }
 
   close(): Promise<void> {
@@ -84,7 +84,8 @@ interface Pending {
 
 /** Workers fill a ring of slots in shared memory; memory stays as it is however long the run. */
 class ThreadedFeed implements BatchFeed {
-  readonly #plan: FeedPlan;
+  readonly #epochs: number;
+  readonly #source: BatchSource;
   readonly #workers: readonly Worker[];
   readonly #slots: readonly Slot[];
   readonly #waiting = new Map<number, { readonly resolve: () => void; readonly reject: (cause: Error) => void }>();
@@ -94,9 +95,10 @@ class ThreadedFeed implements BatchFeed {
   #fault: TrainError | undefined;
 
   constructor({ plan, from, workers, startWorker = startBuiltWorker }: FeedOptions) {
-    this.#plan = plan;
+    this.#epochs = plan.epochs;
+    this.#source = sourceOf(plan);
     this.#nextOrder = from;
-    this.#slots = Array.from({ length: workers * AHEAD }, () => slotFor(plan));
+    this.#slots = Array.from({ length: workers * AHEAD }, () => slotFor(this.#source));
     this.#workers = Array.from({ length: workers }, () => startWorker({ plan, slots: this.#slots }));
     for (const worker of this.#workers) {
       worker.on("message", (slot: number) => this.#waiting.get(slot)?.resolve());
@@ -108,25 +110,25 @@ class ThreadedFeed implements BatchFeed {
   async next(): Promise<HostBatch> {
     if (this.#fault !== undefined) throw this.#fault;
     const pending = this.#pending.shift();
-    if (pending === undefined) throw new RangeError("the feed is closed");
+    if (pending === undefined) throw new InternalError("the feed is closed, or the run is at its end");
     await pending.done;
     const slot = this.#slots[pending.slot];
-    if (slot === undefined) throw new RangeError(`no slot ${pending.slot}`);
-    const batch = takeFrom(slot, this.#plan, pending.place);
+    if (slot === undefined) throw new InternalError(`the feed has no slot ${pending.slot}`);
+    const batch = takeFrom(slot, this.#source, pending.place);
     this.#order(pending.slot);
     return batch;
   }
 
   #order(slot: number): void {
     const place = this.#nextOrder;
-    if (place.epoch >= this.#plan.epochs) return;
+    if (place.epoch >= this.#epochs) return;
     const done = new Promise<void>((resolve, reject) => this.#waiting.set(slot, { resolve, reject }));
     // It may fail before anyone waits for it.
     done.catch(() => undefined);
     this.#pending.push({ place, slot, done });
     this.#workers[this.#ordered % this.#workers.length]?.postMessage({ place, slot });
     this.#ordered++;
-    this.#nextOrder = after(this.#plan, place);
+    this.#nextOrder = after(this.#source, place);
   }
 
   #fail(cause: unknown): void {

@@ -1,11 +1,13 @@
 import { Augmenter } from "../../data/augment/augmenter.ts";
 import type { AugmentRecipe } from "../../data/augment/recipe.ts";
 import type { SampleStore } from "../../data/sample-store.ts";
+import { InternalError } from "../../errors.ts";
 
 import { shuffled } from "./order.ts";
 
-/** What decides every batch of a run. */
-export interface FeedPlan {
+/** What decides every batch of a run that classifies images. */
+export interface ImageFeedPlan {
+  readonly kind: "images";
   readonly store: SampleStore;
   readonly classes: number;
   readonly batchSize: number;
@@ -24,52 +26,71 @@ export interface BatchPlace {
   readonly batch: number;
 }
 
-/** Images [N, H, W, 1], 0 (paper) to 1 (ink), and one-hot labels [N, classes], in memory of JavaScript. */
-export interface HostBatch {
+/** What a batch has room for and what it holds, in numbers: images and labels, each row-major with N first. */
+export interface BatchShape {
   readonly count: number;
+  /** Of one image: H * W. */
+  readonly imageSize: number;
+  /** Of one label. */
+  readonly labelSize: number;
+}
+
+/** A batch in memory of JavaScript. What its numbers mean is the plan's: see `ImageFeedPlan` and `LineFeedPlan`. */
+export interface HostBatch extends BatchShape {
+  readonly place: BatchPlace;
   readonly images: Float32Array;
   readonly labels: Float32Array;
 }
 
-export function batchesOf({ store, batchSize }: FeedPlan): number {
-  return Math.ceil(store.images / batchSize);
-}
-
-/** How many images a batch has; the last of an epoch may be short. */
-export function countOf({ store, batchSize }: FeedPlan, { batch }: BatchPlace): number {
-  return Math.min(batchSize, store.images - batch * batchSize);
+/** Makes batches of a plan, any in any order: each depends on the plan and its place alone. */
+export interface BatchSource {
+  /** Batches of an epoch. */
+  readonly batches: number;
+  /** The largest of all batches. */
+  readonly room: BatchShape;
+  shapeOf(place: BatchPlace): BatchShape;
+  /** Fill the front of both arrays, which have room for the largest batch. */
+  make(place: BatchPlace, images: Float32Array, labels: Float32Array): Promise<void> | void;
 }
 
 const AUGMENT_STREAM = 0xa46;
 
-/** Makes batches of a plan, any in any order: each image depends on the seed, the epoch and its index alone. */
-export class BatchMaker {
-  readonly #plan: FeedPlan;
+/** Images [N, H, W, 1], 0 (paper) to 1 (ink), and one-hot labels [N, classes]. The last batch of an epoch may be short. */
+export class ImageBatches implements BatchSource {
+  readonly batches: number;
+  readonly room: BatchShape;
+  readonly #plan: ImageFeedPlan;
   readonly #augmenter: Augmenter;
   #order: Uint32Array = new Uint32Array();
   #epoch = -1;
 
-  constructor(plan: FeedPlan) {
+  constructor(plan: ImageFeedPlan) {
     this.#plan = plan;
     this.#augmenter = new Augmenter(plan.augment ?? {});
+    const { store, batchSize, classes } = plan;
+    this.batches = Math.ceil(store.images / batchSize);
+    this.room = { count: batchSize, imageSize: store.height * store.width, labelSize: classes };
   }
 
-  /** Fill the front of both arrays, which have room for a whole batch. */
+  shapeOf({ batch }: BatchPlace): BatchShape {
+    const { store, batchSize } = this.#plan;
+    return { ...this.room, count: Math.min(batchSize, store.images - batch * batchSize) };
+  }
+
   make(place: BatchPlace, images: Float32Array, labels: Float32Array): void {
     const { store, batchSize, classes, seed } = this.#plan;
     const { epoch, batch } = place;
     const order = this.#orderOf(epoch);
-    const count = countOf(this.#plan, place);
-    const size = store.height * store.width;
+    const { count, imageSize } = this.shapeOf(place);
     const strength = this.#strengthIn(epoch);
     labels.fill(0, 0, count * classes);
     for (let row = 0; row < count; row++) {
-      const index = order[batch * batchSize + row] ?? 0;
-      const pixels = store.pixels.subarray(index * size, (index + 1) * size);
-      const out = images.subarray(row * size, (row + 1) * size);
+      const index = at(order, batch * batchSize + row);
+      const pixels = store.pixels.subarray(index * imageSize, (index + 1) * imageSize);
+      const out = images.subarray(row * imageSize, (row + 1) * imageSize);
       if (strength > 0) this.#augmenter.augment(pixels, [AUGMENT_STREAM, seed, epoch, index], strength, out);
-      else pixels.forEach((value, at) => (out[at] = value / 255));
-      labels[row * classes + (store.labels[index] ?? 0)] = 1;
+      else pixels.forEach((value, position) => (out[position] = value / 255));
+      labels[row * classes + at(store.labels, index)] = 1;
     }
   }
 
@@ -86,4 +107,10 @@ export class BatchMaker {
     }
     return this.#order;
   }
+}
+
+function at(values: ArrayLike<number>, index: number): number {
+  const value = values[index];
+  if (value === undefined) throw new InternalError(`no number ${index} among ${values.length}`);
+  return value;
 }

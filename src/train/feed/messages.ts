@@ -1,4 +1,5 @@
-import type { BatchPlace, FeedPlan } from "./batch-maker.ts";
+import type { BatchPlace } from "./batch-maker.ts";
+import type { FeedPlan } from "./plan.ts";
 
 /** What a worker is born with. */
 export interface WorkerStart {

@@ -10,7 +10,7 @@ import { renderedDigits } from "../../../src/data/digits/rendered-digits.ts";
 import { storeSamples } from "../../../src/data/sample-store.ts";
 import { TrainError } from "../../../src/errors.ts";
 import { openFeed } from "../../../src/train/feed/batch-feed.ts";
-import type { BatchPlace, FeedPlan } from "../../../src/train/feed/batch-maker.ts";
+import type { BatchPlace, ImageFeedPlan } from "../../../src/train/feed/batch-maker.ts";
 import type { WorkerStart } from "../../../src/train/feed/messages.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tfjs-to-onnx-feed-"));
@@ -26,7 +26,8 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 const startWorker = (workerData: WorkerStart): Worker => new Worker(built, { workerData });
 
-const plan: FeedPlan = {
+const plan: ImageFeedPlan = {
+  kind: "images",
   store: storeSamples([renderedDigits({ split: "train", count: 50 })]),
   classes: 10,
   batchSize: 16,
@@ -73,7 +74,7 @@ test("an epoch holds every image once, in another order than the one before", as
 
 test("an image is changed otherwise in each epoch, and as little as was asked in the calm ones", async () => {
   const alone = { ...plan, store: storeSamples([renderedDigits({ split: "train", count: 1 })]) };
-  const images = async (changed: Partial<FeedPlan>): Promise<readonly (readonly number[])[]> => {
+  const images = async (changed: Partial<ImageFeedPlan>): Promise<readonly (readonly number[])[]> => {
     const feed = openFeed({ plan: { ...alone, ...changed }, from: { epoch: 0, batch: 0 }, workers: 0 });
     return [Array.from((await feed.next()).images), Array.from((await feed.next()).images)];
   };

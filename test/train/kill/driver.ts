@@ -8,6 +8,7 @@ import { readCheckpoint, writeCheckpoint, type RunIdentity, type RunPlan } from 
 import { fit } from "../../../src/train/fit.ts";
 import { loadTensorFlow } from "../../../src/train/native/index.ts";
 import { PLAIN } from "../../../src/train/recipe.ts";
+import { classify } from "../../../src/train/tasks/classify.ts";
 
 const [folder = "."] = process.argv.slice(2);
 const file = join(folder, "checkpoint.bin");
@@ -39,7 +40,15 @@ async function main(): Promise<void> {
   });
   const from = existsSync(file) ? await readCheckpoint(file, run) : undefined;
   process.stdout.write(`from ${from?.state.step ?? 0}\n`);
-  const options = { model, classes: 10, train, test, recipe, run, plan, epochs: 4, checkpointEveryMs: 0 };
+  const options = {
+    model,
+    task: classify({ classes: 10, train, test }),
+    recipe,
+    run,
+    plan,
+    epochs: 4,
+    checkpointEveryMs: 0,
+  };
   const { history } = await fit(tf, {
     ...options,
     ...(from === undefined ? {} : { from }),

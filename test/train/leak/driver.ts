@@ -4,6 +4,7 @@ import type { RunIdentity, RunPlan } from "../../../src/train/checkpoint.ts";
 import { fit } from "../../../src/train/fit.ts";
 import { loadTensorFlow } from "../../../src/train/native/index.ts";
 import { PLAIN } from "../../../src/train/recipe.ts";
+import { classify } from "../../../src/train/tasks/classify.ts";
 
 const [mode] = process.argv.slice(2);
 const BATCH = 128;
@@ -39,9 +40,7 @@ async function main(): Promise<void> {
   const looks: { readonly step: number; readonly tensors: number; readonly resident: number }[] = [];
   const { mode: found } = await fit(tf, {
     model,
-    classes: 10,
-    train,
-    test: limitImages(train, 20),
+    task: classify({ classes: 10, train, test: limitImages(train, 20) }),
     recipe: { ...PLAIN, batchSize: BATCH, averageDecay: 0.9, clipNorm: 1, weightDecay: 0.01 },
     run,
     plan,

@@ -1,0 +1,52 @@
+import { InternalError } from "../../errors.ts";
+
+/** Scores of one line, [T, C] row-major; the blank is the last class. */
+export interface Steps {
+  readonly data: Float32Array;
+  readonly steps: number;
+  readonly classes: number;
+}
+
+/** log 0. */
+export const NEVER: number = Number.NEGATIVE_INFINITY;
+
+export function logAdd(a: number, b: number): number {
+  if (a === NEVER) return b;
+  if (b === NEVER) return a;
+  return a > b ? a + Math.log1p(Math.exp(b - a)) : b + Math.log1p(Math.exp(a - b));
+}
+
+/** Element of [T, C]. */
+export function scoreAt({ data, steps, classes }: Steps, step: number, index: number): number {
+  const value = data[step * classes + index];
+  if (value === undefined || index >= classes)
+    throw new InternalError(`no score ${step}, ${index} in ${steps} x ${classes}`);
+  return value;
+}
+
+/** Log-probabilities of logits, or of probabilities. */
+export function logProbabilities(scores: Steps, activation: "softmax" | "logits"): Steps {
+  const { steps, classes } = scores;
+  const data = new Float32Array(steps * classes);
+  for (let step = 0; step < steps; step++) {
+    const row = scores.data.subarray(step * classes, (step + 1) * classes);
+    let most = NEVER;
+    for (const value of row) most = Math.max(most, value);
+    let sum = 0;
+    for (const value of row) sum += Math.exp(value - most);
+    const total = most + Math.log(sum);
+    row.forEach((value, index) => {
+      data[step * classes + index] = activation === "logits" ? value - total : Math.log(Math.max(value, 1e-30));
+    });
+  }
+  return { data, steps, classes };
+}
+
+/** Class with the highest score of a step. */
+export function bestOf(scores: Steps, step: number): number {
+  let best = 0;
+  for (let index = 1; index < scores.classes; index++) {
+    if (scoreAt(scores, step, index) > scoreAt(scores, step, best)) best = index;
+  }
+  return best;
+}

@@ -1,0 +1,267 @@
+import { DataError, InternalError } from "../../errors.ts";
+
+import { at, toGrey, type Pixels, type Plane } from "./image.ts";
+import { resize } from "./resize.ts";
+
+/** Lower pictures hold no line that could be read. */
+const LEAST_HEIGHT = 4;
+/** Weaker contrast, of the range from black to white, is a blank sheet. */
+const LEAST_CONTRAST = 0.03;
+/** Ink above this counts for where the line is. */
+const VISIBLE = 0.3;
+/** The line takes at least this part of the picture's height: a lone dash must not become a bar. */
+const LEAST_BAND = 0.4;
+/** Paper above and below the line, and left and right of it, as parts of its height. */
+const MARGIN = { vertical: 0.12, horizontal: 0.25 };
+/** Skew that is looked for, in degrees to either side, and its steps. */
+const MOST_SKEW = 4;
+const SKEW_STEP = 0.5;
+/** Only lines this many times as wide as high show their skew. */
+const SKEW_ASPECT = 3;
+
+/**
+ * A line of text as networks that read lines take it: ink of either polarity found against its local paper, 0 (paper) to
+ * 1, straightened when it is skewed by up to 4 degrees, cut to the line with a small margin, and scaled to the height.
+ * [height, W]; the width follows from the line.
+ *
+ * @param pixels of any size
+ * @throws {DataError} when there is no line to be seen, or the picture is lower than 4 pixels
+ */
+export function fitLine(pixels: Pixels, height: number): Plane {
+  if (pixels.height < LEAST_HEIGHT) {
+    throw new DataError(
+      `there is no line in the picture: it is ${pixels.width} x ${pixels.height} pixels; a line is at least ${LEAST_HEIGHT} high`,
+    );
+  }
+  const ink = straightened(inkOf(toGrey(pixels)));
+  const rows = bandOf(ink);
+  const columns = extentOf(ink, rows);
+  return cutOut(ink, rows, columns, height);
+}
+
+/** A part of an axis, `end` exclusive. */
+interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** 0 (paper) to 1 (ink), whatever the picture's polarity, with uneven light evened out. */
+function inkOf(grey: Plane): Plane {
+  const { width, height, data } = grey;
+  const levels = sampled(data);
+  const [low, high] = [quantile(levels, 0.02), quantile(levels, 0.98)];
+  const extremes = [levels[0] ?? 0, levels.at(-1) ?? 0] as const;
+  if (extremes[1] - extremes[0] < LEAST_CONTRAST) throw blank();
+  const paperIsLight =
+    quantile(borderOf(grey), 0.5) >= (low === high ? (extremes[0] + extremes[1]) / 2 : (low + high) / 2);
+  const paper = paperAlong(grey, paperIsLight);
+  const ink = new Float32Array(data.length);
+  for (let y = 0, index = 0; y < height; y++) {
+    for (let x = 0; x < width; x++, index++) {
+      const difference = at(paper, x) - at(data, index);
+      ink[index] = Math.max(0, paperIsLight ? difference : -difference);
+    }
+  }
+  const strengths = sampled(ink);
+  const few = Math.min(strengths.length, Math.max(12, Math.ceil(strengths.length * 0.005)));
+  const full = strengths[strengths.length - few] ?? 0;
+  const scale = Math.max(full, (strengths.at(-1) ?? 0) / 2);
+  if (scale < LEAST_CONTRAST) throw blank();
+  return { width, height, data: ink.map((value) => Math.min(1, value / scale)) };
+}
+
+function blank(): DataError {
+  return new DataError("there is no line in the picture: it is blank", {
+    hint: "give a picture with one line of text",
+  });
+}
+
+const MOST_SAMPLES = 20_000;
+
+/** At most 20,000 evenly spaced values, sorted. */
+function sampled(data: Float32Array): Float32Array {
+  const step = Math.max(1, Math.floor(data.length / MOST_SAMPLES));
+  if (step === 1) return data.toSorted();
+  return Float32Array.from({ length: Math.floor(data.length / step) }, (_, index) => at(data, index * step)).toSorted();
+}
+
+/** @param sorted at least one value */
+function quantile(sorted: Float32Array, share: number): number {
+  const value = sorted[Math.round(share * (sorted.length - 1))];
+  if (value === undefined) throw new InternalError("no values to take a quantile of");
+  return value;
+}
+
+/** The outermost pixels, sorted. */
+function borderOf({ width, height, data }: Plane): Float32Array {
+  const values: number[] = [];
+  for (let x = 0; x < width; x++) values.push(at(data, x), at(data, (height - 1) * width + x));
+  for (let y = 1; y < height - 1; y++) values.push(at(data, y * width), at(data, y * width + width - 1));
+  return Float32Array.from(values).toSorted();
+}
+
+/** Level of the paper in every column: linear between the middles of blocks twice as wide as the picture is high. */
+function paperAlong({ width, height, data }: Plane, isLight: boolean): Float32Array {
+  const blocks = Math.max(1, Math.round(width / Math.max(32, 2 * height)));
+  const share = isLight ? 0.7 : 0.3;
+  const levels = Array.from({ length: blocks }, (_, block) => {
+    const [from, to] = [Math.floor((block * width) / blocks), Math.floor(((block + 1) * width) / blocks)];
+    const values = new Float32Array((to - from) * height);
+    for (let y = 0; y < height; y++) values.set(data.subarray(y * width + from, y * width + to), y * (to - from));
+    return quantile(sampled(values), share);
+  });
+  return Float32Array.from({ length: width }, (_, x) => {
+    const place = Math.min(Math.max(((x + 0.5) * blocks) / width - 0.5, 0), blocks - 1);
+    const left = Math.floor(place);
+    const right = Math.min(left + 1, blocks - 1);
+    const weight = place - left;
+    return (levels[left] ?? 0) * (1 - weight) + (levels[right] ?? 0) * weight;
+  });
+}
+
+/** The picture sheared along its height so that its rows are the most unlike: lines of text are level then. */
+function straightened(ink: Plane): Plane {
+  const { width, height } = ink;
+  if (width < SKEW_ASPECT * height) return ink;
+  const points = visiblePoints(ink);
+  const level = contrastOfRows(points, ink, 0);
+  let [best, most] = [0, level * 1.02];
+  for (let degrees = -MOST_SKEW; degrees <= MOST_SKEW; degrees += SKEW_STEP) {
+    const slope = Math.tan((degrees * Math.PI) / 180);
+    const contrast = contrastOfRows(points, ink, slope);
+    if (contrast > most) [best, most] = [slope, contrast];
+  }
+  return best === 0 ? ink : sheared(ink, best);
+}
+
+/** x and y of visible ink, thinned to at most 4,000 points. */
+function visiblePoints({ width, data }: Plane): Float32Array {
+  const found: number[] = [];
+  for (let index = 0; index < data.length; index++) {
+    if (at(data, index) > VISIBLE) found.push(index % width, Math.floor(index / width));
+  }
+  const step = Math.ceil(found.length / 8000);
+  if (step <= 1) return Float32Array.from(found);
+  return Float32Array.from(
+    { length: 2 * Math.floor(found.length / 2 / step) },
+    (_, place) => found[(place >> 1) * step * 2 + (place & 1)] ?? 0,
+  );
+}
+
+/** Sum of the squared counts of points in each row, after a shear. */
+function contrastOfRows(points: Float32Array, { width, height }: Plane, slope: number): number {
+  const reach = Math.ceil((Math.abs(slope) * width) / 2) + 1;
+  const counts = new Float32Array(height + 2 * reach);
+  for (let place = 0; place < points.length; place += 2) {
+    const row = Math.round(at(points, place + 1) + slope * (at(points, place) - width / 2)) + reach;
+    if (row >= 0 && row < counts.length) counts[row] = at(counts, row) + 1;
+  }
+  return counts.reduce((sum, count) => sum + count * count, 0);
+}
+
+function sheared({ width, height, data }: Plane, slope: number): Plane {
+  const reach = Math.ceil((Math.abs(slope) * width) / 2);
+  const tall = height + 2 * reach;
+  const out = new Float32Array(width * tall);
+  for (let y = 0; y < tall; y++) {
+    for (let x = 0; x < width; x++) {
+      const source = y - reach - slope * (x - width / 2);
+      const top = Math.floor(source);
+      const share = source - top;
+      const upper = top >= 0 && top < height ? at(data, top * width + x) : 0;
+      const lower = top + 1 >= 0 && top + 1 < height ? at(data, (top + 1) * width + x) : 0;
+      out[y * width + x] = upper * (1 - share) + lower * share;
+    }
+  }
+  return { width, height: tall, data: out };
+}
+
+/** The rows of the line: the strongest band of ink with what lies close to it, dots, accents and descenders. */
+function bandOf(ink: Plane): Span {
+  const { width, height, data } = ink;
+  const counts = new Float32Array(height);
+  for (let y = 0; y < height; y++) {
+    let count = 0;
+    for (let x = 0; x < width; x++) if (at(data, y * width + x) > VISIBLE) count++;
+    counts[y] = count;
+  }
+  const bands = bandsOf(counts, Math.max(1, Math.floor(width * 0.004)));
+  const main = bands.reduce(
+    (most, band) => (band.ink > most.ink ? band : most),
+    bands[0] ?? { start: 0, end: height, ink: 0 },
+  );
+  let { start, end } = main;
+  const isNear = (band: Band): boolean => {
+    const gap = Math.max(band.start - end, start - band.end);
+    const touches = band.start === 0 || band.end === height;
+    // At the border: dots have less ink than that, and half a line of the same text more than its neighbour's rest.
+    const isNeighbour = touches && band.ink > 0.12 * main.ink && band.ink < 0.5 * main.ink;
+    return gap <= 0.3 * (main.end - main.start) && !isNeighbour;
+  };
+  for (const band of bands.toSorted((a, b) => distance(a, main) - distance(b, main))) {
+    if (!isNear(band)) continue;
+    start = Math.min(start, band.start);
+    end = Math.max(end, band.end);
+  }
+  const missing = Math.max(0, LEAST_BAND * height - (end - start));
+  return { start: start - missing / 2, end: end + missing / 2 };
+}
+
+interface Band extends Span {
+  readonly ink: number;
+}
+
+function distance(a: Band, b: Band): number {
+  return Math.max(a.start - b.end, b.start - a.end, 0);
+}
+
+function bandsOf(counts: Float32Array, least: number): Band[] {
+  const bands: Band[] = [];
+  let start = -1;
+  let ink = 0;
+  for (let row = 0; row <= counts.length; row++) {
+    const count = counts[row] ?? 0;
+    if (count >= least) {
+      if (start < 0) [start, ink] = [row, 0];
+      ink += count;
+    } else if (start >= 0) {
+      bands.push({ start, end: row, ink });
+      start = -1;
+    }
+  }
+  return bands;
+}
+
+/** The columns with visible ink in some rows. */
+function extentOf({ width, height, data }: Plane, rows: Span): Span {
+  let [start, end] = [width, 0];
+  const from = Math.max(0, Math.floor(rows.start));
+  const to = Math.min(height, Math.ceil(rows.end));
+  for (let y = from; y < to; y++) {
+    for (let x = 0; x < width; x++) {
+      if (at(data, y * width + x) <= VISIBLE) continue;
+      if (x < start) start = x;
+      if (x >= end) end = x + 1;
+    }
+  }
+  if (end === 0) throw blank();
+  return { start, end };
+}
+
+/** The line with its margins at another height. */
+function cutOut(ink: Plane, rows: Span, columns: Span, height: number): Plane {
+  const size = rows.end - rows.start;
+  const top = Math.round(rows.start - MARGIN.vertical * size);
+  const bottom = Math.round(rows.end + MARGIN.vertical * size);
+  const side = Math.round(MARGIN.horizontal * size);
+  const [left, right] = [columns.start - side, columns.end + side];
+  const width = right - left;
+  const sheet = new Float32Array(width * (bottom - top));
+  const [fromX, toX] = [Math.max(0, left), Math.min(ink.width, right)];
+  for (let y = Math.max(0, top); y < Math.min(ink.height, bottom); y++) {
+    sheet.set(ink.data.subarray(y * ink.width + fromX, y * ink.width + toX), (y - top) * width + fromX - left);
+  }
+  const scaledWidth = Math.max(1, Math.round((width * height) / (bottom - top)));
+  const { data } = resize({ width, height: bottom - top, channels: 1, data: sheet }, scaledWidth, height);
+  return { width: scaledWidth, height, data };
+}
