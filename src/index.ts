@@ -13,10 +13,11 @@ export {
   type Flow,
   type LayerConverter,
 } from "./export/converter.ts";
-export type { GraphBuilder, NodeInput } from "./export/onnx/builder.ts";
-export type { Dim } from "./export/onnx/dims.ts";
+export type { GraphBuilder, NodeInput, Producer } from "./export/build/builder.ts";
+export { asNumber, dim, show, type Dim, type DimLike } from "./onnx/dim.ts";
+export type { GraphTensor } from "./export/ir/graph-tensor.ts";
 export { float, floats, int, ints, string, type Attribute, type Attributes } from "./onnx/model.ts";
-export { dimOf, dimsOf, permuteAxes, type Value } from "./export/onnx/value.ts";
+export { dimOf, dimsOf, permuteAxes, viewOf, type Value } from "./export/ir/value.ts";
 export type { ConfigReader } from "./export/source/config.ts";
 export type { LayerWeights, Weight } from "./export/source/model.ts";
 export type { DType, Tensor } from "./tensor.ts";

@@ -3,8 +3,8 @@ import { float } from "../onnx/model.ts";
 
 import type { BindContext } from "./converter.ts";
 import { alongAxis, applyKerasActivation, clipped, withScalar, type KerasActivation } from "./keras-activations.ts";
-import type { GraphBuilder } from "./onnx/builder.ts";
-import type { Value } from "./onnx/value.ts";
+import type { GraphBuilder } from "./build/builder.ts";
+import type { Value } from "./ir/value.ts";
 import type { ConfigReader } from "./source/config.ts";
 
 /** The activations of TF.js by their serialized names. */

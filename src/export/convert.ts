@@ -12,12 +12,14 @@ import { executionOrder } from "./execution-order.ts";
 import { followsKeras } from "./follows-keras.ts";
 import { inputType } from "./input-type.ts";
 import { inLayer, ModelRun, noConverter, wrappedModel, type Bound, type ConvertedCall } from "./model-run.ts";
-import { GraphBuilder } from "./onnx/builder.ts";
-import type { Dim } from "./onnx/dims.ts";
-import type { Value } from "./onnx/value.ts";
+import { GraphBuilder } from "./build/builder.ts";
+import type { NamedValue } from "./build/finish.ts";
+import { asNumber, dim as toDim, isNumber, show, showShape, type Dim } from "../onnx/dim.ts";
+import type { Value } from "./ir/value.ts";
 import { everyTap, fetchesOf, requestedLayers, tapsOf, type Tap } from "./requested-outputs.ts";
 import { expectSaneShape } from "./sane-shape.ts";
 import { ConfigReader } from "./source/config.ts";
+import { at } from "../require.ts";
 import type { LayersSource, LayerSpec, ModelSpec, TensorRef } from "./source/model.ts";
 
 export interface ConvertOptions {
@@ -44,11 +46,6 @@ export interface Converted {
   readonly calls: readonly ConvertedCall[];
   /** What the user should know of the model. */
   readonly notes: readonly string[];
-}
-
-export interface NamedValue {
-  readonly name: string;
-  readonly value: Value;
 }
 
 /**
@@ -153,14 +150,16 @@ function graphInput(graph: GraphBuilder, model: ModelSpec, ref: TensorRef, optio
     const names = AXIS_NAMES[shape.length] ?? shape.slice(1).map((_, axis) => `axis${axis + 1}`);
     const several = model.inputs.length > 1;
     const dims = shape.map((dim, axis): Dim => {
-      if (axis === 0) return dim ?? "batch";
+      if (axis === 0) return toDim(dim ?? "batch");
       const name = names[axis - 1] ?? `axis${axis}`;
-      return dim ?? (several ? `${layer.name}_${name}` : name);
+      return toDim(dim ?? (several ? `${layer.name}_${name}` : name));
     });
-    dims[0] = batchSize(layer.name, ownBatch(model) ?? dims[0] ?? "batch", options);
+    dims[0] = batchSize(layer.name, toDim(ownBatch(model) ?? dims[0] ?? "batch"), options);
     const fixed = fixDims(layer.name, dims, options.inputShapes.get(layer.name));
     expectSaneShape(fixed);
-    if (fixed.includes(0)) throw new ExportError(`an input of shape [${fixed.join(", ")}] holds nothing`);
+    if (fixed.some((size) => isNumber(size, 0))) {
+      throw new ExportError(`an input of shape ${showShape(fixed)} holds nothing`);
+    }
     return { name: layer.name, value: graph.input(layer.name, inputType(config), fixed) };
   });
 }
@@ -180,28 +179,30 @@ function ownBatch(model: ModelSpec): number | null {
 function batchSize(name: string, own: Dim, { batch, inputShapes }: ConvertOptions): Dim {
   const [given] = [...inputShapes.values()].flatMap((shape) => shape.slice(0, 1));
   const wanted = batch ?? given;
-  if (wanted === undefined || wanted === own) return own;
-  if (typeof own === "string") return wanted;
+  const known = asNumber(own);
+  if (wanted === undefined || wanted === known) return own;
+  if (known === null) return toDim(wanted);
   if (batch === null) return own;
-  throw new ExportError(`input ${name} has batches of ${own}, which the model fixes; got ${batch}`, {
+  throw new ExportError(`input ${name} has batches of ${show(own)}, which the model fixes; got ${batch}`, {
     hint: "leave the size of the batch out",
   });
 }
 
-/** @throws {ExportError} when a shape is given for what is no input. */
+/** @throws {ExportError} when a shape is given for an input that the model does not have */
 function expectInputs(model: ModelSpec, shapes: ConvertOptions["inputShapes"]): void {
   const names = model.inputs.map(({ layer }) => layer);
   const unknown = [...shapes.keys()].find((name) => !names.includes(name));
   if (unknown === undefined) return;
-  throw new ExportError(`a shape is given for ${unknown}, which is no input`, { hint: `inputs: ${names.join(", ")}` });
+  throw new ExportError(`unknown input "${unknown}"`, { hint: `inputs: ${names.join(", ")}` });
 }
 
 function fixDims(name: string, dims: readonly Dim[], shape: readonly number[] | undefined): readonly Dim[] {
   if (shape === undefined) return dims;
   const fits =
-    shape.length === dims.length && dims.every((dim, axis) => typeof dim === "string" || dim === shape[axis]);
-  if (fits) return shape;
-  throw new ExportError(`the shape [${shape.join(", ")}] does not fit input ${name} of shape [${dims.join(", ")}]`, {
+    shape.length === dims.length &&
+    dims.every((size, axis) => asNumber(size) === null || asNumber(size) === shape[axis]);
+  if (fits) return shape.map(toDim);
+  throw new ExportError(`the shape [${shape.join(", ")}] does not fit input ${name} of shape ${showShape(dims)}`, {
     hint: "give every dimension, and change only those that are free (named)",
   });
 }
@@ -221,5 +222,5 @@ export function outputNames(model: ModelSpec): string[] {
 
 function nameOutputs(model: ModelSpec, values: readonly Value[]): NamedValue[] {
   const names = outputNames(model);
-  return values.map((value, index) => ({ name: names[index] ?? "", value }));
+  return values.map((value, index) => ({ name: at(names, index), value }));
 }

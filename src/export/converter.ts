@@ -1,8 +1,8 @@
 import { ExportError } from "../errors.ts";
 import type { DType } from "../tensor.ts";
 
-import type { GraphBuilder } from "./onnx/builder.ts";
-import type { Value } from "./onnx/value.ts";
+import type { GraphBuilder } from "./build/builder.ts";
+import type { Value } from "./ir/value.ts";
 import type { ConfigReader } from "./source/config.ts";
 import type { LayerWeights } from "./source/model.ts";
 

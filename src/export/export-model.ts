@@ -1,10 +1,13 @@
 import { ExportError } from "../errors.ts";
 import { RECOGNIZER_KEY } from "../metadata.ts";
-import type { Attribute, OnnxGraph, OnnxModel, OnnxNode } from "../onnx/model.ts";
+import type { OnnxGraph, OnnxModel } from "../onnx/model.ts";
 import type { DType } from "../tensor.ts";
+import { show } from "../onnx/dim.ts";
 import { VERSION } from "../version.ts";
 
-import { convert, type Converted, type NamedValue } from "./convert.ts";
+import type { GraphBuilder } from "./build/builder.ts";
+import { finishGraph, type NamedValue } from "./build/finish.ts";
+import { convert } from "./convert.ts";
 import type { LayerConverter, RecurrentForm } from "./converter.ts";
 import type { GraphOpConverter } from "./graph/converter.ts";
 import { withFile } from "./exported-file.ts";
@@ -12,7 +15,6 @@ import { internalError } from "./internal-error.ts";
 import type { ConvertedCall } from "./model-run.ts";
 import { dropUnused } from "./onnx/passes/drop-unused.ts";
 import { runPasses } from "./onnx/passes/index.ts";
-import { dimsOf } from "./onnx/value.ts";
 import { allConverters } from "./registry.ts";
 import type { Tap } from "./requested-outputs.ts";
 import { readLayersModel } from "./source/layers-model.ts";
@@ -140,7 +142,11 @@ function buildModel(source: LayersSource, options: ExportOptions, everyLayer: bo
     outputs: options.outputs ?? null,
     everyLayer,
   });
-  const graph = runPasses(finish(converted, source.model.name, options.logits ?? false));
+  const builder = converted.graph;
+  const outputs =
+    options.logits === true ? converted.outputs.map((each) => withoutSoftmax(builder, each)) : converted.outputs;
+  const finished = finishGraph(builder, source.model.name, converted.inputs, outputs);
+  const graph = runPasses(dropUnused(finished.graph));
   const model: OnnxModel = {
     irVersion: irVersionOf(opset),
     opset,
@@ -163,7 +169,7 @@ function buildModel(source: LayersSource, options: ExportOptions, everyLayer: bo
       occurrence,
       repeated,
       scope,
-      outputs: values.map(dimsOf),
+      outputs: values.map(({ dims }) => dims.map(show)),
     })),
     taps:
       converted.taps?.map(({ name, path, occurrence, tensor }): ExportedTap => ({ name, path, occurrence, tensor })) ??
@@ -184,50 +190,14 @@ export function irVersionOf(opset: number): number {
   return 7;
 }
 
-/** Give the outputs their names and TF.js's order of axes. */
-function finish({ graph: builder, inputs, outputs }: Converted, name: string, logits: boolean): OnnxGraph {
-  const stored = outputs.map((output) => ({
-    ...output,
-    dims: dimsOf(output.value),
-    tensor: builder.plain(logits ? withoutSoftmax(builder.nodes, output) : output.value),
-  }));
-  const renames = new Map<string, string>();
-  const inputNames = new Set(inputs.map((input) => input.name));
-  for (const { name: wanted, tensor } of stored) {
-    const own = !inputNames.has(tensor) && !builder.initializers.has(tensor) && !renames.has(tensor);
-    if (own) renames.set(tensor, wanted);
-    else builder.alias(tensor, wanted);
-  }
-  const rename = (tensor: string): string => renames.get(tensor) ?? tensor;
-  const graph: OnnxGraph = {
-    name,
-    nodes: builder.nodes.map((node) => renameNode(node, rename)),
-    initializers: builder.initializers,
-    inputs: inputs.map(({ name: input, value }) => ({ name: input, dtype: value.dtype, dims: dimsOf(value) })),
-    outputs: stored.map(({ name: output, value, dims }) => ({ name: output, dtype: value.dtype, dims })),
-  };
-  return dropUnused(graph);
-}
-
-function withoutSoftmax(nodes: readonly OnnxNode[], { name, value }: NamedValue): NamedValue["value"] {
-  const producer = nodes.find((node) => node.outputs.includes(value.name));
-  if (producer?.opType !== "Softmax") {
+/** @throws {ExportError} when the output is not made by a Softmax node */
+function withoutSoftmax(graph: GraphBuilder, { name, value }: NamedValue): NamedValue {
+  const producer = graph.producerOf(value.tensor);
+  const [input] = producer?.inputs ?? [];
+  if (producer?.opType !== "Softmax" || input === undefined || input === null) {
     throw new ExportError(`output ${name} does not end in a softmax to leave out`, { hint: "export without --logits" });
   }
-  return { ...value, name: producer.inputs[0] ?? "" };
-}
-
-function renameNode(node: OnnxNode, rename: (tensor: string) => string): OnnxNode {
-  const attributes = Object.fromEntries(
-    Object.entries(node.attributes).map(([key, attribute]): [string, Attribute] => {
-      if (attribute.type !== "graph") return [key, attribute];
-      const body = attribute.value;
-      const nodes = body.nodes.map((inner) => renameNode(inner, rename));
-      const outputs = body.outputs.map((output) => ({ ...output, name: rename(output.name) }));
-      return [key, { type: "graph", value: { ...body, nodes, outputs } }];
-    }),
-  );
-  return { ...node, inputs: node.inputs.map(rename), outputs: node.outputs.map(rename), attributes };
+  return { name, value: value.replacedBy(input) };
 }
 
 export function countNodes(graph: OnnxGraph): number {

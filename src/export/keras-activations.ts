@@ -1,9 +1,16 @@
 import { ExportError } from "../errors.ts";
 
-import type { GraphBuilder } from "./onnx/builder.ts";
-import { ELEMENT_TYPE } from "../onnx/element-type.ts";
+import { asNumber, show } from "../onnx/dim.ts";
 import { float, int } from "../onnx/model.ts";
-import { dimOf, newAxis, type Value } from "./onnx/value.ts";
+import { at } from "../require.ts";
+
+import type { GraphBuilder } from "./build/builder.ts";
+import { cast, div, greater, mul, sigmoid, sub, where as whereNode } from "./build/ops/elementwise.ts";
+import { topK } from "./build/ops/neural.ts";
+import { reduceTensor } from "./build/ops/reduction.ts";
+import { cumSum, split } from "./build/ops/shape.ts";
+import type { GraphTensor } from "./ir/graph-tensor.ts";
+import { dimOf, viewOf, type Value } from "./ir/value.ts";
 
 /** Activations of Keras that TF.js lacks, and those of both with arguments of their own. */
 export type KerasActivation =
@@ -122,8 +129,8 @@ function relu(
         );
   if (slope === 0) return above;
   // threshold - x, and not x - threshold, which may be -0.
-  const distance = graph.op("Sub", [graph.scalar(threshold), input.name]);
-  const below = withScalar(graph, "Mul", graph.unary("Relu", { ...input, name: distance }), slope);
+  const distance = sub(graph, graph.scalar(threshold), input.tensor);
+  const below = withScalar(graph, "Mul", graph.unary("Relu", input.replacedBy(distance)), slope);
   return graph.binary("Sub", above, below);
 }
 
@@ -133,17 +140,12 @@ function limited(graph: GraphBuilder, value: Value, limit: number | null): Value
 
 /** The first half of the last axis, times the sigmoid of the second. */
 function gatedLinear(graph: GraphBuilder, input: Value): Value {
-  const size = dimOf(input, -1);
-  if (typeof size === "string" || size % 2 !== 0) {
-    throw new ExportError(`glu halves the last axis, whose size must be even; it is ${size}`);
+  const size = asNumber(dimOf(input, -1));
+  if (size === null || size % 2 !== 0) {
+    throw new ExportError(`glu halves the last axis, whose size must be even; it is ${show(dimOf(input, -1))}`);
   }
-  const axis = input.axes.length - 1;
-  const halves = graph.int64s([size / 2, size / 2]);
-  const [value = "", gate = ""] = graph.node("Split", [graph.plain(input), halves], { axis: int(axis) }, 2);
-  const axes = [...input.axes.slice(0, -1), newAxis(size / 2)];
-  const output: Value = { ...input, name: graph.op("Mul", [value, graph.op("Sigmoid", [gate])]), axes, stored: axes };
-  graph.learnSymbols(output);
-  return output;
+  const halves = split(graph, graph.plain(input), [size / 2, size / 2], input.rank - 1);
+  return viewOf(mul(graph, at(halves, 0), sigmoid(graph, at(halves, 1))));
 }
 
 /**
@@ -153,27 +155,27 @@ function gatedLinear(graph: GraphBuilder, input: Value): Value {
  * Source: Keras 3.15, keras/src/backend/tensorflow/nn.py; its other backends compute the same.
  */
 function sparsemax(graph: GraphBuilder, input: Value): Value {
-  const size = dimOf(input, -1);
-  if (typeof size === "string") throw new ExportError(`sparsemax needs a last axis of a known size; it is ${size}`);
+  const size = asNumber(dimOf(input, -1));
+  if (size === null) {
+    throw new ExportError(`sparsemax needs a last axis of a known size; it is ${show(dimOf(input, -1))}`);
+  }
   const { value, dim } = graph.isolate(input, -1);
-  const [sorted = ""] = graph.node("TopK", [value.name, graph.int64s([size])], { axis: int(dim) }, 2);
-  const axis = graph.constant("axis", { dtype: "int64", dims: [], data: BigInt64Array.of(BigInt(dim)) });
-  const sums = graph.op("CumSum", [sorted, axis]);
+  const sorted = topK(graph, value.tensor, graph.int64s([size]), { axis: dim }).values;
+  const sums = cumSum(graph, sorted, dim);
   const dims = [size, ...value.stored.slice(dim + 1).map(() => 1)];
   const counts = Float32Array.from({ length: size }, (_, index) => index + 1);
   const divisors = graph.constant("counts", { dtype: "float32", dims, data: counts });
-  const means = graph.op("Div", [graph.op("Sub", [sums, graph.scalar(1)]), divisors]);
-  const exceeds = graph.op("Greater", [sorted, means]);
-  const supported = graph.op("Cast", [exceeds], { to: int(ELEMENT_TYPE.float32) });
-  const total = (name: string): string => graph.op("ReduceSum", [name, graph.int64s([dim])], { keepdims: int(1) });
-  const excess = graph.op("Sub", [total(graph.op("Mul", [sums, supported])), graph.scalar(1)]);
-  const threshold = graph.op("Div", [excess, total(supported)]);
-  return graph.unary("Relu", { ...value, name: graph.op("Sub", [value.name, threshold]) });
+  const means = div(graph, sub(graph, sums, graph.scalar(1)), divisors);
+  const supported = cast(graph, greater(graph, sorted, means), "float32");
+  const total = (tensor: GraphTensor): GraphTensor => reduceTensor(graph, "ReduceSum", tensor, [dim], true);
+  const excess = sub(graph, total(mul(graph, sums, supported)), graph.scalar(1));
+  const threshold = div(graph, excess, total(supported));
+  return graph.unary("Relu", value.replacedBy(sub(graph, value.tensor, threshold)));
 }
 
 /** `yes` where the condition holds, else the scalar `no`; stored as `like` is. */
-function where(graph: GraphBuilder, condition: Value, yes: Value, no: string, like: Value): Value {
-  return { ...like, name: graph.op("Where", [condition.name, yes.name, no]) };
+function where(graph: GraphBuilder, condition: Value, yes: Value, no: GraphTensor, like: Value): Value {
+  return like.replacedBy(whereNode(graph, condition.tensor, yes.tensor, no));
 }
 
 /** An operator with an `axis` attribute along one axis of TF.js's. */
@@ -190,11 +192,11 @@ export function alongAxis(graph: GraphBuilder, opType: "Softmax" | "LogSoftmax",
 
 /** `min(max(x, low), high)`; a null bound is none. */
 export function clipped(graph: GraphBuilder, input: Value, low: number | null, high: number | null): Value {
-  const bound = (limit: number | null): string | null => (limit === null ? null : graph.scalar(limit));
-  return { ...input, name: graph.op("Clip", [input.name, bound(low), bound(high)]) };
+  const bound = (limit: number | null): GraphTensor | null => (limit === null ? null : graph.scalar(limit));
+  return input.replacedBy(graph.op("Clip", [input.tensor, bound(low), bound(high)]));
 }
 
 /** An elementwise operator with a scalar on the right. */
 export function withScalar(graph: GraphBuilder, opType: string, input: Value, scalar: number): Value {
-  return { ...input, name: graph.op(opType, [input.name, graph.scalar(scalar)]) };
+  return input.replacedBy(graph.op(opType, [input.tensor, graph.scalar(scalar)]));
 }

@@ -6,8 +6,8 @@ import { inputType } from "./input-type.ts";
 import { internalError } from "./internal-error.ts";
 import { refusals } from "./layers/refusals.ts";
 import { followsKeras } from "./follows-keras.ts";
-import type { GraphBuilder } from "./onnx/builder.ts";
-import { dimsOf, type Value } from "./onnx/value.ts";
+import type { GraphBuilder } from "./build/builder.ts";
+import { dimsOf, type Value } from "./ir/value.ts";
 import { expectSaneShape } from "./sane-shape.ts";
 import { ConfigReader } from "./source/config.ts";
 import { KERAS_OPERATION } from "./source/dialect.ts";
@@ -170,7 +170,6 @@ export class ModelRun {
         ? this.#layer(layer, call, path, inputs, results, handed.mask)
         : this.#nested(layer.model, path, inputs, handed),
     );
-    for (const { value } of flows) this.#graph.learnSymbols(value);
     const values = flows.map(({ value }) => value);
     const own = { path: path.join("/"), className: layer.className, call: index, repeated: false, scope, values };
     const calls = [...this.#calls, this.#count(own)];

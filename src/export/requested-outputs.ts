@@ -2,7 +2,7 @@ import { ExportError } from "../errors.ts";
 
 import { executionOrder } from "./execution-order.ts";
 import type { ConvertedCall } from "./model-run.ts";
-import type { Value } from "./onnx/value.ts";
+import type { Value } from "./ir/value.ts";
 import type { ModelSpec, TensorRef } from "./source/model.ts";
 
 /** A layer whose output the user asks for, and what has to be computed to come by it. */

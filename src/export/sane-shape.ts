@@ -1,20 +1,16 @@
 import { ExportError } from "../errors.ts";
-
-import type { Dim } from "./onnx/dims.ts";
+import { asNumber, showShape, type Dim } from "../onnx/dim.ts";
 
 /** TF.js keeps a tensor in one typed array, which cannot have more elements. */
 const MAX_ELEMENTS = 2 ** 32;
-/** TF.js computes with tensors of up to 6 axes. */
+/** TF.js computes with up to 6 axes; models with more that only move data still load, up to this many. */
 const MAX_RANK = 32;
 
 /** @throws {ExportError} when no runtime could hold a tensor of this shape. */
 export function expectSaneShape(dims: readonly Dim[]): void {
   if (dims.length > MAX_RANK) throw new ExportError(`a tensor would have ${dims.length} axes`);
-  const shown = dims.join(", ");
-  if (dims.some((dim) => typeof dim === "number" && (!Number.isSafeInteger(dim) || dim < 0))) {
-    throw new ExportError(`a tensor would have the shape [${shown}]`);
-  }
-  const elements = dims.reduce<number>((size, dim) => size * (typeof dim === "number" ? dim : 1), 1);
-  if (elements <= MAX_ELEMENTS) return;
-  throw new ExportError(`a tensor of shape [${shown}] would be larger than any that TF.js can hold`);
+  const known = dims.map(asNumber).filter((size) => size !== null);
+  if (known.some((size) => size < 0)) throw new ExportError(`a tensor would have the shape ${showShape(dims)}`);
+  if (known.reduce((size, each) => size * each, 1) <= MAX_ELEMENTS) return;
+  throw new ExportError(`a tensor of shape ${showShape(dims)} would be larger than any that TF.js can hold`);
 }

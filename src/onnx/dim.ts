@@ -7,11 +7,32 @@ import { InternalError } from "../errors.ts";
  * are the same object: `a*b === b*a`, `2*(a+1)/2 === a+1`. A symbol stands for one size throughout a run, 0 or more.
  * After sonos/tract's TDim.
  */
-export interface Dim {
+export class Dim {
   /** Identifies the expression; also a text that ONNX accepts as `dim_param`. */
   readonly key: string;
   /** Sorted by their atoms; the constant, if there is one, comes last. */
   readonly terms: readonly Term[];
+
+  /** Use {@link dim}, which gives equal expressions the same object. */
+  private constructor(key: string, terms: readonly Term[]) {
+    this.key = key;
+    this.terms = terms;
+  }
+
+  /** @param terms in canonical order, none with coefficient 0 */
+  static fromTerms(terms: readonly Term[]): Dim {
+    const key = textOf(terms);
+    const known = interned.get(key)?.deref();
+    if (known !== undefined) return known;
+    const made = new Dim(key, terms);
+    interned.set(key, new WeakRef(made));
+    forgotten.register(made, key);
+    return made;
+  }
+
+  toString(): string {
+    return String(show(this));
+  }
 }
 
 /** `coefficient` times the product of `atoms`. */
@@ -46,22 +67,11 @@ export function dim(size: DimLike): Dim {
 
 function integer(value: number): Dim {
   if (!Number.isSafeInteger(value)) throw new InternalError(`a size must be a whole number; found ${value}`);
-  return fromTerms(value === 0 ? [] : [{ coefficient: value, atoms: [] }]);
+  return Dim.fromTerms(value === 0 ? [] : [{ coefficient: value, atoms: [] }]);
 }
 
 function fromAtom(atom: Atom): Dim {
-  return fromTerms([{ coefficient: 1, atoms: [atom] }]);
-}
-
-/** @param terms in canonical order, none with coefficient 0 */
-function fromTerms(terms: readonly Term[]): Dim {
-  const key = textOf(terms);
-  const known = interned.get(key)?.deref();
-  if (known !== undefined) return known;
-  const made: Dim = { key, terms };
-  interned.set(key, new WeakRef(made));
-  forgotten.register(made, key);
-  return made;
+  return Dim.fromTerms([{ coefficient: 1, atoms: [atom] }]);
 }
 
 function textOf(terms: readonly Term[]): string {
@@ -117,7 +127,7 @@ export function add(...sizes: readonly DimLike[]): Dim {
     }
   }
   const kept = [...sums].filter(([, { coefficient }]) => coefficient !== 0);
-  return fromTerms(kept.toSorted(([a], [b]) => compareKeys(a, b)).map(([, term]) => term));
+  return Dim.fromTerms(kept.toSorted(([a], [b]) => compareKeys(a, b)).map(([, term]) => term));
 }
 
 /** Longer products first, then by name; the constant last. */
@@ -139,7 +149,7 @@ function multiplyTwo(a: Dim, b: Dim): Dim {
   if (asNumber(b) === 1) return a;
   const parts = a.terms.flatMap((x) =>
     b.terms.map((y) =>
-      fromTerms([
+      Dim.fromTerms([
         {
           coefficient: x.coefficient * y.coefficient,
           atoms: [...x.atoms, ...y.atoms].toSorted((one, other) => compareKeys(one.key, other.key)),
@@ -177,7 +187,7 @@ function divideTerm(above: Term, below: Term): Dim | null {
     if (at === -1) return null;
     atoms.splice(at, 1);
   }
-  return fromTerms([{ coefficient: above.coefficient / below.coefficient, atoms }]);
+  return Dim.fromTerms([{ coefficient: above.coefficient / below.coefficient, atoms }]);
 }
 
 /**
@@ -203,7 +213,7 @@ export function floorDivide(a: DimLike, b: DimLike): Dim {
     const left = isWhole ? rest : term.coefficient;
     if (left !== 0) rests.push({ ...term, coefficient: left });
   }
-  const [inner, outer] = [fromTerms(rests), fromTerms(quotients)];
+  const [inner, outer] = [Dim.fromTerms(rests), Dim.fromTerms(quotients)];
   const constant = asNumber(inner);
   if (constant !== null) return add(outer, Math.floor(constant / divisor));
   return add(outer, floorOfRest(inner, divisor));
@@ -214,7 +224,7 @@ function floorOfRest(rest: Dim, divisor: number): Dim {
   const common = rest.terms.reduce((most, { coefficient }) => greatestCommonDivisor(most, coefficient), divisor);
   if (common > 1) {
     const terms = rest.terms.map((term) => ({ ...term, coefficient: term.coefficient / common }));
-    return floorDivide(fromTerms(terms), divisor / common);
+    return floorDivide(Dim.fromTerms(terms), divisor / common);
   }
   const [first, second] = rest.terms;
   const [atom] = first?.atoms ?? [];
@@ -436,7 +446,7 @@ export function fold<T>(size: Dim, at: DimFold<T>): T {
   };
   const termValue = (term: Term): T => {
     const { coefficient, atoms } = term;
-    const whole = at.known?.(fromTerms([term])) ?? null;
+    const whole = at.known?.(Dim.fromTerms([term])) ?? null;
     if (whole !== null) return whole;
     const values = atoms.map(atomValue);
     const factors = coefficient === 1 && values.length > 0 ? values : [at.integer(coefficient), ...values];

@@ -50,7 +50,7 @@ describe("a free dimension that is the same on input and output has the same nam
 
   test("and one that is computed has a name of its own", async () => {
     const strided = tf.layers.conv2d({ filters: 4, kernelSize: 3, strides: 2, padding: "same" });
-    expect(await dimsFor([null, null, 3], strided)).toEqual(["batch", "ceil(height/2)", "ceil(width/2)", 4]);
+    expect(await dimsFor([null, null, 3], strided)).toEqual(["batch", "floor((height+1)/2)", "floor((width+1)/2)", 4]);
     const larger = tf.layers.upSampling2d({ size: [2, 3] });
     expect(await dimsFor([null, null, 3], larger)).toEqual(["batch", "2*height", "3*width", 3]);
   });
@@ -107,9 +107,7 @@ describe("fixed shapes", () => {
   test("that cannot be are refused, with what can", async () => {
     const input = image();
     const output = one(conv(), input);
-    await expect(exported(input, output, { inputShapes: { picture: [1, 8, 8, 3] } })).rejects.toThrow(
-      "a shape is given for picture, which is no input",
-    );
+    await expect(exported(input, output, { inputShapes: { picture: [1, 8, 8, 3] } })).rejects.toThrow("unknown input");
     await expect(exported(input, output, { inputShapes: { image: [1, 8, 8, 4] } })).rejects.toThrow("does not fit");
     const fixed = tf.input({ batchShape: [2, 4], name: "x" });
     await expect(exported(fixed, one(tf.layers.dense({ units: 1 }), fixed), { batch: 3 })).rejects.toThrow(

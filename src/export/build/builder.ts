@@ -35,6 +35,12 @@ import { cutOut, insertedOnes, permutation, plans, resizeCost, splitRuns } from 
 /** An input of a node, or null for an optional input that is left out. */
 export type NodeInput = GraphTensor | null;
 
+/** What makes a tensor. */
+export interface Producer {
+  readonly opType: string;
+  readonly inputs: readonly NodeInput[];
+}
+
 /** Elements up to this many are kept beside an integer constant as sizes. */
 const MAX_ELEMENTS = 64;
 
@@ -67,6 +73,7 @@ export class GraphBuilder {
   readonly #read = new Map<Dim, GraphTensor>();
   readonly #constants = new Map<string, GraphTensor>();
   readonly #inputs = new Set<GraphTensor>();
+  readonly #producers = new Map<GraphTensor, Producer>();
 
   constructor(opset: number, outer: GraphBuilder | null = null) {
     this.opset = opset;
@@ -218,7 +225,13 @@ export class GraphBuilder {
       outputs: outputs.map((output) => output.name),
       attributes,
     });
+    for (const output of outputs) this.#producers.set(output, { opType, inputs });
     return outputs;
+  }
+
+  /** The node of this graph that makes a tensor; null for inputs, constants and tensors of other graphs. */
+  producerOf(tensor: GraphTensor): Producer | null {
+    return this.#producers.get(tensor) ?? null;
   }
 
   /** @throws {InternalError} for a tensor of a body that is read outside of it */

@@ -1,5 +1,5 @@
 import { ExportError, InternalError, ModelFormatError, UnsupportedOpsError, type UnsupportedOp } from "../../errors.ts";
-import { dim, show, type Dim } from "../../onnx/dim.ts";
+import { dim, type Dim } from "../../onnx/dim.ts";
 import type { DType, Tensor } from "../../tensor.ts";
 import { GraphBuilder } from "../build/builder.ts";
 import type { NamedValue } from "../build/finish.ts";
@@ -256,7 +256,7 @@ function graphInput(
     });
   }
   const fixed = given === undefined ? dims : fixSizes(input, shape, given);
-  expectSaneShape(fixed.map(show));
+  expectSaneShape(fixed);
   return graph.input(name, inputType(input), fixed);
 }
 

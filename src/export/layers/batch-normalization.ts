@@ -1,8 +1,10 @@
 import { ExportError } from "../../errors.ts";
-import { float } from "../../onnx/model.ts";
+import { at } from "../../require.ts";
 import { float32 } from "../../tensor.ts";
 import { defineConverter, only, type EmitContext, type LayerConverter } from "../converter.ts";
-import { sameFactors, type Value } from "../onnx/value.ts";
+import { batchNormalization as batchNormalizationNode } from "../build/ops/neural.ts";
+import type { GraphTensor } from "../ir/graph-tensor.ts";
+import { axisOf, sameFactors, type Value } from "../ir/value.ts";
 
 import { fixedSize } from "./windows.ts";
 
@@ -32,12 +34,10 @@ export const batchNormalization: LayerConverter = defineConverter({
     if (place < 1 || place >= rank) throw new ExportError(`axis ${axis} is not one of an input with ${rank} axes`);
     const size = fixedSize(input, place);
     const statistics = readStatistics(context, size, center, scale);
-    const inPlace = input.stored.length >= 2 && sameFactors(input.stored[1] ?? [], input.axes[place] ?? []);
+    const inPlace = input.stored.length >= 2 && sameFactors(at(input.stored, 1), axisOf(input, place));
     if (inPlace && size > 1) return normalize(context, input, statistics, epsilon);
-    const factor = statistics.gamma.map(
-      (gamma, index) => gamma / Math.sqrt((statistics.variance[index] ?? 0) + epsilon),
-    );
-    const shift = statistics.beta.map((beta, index) => beta - (statistics.mean[index] ?? 0) * (factor[index] ?? 0));
+    const factor = statistics.gamma.map((gamma, index) => gamma / Math.sqrt(at(statistics.variance, index) + epsilon));
+    const shift = statistics.beta.map((beta, index) => beta - at(statistics.mean, index) * at(factor, index));
     const dims = [size, ...Array.from({ length: rank - 1 - place }, () => 1)];
     const scaled = graph.withConstant("Mul", input, "scale", float32(factor, dims));
     return graph.withConstant("Add", scaled, "shift", float32(shift, dims));
@@ -57,17 +57,13 @@ function readStatistics({ weights }: EmitContext, size: number, center: boolean,
 /** The axis is stored as the second dimension, where ONNX's BatchNormalization wants it. */
 function normalize({ graph }: EmitContext, input: Value, statistics: Statistics, epsilon: number): Value {
   const { gamma, beta, mean, variance } = statistics;
-  const constant = (label: string, data: Float32Array): string => graph.constant(label, float32(data, [data.length]));
-  const name = graph.op(
-    "BatchNormalization",
-    [
-      input.name,
-      constant("gamma", gamma),
-      constant("beta", beta),
-      constant("moving_mean", mean),
-      constant("moving_variance", variance),
-    ],
-    { epsilon: float(epsilon) },
-  );
-  return { ...input, name };
+  const constant = (label: string, data: Float32Array): GraphTensor =>
+    graph.constant(label, float32(data, [data.length]));
+  const parameters = {
+    scale: constant("gamma", gamma),
+    bias: constant("beta", beta),
+    mean: constant("moving_mean", mean),
+    variance: constant("moving_variance", variance),
+  };
+  return input.replacedBy(batchNormalizationNode(graph, input.tensor, parameters, epsilon));
 }

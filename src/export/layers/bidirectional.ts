@@ -1,5 +1,4 @@
 import { ExportError } from "../../errors.ts";
-import { int } from "../../onnx/model.ts";
 import {
   defineConverter,
   type BindContext,
@@ -8,9 +7,10 @@ import {
   type Flow,
   type LayerConverter,
 } from "../converter.ts";
-import type { GraphBuilder } from "../onnx/builder.ts";
-import { reduce } from "../onnx/reduce.ts";
-import { dimOf, dimsOf, newValue, type Value } from "../onnx/value.ts";
+import type { GraphBuilder } from "../build/builder.ts";
+import { reduce } from "../build/reduce.ts";
+import { concat } from "../build/ops/shape.ts";
+import { axisOf, viewOf, type Value } from "../ir/value.ts";
 import { readInputs, readRecurrent, recall, type RecurrentConfig, type RecurrentInputs } from "../recurrent/layer.ts";
 import { passMask } from "../recurrent/mask.ts";
 import { emitNative, isNative } from "../recurrent/native.ts";
@@ -156,21 +156,15 @@ function emitSingleNode(
   const direction = output.axes.length - 2;
   if (merge === "sum") return reduce(graph, "ReduceSum", output, [direction]);
   if (merge === "ave") return reduce(graph, "ReduceMean", output, [direction]);
-  const [directions = [], units = []] = output.axes.slice(direction);
-  return { ...output, axes: [...output.axes.slice(0, direction), [...directions, ...units]] };
+  const joined = [...axisOf(output, direction), ...axisOf(output, direction + 1)];
+  return output.seenAs([...output.axes.slice(0, direction), joined]);
 }
 
 function mergeOutputs(graph: GraphBuilder, outputs: readonly Value[], merge: MergeMode): Value {
   const [forward, backward] = outputs;
   if (forward === undefined || backward === undefined) throw new ExportError("it needs both directions");
   if (merge === "concat") {
-    const last = forward.axes.length - 1;
-    const [left, right] = [dimOf(forward, last), dimOf(backward, last)];
-    if (typeof left === "string" || typeof right === "string") throw new ExportError("its units must be known");
-    const name = graph.op("Concat", [graph.plain(forward), graph.plain(backward)], { axis: int(last) });
-    const joined = newValue(name, "float32", [...dimsOf(forward).slice(0, -1), left + right]);
-    graph.learnSymbols(joined);
-    return joined;
+    return viewOf(concat(graph, [graph.plain(forward), graph.plain(backward)], forward.rank - 1));
   }
   const merged = graph.binary(merge === "mul" ? "Mul" : "Add", forward, backward);
   if (merge !== "ave") return merged;

@@ -1,7 +1,8 @@
 import { ExportError } from "../../errors.ts";
 import { defineConverter, only, type LayerConverter } from "../converter.ts";
-import { plus, times } from "../onnx/dims.ts";
-import { dimOf } from "../onnx/value.ts";
+import { add, asNumber, multiply } from "../../onnx/dim.ts";
+import { at } from "../../require.ts";
+import { dimOf } from "../ir/value.ts";
 
 import { resizeImage } from "./resize.ts";
 import { channelsFirst, expectRank, spatialAxes, windowNode } from "./windows.ts";
@@ -21,14 +22,7 @@ function zeroPadding(rank: number): LayerConverter {
       expectRank(input, rank + 2);
       const axes = spatialAxes(format, rank);
       const pads = [0, 0, ...padding.map(([low]) => low), 0, 0, ...padding.map(([, high]) => high)];
-      return windowNode(graph, "Pad", [channelsFirst(graph, input, axes), graph.int64s(pads)], {}, axes, {
-        batch: dimOf(input, 0),
-        channels: dimOf(input, axes.channels),
-        spatial: axes.spatial.map((axis, index) => {
-          const [low, high] = padding[index] ?? [0, 0];
-          return plus(dimOf(input, axis), low + high);
-        }),
-      });
+      return windowNode(graph, "Pad", [channelsFirst(graph, input, axes), graph.int64s(pads)], {}, axes);
     },
   });
 }
@@ -47,21 +41,16 @@ function cropping(rank: number): LayerConverter {
       const input = only(inputs);
       expectRank(input, rank + 2);
       const axes = spatialAxes(format, rank);
-      const sizes = axes.spatial.map((axis, index) => {
-        const [low, high] = cropped[index] ?? [0, 0];
-        const left = plus(dimOf(input, axis), -low - high);
-        if (typeof left === "number" && left < 1) throw new ExportError(`cropping leaves nothing of axis ${axis}`);
-        return left;
+      axes.spatial.forEach((axis, index) => {
+        const [low, high] = at(cropped, index);
+        const left = asNumber(add(dimOf(input, axis), -low - high));
+        if (left !== null && left < 1) throw new ExportError(`cropping leaves nothing of axis ${axis}`);
       });
       const starts = cropped.map(([low]) => low);
       const ends = cropped.map(([, high]) => (high === 0 ? Number.MAX_SAFE_INTEGER : -high));
       const places = cropped.map((_, index) => index + 2);
       const bounds = [starts, ends, places].map((each) => graph.int64s(each));
-      return windowNode(graph, "Slice", [channelsFirst(graph, input, axes), ...bounds], {}, axes, {
-        batch: dimOf(input, 0),
-        channels: dimOf(input, axes.channels),
-        spatial: sizes,
-      });
+      return windowNode(graph, "Slice", [channelsFirst(graph, input, axes), ...bounds], {}, axes);
     },
   });
 }
@@ -84,7 +73,7 @@ function repeating(rank: 1 | 3): LayerConverter {
       const input = only(inputs);
       expectRank(input, rank + 2);
       const axes = spatialAxes(format, rank);
-      const size = axes.spatial.map((axis, index) => times(dimOf(input, axis), scales[index] ?? 1));
+      const size = axes.spatial.map((axis, index) => multiply(dimOf(input, axis), at(scales, index)));
       return resizeImage(graph, input, axes, { size, scales }, { method: "nearest", coordinates: "asymmetric" });
     },
   });
@@ -108,7 +97,7 @@ const upSampling2D: LayerConverter = defineConverter({
     const input = only(inputs);
     expectRank(input, 4);
     const axes = spatialAxes(format, 2);
-    const size = axes.spatial.map((axis, index) => times(dimOf(input, axis), scales[index] ?? 1));
+    const size = axes.spatial.map((axis, index) => multiply(dimOf(input, axis), at(scales, index)));
     return resizeImage(graph, input, axes, { size, scales }, how);
   },
 });

@@ -1,8 +1,8 @@
 import { ExportError } from "../../errors.ts";
-import { int } from "../../onnx/model.ts";
 import { defineConverter, only, type LayerConverter } from "../converter.ts";
-import { reduce } from "../onnx/reduce.ts";
-import { insertAxis, newAxis, type Value } from "../onnx/value.ts";
+import { reduce } from "../build/reduce.ts";
+import { oneHot } from "../build/ops/shape.ts";
+import { insertAxis, newAxis, Value } from "../ir/value.ts";
 
 /** Ids [N, T] to [N, num_tokens]: which there are (`multi_hot`), how often (`count`), or which one (`one_hot`, T = 1). */
 export const categoryEncoding: LayerConverter = defineConverter({
@@ -27,14 +27,12 @@ export const categoryEncoding: LayerConverter = defineConverter({
     const list = rank === 1 ? insertAxis(ids, 1) : ids;
     const depth = graph.constant("depth", { dtype: "int32", dims: [1], data: Int32Array.of(tokens) });
     const values = graph.constant("values", { dtype: "float32", dims: [2], data: Float32Array.of(0, 1) });
-    const name = graph.op("OneHot", [list.name, depth, values], { axis: int(-1) });
     const classes = newAxis(tokens);
-    const hot: Value = {
-      name,
-      dtype: "float32",
-      axes: [...list.axes, classes],
-      stored: [...list.stored, classes],
-    };
+    const hot = new Value(
+      oneHot(graph, list.tensor, depth, values),
+      [...list.axes, classes],
+      [...list.stored, classes],
+    );
     return reduce(graph, mode === "count" ? "ReduceSum" : "ReduceMax", hot, [1]);
   },
 });

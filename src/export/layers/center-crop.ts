@@ -1,7 +1,9 @@
 import { ExportError } from "../../errors.ts";
 import { float32 } from "../../tensor.ts";
 import { defineConverter, only, type EmitContext, type LayerConverter } from "../converter.ts";
-import type { Value } from "../onnx/value.ts";
+import { dim } from "../../onnx/dim.ts";
+import { at } from "../../require.ts";
+import type { Value } from "../ir/value.ts";
 
 import { expectPixels, pick, resizeImage } from "./resize.ts";
 import { expectRank, fixedSize, spatialAxes } from "./windows.ts";
@@ -23,14 +25,14 @@ export const centerCrop: LayerConverter = defineConverter({
     expectRank(input, 4);
     const [height, width] = size;
     const [tall, wide] = [fixedSize(input, 1), fixedSize(input, 2)];
-    expectPixels([tall, wide, ...size]);
+    expectPixels([tall, wide, ...size].map(dim));
     if (keras3) return cropPlainly(graph, input, [tall, wide], size);
     const down = Math.floor((tall - height) / 2);
     // A width that is one pixel too large is cropped on the left.
     const across = wide === width ? 0 : Math.floor((wide - width) / 2) || 1;
     if (down < 0 || across < 0) {
       const how = { method: "bilinear", coordinates: "asymmetric" } as const;
-      return graph.cast(resizeImage(graph, input, NHWC, { size }, how), input.dtype);
+      return graph.cast(resizeImage(graph, input, NHWC, { size: size.map(dim) }, how), input.dtype);
     }
     return cropAxis(graph, cropAxis(graph, input, 1, tall, height, down), 2, wide, width, across);
   },
@@ -46,8 +48,8 @@ function cropPlainly(
     throw new ExportError(`a crop of [${to.join(", ")}] does not fit into images of [${from.join(", ")}]`);
   }
   return to.reduce((value, size, index) => {
-    const start = Math.floor(((from[index] ?? size) - size) / 2);
-    const indices = Array.from({ length: size }, (_, at) => start + at);
+    const start = Math.floor((at(from, index) - size) / 2);
+    const indices = Array.from({ length: size }, (_, place) => start + place);
     return size === from[index] ? value : pick(graph, value, index + 1, indices);
   }, input);
 }
@@ -63,12 +65,12 @@ function cropAxis(
 ): Value {
   const [low, high] = [Math.fround(start / from), Math.fround((to + start) / from)];
   const step = to > 1 ? ((high - low) * (from - 1)) / (to - 1) : 0;
-  const places = Array.from({ length: to }, (_, at) =>
-    to > 1 ? low * (from - 1) + at * step : 0.5 * (low + high) * (from - 1),
+  const places = Array.from({ length: to }, (_, place) =>
+    to > 1 ? low * (from - 1) + place * step : 0.5 * (low + high) * (from - 1),
   );
   const isInside = places.map((place) => place >= 0 && place <= from - 1);
   const indices = places.map((place) => Math.min(Math.max(Math.round(place), 0), from - 1));
-  const whole = from === to && indices.every((index, at) => index === at);
+  const whole = from === to && indices.every((index, place) => index === place);
   const cropped = whole ? input : pick(graph, input, axis, indices);
   if (isInside.every(Boolean)) return cropped;
   const inside = Float32Array.from(isInside, Number);

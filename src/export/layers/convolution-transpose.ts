@@ -2,9 +2,8 @@ import { ExportError } from "../../errors.ts";
 import { ints } from "../../onnx/model.ts";
 import { applyActivation, readActivation } from "../activation.ts";
 import { defineConverter, only, type LayerConverter } from "../converter.ts";
-import { transposed } from "../onnx/builder.ts";
-import { plus, times, type Dim } from "../onnx/dims.ts";
-import { dimOf } from "../onnx/value.ts";
+import { at } from "../../require.ts";
+import { transposed } from "../build/permute.ts";
 
 import { ones } from "./convolution.ts";
 import { channelsFirst, expectRank, fixedSize, spatialAxes, windowNode } from "./windows.ts";
@@ -16,21 +15,19 @@ import { channelsFirst, expectRank, fixedSize, spatialAxes, windowNode } from ".
  * Source: tfjs-layers/src/utils/conv_utils.ts, `deconvLength`.
  */
 function fitTransposed(
-  size: Dim,
   kernel: number,
   stride: number,
   same: boolean,
-): { readonly out: Dim; readonly low: number; readonly high: number; readonly extra: number } {
+): { readonly low: number; readonly high: number; readonly extra: number } {
   const reach = Math.max(kernel - stride, 0);
   const total = same ? reach : 0;
   const low = Math.floor(total / 2);
-  const out = same ? times(size, stride) : plus(times(size, stride), reach);
-  return { out, low, high: total - low, extra: Math.max(stride - kernel, 0) };
+  return { low, high: total - low, extra: Math.max(stride - kernel, 0) };
 }
 
 /** TF.js's own 3D kernels put such windows elsewhere than native TensorFlow does: no answer would be right. */
 function refuseGaps(kernel: readonly number[], strides: readonly number[]): void {
-  const axis = kernel.findIndex((size, index) => size < (strides[index] ?? 1));
+  const axis = kernel.findIndex((size, index) => size < at(strides, index));
   if (axis === -1) return;
   throw new ExportError(
     `padding "same" with a kernel of ${kernel.join(", ")} at strides of ${strides.join(", ")}: TF.js's backends disagree on it`,
@@ -61,9 +58,7 @@ function convolutionTranspose(className: string, rank: number): LayerConverter {
       expectRank(input, rank + 2);
       if (rank === 3 && same) refuseGaps(kernel, strides);
       const axes = spatialAxes(format, rank);
-      const fits = axes.spatial.map((axis, index) =>
-        fitTransposed(dimOf(input, axis), kernel[index] ?? 1, strides[index] ?? 1, same),
-      );
+      const fits = kernel.map((size, index) => fitTransposed(size, at(strides, index), same));
       const stored = weights.get("kernel", [...kernel, filters, fixedSize(input, axes.channels)]);
       const order = [rank + 1, rank, ...kernel.map((_, axis) => axis)];
       const pads = [...fits.map(({ low }) => low), ...fits.map(({ high }) => high)];
@@ -83,7 +78,6 @@ function convolutionTranspose(className: string, rank: number): LayerConverter {
           ...(extra.some((each) => each !== 0) ? { output_padding: ints(extra) } : {}),
         },
         axes,
-        { batch: dimOf(input, 0), channels: filters, spatial: fits.map(({ out }) => out) },
       );
       return applyActivation(graph, activation, output);
     },

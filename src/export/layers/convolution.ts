@@ -2,8 +2,8 @@ import { ExportError } from "../../errors.ts";
 import { int } from "../../onnx/model.ts";
 import { applyActivation, readActivation, type Activation } from "../activation.ts";
 import { defineConverter, only, type BindContext, type EmitContext, type LayerConverter } from "../converter.ts";
-import { transposed } from "../onnx/builder.ts";
-import { dimOf, permuteAxes, type Value } from "../onnx/value.ts";
+import { transposed } from "../build/permute.ts";
+import { dimOf, permuteAxes, type Value } from "../ir/value.ts";
 import type { ConfigReader, DataFormat } from "../source/config.ts";
 
 import {
@@ -82,11 +82,7 @@ function convolve({ graph, weights }: EmitContext, config: ConvolutionConfig, in
     config.useBias ? graph.constant("bias", weights.get("bias", [filters])) : null,
   ];
   const attributes = { ...fit.attributes, ...(groups === 1 ? {} : { group: int(groups) }) };
-  return windowNode(graph, "Conv", operands, attributes, axes, {
-    batch: dimOf(input, 0),
-    channels: filters,
-    spatial: fit.dims,
-  });
+  return windowNode(graph, "Conv", operands, attributes, axes);
 }
 
 const conv1d: LayerConverter = defineConverter({

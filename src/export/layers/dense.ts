@@ -1,7 +1,12 @@
 import { applyActivation, readActivation } from "../activation.ts";
 import { defineConverter, only, type LayerConverter } from "../converter.ts";
-import { permuteFactors, type GraphBuilder } from "../onnx/builder.ts";
-import { dimOf, newAxis, type Value } from "../onnx/value.ts";
+import { asNumber, dim as toDim } from "../../onnx/dim.ts";
+import type { GraphBuilder } from "../build/builder.ts";
+import { add } from "../build/ops/elementwise.ts";
+import { gemm, matMul } from "../build/ops/neural.ts";
+import { permuteFactors } from "../build/permute.ts";
+import type { GraphTensor } from "../ir/graph-tensor.ts";
+import { axisOf, dimOf, newAxis, Value } from "../ir/value.ts";
 
 /** Dense: `activation(x · kernel + bias)` over the last axis. The kernel's rows follow the order x is stored in. */
 export const dense: LayerConverter = defineConverter({
@@ -15,24 +20,24 @@ export const dense: LayerConverter = defineConverter({
   mask: "pass",
   emit({ graph, weights }, { units, useBias, activation }, inputs) {
     const input = only(inputs);
-    const features = dimOf(input, -1);
+    const features = asNumber(dimOf(input, -1));
     const contracted = graph.contract(input, -1);
     const { factors } = contracted;
     const value = asMatrix(graph, contracted.value);
-    const stored = weights.get("kernel", [typeof features === "number" ? features : null, units]);
-    const own = input.axes.at(-1) ?? [];
-    const output = [{ size: units }];
+    const stored = weights.get("kernel", [features, units]);
+    const own = axisOf(input, -1);
+    const output = [{ size: toDim(units) }];
     const kernel = graph.constant("kernel", permuteFactors(stored, [...own, ...output], [...factors, ...output]));
     const shift = useBias ? weights.get("bias", [units]) : null;
     const bias = shift === null || shift.data.every((each) => each === 0) ? null : graph.constant("bias", shift);
     const axis = newAxis(units);
-    const shape = { axes: value.axes.toSpliced(-1, 1, axis), stored: value.stored.toSpliced(-1, 1, axis) };
-    const result = (name: string): Value => ({ name, dtype: "float32", ...shape });
+    const result = (tensor: GraphTensor): Value =>
+      new Value(tensor, value.axes.toSpliced(-1, 1, axis), value.stored.toSpliced(-1, 1, axis));
     if (value.stored.length === 2) {
-      return applyActivation(graph, activation, result(graph.op("Gemm", [value.name, kernel, bias])));
+      return applyActivation(graph, activation, result(gemm(graph, value.tensor, kernel, bias)));
     }
-    const projected = graph.op("MatMul", [value.name, kernel]);
-    const sum = bias === null ? projected : graph.op("Add", [projected, bias]);
+    const projected = matMul(graph, value.tensor, kernel);
+    const sum = bias === null ? projected : add(graph, projected, bias);
     return applyActivation(graph, activation, result(sum));
   },
 });

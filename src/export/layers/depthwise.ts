@@ -1,8 +1,11 @@
 import { int, ints } from "../../onnx/model.ts";
 import { applyActivation, readActivation } from "../activation.ts";
 import { defineConverter, only, type EmitContext, type LayerConverter } from "../converter.ts";
-import { transposed } from "../onnx/builder.ts";
-import { dimOf, insertAxis, permuteAxes, removeAxis, type Value } from "../onnx/value.ts";
+import type { GraphTensor } from "../ir/graph-tensor.ts";
+import { isNumber } from "../../onnx/dim.ts";
+import { at } from "../../require.ts";
+import { transposed } from "../build/permute.ts";
+import { dimOf, insertAxis, permuteAxes, removeAxis, type Value } from "../ir/value.ts";
 import type { LayerWeights, Weight } from "../source/model.ts";
 
 import { ones, readWindow } from "./convolution.ts";
@@ -17,12 +20,12 @@ function depthwise(
   window: Window,
   /** Null: TF.js does not save it, so that the kernel alone says. */
   depthMultiplier: number | null,
-  bias: string | null,
+  bias: GraphTensor | null,
 ): Value {
   expectRank(input, 4);
   const channels = fixedSize(input, NHWC.channels);
   const saved = weights.get("depthwise_kernel", [...window.kernel, channels, depthMultiplier]);
-  const multiplier = saved.dims[3] ?? 1;
+  const multiplier = at(saved.dims, 3);
   const stored = transposed(saved, [2, 3, 0, 1]);
   const kernel = graph.constant("depthwise_kernel", { ...stored, dims: [channels * multiplier, 1, ...window.kernel] });
   const fit = fitWindow(
@@ -30,11 +33,7 @@ function depthwise(
     NHWC.spatial.map((axis) => dimOf(input, axis)),
   );
   const attributes = { ...fit.attributes, group: int(channels) };
-  return windowNode(graph, "Conv", [channelsFirst(graph, input, NHWC), kernel, bias], attributes, NHWC, {
-    batch: dimOf(input, 0),
-    channels: channels * multiplier,
-    spatial: fit.dims,
-  });
+  return windowNode(graph, "Conv", [channelsFirst(graph, input, NHWC), kernel, bias], attributes, NHWC);
 }
 
 const TO_NHWC = [0, 2, 3, 1];
@@ -62,8 +61,8 @@ function depthwiseConvolution(className: string, byKeras: boolean): LayerConvert
       const { graph, weights } = context;
       const first = format === "channels_first";
       const input = first ? permuteAxes(only(inputs), TO_NHWC) : only(inputs);
-      const [, , channels = 0, each = 1] = weights.get("depthwise_kernel", [null, null, null, null]).dims;
-      const bias = useBias ? graph.constant("bias", weights.get("bias", [channels * each])) : null;
+      const { dims } = weights.get("depthwise_kernel", [null, null, null, null]);
+      const bias = useBias ? graph.constant("bias", weights.get("bias", [at(dims, 2) * at(dims, 3)])) : null;
       const output = depthwise(context, input, window, multiplier, bias);
       return applyActivation(graph, activation, first ? permuteAxes(output, TO_NCHW) : output);
     },
@@ -92,14 +91,10 @@ const separableConv2d: LayerConverter = defineConverter({
     const kernel = graph.constant("pointwise_kernel", transposed(stored, [3, 2, 0, 1]));
     const bias = useBias ? weights.get("bias", [filters]) : null;
     // With channels first, TF.js adds the bias along the rows of N H W C where there are as many as filters.
-    const alongRows = first && !keras3 && filters !== 1 && dimOf(spread, 1) === filters;
+    const alongRows = first && !keras3 && filters !== 1 && isNumber(dimOf(spread, 1), filters);
     const operands = [channelsFirst(graph, spread, NHWC), kernel];
     if (bias !== null && !alongRows) operands.push(graph.constant("bias", bias));
-    const mixed = windowNode(graph, "Conv", operands, { kernel_shape: ints([1, 1]) }, NHWC, {
-      batch: dimOf(spread, 0),
-      channels: filters,
-      spatial: NHWC.spatial.map((axis) => dimOf(spread, axis)),
-    });
+    const mixed = windowNode(graph, "Conv", operands, { kernel_shape: ints([1, 1]) }, NHWC);
     const rows = bias !== null && alongRows ? { ...bias, dims: [filters, 1, 1] } : null;
     const sum = rows === null ? mixed : graph.withConstant("Add", mixed, "bias", rows);
     // TF.js applies the activation before it transposes back, Keras after.

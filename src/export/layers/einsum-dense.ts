@@ -1,10 +1,12 @@
 import { ExportError } from "../../errors.ts";
-import { string } from "../../onnx/model.ts";
 import { applyActivation, readActivation } from "../activation.ts";
 import { defineConverter, only, type EmitContext, type LayerConverter } from "../converter.ts";
-import { permuteFactors, transposed } from "../onnx/builder.ts";
-import { reduce } from "../onnx/reduce.ts";
-import { dimsOf, newAxis, permuteAxes, type Value } from "../onnx/value.ts";
+import { asNumber } from "../../onnx/dim.ts";
+import { at } from "../../require.ts";
+import { einsum as einsumNode, matMul } from "../build/ops/neural.ts";
+import { knownSize, permuteFactors, transposed } from "../build/permute.ts";
+import { reduce } from "../build/reduce.ts";
+import { axisOf, dimsOf, newAxis, permuteAxes, Value, viewOf, type Axis } from "../ir/value.ts";
 
 /** An equation's letters, one an axis: `abc,cd->abd`. */
 interface Equation {
@@ -82,7 +84,7 @@ function kernelDims({ input, kernel }: Equation, value: Value): (number | null)[
   const sizes = dimsOf(value);
   return kernel.map((letter) => {
     const size = sizes[input.indexOf(letter)];
-    return typeof size === "number" ? size : null;
+    return size === undefined ? null : asNumber(size);
   });
 }
 
@@ -98,21 +100,19 @@ function multiply({ graph, weights }: EmitContext, equation: Equation, input: Va
     stored,
     [...rows, ...columns].map((letter) => letters.indexOf(letter)),
   );
-  const own = places.flatMap((place) => input.axes[place] ?? []);
-  const axes = columns.map((letter) => newAxis(stored.dims[letters.indexOf(letter)] ?? 1));
+  const own = places.flatMap((place) => axisOf(input, place));
+  const axes = columns.map((letter) => newAxis(at(stored.dims, letters.indexOf(letter))));
   const width = axes.flat();
   const matrix = permuteFactors(inOrder, [...own, ...width], [...contracted.factors, ...width]);
-  const size = (dims: readonly { readonly size: number | string }[]): number =>
-    dims.reduce((result, factor) => result * Number(factor.size), 1);
+  const size = (axis: Axis): number => axis.reduce((result, factor) => result * knownSize(factor), 1);
   const kernel = graph.constant("kernel", { ...matrix, dims: [size(own), size(width)] });
   const kept = equation.input.flatMap((letter, axis) => (rows.includes(letter) ? [] : [{ letter, axis }]));
   const seen = [...kept.map(({ letter }) => letter), ...columns];
-  const product: Value = {
-    name: graph.op("MatMul", [contracted.value.name, kernel]),
-    dtype: "float32",
-    axes: [...kept.map(({ axis }) => input.axes[axis] ?? []), ...axes],
-    stored: [...contracted.value.stored.slice(0, -1), width],
-  };
+  const product = new Value(
+    matMul(graph, contracted.value.tensor, kernel),
+    [...kept.map(({ axis }) => axisOf(input, axis)), ...axes],
+    [...contracted.value.stored.slice(0, -1), width],
+  );
   return permuteAxes(
     product,
     output.map((letter) => seen.indexOf(letter)),
@@ -123,14 +123,9 @@ function multiply({ graph, weights }: EmitContext, equation: Equation, input: Va
 function einsum({ graph, weights }: EmitContext, equation: Equation, input: Value): Value {
   const { kernel: letters, output } = equation;
   const stored = weights.get("kernel", kernelDims(equation, input));
-  const sizes = dimsOf(input);
-  const dims = output.map(
-    (letter) => sizes[equation.input.indexOf(letter)] ?? stored.dims[letters.indexOf(letter)] ?? 1,
-  );
   const letter = (each: string): string => (/\d/.test(each) ? (SPARE[Number(each)] ?? each) : each);
   const written = `${equation.input.map(letter).join("")},${letters.join("")}->${output.map(letter).join("")}`;
-  const operands = [graph.plain(input), graph.constant("kernel", stored)];
-  return graph.make("Einsum", operands, { dtype: "float32", dims }, { equation: string(written) });
+  return viewOf(einsumNode(graph, written, [graph.plain(input), graph.constant("kernel", stored)]));
 }
 
 const SPARE = "ZYXWVUTSRQ";

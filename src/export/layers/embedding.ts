@@ -1,8 +1,9 @@
 import { ExportError } from "../../errors.ts";
-import { int } from "../../onnx/model.ts";
 import { float32 } from "../../tensor.ts";
 import { defineConverter, only, type LayerConverter } from "../converter.ts";
-import { dimsOf, newAxis, type Value } from "../onnx/value.ts";
+import { asNumber, showShape, type Dim } from "../../onnx/dim.ts";
+import { gather } from "../build/ops/shape.ts";
+import { dimsOf, newAxis, Value } from "../ir/value.ts";
 import type { ConfigReader } from "../source/config.ts";
 
 /** TF.js has float32; the others are policies of Keras's, all of which are computed in float32. */
@@ -31,17 +32,15 @@ export const embedding: LayerConverter = defineConverter({
       ids.dtype === "int32"
         ? ({ dtype: "int32", dims: [1], data: Int32Array.of(0) } as const)
         : float32(new Float32Array(1), [1]);
-    return graph.unary("Not", { ...graph.withConstant("Equal", ids, "zero", zero), dtype: "bool" });
+    return graph.unary("Not", graph.withConstant("Equal", ids, "zero", zero));
   },
   emit({ graph, weights }, { ids, features, lengths }, inputs) {
     const input = graph.cast(only(inputs), "int32");
     expectLengths(input, lengths);
     const table = graph.constant("embeddings", weights.get("embeddings", [ids, features]));
-    const name = graph.op("Gather", [table, input.name], { axis: int(0) });
     const vector = newAxis(features);
     // A vector of one element is still a dimension of the tensor that Gather makes.
-    const dtype = "float32";
-    return { name, dtype, axes: [...input.axes, vector], stored: [...input.stored, vector] };
+    return new Value(gather(graph, table, input.tensor), [...input.axes, vector], [...input.stored, vector]);
   },
 });
 
@@ -60,8 +59,10 @@ function asList(length: number | null): readonly number[] | null {
 function expectLengths(input: Value, lengths: readonly (number | null)[] | null): void {
   if (lengths === null) return;
   const sizes = dimsOf(input).slice(1);
-  const fits = (length: number | null, size: number | string | undefined): boolean =>
-    length === null || typeof size === "string" || size === length;
+  const fits = (length: number | null, size: Dim | undefined): boolean => {
+    const known = size === undefined ? null : asNumber(size);
+    return length === null || known === null || known === length;
+  };
   if (sizes.length === lengths.length && lengths.every((length, axis) => fits(length, sizes[axis]))) return;
-  throw new ExportError(`input_length is [${lengths.join(", ")}], but the input's shape is [${sizes.join(", ")}]`);
+  throw new ExportError(`input_length is [${lengths.join(", ")}], but the input's shape is ${showShape(sizes)}`);
 }

@@ -1,6 +1,7 @@
 import { ExportError } from "../../errors.ts";
+import { dim } from "../../onnx/dim.ts";
 import { defineConverter, only, type LayerConverter } from "../converter.ts";
-import { dimsOf } from "../onnx/value.ts";
+import { dimsOf } from "../ir/value.ts";
 
 import { normalize } from "./layer-normalization.ts";
 import { fixedSize } from "./windows.ts";
@@ -26,7 +27,7 @@ export const groupNormalization: LayerConverter = defineConverter({
     const count = groups === -1 ? size : groups;
     if (count < 1 || size % count !== 0) throw new ExportError(`${size} channels do not make ${groups} equal groups`);
     const dims = dimsOf(input);
-    const grouped = graph.reshape(input, dims.toSpliced(place, 1, count, size / count));
+    const grouped = graph.reshape(input, dims.toSpliced(place, 1, dim(count), dim(size / count)));
     const axes = grouped.axes.map((_, at) => at).filter((at) => at !== 0 && at !== place);
     const normal = graph.reshape(normalize(graph, grouped, { axes, epsilon, gamma: null, beta: null }), dims);
     const own = [size, ...Array.from({ length: rank - 1 - place }, () => 1)];

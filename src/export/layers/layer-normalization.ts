@@ -1,11 +1,13 @@
 import { ExportError } from "../../errors.ts";
-import { float, int } from "../../onnx/model.ts";
 import type { Tensor } from "../../tensor.ts";
 import { withScalar } from "../keras-activations.ts";
 import { defineConverter, only, type EmitContext, type LayerConverter } from "../converter.ts";
-import { permuteFactors } from "../onnx/builder.ts";
-import { reduce } from "../onnx/reduce.ts";
-import { dimOf, sizeOfAxis, type Value } from "../onnx/value.ts";
+import { asNumber } from "../../onnx/dim.ts";
+import { layerNormalization as layerNormalizationNode } from "../build/ops/neural.ts";
+import { knownSize, permuteFactors } from "../build/permute.ts";
+import type { GraphTensor } from "../ir/graph-tensor.ts";
+import { reduce } from "../build/reduce.ts";
+import { axisOf, dimOf, type Axis, type Value } from "../ir/value.ts";
 
 import { fixedSize } from "./windows.ts";
 
@@ -52,21 +54,24 @@ type Graph = EmitContext["graph"];
 
 /** One LayerNormalization node where the opset has it and the axes' sizes are fixed. */
 export function normalize(graph: Graph, input: Value, normalization: Normalization): Value {
-  const isFree = normalization.axes.some((axis) => typeof dimOf(input, axis) === "string");
+  const isFree = normalization.axes.some((axis) => asNumber(dimOf(input, axis)) === null);
   return graph.opset >= 17 && !isFree ? native(graph, input, normalization) : decomposed(graph, input, normalization);
 }
 
 /** ONNX LayerNormalization goes over the last dimensions, so the axes are stored last. */
 function native(graph: Graph, input: Value, { axes, epsilon, gamma, beta }: Normalization): Value {
   const { value, factors } = graph.contract(input, axes);
-  const own = axes.flatMap((axis) => input.axes[axis] ?? []);
-  const size = Number(sizeOfAxis(factors));
-  const constant = (label: string, tensor: Tensor): string =>
+  const own = axes.flatMap((axis) => axisOf(input, axis));
+  const size = fixedSizeOf(factors);
+  const constant = (label: string, tensor: Tensor): GraphTensor =>
     graph.constant(label, { ...permuteFactors(tensor, own, factors), dims: [size] });
   const ones = (): Tensor => ({ dtype: "float32", dims: [size], data: new Float32Array(size).fill(1) });
-  const operands = [value.name, constant("gamma", gamma ?? ones()), beta === null ? null : constant("beta", beta)];
-  const attributes = { axis: int(-1), epsilon: float(epsilon) };
-  return { ...value, name: graph.op("LayerNormalization", operands, attributes) };
+  const [scale, bias] = [constant("gamma", gamma ?? ones()), beta === null ? null : constant("beta", beta)];
+  return value.replacedBy(layerNormalizationNode(graph, value.tensor, scale, bias, { axis: -1, epsilon }));
+}
+
+function fixedSizeOf(axis: Axis): number {
+  return axis.reduce((size, factor) => size * knownSize(factor), 1);
 }
 
 function decomposed(graph: Graph, input: Value, { axes, epsilon, gamma, beta }: Normalization): Value {
@@ -76,7 +81,7 @@ function decomposed(graph: Graph, input: Value, { axes, epsilon, gamma, beta }: 
   const normal = graph.binary("Div", centered, deviation);
   const parameter = (opType: string, value: Value, label: string, tensor: Tensor | null): Value => {
     if (tensor === null) return value;
-    const dims = input.axes.map((axis, place) => (axes.includes(place) ? Number(sizeOfAxis(axis)) : 1));
+    const dims = input.axes.map((axis, place) => (axes.includes(place) ? fixedSizeOf(axis) : 1));
     return graph.withConstant(opType, value, label, { ...tensor, dims });
   };
   return parameter("Add", parameter("Mul", normal, "gamma", gamma), "beta", beta);

@@ -1,6 +1,6 @@
 import { defineConverter, only, type EmitContext, type LayerConverter } from "../converter.ts";
-import { reduce } from "../onnx/reduce.ts";
-import type { Value } from "../onnx/value.ts";
+import { reduce } from "../build/reduce.ts";
+import { removeAxis, type Value } from "../ir/value.ts";
 
 /** Steps all of whose features equal `mask_value` become zero and are masked. */
 export const masking: LayerConverter = defineConverter({
@@ -10,7 +10,7 @@ export const masking: LayerConverter = defineConverter({
   parse: (config) => config.number("mask_value", 0),
   mask(context, value, inputs) {
     const kept = keptSteps(context, value, only(inputs));
-    return context.graph.cast({ ...kept, axes: kept.axes.slice(0, -1) }, "bool");
+    return context.graph.cast(removeAxis(kept, kept.rank - 1), "bool");
   },
   emit(context, value, inputs) {
     const input = only(inputs);
@@ -21,10 +21,7 @@ export const masking: LayerConverter = defineConverter({
 /** 1 for each step that has another value than `value` in any feature, else 0: [N, T, 1]. */
 function keptSteps({ graph }: EmitContext, value: number, input: Value): Value {
   const constant = { dtype: "float32", dims: [1], data: Float32Array.of(value) } as const;
-  const equal: Value = {
-    ...graph.withConstant("Equal", input, "mask_value", constant),
-    dtype: "bool",
-  };
+  const equal = graph.withConstant("Equal", input, "mask_value", constant);
   const differs = graph.cast(graph.unary("Not", equal), "float32");
   return reduce(graph, "ReduceMax", differs, [-1], true);
 }

@@ -1,21 +1,22 @@
 import { ExportError } from "../../errors.ts";
 import { int } from "../../onnx/model.ts";
 import { defineConverter, typeOf, type EmitContext, type Flow, type LayerConverter } from "../converter.ts";
-import type { GraphBuilder } from "../onnx/builder.ts";
-import { plus, type Dim } from "../onnx/dims.ts";
-import { reduce } from "../onnx/reduce.ts";
+import type { GraphBuilder } from "../build/builder.ts";
+import { add, asNumber, isNumber, showShape } from "../../onnx/dim.ts";
+import { at as elementAt } from "../../require.ts";
+import { reduce } from "../build/reduce.ts";
 import {
   dimOf,
   dimsOf,
   insertAxis,
   newAxis,
-  newValue,
   permuteAxes,
   removeAxis,
   sameFactors,
+  Value,
+  viewOf,
   type Axis,
-  type Value,
-} from "../onnx/value.ts";
+} from "../ir/value.ts";
 import type { ConfigReader } from "../source/config.ts";
 
 /** Which rules a merge's mask follows. */
@@ -159,22 +160,23 @@ function joinedMask({ graph }: EmitContext, axis: number, inputs: readonly Flow[
 /** Whether two shapes can be the same: free sizes may be. */
 function sameShape(a: Value, b: Value): boolean {
   const [left, right] = [dimsOf(a), dimsOf(b)];
-  return left.every(
-    (size, axis) => size === right[axis] || (typeof size === "string" && typeof right[axis] === "string"),
-  );
+  return left.every((size, axis) => {
+    const other = elementAt(right, axis);
+    return size === other || (asNumber(size) === null && asNumber(other) === null);
+  });
 }
 
 /** True everywhere, for an input whose last axis has size 1 like that of a mask; else null: TF.js cannot join the two. */
 function unmasked(graph: GraphBuilder, flow: Flow | undefined): Value | null {
-  if (flow === undefined || dimOf(flow.value, -1) !== 1) return null;
+  if (flow === undefined || !isNumber(dimOf(flow.value, -1), 1)) return null;
   const { value } = flow;
-  return { ...value, name: graph.op("Equal", [value.name, value.name]), dtype: "bool" };
+  return value.replacedBy(graph.op("Equal", [value.tensor, value.tensor]));
 }
 
 /** Whether all hold along the last axis, which vanishes. */
 function allOfLast(graph: GraphBuilder, mask: Value): Value {
   const last = mask.axes.length - 1;
-  if (dimOf(mask, last) === 1) return removeAxis(mask, last);
+  if (isNumber(dimOf(mask, last), 1)) return removeAxis(mask, last);
   const numbers = reduce(graph, "ReduceMin", graph.cast(mask, "float32"), [last]);
   return graph.cast(numbers, "bool");
 }
@@ -194,22 +196,18 @@ function concat(graph: GraphBuilder, values: readonly Value[], axis: number): Va
   const at = axis < 0 ? rank + axis : axis;
   if (at < 0 || at >= rank) throw new ExportError(`axis ${axis} is not one of the ${rank} its inputs have`);
   if (values.some((value) => !sameShape(removeAxis(value, at), removeAxis(first, at)))) {
-    const shapes = values.map((value) => `[${dimsOf(value).join(", ")}]`);
+    const shapes = values.map((value) => showShape(value.dims));
     throw new ExportError(`inputs must have equal sizes on all axes but ${axis}; they have ${shapes.join(" and ")}`);
   }
   const pattern = cheapestPattern(graph, values, at);
   const stored = values.map((value) => graph.store(value, arrange(value, pattern)));
-  const dims: Dim[] = dimsOf(first);
-  for (const value of values.slice(1)) dims[at] = plus(dims[at] ?? 0, dimOf(value, at));
-  const axes = dims.map(newAxis);
-  const joined: Value = {
-    name: graph.op("Concat", stored, { axis: int(pattern.indexOf(at)) }),
-    dtype: first.dtype,
+  const along = add(...values.map((value) => dimOf(value, at)));
+  const axes = dimsOf(first).with(at, along).map(newAxis);
+  return new Value(
+    graph.op("Concat", stored, { axis: int(pattern.indexOf(at)) }),
     axes,
-    stored: pattern.map((place) => (place === null ? [] : (axes[place] ?? []))),
-  };
-  graph.learnSymbols(joined);
-  return joined;
+    pattern.map((place) => (place === null ? [] : elementAt(axes, place))),
+  );
 }
 
 /** Which axis each stored dimension is; null for a dimension of size 1 that is none. */
@@ -303,13 +301,11 @@ function contraction(graph: GraphBuilder, x: Value, a: number, y: Value, b: numb
   // TF.js takes every axis but the last for the one before it, the samples too.
   const left = x.axes.length === 2 ? insertAxis(x, 1) : permuteAxes(x, a === 2 ? [0, 1, 2] : [0, 2, 1]);
   const right = y.axes.length === 2 ? insertAxis(y, 2) : permuteAxes(y, b === 2 ? [0, 2, 1] : [0, 1, 2]);
-  const inner = [dimOf(left, 2), dimOf(right, 1)];
-  if (typeof inner[0] === "number" && typeof inner[1] === "number" && inner[0] !== inner[1]) {
-    throw new ExportError(`axes ${a} and ${b} to multiply over have ${inner.join(" and ")} elements`);
+  const [columns, rows] = [asNumber(dimOf(left, 2)), asNumber(dimOf(right, 1))];
+  if (columns !== null && rows !== null && columns !== rows) {
+    throw new ExportError(`axes ${a} and ${b} to multiply over have ${columns} and ${rows} elements`);
   }
-  const dims = [dimOf(x, 0), dimOf(left, 1), dimOf(right, 2)];
-  const product = newValue(graph.op("MatMul", [graph.plain(left), graph.plain(right)]), "float32", dims);
-  graph.learnSymbols(product);
+  const product = viewOf(graph.op("MatMul", [graph.plain(left), graph.plain(right)]));
   if (x.axes.length === 2) return removeAxis(product, 1);
   return y.axes.length === 2 ? removeAxis(product, 2) : product;
 }

@@ -1,9 +1,10 @@
 import { ExportError } from "../../errors.ts";
 import { defineConverter, only, type LayerConverter } from "../converter.ts";
-import type { GraphBuilder } from "../onnx/builder.ts";
-import type { Dim } from "../onnx/dims.ts";
-import { reduce } from "../onnx/reduce.ts";
-import { dimOf, insertAxis, type Value } from "../onnx/value.ts";
+import type { GraphBuilder } from "../build/builder.ts";
+import { asNumber, type Dim } from "../../onnx/dim.ts";
+import { at as elementAt } from "../../require.ts";
+import { reduce } from "../build/reduce.ts";
+import { dimOf, insertAxis, type Value } from "../ir/value.ts";
 
 import { ones } from "./convolution.ts";
 import { channelsFirst, expectRank, fitWindow, spatialAxes, windowNode, type Padding, type Window } from "./windows.ts";
@@ -36,11 +37,7 @@ function pooling(className: string, opType: PoolOp, rank: number): LayerConverte
       const sizesOf = (value: Value): Dim[] => axes.spatial.map((axis) => dimOf(value, axis));
       return axisByAxis(window, sizesOf(input)).reduce((value, part) => {
         const fit = fitWindow(part, sizesOf(value));
-        return windowNode(graph, opType, [channelsFirst(graph, value, axes)], fit.attributes, axes, {
-          batch: dimOf(value, 0),
-          channels: dimOf(value, axes.channels),
-          spatial: fit.dims,
-        });
+        return windowNode(graph, opType, [channelsFirst(graph, value, axes)], fit.attributes, axes);
       }, input);
     },
   });
@@ -55,8 +52,8 @@ function pooling(className: string, opType: PoolOp, rank: number): LayerConverte
 function axisByAxis(window: Window, sizes: readonly Dim[]): readonly Window[] {
   const { kernel, strides, padding } = window;
   const sides = sizes.map((size, axis) => {
-    const [extent = 1, stride = 1] = [kernel[axis], strides[axis]];
-    return { extent, stride, gap: extent < stride, free: typeof size === "string" };
+    const [extent, stride] = [elementAt(kernel, axis), elementAt(strides, axis)];
+    return { extent, stride, gap: extent < stride, free: asNumber(size) === null };
   });
   if (padding !== "same" || !sides.some(({ gap }) => gap)) return [window];
   const wide = sides.find(({ gap, free, extent }) => gap && free && extent > 2);

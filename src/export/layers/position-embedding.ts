@@ -1,7 +1,9 @@
 import { ExportError } from "../../errors.ts";
 import { defineConverter, only, type LayerConverter } from "../converter.ts";
 import { float32 } from "../../tensor.ts";
-import { dimOf, dimsOf, newValue } from "../onnx/value.ts";
+import { asNumber } from "../../onnx/dim.ts";
+import { expand, slice } from "../build/ops/shape.ts";
+import { dimOf, newAxis, Value } from "../ir/value.ts";
 
 import { fixedSize } from "./windows.ts";
 
@@ -14,23 +16,18 @@ export const positionEmbedding: LayerConverter = defineConverter({
     const input = only(inputs);
     const features = fixedSize(input, input.axes.length - 1);
     const table = weights.get("embeddings", [longest, features]);
-    const steps = dimOf(input, -2);
-    if (typeof steps === "number" && steps > longest) {
+    const steps = asNumber(dimOf(input, -2));
+    if (steps !== null && steps > longest) {
       throw new ExportError(`sequence_length ${longest} is less than the input's ${steps} steps`);
     }
     const rows =
-      typeof steps === "number"
+      steps !== null
         ? graph.constant(
             "embeddings",
             float32(Float32Array.from(table.data).subarray(0, steps * features), [steps, features]),
           )
-        : graph.op("Slice", [
-            graph.constant("embeddings", table),
-            graph.int64s([0]),
-            graph.runtimeDim(steps),
-            graph.int64s([0]),
-          ]);
-    const dims = dimsOf(input);
-    return newValue(graph.op("Expand", [rows, graph.runtimeShape(input.axes)]), "float32", dims);
+        : slice(graph, graph.constant("embeddings", table), { axes: [0], starts: [0], ends: [dimOf(input, -2)] });
+    const axes = input.dims.map(newAxis);
+    return new Value(expand(graph, rows, graph.shapeTensor(input.dims)), axes, axes);
   },
 });

@@ -1,6 +1,7 @@
 import { ExportError } from "../../errors.ts";
 import { defineConverter, only, type LayerConverter } from "../converter.ts";
-import { dimOf } from "../onnx/value.ts";
+import { asNumber, dim } from "../../onnx/dim.ts";
+import { dimOf } from "../ir/value.ts";
 
 import { resizeImage } from "./resize.ts";
 import { expectRank, spatialAxes } from "./windows.ts";
@@ -27,11 +28,11 @@ function randomResizing(className: "RandomHeight" | "RandomWidth", axis: 1 | 2):
       const input = only(inputs);
       if (factor === null) return input;
       expectRank(input, 4);
-      const before = dimOf(input, axis);
+      const before = asNumber(dimOf(input, axis));
       if (factor === 0) return method === "bilinear" ? graph.cast(input, "float32") : input;
-      if (typeof before === "string") throw new ExportError(`axis ${axis} of its input must have a fixed size`);
+      if (before === null) throw new ExportError(`axis ${axis} of its input must have a fixed size`);
       const after = Math.round(Math.fround(1 + factor) * before);
-      const size = [dimOf(input, 1), dimOf(input, 2)].with(axis - 1, after);
+      const size = [dimOf(input, 1), dimOf(input, 2)].with(axis - 1, dim(after));
       return resizeImage(graph, input, NHWC, { size }, { method, coordinates: "asymmetric" });
     },
   });

@@ -1,8 +1,10 @@
 import { ExportError } from "../../errors.ts";
 import { applyActivation, readActivation } from "../activation.ts";
 import { defineConverter, only, type LayerConverter } from "../converter.ts";
-import { product, type Dim } from "../onnx/dims.ts";
-import { dimOf, dimsOf, newAxis, permuteAxes } from "../onnx/value.ts";
+import { asNumber, elementsOf, showShape, type Dim } from "../../onnx/dim.ts";
+import { first as firstOf } from "../../require.ts";
+import { tile } from "../build/ops/shape.ts";
+import { axisOf, dimOf, dimsOf, newAxis, permuteAxes, Value } from "../ir/value.ts";
 import { RANDOM_IN_TRAINING } from "../source/weight-names.ts";
 
 import { expectRank } from "./windows.ts";
@@ -49,20 +51,19 @@ const reshape: LayerConverter = defineConverter({
   },
   emit({ graph }, target, inputs) {
     const input = only(inputs);
-    const [batch = 1, ...sizes] = dimsOf(input);
-    expectSameSize(sizes, target);
-    return graph.reshape(input, [batch, ...target]);
+    expectSameSize(dimsOf(input).slice(1), target);
+    return graph.reshape(input, [dimOf(input, 0), ...target]);
   },
 });
 
 function expectSameSize(sizes: readonly Dim[], target: readonly (number | null)[]): void {
-  const size = product(sizes);
-  if (typeof size === "string") return;
+  const size = asNumber(elementsOf(sizes));
+  if (size === null) return;
   const known = target.reduce<number>((result, each) => result * (each ?? 1), 1);
   const fits = target.includes(null) ? known > 0 && size % known === 0 : size === known;
   if (fits) return;
   const shown = target.map((each) => each ?? "any").join(", ");
-  throw new ExportError(`target_shape [${shown}] does not fit an input of shape [${sizes.join(", ")}]`);
+  throw new ExportError(`target_shape [${shown}] does not fit an input of shape ${showShape(sizes)}`);
 }
 
 /** Axes in another order; counted from 1, the first stays. */
@@ -92,12 +93,12 @@ const repeatVector: LayerConverter = defineConverter({
   emit({ graph }, count, inputs) {
     const input = only(inputs);
     expectRank(input, 2);
-    const [batch = [], features = []] = input.axes;
     const repeats = newAxis(count);
-    if (count === 1) return { ...input, axes: [batch, repeats, features] };
-    const [first = [], ...rest] = input.stored.length === 0 ? [[]] : input.stored;
-    const name = graph.op("Tile", [input.name, graph.int64s([count, ...rest.map(() => 1)])]);
-    return { ...input, name, axes: [batch, repeats, features], stored: [[...repeats, ...first], ...rest] };
+    const axes = [axisOf(input, 0), repeats, axisOf(input, 1)];
+    if (count === 1) return input.seenAs(axes);
+    const rest = input.stored.slice(1);
+    const repeated = tile(graph, input.tensor, graph.int64s([count, ...rest.map(() => 1)]));
+    return new Value(repeated, axes, [[...repeats, ...firstOf(input.stored)], ...rest]);
   },
 });
 

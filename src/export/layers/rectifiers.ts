@@ -1,8 +1,9 @@
 import { ExportError } from "../../errors.ts";
 import { float } from "../../onnx/model.ts";
+import { asNumber } from "../../onnx/dim.ts";
 import { applyActivation } from "../activation.ts";
 import { defineConverter, only, type LayerConverter } from "../converter.ts";
-import { dimsOf } from "../onnx/value.ts";
+import { dimsOf } from "../ir/value.ts";
 
 /** `min(max(x, 0), max_value)`. Keras 3 has a slope below a threshold as well, which TF.js ignores. */
 const relu: LayerConverter = defineConverter({
@@ -45,8 +46,8 @@ const prelu: LayerConverter = defineConverter({
     if (wrong !== undefined) throw new ExportError(`shared axis ${wrong} is none of 1 to ${input.axes.length - 1}`);
     const dims = dimsOf(input)
       .slice(1)
-      .map((dim, index) => (shared.includes(index + 1) ? 1 : dim));
-    const fixed = dims.filter((dim) => typeof dim === "number");
+      .map((size, index) => (shared.includes(index + 1) ? 1 : asNumber(size)));
+    const fixed = dims.filter((size) => size !== null);
     if (fixed.length !== dims.length) {
       throw new ExportError("the input must have fixed sizes on all axes but the first and the shared ones");
     }

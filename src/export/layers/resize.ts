@@ -1,8 +1,11 @@
 import { ExportError } from "../../errors.ts";
-import { int, string, type Attributes } from "../../onnx/model.ts";
-import type { GraphBuilder } from "../onnx/builder.ts";
-import type { Dim } from "../onnx/dims.ts";
-import { dimOf, dimsOf, sameFactors, type Value } from "../onnx/value.ts";
+import { string, type Attributes } from "../../onnx/model.ts";
+import type { GraphBuilder } from "../build/builder.ts";
+import { asNumber, type Dim } from "../../onnx/dim.ts";
+import { at as elementAt } from "../../require.ts";
+import { gather } from "../build/ops/shape.ts";
+import type { GraphTensor } from "../ir/graph-tensor.ts";
+import { axisOf, dimOf, newAxis, sameFactors, Value, viewOf } from "../ir/value.ts";
 
 import type { SpatialAxes } from "./windows.ts";
 
@@ -39,18 +42,23 @@ export function resizeImage(
   if (sides !== null && how.method === "nearest" && !sides.every((side) => takesTheSame(side, how))) {
     return sides.reduce((value, { from: width, to }, index) => {
       const indices = Array.from({ length: to }, (_, at) => nearest(at, width, to, how));
-      return pick(graph, value, axes.spatial[index] ?? 0, indices);
+      return pick(graph, value, elementAt(axes.spatial, index), indices);
     }, input);
   }
   const order = [0, axes.channels, ...axes.spatial];
-  const dims = dimsOf(input);
-  axes.spatial.forEach((axis, index) => (dims[axis] = size[index] ?? 1));
   const operands = resizeOperands(graph, input, axes, size, scales ?? sides?.map(scaleOf) ?? null);
-  return graph.make(
-    "Resize",
-    [how.method === "bilinear" ? guarded(graph, input, order) : graph.inOrder(input, order), ...operands],
-    { dtype: input.dtype, dims, order },
-    modes(how),
+  const pixels = how.method === "bilinear" ? guarded(graph, input, order) : graph.inOrder(input, order);
+  const resized = graph.op("Resize", [pixels, ...operands], modes(how));
+  const seen = viewOf(resized, order);
+  // Scales are rounded, the sizes that are asked for are not.
+  const axesOfSize = seen.axes.map((axis, place) => {
+    const wanted = size[axes.spatial.indexOf(place)];
+    return wanted === undefined ? axis : newAxis(wanted);
+  });
+  return new Value(
+    resized,
+    axesOfSize,
+    order.map((axis) => elementAt(axesOfSize, axis)),
   );
 }
 
@@ -59,22 +67,23 @@ const MOST_PIXELS = 2 ** 24;
 
 /** @throws {ExportError} for sides of images that no image has, since pixels are looked at one by one */
 export function expectPixels(sizes: readonly Dim[]): void {
-  const wrong = sizes.find((size) => typeof size === "number" && size > MOST_PIXELS);
-  if (wrong !== undefined) throw new ExportError(`a side of ${wrong} pixels is larger than any image's`);
+  const wrong = sizes.map(asNumber).find((size) => size !== null && size > MOST_PIXELS);
+  if (wrong !== undefined && wrong !== null)
+    throw new ExportError(`a side of ${wrong} pixels is larger than any image's`);
 }
 
 /**
  * The tensor stored N C H W. ONNX Runtime (1.30) moves a Transpose behind the Resize after it, and then refuses a bilinear one
  * unless rows and columns are the inner or the middle dimensions. It leaves an Einsum where it is.
  */
-function guarded(graph: GraphBuilder, input: Value, order: readonly number[]): string {
-  const name = graph.inOrder(input, order);
-  const [batch = [], channels = []] = order.map((axis) => input.axes[axis]);
+function guarded(graph: GraphBuilder, input: Value, order: readonly number[]): GraphTensor {
+  const tensor = graph.inOrder(input, order);
+  const [batch, channels] = [axisOf(input, elementAt(order, 0)), axisOf(input, elementAt(order, 1))];
   const [first = [], second = []] = input.stored;
   const isMovable =
     sameFactors(first, batch) && [second, input.stored.at(-1) ?? []].some((dim) => sameFactors(dim, channels));
-  if (name === input.name || isMovable) return name;
-  return graph.op("Einsum", [name], { equation: string("nchw->nchw") });
+  if (tensor === input.tensor || isMovable) return tensor;
+  return graph.op("Einsum", [tensor], { equation: string("nchw->nchw") });
 }
 
 /** The value with the elements at `indices` of one axis; an index beyond the axis gives zeros. */
@@ -84,25 +93,19 @@ export function pick(graph: GraphBuilder, value: Value, axis: number, indices: r
   const place = { axes: axis, stored: dim };
   if (indices.every((index, at) => index === first + at)) {
     const bounds = [[first], [first + indices.length], [dim]].map((each) => graph.int64s(each));
-    return resized(split, place, indices.length, graph.op("Slice", [split.name, ...bounds]));
+    return resizedTo(split, place, indices.length, graph.op("Slice", [split.tensor, ...bounds]));
   }
-  const name = graph.op("Gather", [split.name, graph.int64s(indices)], { axis: int(dim) });
-  return resized(split, place, indices.length, name);
+  return resizedTo(split, place, indices.length, gather(graph, split.tensor, graph.int64s(indices), dim));
 }
 
-function resized(
+function resizedTo(
   value: Value,
-  at: { readonly axes: number; readonly stored: number },
+  place: { readonly axes: number; readonly stored: number },
   size: number,
-  name: string,
+  tensor: GraphTensor,
 ): Value {
-  const axis = size === 1 ? [] : [{ size }];
-  return {
-    ...value,
-    name,
-    axes: value.axes.toSpliced(at.axes, 1, axis),
-    stored: value.stored.toSpliced(at.stored, 1, axis),
-  };
+  const axis = newAxis(size);
+  return new Value(tensor, value.axes.toSpliced(place.axes, 1, axis), value.stored.toSpliced(place.stored, 1, axis));
 }
 
 interface Side {
@@ -112,8 +115,8 @@ interface Side {
 
 function knownSides(from: readonly Dim[], to: readonly Dim[]): Side[] | null {
   const sides = from.flatMap((before, index) => {
-    const after = to[index];
-    return typeof before === "number" && typeof after === "number" ? [{ from: before, to: after }] : [];
+    const [own, after] = [asNumber(before), asNumber(elementAt(to, index))];
+    return own !== null && after !== null ? [{ from: own, to: after }] : [];
   });
   return sides.length === from.length ? sides : null;
 }
@@ -157,14 +160,12 @@ function resizeOperands(
   axes: SpatialAxes,
   size: readonly Dim[],
   scales: readonly number[] | null,
-): (string | null)[] {
+): (GraphTensor | null)[] {
   if (scales !== null) {
     const data = Float32Array.of(1, 1, ...scales);
     return [null, graph.constant("scales", { dtype: "float32", dims: [data.length], data })];
   }
-  const outer = [input.axes[0] ?? [], input.axes[axes.channels] ?? []];
-  const inner = size.map((dim) => (dim === 1 ? [] : [{ size: dim }]));
-  return [null, null, graph.runtimeShape([...outer, ...inner])];
+  return [null, null, graph.shapeTensor([dimOf(input, 0), dimOf(input, axes.channels), ...size])];
 }
 
 function modes({ method, coordinates }: Resampling): Attributes {

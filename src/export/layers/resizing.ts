@@ -1,4 +1,5 @@
 import { ExportError } from "../../errors.ts";
+import { dim } from "../../onnx/dim.ts";
 import { defineConverter, only, type LayerConverter } from "../converter.ts";
 
 import { resizeImage } from "./resize.ts";
@@ -16,7 +17,7 @@ export const resizing: LayerConverter = defineConverter({
     const crop = config.boolean("crop_to_aspect_ratio", false);
     if (keras3 && crop) throw new ExportError("crop_to_aspect_ratio is not supported in models of Keras 3");
     return {
-      size: [config.positive("height"), config.positive("width")],
+      size: [dim(config.positive("height")), dim(config.positive("width"))],
       method: config.oneOf("interpolation", ["bilinear", "nearest"], "bilinear"),
       coordinates: keras3 ? "half_pixel" : crop ? "asymmetric" : "align_corners",
     } as const;

@@ -2,9 +2,9 @@ import { ExportError } from "../../errors.ts";
 
 import { defineConverter, type EmitContext, type Flow, type LayerConverter } from "../converter.ts";
 import { alongAxis, withScalar } from "../keras-activations.ts";
-import type { Dim } from "../onnx/dims.ts";
-import { reduce } from "../onnx/reduce.ts";
-import { dimOf, dimsOf, insertAxis, type Value } from "../onnx/value.ts";
+import { isNumber, showShape, type Dim } from "../../onnx/dim.ts";
+import { reduce } from "../build/reduce.ts";
+import { dimOf, dimsOf, insertAxis, type Value } from "../ir/value.ts";
 
 /** Added to what a mask leaves out, before the softmax. */
 const MASKED = -1e9;
@@ -42,7 +42,7 @@ function masked({ graph, mask }: EmitContext, flow: Flow): Value {
   const fitting = mask === null ? null : fitted(value, mask);
   if (mask === null || (fitting === null && mask.name !== flow.mask?.name)) return value;
   if (fitting === null) {
-    const shapes = [mask, value].map((each) => `[${dimsOf(each).join(", ")}]`).join(" to an input of shape ");
+    const shapes = [mask, value].map((each) => showShape(each.dims)).join(" to an input of shape ");
     throw new ExportError(`TF.js cannot apply a mask of shape ${shapes}`);
   }
   const left = graph.unary("Not", fitting);
@@ -66,6 +66,6 @@ function broadcasts(value: readonly Dim[], mask: readonly Dim[]): boolean {
   if (mask.length > value.length) return false;
   return mask.every((size, axis) => {
     const own = value[value.length - mask.length + axis];
-    return size === 1 || size === own || (own === 1 && axis > 0);
+    return isNumber(size, 1) || size === own || (own !== undefined && isNumber(own, 1) && axis > 0);
   });
 }

@@ -1,7 +1,7 @@
 import { ExportError } from "../../errors.ts";
 import { defineConverter, type LayerConverter } from "../converter.ts";
-import type { GraphBuilder } from "../onnx/builder.ts";
-import { dimsOf, insertAxis, newValue, type Value } from "../onnx/value.ts";
+import type { GraphBuilder } from "../build/builder.ts";
+import { axisOf, dimOf, dimsOf, insertAxis, newAxis, Value } from "../ir/value.ts";
 
 /** The wrapped layer on each step: steps are read as more samples, which costs no node. */
 export const timeDistributed: LayerConverter = defineConverter({
@@ -16,9 +16,10 @@ export const timeDistributed: LayerConverter = defineConverter({
   emit(context, { layer, lingers }, inputs) {
     const [input] = inputs;
     if (input === undefined || inputs.length > 1) throw new ExportError(`it takes one input; it has ${inputs.length}`);
-    const [batch = [], time = [], ...features] = input.value.axes;
+    const features = input.value.axes.slice(2);
     if (features.length === 0) throw new ExportError("its input must have an axis of steps, and features after it");
-    const merged: Value = { ...input.value, axes: [[...batch, ...time], ...features] };
+    const [batch, time] = [axisOf(input.value, 0), axisOf(input.value, 1)];
+    const merged = input.value.seenAs([[...batch, ...time], ...features]);
     const mask = context.mask === null || !lingers ? null : repeatedMask(context.graph, context.mask, input.value);
     const outputs = layer.emit({ ...context, keywords: {}, mask, memory: null }, [{ value: merged, mask: null }]);
     const [output] = outputs;
@@ -31,24 +32,20 @@ export const timeDistributed: LayerConverter = defineConverter({
       steps.length === batch.length + time.length &&
       [...batch, ...time].every((factor, at) => factor === steps[at])
     ) {
-      return { ...output.value, axes: [batch, time, ...rest] };
+      return output.value.seenAs([batch, time, ...rest]);
     }
-    const [samples = 1, length = 1] = dimsOf(input.value);
     const sizes = dimsOf(output.value).slice(1);
-    return context.graph.reshape(output.value, [samples, length, ...sizes]);
+    return context.graph.reshape(output.value, [dimOf(input.value, 0), dimOf(input.value, 1), ...sizes]);
   },
 });
 
 /** TF.js calls the wrapped layer with the whole mask at each step: its rows for each sample's steps; null when they do not fit. */
 function repeatedMask(graph: GraphBuilder, mask: Value, input: Value): Value | null {
-  const [samples = 1, length = 1] = dimsOf(input);
-  const [rows, ...sizes] = dimsOf(mask);
-  if (rows !== samples) return null;
-  const [own = [], ...others] = mask.axes;
-  const axes = [own, input.axes[1] ?? [], ...others];
-  const name = graph.op("Expand", [graph.plain(insertAxis(mask, 1)), graph.runtimeShape(axes)]);
+  const [samples, length] = [dimOf(input, 0), dimOf(input, 1)];
+  if (dimOf(mask, 0) !== samples) return null;
+  const sizes = [samples, length, ...dimsOf(mask).slice(1)];
+  const repeated = graph.op("Expand", [graph.plain(insertAxis(mask, 1)), graph.shapeTensor(sizes)]);
   // New factors: the mask's steps may be those of the input, and a value has each factor once.
-  const value = newValue(name, mask.dtype, [samples, length, ...sizes]);
-  const [batch = [], time = [], ...rest] = value.axes;
-  return { ...value, axes: [[...batch, ...time], ...rest] };
+  const [batch = [], time = [], ...rest] = sizes.map(newAxis);
+  return new Value(repeated, [[...batch, ...time], ...rest], [batch, time, ...rest]);
 }

@@ -1,8 +1,10 @@
 import { ExportError } from "../../errors.ts";
 import { ints, string, type Attributes } from "../../onnx/model.ts";
-import type { GraphBuilder } from "../onnx/builder.ts";
-import { ceilDivide, floorDivide, plus, type Dim } from "../onnx/dims.ts";
-import { dimOf, type Value } from "../onnx/value.ts";
+import type { GraphBuilder } from "../build/builder.ts";
+import { add, asNumber, ceilDivide, floorDivide, show, type Dim } from "../../onnx/dim.ts";
+import { at } from "../../require.ts";
+import type { GraphTensor } from "../ir/graph-tensor.ts";
+import { dimOf, viewOf, type Value } from "../ir/value.ts";
 import type { DataFormat } from "../source/config.ts";
 
 export type Padding = "valid" | "same" | "causal";
@@ -42,8 +44,8 @@ export interface WindowFit {
 export function fitWindow(window: Window, sizes: readonly Dim[]): WindowFit {
   const { kernel, strides, dilations } = window;
   const sides = sizes.map((size, axis) => {
-    const extent = ((kernel[axis] ?? 1) - 1) * (dilations[axis] ?? 1) + 1;
-    const stride = strides[axis] ?? 1;
+    const extent = (at(kernel, axis) - 1) * at(dilations, axis) + 1;
+    const stride = at(strides, axis);
     if (kernel.length === 3 && window.padding === "same") refuseGap(size, extent, stride);
     return fitAxis(window.padding, size, extent, stride);
   });
@@ -64,9 +66,10 @@ export function fitWindow(window: Window, sizes: readonly Dim[]): WindowFit {
 /** Where windows leave gaps, TF.js's own 3D kernels begin later than native TensorFlow's: no answer would be right. */
 function refuseGap(size: Dim, extent: number, stride: number): void {
   if (extent >= stride) return;
-  if (typeof size === "number" && (Math.ceil(size / stride) - 1) * stride + extent >= size) return;
+  const known = asNumber(size);
+  if (known !== null && (Math.ceil(known / stride) - 1) * stride + extent >= known) return;
   throw new ExportError(
-    `padding "same" with windows of ${extent} at strides of ${stride} over ${size} elements: TF.js's backends disagree on it`,
+    `padding "same" with windows of ${extent} at strides of ${stride} over ${show(size)} elements: TF.js's backends disagree on it`,
   );
 }
 
@@ -80,13 +83,15 @@ function fitAxis(padding: Padding, size: Dim, extent: number, stride: number): A
   if (padding === "same") {
     const out = ceilDivide(size, stride);
     if (stride === 1) return { out, pad: halves(extent - 1) };
-    if (typeof size === "string" || typeof out === "string") return { out, pad: anyPad(extent, stride) };
-    return { out, pad: halves(Math.max((out - 1) * stride + extent - size, 0)) };
+    const [known, steps] = [asNumber(size), asNumber(out)];
+    if (known === null || steps === null) return { out, pad: anyPad(extent, stride) };
+    return { out, pad: halves(Math.max((steps - 1) * stride + extent - known, 0)) };
   }
   const before = padding === "causal" ? extent - 1 : 0;
-  const out = floorDivide(plus(size, before + stride - extent), stride);
-  if (typeof out === "number" && out < 1) {
-    throw new ExportError(`a window of ${extent} does not fit into ${size} elements`);
+  const out = floorDivide(add(size, before + stride - extent), stride);
+  const steps = asNumber(out);
+  if (steps !== null && steps < 1) {
+    throw new ExportError(`a window of ${extent} does not fit into ${show(size)} elements`);
   }
   return { out, pad: [before, 0] };
 }
@@ -104,8 +109,8 @@ function halves(total: number): readonly [number, number] {
   return [low, total - low];
 }
 
-/** The tensor stored N C and then the spatial axes, as ONNX's convolutions and poolings take it. @returns its name */
-export function channelsFirst(graph: GraphBuilder, value: Value, { channels, spatial }: SpatialAxes): string {
+/** The tensor stored N C and then the spatial axes, as ONNX's convolutions and poolings take it. */
+export function channelsFirst(graph: GraphBuilder, value: Value, { channels, spatial }: SpatialAxes): GraphTensor {
   return graph.inOrder(value, [0, channels, ...spatial]);
 }
 
@@ -113,17 +118,11 @@ export function channelsFirst(graph: GraphBuilder, value: Value, { channels, spa
 export function windowNode(
   graph: GraphBuilder,
   opType: string,
-  inputs: readonly (string | null)[],
+  inputs: readonly (GraphTensor | null)[],
   attributes: Attributes,
-  axes: SpatialAxes,
-  dims: { readonly batch: Dim; readonly channels: Dim; readonly spatial: readonly Dim[] },
+  { channels, spatial }: SpatialAxes,
 ): Value {
-  const seen: Dim[] = [];
-  seen[0] = dims.batch;
-  seen[axes.channels] = dims.channels;
-  axes.spatial.forEach((axis, index) => (seen[axis] = dims.spatial[index] ?? 1));
-  const result = { dtype: "float32", dims: seen, order: [0, axes.channels, ...axes.spatial] } as const;
-  return graph.make(opType, inputs, result, attributes);
+  return viewOf(graph.op(opType, inputs, attributes), [0, channels, ...spatial]);
 }
 
 /** @throws {ExportError} when the input has not `rank` axes. */
@@ -135,6 +134,7 @@ export function expectRank(value: Value, rank: number): void {
 /** The size of an axis that weights depend on. @throws {ExportError} when it is free */
 export function fixedSize(value: Value, axis: number): number {
   const size = dimOf(value, axis);
-  if (typeof size === "number") return size;
-  throw new ExportError(`axis ${axis} of the input must have a fixed size; it is ${size}`);
+  const known = asNumber(size);
+  if (known !== null) return known;
+  throw new ExportError(`axis ${axis} of the input must have a fixed size; it is ${show(size)}`);
 }

@@ -1,8 +1,13 @@
-import { int } from "../../onnx/model.ts";
 import { applyActivation, type Activation } from "../activation.ts";
 import { fitWindow } from "../layers/windows.ts";
-import { transposed, type GraphBuilder } from "../onnx/builder.ts";
-import { dimOf, newAxis, type Axis, type Value } from "../onnx/value.ts";
+import { asNumber } from "../../onnx/dim.ts";
+import { at, first } from "../../require.ts";
+import type { GraphBuilder } from "../build/builder.ts";
+import { add, mul } from "../build/ops/elementwise.ts";
+import { split } from "../build/ops/shape.ts";
+import { transposed } from "../build/permute.ts";
+import type { GraphTensor } from "../ir/graph-tensor.ts";
+import { axisOf, dimOf, newAxis, Value, type Axis } from "../ir/value.ts";
 import type { LayerWeights } from "../source/model.ts";
 
 import type { ConvCell } from "./cell.ts";
@@ -24,10 +29,10 @@ interface ImageAxes {
  */
 export function convStepper(graph: GraphBuilder, cell: ConvCell, weights: LayerWeights, input: Value): Stepper {
   const { filters, kernelSize } = cell;
-  const [batch = [], time = []] = input.axes;
+  const [batch, time] = [axisOf(input, 0), axisOf(input, 1)];
   const features = dimOf(input, cell.dataFormat === "channels_first" ? 2 : 4);
   const gates = GATES * filters;
-  const kernel = weights.get("kernel", [...kernelSize, typeof features === "number" ? features : null, gates]);
+  const kernel = weights.get("kernel", [...kernelSize, asNumber(features), gates]);
   const recurrent = weights.get("recurrent_kernel", [...kernelSize, filters, gates]);
   const bias = cell.useBias ? graph.constant("bias", weights.get("bias", [gates])) : null;
   const image = imageAxes(cell, input);
@@ -36,19 +41,13 @@ export function convStepper(graph: GraphBuilder, cell: ConvCell, weights: LayerW
     { kernel: kernelSize, strides: cell.strides, dilations: cell.dilations, padding: cell.padding },
     [dimOf(input, spatial(cell)), dimOf(input, spatial(cell) + 1)],
   );
-  const [height = 1, width = 1] = ofInput.dims;
-  const [tall, wide] = [newAxis(height), newAxis(width)];
+  const [tall, wide] = [newAxis(at(ofInput.dims, 0)), newAxis(at(ofInput.dims, 1))];
   const project = [x, graph.constant("kernel", transposed(kernel, TO_ONNX)), bias];
   const channels = newAxis(gates);
-  const merged: Value = {
-    name: graph.op("Conv", project, ofInput.attributes),
-    dtype: "float32",
-    axes: [[...time, ...batch], channels, tall, wide],
-    stored: [[...time, ...batch], channels, tall, wide],
-  };
-  graph.learnSymbols(merged);
-  const byStep: Value = { ...merged, axes: [time, batch, channels, tall, wide] };
-  const projected = graph.storedAs(byStep, byStep.axes);
+  const stepAxes = [time, batch, channels, tall, wide];
+  const merged = graph.op("Conv", project, ofInput.attributes);
+  const byStep = new Value(merged, stepAxes, [[...time, ...batch], channels, tall, wide]);
+  const projected = graph.storedAs(byStep, stepAxes);
   const filterAxis = newAxis(filters);
   const stateStored = [batch, filterAxis, tall, wide];
   const stateAxes = cell.dataFormat === "channels_first" ? stateStored : [batch, tall, wide, filterAxis];
@@ -59,18 +58,19 @@ export function convStepper(graph: GraphBuilder, cell: ConvCell, weights: LayerW
     stateAxes,
     stateStored,
     stateCount: 2,
-    zeros: (body) => zerosLike(body, projected.name, filters),
-    step: (body, xt, [ht1, ct1]) => {
-      const value = (name: string): Value => ({ name, dtype: "float32", axes: stateAxes, stored: stateStored });
-      const activate = (activation: Activation, name: string): string =>
-        applyActivation(body, activation, value(name)).name;
-      const gate = (name: string): string => activate(cell.recurrentActivation, name);
-      const sum = body.op("Add", [xt.name, body.op("Conv", [ht1?.name ?? "", rh], ofState.attributes)]);
-      const sizes = body.int64s(Array.from({ length: GATES }, () => filters));
-      const [i = "", f = "", c = "", o = ""] = body.node("Split", [sum, sizes], { axis: int(1) }, GATES);
-      const kept = body.op("Mul", [gate(f), ct1?.name ?? ""]);
-      const ct = body.op("Add", [kept, body.op("Mul", [gate(i), activate(cell.activation, c)])]);
-      const ht = body.op("Mul", [gate(o), activate(cell.activation, ct)]);
+    zeros: (body) => zerosLike(body, projected.tensor, filters),
+    step: (body, xt, states) => {
+      const value = (tensor: GraphTensor): Value => new Value(tensor, stateAxes, stateStored);
+      const activate = (activation: Activation, tensor: GraphTensor): GraphTensor =>
+        body.store(applyActivation(body, activation, value(tensor)), stateStored);
+      const gate = (tensor: GraphTensor): GraphTensor => activate(cell.recurrentActivation, tensor);
+      const sum = add(body, xt.tensor, body.op("Conv", [first(states).tensor, rh], ofState.attributes));
+      const sizes = Array.from({ length: GATES }, () => filters);
+      const parts = split(body, sum, sizes, 1);
+      const [i, f, c, o] = [at(parts, 0), at(parts, 1), at(parts, 2), at(parts, 3)];
+      const kept = mul(body, gate(f), at(states, 1).tensor);
+      const ct = add(body, kept, mul(body, gate(i), activate(cell.activation, c)));
+      const ht = mul(body, gate(o), activate(cell.activation, ct));
       return [value(ht), value(ct)];
     },
   };
@@ -84,8 +84,9 @@ function spatial(cell: ConvCell): number {
 }
 
 function imageAxes(cell: ConvCell, { axes }: Value): ImageAxes {
-  const [, , first = [], second = [], third = []] = axes;
+  const [, , ...images] = axes;
+  const [one, second, third] = [at(images, 0), at(images, 1), at(images, 2)];
   return cell.dataFormat === "channels_first"
-    ? { channels: first, height: second, width: third }
-    : { height: first, width: second, channels: third };
+    ? { channels: one, height: second, width: third }
+    : { height: one, width: second, channels: third };
 }

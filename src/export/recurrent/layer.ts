@@ -8,7 +8,7 @@ import {
   type RecurrentForm,
 } from "../converter.ts";
 import { expectRank } from "../layers/windows.ts";
-import type { Value } from "../onnx/value.ts";
+import type { Value } from "../ir/value.ts";
 import type { ConfigReader } from "../source/config.ts";
 
 import { readCell, type Cell } from "./cell.ts";

@@ -1,7 +1,13 @@
-import { int, ints, subgraph, type OnnxValueInfo } from "../../onnx/model.ts";
-import type { Tensor } from "../../tensor.ts";
-import type { GraphBuilder } from "../onnx/builder.ts";
-import { insertAxis, sizeOfAxis, type Axis, type Value } from "../onnx/value.ts";
+import { asNumber } from "../../onnx/dim.ts";
+import { int } from "../../onnx/model.ts";
+import { at, first, last } from "../../require.ts";
+import { sizeOf, type Tensor } from "../../tensor.ts";
+import type { GraphBuilder } from "../build/builder.ts";
+import { identity, where } from "../build/ops/elementwise.ts";
+import { constantOfShape } from "../build/ops/shape.ts";
+import { scan } from "../build/regions.ts";
+import type { GraphTensor } from "../ir/graph-tensor.ts";
+import { axisOf, insertAxis, sizeOfAxis, Value, type Axis } from "../ir/value.ts";
 
 import type { Stepper } from "./step.ts";
 
@@ -32,41 +38,23 @@ export function emitScan(graph: GraphBuilder, run: LoopRun): LoopOutputs {
   const [time = [], ...stepAxes] = stepper.projected.stored;
   const masks = mask === null ? null : storeMask(graph, stepper, mask);
   const initial = initialStates(graph, run, null);
-  const scanned = masks === null ? [stepper.projected.name] : [stepper.projected.name, masks.name];
-
-  const body = graph.body();
-  const inputs: OnnxValueInfo[] = [];
-  const bodyInput = (label: string, dtype: "float32" | "bool", axes: readonly Axis[]): Value => {
-    const name = body.name(label);
-    inputs.push({ name, dtype, dims: axes.map(sizeOfAxis) });
-    return { name, dtype, axes, stored: axes };
+  const start = {
+    states: initial.map(({ tensor }) => tensor),
+    scanned: masks === null ? [stepper.projected.tensor] : [stepper.projected.tensor, masks.tensor],
+    reverse: run.reverse,
   };
-  const before = initial.map((state, index) => ({
-    ...state,
-    name: bodyInput(`state_${index}`, "float32", stepper.stateStored).name,
-  }));
-  const xt = bodyInput("xt", "float32", stepAxes);
-  const stepMask = masks === null ? null : bodyInput("mask", "bool", masks.stored.slice(1));
-  const after = hold(body, stepMask, stepper.step(body, xt, before), before);
-  const outputs = after.map(({ name }): OnnxValueInfo => ({ name, dtype: "float32", dims: stateDims(stepper) }));
-  if (run.everyStep) {
-    const copy = body.op("Identity", [after[0]?.name ?? ""]);
-    outputs.push({ name: copy, dtype: "float32", dims: stateDims(stepper) });
-  }
-  const direction = run.reverse ? 1 : 0;
-  const names = graph.node(
-    "Scan",
-    [...initial.map(({ name }) => name), ...scanned],
-    {
-      body: subgraph(body.finishBody(body.name("body"), inputs, outputs)),
-      num_scan_inputs: int(scanned.length),
-      ...(run.reverse ? { scan_input_directions: ints(scanned.map(() => direction)) } : {}),
-      ...(run.reverse && run.everyStep ? { scan_output_directions: ints([direction]) } : {}),
-    },
-    outputs.length,
-  );
-  const states = initial.map((state, index) => ({ ...state, name: names[index] ?? "" }));
-  return { states, sequence: run.everyStep ? sequenceOf(graph, stepper, time, names.at(-1) ?? "") : null };
+  const { states, outputs } = scan(graph, start, (body, stateTensors, elements) => {
+    const before = stateTensors.map((tensor) => stateValue(stepper, tensor));
+    const xt = new Value(at(elements, 0), stepAxes, stepAxes);
+    const maskAxes = masks?.stored.slice(1) ?? [];
+    const stepMask = masks === null ? null : new Value(at(elements, 1), maskAxes, maskAxes);
+    const after = hold(body, stepMask, stepper.step(body, xt, before), before).map(({ tensor }) => tensor);
+    return { states: after, outputs: run.everyStep ? [identity(body, first(after))] : [] };
+  });
+  return {
+    states: states.map((tensor) => stateValue(stepper, tensor)),
+    sequence: run.everyStep ? sequenceOf(stepper, time, first(outputs)) : null,
+  };
 }
 
 /** Every step written out, for runtimes that have no loops and sequences of fixed length. */
@@ -74,37 +62,36 @@ export function emitUnrolled(graph: GraphBuilder, run: LoopRun, steps: number): 
   const { stepper, mask } = run;
   const [time = [], ...stepAxes] = stepper.projected.stored;
   const masks = mask === null ? null : storeMask(graph, stepper, mask);
-  const at = (tensor: string, step: number): string =>
+  const stepOf = (tensor: GraphTensor, step: number): GraphTensor =>
     graph.op("Gather", [tensor, graph.constant("step", scalarInt64(step))], { axis: int(0) });
   let states = initialStates(graph, run, stepper.zeros);
-  const outputs: string[] = [];
+  const outputs: GraphTensor[] = [];
   for (let count = 0; count < steps; count++) {
     const t = run.reverse ? steps - 1 - count : count;
-    const xt: Value = { name: at(stepper.projected.name, t), dtype: "float32", axes: stepAxes, stored: stepAxes };
+    const xt = new Value(stepOf(stepper.projected.tensor, t), stepAxes, stepAxes);
     const maskAxes = masks?.stored.slice(1) ?? [];
-    const stepMask: Value | null =
-      masks === null ? null : { name: at(masks.name, t), dtype: "bool", axes: maskAxes, stored: maskAxes };
+    const stepMask = masks === null ? null : new Value(stepOf(masks.tensor, t), maskAxes, maskAxes);
     states = hold(graph, stepMask, stepper.step(graph, xt, states), states);
-    outputs[t] = states[0]?.name ?? "";
+    outputs[t] = first(states).tensor;
   }
   return { states, sequence: run.everyStep ? stack(graph, stepper, time, outputs) : null };
 }
 
-/** Outputs of all steps side by side along the last dimension: [N, …, T·H]. */
-function stack(graph: GraphBuilder, stepper: Stepper, time: Axis, outputs: readonly string[]): Value {
-  const joined = outputs.length === 1 ? (outputs[0] ?? "") : graph.op("Concat", outputs, { axis: int(-1) });
-  const last = stepper.stateStored.at(-1) ?? [];
-  const stored = stepper.stateStored.toSpliced(-1, 1, [...time, ...last]);
-  const [batch = [], ...rest] = stepper.stateAxes;
-  return { name: joined, dtype: "float32", axes: [batch, time, ...rest], stored };
+function stateValue({ stateAxes, stateStored }: Stepper, tensor: GraphTensor): Value {
+  return new Value(tensor, stateAxes, stateStored);
 }
 
-function sequenceOf(graph: GraphBuilder, stepper: Stepper, time: Axis, name: string): Value {
+/** Outputs of all steps side by side along the last dimension: [N, …, T·H]. */
+function stack(graph: GraphBuilder, stepper: Stepper, time: Axis, outputs: readonly GraphTensor[]): Value {
+  const joined = outputs.length === 1 ? first(outputs) : graph.op("Concat", outputs, { axis: int(-1) });
+  const stored = stepper.stateStored.toSpliced(-1, 1, [...time, ...last(stepper.stateStored)]);
   const [batch = [], ...rest] = stepper.stateAxes;
-  const axes = [batch, time, ...rest];
-  const value: Value = { name, dtype: "float32", axes, stored: [time, ...stepper.stateStored] };
-  graph.learnSymbols(value);
-  return value;
+  return new Value(joined, [batch, time, ...rest], stored);
+}
+
+function sequenceOf(stepper: Stepper, time: Axis, tensor: GraphTensor): Value {
+  const [batch = [], ...rest] = stepper.stateAxes;
+  return new Value(tensor, [batch, time, ...rest], [time, ...stepper.stateStored]);
 }
 
 /** States where the step counts, those before it where it does not. */
@@ -115,10 +102,9 @@ function hold(
   before: readonly Value[],
 ): readonly Value[] {
   if (mask === null) return after;
-  return after.map((state, index) => ({
-    ...state,
-    name: graph.op("Where", [mask.name, state.name, before[index]?.name ?? ""]),
-  }));
+  return after.map((state, index) =>
+    state.replacedBy(where(graph, mask.tensor, state.tensor, at(before, index).tensor)),
+  );
 }
 
 /** The mask stored [T, N, …] with the dimensions of a state, which it is spread over. */
@@ -128,11 +114,10 @@ function storeMask(graph: GraphBuilder, stepper: Stepper, mask: Value): Value {
   for (let count = 0; count < missing; count++) full = insertAxis(full, full.axes.length);
   const [batch = [], time = [], ...rest] = full.axes;
   const order = stepper.stateStored.map((dim) => {
-    const axis = stepper.stateAxes.findIndex((each) => each === dim);
-    return axis === 0 ? batch : (rest[axis - 1] ?? []);
+    const axis = stepper.stateAxes.indexOf(dim);
+    return axis === 0 ? batch : at(rest, axis - 1);
   });
-  const stored = [time, ...order];
-  return { ...full, name: graph.store(full, stored), stored };
+  return graph.storedAs(full, [time, ...order]);
 }
 
 function initialStates(
@@ -140,37 +125,24 @@ function initialStates(
   { stepper, initial }: LoopRun,
   zerosOfInput: Stepper["zeros"] | null,
 ): readonly Value[] {
-  const zeros = (): Value => ({
-    name: zeroState(graph, stepper, zerosOfInput),
-    dtype: "float32",
-    axes: stepper.stateAxes,
-    stored: stepper.stateStored,
-  });
   if (initial === null) {
-    const state = zeros();
+    const state = stateValue(stepper, zeroState(graph, stepper, zerosOfInput));
     return Array.from({ length: stepper.stateCount }, () => state);
   }
   return initial.map((state) => {
-    const stored = stepper.stateStored.map(
-      (dim) => state.axes[stepper.stateAxes.findIndex((each) => each === dim)] ?? [],
-    );
-    return { name: graph.store(state, stored), dtype: "float32", axes: stepper.stateAxes, stored: stepper.stateStored };
+    const stored = stepper.stateStored.map((dim) => axisOf(state, stepper.stateAxes.indexOf(dim)));
+    return stateValue(stepper, graph.store(state, stored));
   });
 }
 
-function zeroState(graph: GraphBuilder, stepper: Stepper, zerosOfInput: Stepper["zeros"] | null): string {
-  const dims = stateDims(stepper);
-  const fixed = dims.filter((dim) => typeof dim === "number");
+function zeroState(graph: GraphBuilder, stepper: Stepper, zerosOfInput: Stepper["zeros"] | null): GraphTensor {
+  const dims = stepper.stateStored.map(sizeOfAxis);
+  const fixed = dims.map(asNumber).filter((size) => size !== null);
   if (fixed.length === dims.length) {
-    const size = fixed.reduce((product, dim) => product * dim, 1);
-    return graph.constant("zeros", { dtype: "float32", dims: fixed, data: new Float32Array(size) });
+    return graph.constant("zeros", { dtype: "float32", dims: fixed, data: new Float32Array(sizeOf(fixed)) });
   }
   if (zerosOfInput !== null) return zerosOfInput(graph);
-  return graph.op("ConstantOfShape", [graph.runtimeShape(stepper.stateStored)]);
-}
-
-function stateDims(stepper: Stepper): (number | string)[] {
-  return stepper.stateStored.map(sizeOfAxis);
+  return constantOfShape(graph, graph.shapeTensor(dims));
 }
 
 function scalarInt64(value: number): Tensor {

@@ -1,7 +1,8 @@
 import { ExportError } from "../../errors.ts";
-import type { GraphBuilder } from "../onnx/builder.ts";
-import type { Dim } from "../onnx/dims.ts";
-import { dimOf, dimsOf, insertAxis, newAxis, type Value } from "../onnx/value.ts";
+import type { GraphBuilder } from "../build/builder.ts";
+import { asNumber, isNumber, showShape, type Dim } from "../../onnx/dim.ts";
+import type { GraphTensor } from "../ir/graph-tensor.ts";
+import { dimOf, dimsOf, insertAxis, newAxis, Value } from "../ir/value.ts";
 
 import { stateCount, type Cell } from "./cell.ts";
 
@@ -32,42 +33,40 @@ export function passMask(
     if (cut !== null) return cut;
   }
   if (!own) return null;
-  const shown = `a mask of shape [${dimsOf(mask).join(", ")}]`;
-  throw new ExportError(`TF.js cannot apply ${shown} to steps of shape [${dimsOf(input).join(", ")}]`, {
+  const shown = `a mask of shape ${showShape(mask.dims)}`;
+  throw new ExportError(`TF.js cannot apply ${shown} to steps of shape ${showShape(input.dims)}`, {
     hint: "the model cannot be run in TF.js either",
   });
 }
 
 function fitsBatch(mask: Value, input: Value): boolean {
   const size = dimOf(mask, 0);
-  return size === 1 || size === dimOf(input, 0);
+  return isNumber(size, 1) || size === dimOf(input, 0);
 }
 
 /** Whether the mask's axes after N T can be spread over a state of the cell's. */
 function fitsState(mask: Value, cell: Cell): boolean {
   const sizes = dimsOf(mask).slice(2);
-  if (cell.kind === "ConvLSTM" || sizes.every((size) => size === 1)) return true;
-  return cell.kind !== "stacked" && stateCount(cell) > 0 && sizes[0] === cell.units;
+  if (cell.kind === "ConvLSTM" || sizes.every((size) => isNumber(size, 1))) return true;
+  const [size] = sizes;
+  return cell.kind !== "stacked" && stateCount(cell) > 0 && size !== undefined && isNumber(size, cell.units);
 }
 
 function cutSteps(graph: GraphBuilder, mask: Value, input: Value, reverse: boolean): Value | null {
   const [have, need] = [dimOf(mask, 1), dimOf(input, 1)];
   if (have === need) return mask;
-  if (typeof have === "number" && typeof need === "number" && have < need) return null;
+  const [known, wanted] = [asNumber(have), asNumber(need)];
+  if (known !== null && wanted !== null && known < wanted) return null;
   const { value, dim } = graph.isolate(mask, 1);
   const [start, end] = reverse
     ? [negative(graph, need), graph.int64s([TO_THE_END])]
     : [graph.int64s([0]), graph.runtimeDim(need)];
-  const name = graph.op("Slice", [value.name, start, end, graph.int64s([dim])]);
+  const cut = graph.op("Slice", [value.tensor, start, end, graph.int64s([dim])]);
   const time = newAxis(need);
-  return {
-    ...value,
-    name,
-    axes: value.axes.toSpliced(1, 1, time),
-    stored: value.stored.toSpliced(dim, 1, time),
-  };
+  return new Value(cut, value.axes.toSpliced(1, 1, time), value.stored.toSpliced(dim, 1, time));
 }
 
-function negative(graph: GraphBuilder, size: Dim): string {
-  return typeof size === "number" ? graph.int64s([-size]) : graph.op("Neg", [graph.runtimeDim(size)]);
+function negative(graph: GraphBuilder, size: Dim): GraphTensor {
+  const known = asNumber(size);
+  return known === null ? graph.op("Neg", [graph.runtimeDim(size)]) : graph.int64s([-known]);
 }

@@ -1,7 +1,13 @@
 import { floats, int, string, strings, type Attributes } from "../../onnx/model.ts";
 import type { Activation } from "../activation.ts";
-import { permuteFactors, type GraphBuilder } from "../onnx/builder.ts";
-import { dimOf, newAxis, type Axis, type Factor, type Value } from "../onnx/value.ts";
+import { asNumber, dim } from "../../onnx/dim.ts";
+import { first } from "../../require.ts";
+import type { GraphBuilder } from "../build/builder.ts";
+import { recurrent } from "../build/ops/neural.ts";
+import { concat } from "../build/ops/shape.ts";
+import { permuteFactors } from "../build/permute.ts";
+import type { GraphTensor } from "../ir/graph-tensor.ts";
+import { axisOf, dimOf, newAxis, Value, type Axis, type Factor } from "../ir/value.ts";
 import type { LayerWeights } from "../source/model.ts";
 
 import { GATES, readGatedWeights, type GatedCell, type GatedWeights } from "./cell.ts";
@@ -67,7 +73,7 @@ export interface NativeRun {
   /** States [N, H] of each direction to start from; null for zeros. */
   readonly initial: readonly (readonly Value[])[] | null;
   /** int32 [N]: how many steps of each sequence to run; null for all. */
-  readonly lengths: string | null;
+  readonly lengths: GraphTensor | null;
 }
 
 /** What one ONNX node gives, with D directions, as ONNX stores it. */
@@ -81,9 +87,8 @@ export interface NativeOutputs {
 /** One LSTM, GRU or RNN node over an input of axes N T C. */
 export function emitNative(graph: GraphBuilder, run: NativeRun, input: Value): NativeOutputs {
   const { cell, direction, weights } = run;
-  const features = dimOf(input, 2);
-  const known = typeof features === "number" ? features : null;
-  const [batch = [], time = [], feature = []] = input.axes;
+  const known = asNumber(dimOf(input, 2));
+  const [batch, time, feature] = [axisOf(input, 0), axisOf(input, 1), axisOf(input, 2)];
   const order = storedOrder(input, feature);
   const parts = weights.map((each) => {
     const read = readGatedWeights(cell, each, known);
@@ -97,28 +102,15 @@ export function emitNative(graph: GraphBuilder, run: NativeRun, input: Value): N
       run.initial?.map((states) => states[state]),
     ),
   );
-  const operands = [x, w, r, b, run.lengths, ...initial];
-  const outputs = cell.kind === "LSTM" ? 3 : 2;
-  const [y = "", ...finals] = graph.node(cell.kind, operands, attributesOf(cell, direction), outputs);
+  const [hidden = null, memory = null] = initial;
+  const operands = { input: x, weight: w, recurrent: r, bias: b, lengths: run.lengths, hidden, cell: memory };
+  const outputs = recurrent(graph, cell.kind, operands, attributesOf(cell, direction));
   const directions = newAxis(weights.length);
   const units = newAxis(cell.units);
-  const sequence: Value = {
-    name: y,
-    dtype: "float32",
-    axes: [batch, time, directions, units],
-    stored: [time, directions, batch, units],
-  };
-  graph.learnSymbols(sequence);
-  const states = finals.map((name): Value => {
-    const state: Value = {
-      name,
-      dtype: "float32",
-      axes: [batch, directions, units],
-      stored: [directions, batch, units],
-    };
-    graph.learnSymbols(state);
-    return state;
-  });
+  const sequence = new Value(first(outputs), [batch, time, directions, units], [time, directions, batch, units]);
+  const states = outputs
+    .slice(1)
+    .map((state) => new Value(state, [batch, directions, units], [directions, batch, units]));
   return { sequence, states };
 }
 
@@ -129,7 +121,7 @@ function storedOrder(value: Value, axis: Axis): Axis {
 }
 
 function inFactorOrder({ kernel, features }: GatedWeights, from: Axis, to: Axis): Float32Array {
-  const columns: Factor = { size: kernel.length / features };
+  const columns: Factor = { size: dim(kernel.length / features) };
   const tensor = { dtype: "float32" as const, dims: [features, kernel.length / features], data: kernel };
   return permuteFactors(tensor, [...from, columns], [...to, columns]).data;
 }
@@ -139,10 +131,10 @@ function packWeights(
   graph: GraphBuilder,
   cell: GatedCell,
   parts: readonly GatedWeights[],
-): [string, string, string | null] {
+): [GraphTensor, GraphTensor, GraphTensor | null] {
   const rows = GATES[cell.kind] * cell.units;
-  const features = parts[0]?.features ?? 0;
-  const pack = (label: string, columns: number, of: (part: GatedWeights) => Float32Array): string => {
+  const { features } = first(parts);
+  const pack = (label: string, columns: number, of: (part: GatedWeights) => Float32Array): GraphTensor => {
     const data = new Float32Array(parts.length * rows * columns);
     parts.forEach((part, index) => packGates(cell, of(part), columns, data.subarray(index * rows * columns)));
     return graph.constant(label, { dtype: "float32", dims: [parts.length, rows, columns], data });
@@ -173,14 +165,12 @@ function packGates(cell: GatedCell, source: Float32Array, rows: number, target: 
 }
 
 /** States [N, H] of each direction as one [D, N, H]. */
-function packStates(graph: GraphBuilder, states: readonly (Value | undefined)[] = []): string {
+function packStates(graph: GraphBuilder, states: readonly (Value | undefined)[] = []): GraphTensor {
   const stored = states.map((state) => {
     if (state === undefined) throw new RangeError("each direction needs its initial states");
-    const [batch = [], units = []] = state.axes;
-    return graph.store(state, [[], batch, units]);
+    return graph.store(state, [[], axisOf(state, 0), axisOf(state, 1)]);
   });
-  const [first = ""] = stored;
-  return stored.length === 1 ? first : graph.op("Concat", stored, { axis: int(0) });
+  return concat(graph, stored, 0);
 }
 
 function attributesOf(cell: GatedCell, direction: Direction): Attributes {

@@ -1,8 +1,8 @@
 import { ExportError } from "../../errors.ts";
 import type { RecurrentForm } from "../converter.ts";
-import type { GraphBuilder } from "../onnx/builder.ts";
-import type { Dim } from "../onnx/dims.ts";
-import { dimOf, dimsOf, removeAxis, sizeOfAxis, type Value } from "../onnx/value.ts";
+import type { GraphBuilder } from "../build/builder.ts";
+import { asNumber, isNumber, showShape } from "../../onnx/dim.ts";
+import { dimOf, dimsOf, removeAxis, sizeOfAxis, type Value } from "../ir/value.ts";
 import type { LayerWeights } from "../source/model.ts";
 
 import { stateCount, type Cell, type ConvCell, type GatedCell, type StackedCells } from "./cell.ts";
@@ -93,7 +93,7 @@ function runStack(graph: GraphBuilder, { cells }: StackedCells, pass: Pass, inpu
 
 function runGated(graph: GraphBuilder, cell: GatedCell, pass: Pass, input: Value): PassOutputs {
   expectAxes(input, 3);
-  expectStates(pass.initial, ["batch", cell.units]);
+  expectStates(pass.initial, [cell.units]);
   const { mask, form } = pass;
   const native = isNative(cell, form === "portable");
   if (native && mask === null) return runNative(graph, cell, pass, input);
@@ -105,7 +105,7 @@ function runGated(graph: GraphBuilder, cell: GatedCell, pass: Pass, input: Value
 
 function runConv(graph: GraphBuilder, cell: ConvCell, pass: Pass, input: Value): PassOutputs {
   expectAxes(input, 5);
-  expectStates(pass.initial, ["batch", null, null, null]);
+  expectStates(pass.initial, [null, null, null]);
   const stepper = convStepper(graph, cell, pass.weights, input);
   if (pass.mask !== null) expectMaskOfState(pass.mask, stepper);
   return runSteps(graph, stepper, pass, input);
@@ -115,14 +115,14 @@ function runConv(graph: GraphBuilder, cell: ConvCell, pass: Pass, input: Value):
 function expectMaskOfState(mask: Value, { stateAxes }: Stepper): void {
   const [, , ...sizes] = dimsOf(mask);
   const state = stateAxes.slice(1).map(sizeOfAxis);
-  if (sizes.every((size, axis) => size === 1 || size === state[axis])) return;
-  throw new ExportError(`TF.js cannot apply a mask of images [${sizes.join(", ")}] to states [${state.join(", ")}]`);
+  if (sizes.every((size, axis) => isNumber(size, 1) || size === state[axis])) return;
+  throw new ExportError(`TF.js cannot apply a mask of images ${showShape(sizes)} to states ${showShape(state)}`);
 }
 
 function runSteps(graph: GraphBuilder, stepper: Stepper, pass: Pass, input: Value): PassOutputs {
   const run = { ...pass, stepper };
-  const steps = dimOf(input, 1);
-  return pass.form === "portable" && typeof steps === "number" && steps <= MAX_UNROLLED
+  const steps = asNumber(dimOf(input, 1));
+  return pass.form === "portable" && steps !== null && steps <= MAX_UNROLLED
     ? emitUnrolled(graph, run, steps)
     : emitScan(graph, run);
 }
@@ -131,15 +131,14 @@ function expectAxes({ axes }: Value, rank: number): void {
   if (axes.length !== rank) throw new ExportError(`the input must have ${rank} axes; it has ${axes.length}`);
 }
 
-/** @throws {ExportError} for initial states of another shape; null is any size */
-function expectStates(initial: readonly Value[] | null, dims: readonly (Dim | null)[]): void {
-  const [, ...sizes] = dims;
+/** @throws {ExportError} for initial states whose sizes after the batch are others; null is any size */
+function expectStates(initial: readonly Value[] | null, sizes: readonly (number | null)[]): void {
   for (const state of initial ?? []) {
-    const [, ...own] = dimsOf(state);
-    const fits = sizes.every((size, axis) => size === null || typeof own[axis] === "string" || own[axis] === size);
+    const own = dimsOf(state).slice(1).map(asNumber);
+    const fits = sizes.every((size, axis) => size === null || own[axis] === null || own[axis] === size);
     if (own.length === sizes.length && fits) continue;
-    const shape = dims.map((size) => size ?? "any").join(", ");
-    throw new ExportError(`initial states must have shape [${shape}]; got [${dimsOf(state).join(", ")}]`);
+    const shape = ["batch", ...sizes].map((size) => size ?? "any").join(", ");
+    throw new ExportError(`initial states must have shape [${shape}]; got ${showShape(dimsOf(state))}`);
   }
 }
 

@@ -1,12 +1,12 @@
-import type { GraphBuilder } from "../onnx/builder.ts";
-import { type Value } from "../onnx/value.ts";
+import type { GraphBuilder } from "../build/builder.ts";
+import { axisOf, type Value } from "../ir/value.ts";
 
 const BEFORE_THE_FIRST = -(2 ** 31);
 
 /** The value (axes N T …) with its steps in the opposite order. */
 export function reverseTime(graph: GraphBuilder, input: Value): Value {
-  if (input.axes[1]?.length === 0) return input;
+  if (axisOf(input, 1).length === 0) return input;
   const { value, dim } = graph.isolate(input, 1);
   const bounds = [[-1], [BEFORE_THE_FIRST], [dim], [-1]].map((each) => graph.int64s(each));
-  return { ...value, name: graph.op("Slice", [value.name, ...bounds]) };
+  return value.replacedBy(graph.op("Slice", [value.tensor, ...bounds]));
 }

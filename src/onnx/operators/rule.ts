@@ -151,9 +151,10 @@ export class OperatorCall {
     return found;
   }
 
-  /** All operands have one type. @returns it */
+  /** All operands that are given have one type. @returns it */
   sameType(indices?: readonly number[]): DType {
-    const operands = (indices ?? this.inputs.map((_, index) => index)).map((index) => this.input(index));
+    const present = this.inputs.flatMap((input, index) => (input === null ? [] : [index]));
+    const operands = (indices ?? present).map((index) => this.input(index));
     const types = new Set(operands.map(({ dtype }) => dtype));
     const [first] = types;
     if (first === undefined) throw this.error("it has no inputs");

@@ -8,6 +8,7 @@ import {
   elementsOf,
   floorDivide,
   isNumber,
+  lowerBound,
   max,
   multiply,
   showShape,
@@ -239,7 +240,11 @@ function boundAt(along: Dim, bound: Dim): Dim | null {
   const at = asNumber(bound);
   const count = asNumber(along);
   if (at !== null && count !== null) return dim(Math.min(Math.max(at < 0 ? at + count : at, 0), count));
-  if (at === null) return isAtMost(bound, along) ? bound : null;
+  if (at === null) {
+    if (isAtMost(bound, along)) return bound;
+    // The smaller of two is what their sum has beside the larger.
+    return lowerBound(bound) >= 0 ? subtract(add(bound, along), max(bound, along)) : null;
+  }
   if (at === 0) return bound;
   if (at < 0) return at <= -(2 ** 31) + 1 ? dim(0) : atLeastZero(add(along, at));
   if (at >= 2 ** 31 - 1) return along;

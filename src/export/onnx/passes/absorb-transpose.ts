@@ -1,5 +1,5 @@
 import type { OnnxGraph, OnnxNode } from "../../../onnx/model.ts";
-import { permuteData } from "../builder.ts";
+import { permuteData } from "../../build/permute.ts";
 
 import { withReplaced } from "./drop-unused.ts";
 import { ELEMENTWISE, floatConstant, freshName, int64Constant, soleProducer, wiringOf, type Wiring } from "./wiring.ts";
