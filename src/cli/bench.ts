@@ -212,17 +212,16 @@ function jsonBeside(onnx: string): string | null {
 
 /** What to feed each input with; writes the export to `out` where there is none yet. */
 async function readJson(json: string, out: string | null): Promise<TfjsSide> {
-  const [{ readModel }, { readLayersModel }, { inputDomains }] = await Promise.all([
+  const [{ readModel }, { exportAnySource, readAnyModel }, { inputDomains }, { graphDomains }] = await Promise.all([
     import("../node/read-model.ts"),
-    import("../export/source/layers-model.ts"),
+    import("../export/any-source.ts"),
     import("../verify/input-domains.ts"),
+    import("../verify/graph-domains.ts"),
   ]);
   const raw = await readModel(json);
-  if (out !== null) {
-    const { exportRaw } = await import("../export/export-model.ts");
-    await writeAside(out, exportRaw(raw).chunks);
-  }
-  const source = readLayersModel(raw);
+  const source = await readAnyModel(raw);
+  if (out !== null) await writeAside(out, (await exportAnySource(source)).chunks);
+  if (source.kind === "graph") return { json, noJson: "", domains: graphDomains(raw) };
   const domains = inputDomains(source);
   const ofInputs = source.model.inputs.map(
     ({ layer }, index) => [layer, domains[index] ?? { kind: "normal" }] as const,

@@ -4,9 +4,9 @@ import { Option, type Command } from "commander";
 
 import { ToolError, UsageError } from "../errors.ts";
 import type { LayerConverter } from "../export/converter.ts";
-import { exportSource, type ExportedModel, type ExportOptions } from "../export/export-model.ts";
-import { readLayersModel } from "../export/source/layers-model.ts";
-import type { LayersSource, RawModel } from "../export/source/model.ts";
+import { exportAnySource, readAnyModel, type AnySource } from "../export/any-source.ts";
+import type { ExportedModel, ExportOptions } from "../export/export-model.ts";
+import type { RawModel } from "../export/source/model.ts";
 import type { ModelVerification } from "../verify/verify-model.ts";
 
 import { baseCommand, type CommonOptions } from "./base-command.ts";
@@ -78,9 +78,9 @@ async function run(model: string, options: ExportCommandOptions): Promise<void> 
   const converters = await loadPlugins(options.plugin ?? []);
   const { readModel } = await import("../node/read-model.ts");
   const raw = await readModel(model);
-  const source = readLayersModel(raw);
+  const source = await readAnyModel(raw);
   const exportOptions = toExportOptions(options, converters);
-  const exported = exportSource(source, exportOptions);
+  const exported = await exportAnySource(source, exportOptions);
   for (const each of exported.notes) note(`note: ${each}`);
   await writeOutput(out, exported.chunks);
   const seconds = (performance.now() - started) / 1000;
@@ -124,7 +124,7 @@ function defaultOut(model: string): string {
 /** Compares the export with TF.js; null, with a note why, when TF.js or a runtime is not installed, or it would take too long. */
 async function check(
   raw: RawModel,
-  source: LayersSource,
+  source: AnySource,
   exported: ExportedModel,
   options: ExportOptions,
 ): Promise<ModelVerification | null> {
@@ -175,7 +175,7 @@ function describeExport(
 }
 
 /** What to do with the file, in commands that can be copied. */
-function suggestNext(out: string, { inputs }: ExportedModel, { metadata }: LayersSource): void {
+function suggestNext(out: string, { inputs }: ExportedModel, { metadata }: AnySource): void {
   const command = ownCommand();
   const file = shellQuoted(out);
   const feeds = inputs.map(({ name }) => `--tensor ${shellQuoted(`${name}=${name}.npy`)} `).join("");

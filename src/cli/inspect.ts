@@ -2,8 +2,8 @@ import { readFile } from "node:fs/promises";
 import type { Command } from "commander";
 
 import { InferenceError, ModelFormatError } from "../errors.ts";
-import { exportSource, type ExportedLayer, type ExportedValue } from "../export/export-model.ts";
-import { readLayersModel } from "../export/source/layers-model.ts";
+import { exportAnySource, readAnyModel } from "../export/any-source.ts";
+import type { ExportedLayer, ExportedValue } from "../export/export-model.ts";
 import { ELEMENT_TYPE, elementTypeName } from "../onnx/element-type.ts";
 import { bodiesOf, type FileGraph, type FileModel, type FileNode, type FileValue } from "../onnx/file-model.ts";
 import { readOnnx } from "../onnx/read.ts";
@@ -149,11 +149,11 @@ function printOnnx(summary: OnnxSummary): void {
 async function inspectLayers(model: string, options: CommonOptions): Promise<void> {
   const { readModel } = await import("../node/read-model.ts");
   const raw = await readModel(model);
-  const source = readLayersModel(raw);
-  const exported = exportSource(source);
+  const source = await readAnyModel(raw);
+  const exported = await exportAnySource(source);
   const summary = {
     file: model,
-    kind: "layers",
+    kind: source.kind,
     generatedBy: source.generatedBy,
     convertedBy: source.convertedBy,
     bytes: raw.weights?.length ?? 0,
@@ -168,12 +168,15 @@ async function inspectLayers(model: string, options: CommonOptions): Promise<voi
     return;
   }
   const by = source.convertedBy ?? source.generatedBy ?? "unknown";
-  printLine(`${model}: TF.js LayersModel, written by ${by}`);
+  printLine(`${model}: TF.js ${source.kind === "graph" ? "GraphModel" : "LayersModel"}, written by ${by}`);
   printLine(`${formatBytes(summary.bytes)} of weights, ${summary.parameters.toLocaleString("en")} parameters`);
   printValues("input ", exported.inputs);
   printValues("output", exported.outputs);
   printLine("");
-  printTable(["layer", "class", "output"], exported.layers.map(layerRow));
+  printTable(
+    source.kind === "graph" ? ["node", "operator", "output"] : ["layer", "class", "output"],
+    exported.layers.map(layerRow),
+  );
   note(`exported it would have ${exported.nodes} nodes and ${formatBytes(exported.byteLength)}`);
 }
 

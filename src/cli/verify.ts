@@ -1,6 +1,6 @@
 import { Option, type Command } from "commander";
 
-import { readLayersModel } from "../export/source/layers-model.ts";
+import { readAnyModel } from "../export/any-source.ts";
 import { loadAt, type Place } from "../node/place.ts";
 import { readOnnxFile, type OnnxFile } from "../node/read-onnx.ts";
 import { DEFAULT_TOLERANCE } from "../verify/compare.ts";
@@ -67,7 +67,7 @@ async function run(model: string, file: string, options: VerifyCommandOptions): 
   const { readModel } = await import("../node/read-model.ts");
   const [raw, onnx] = await Promise.all([readModel(model), readOnnxFile(file)]);
   const reporter = reportVerification();
-  const result = await verifyModel(raw, readLayersModel(raw), onnx.bytes, {
+  const result = await verifyModel(raw, await readAnyModel(raw), onnx.bytes, {
     targets: places.map((place) => targetAt(place, onnx)),
     tolerance: { atol: options.atol, rtol: options.rtol },
     batches: options.batch === undefined ? DEFAULT_BATCHES : [options.batch],

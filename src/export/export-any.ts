@@ -1,8 +1,8 @@
-import { exportRaw, type ExportedModel, type ExportOptions } from "./export-model.ts";
+import { exportAnySource, readAnyModel } from "./any-source.ts";
+import type { ExportedModel, ExportOptions } from "./export-model.ts";
 import { fromArtifacts, fromModel, isSavable, type ModelArtifacts, type SavableModel } from "./source/artifacts.ts";
 import { fromFetch } from "./source/fetch.ts";
 import { fromFiles, type ModelFile } from "./source/files.ts";
-import { isGraphModel } from "./source/layers-model.ts";
 import type { RawModel } from "./source/model.ts";
 
 /** A live `tf.LayersModel` or `tf.GraphModel`, `tf.io.ModelArtifacts`, the address of a model.json, or the files a user chose in a browser. */
@@ -18,14 +18,7 @@ export type ModelSource = SavableModel | ModelArtifacts | string | URL | Iterabl
  * @throws {ExportError} when an option does not fit the model, or a layer cannot be converted for its weights or shapes.
  */
 export async function exportModel(source: ModelSource, options: ExportOptions = {}): Promise<ExportedModel> {
-  return exportEither(await readSource(source), options);
-}
-
-/** What {@link exportModel} does with a model that has been read. The part for Graph models is loaded when one is met. */
-export async function exportEither(raw: RawModel, options: ExportOptions = {}): Promise<ExportedModel> {
-  if (!isGraphModel(raw.manifest)) return exportRaw(raw, options);
-  const { exportGraph } = await import("./graph/export-graph.ts");
-  return exportGraph(raw, options);
+  return exportAnySource(await readAnyModel(await readSource(source)), options);
 }
 
 /**

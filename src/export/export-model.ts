@@ -72,7 +72,7 @@ export interface ExportedModel {
   readonly parameters: number;
   readonly inputs: readonly ExportedValue[];
   readonly outputs: readonly ExportedValue[];
-  /** Layer calls in the order they are computed; none of a Graph model. */
+  /** Layer calls, or the nodes of a Graph model, in the order they are computed. */
   readonly layers: readonly ExportedLayer[];
   /** Where each output comes from, when some layers' outputs were asked for; else null. */
   readonly taps: readonly ExportedTap[] | null;

@@ -107,9 +107,14 @@ function describeSymbol({ dtype, shape }: tfjs.SymbolicTensor, name: string): Va
   return { name, dtype: toDType(dtype, name), dims: shape };
 }
 
-/** Converted models may lack shapes; then TF.js takes any. */
-function describeNode({ name, dtype, shape }: tfjs.GraphModel["inputs"][number]): ValueInfo {
-  const value = { name: name.replace(/:0$/u, ""), dtype: toDType(dtype, name) };
+/**
+ * Converted models may lack shapes; then TF.js takes any.
+ *
+ * @param key The name that the model's signature gives to the node, which is what the export has, unless it is `node:0`.
+ */
+function describeNode({ name: node, dtype, shape }: tfjs.GraphModel["inputs"][number], key = node): ValueInfo {
+  const name = key === `${node}:0` ? node : key;
+  const value = { name, dtype: toDType(dtype, name) };
   return shape === undefined
     ? { ...value, dims: [], anyRank: true }
     : { ...value, dims: shape.map((dim) => (dim === null || dim < 0 ? null : dim)) };
@@ -147,15 +152,24 @@ function namesOf(tensors: readonly tfjs.SymbolicTensor[], listed: readonly strin
 }
 
 function wrapGraphModel(model: tfjs.GraphModel): LoadedModel {
-  const inputs = model.inputs.map(describeNode);
-  const outputs = model.outputs.map(describeNode);
+  const keys = model.inputNodes;
+  // Resources, such as hash tables, have no type; TF.js fills them in.
+  const nodes = model.inputs.filter(({ dtype }) => typeof dtype === "string");
+  const inputs = nodes.map((node) => describeNode(node, keys[model.inputs.indexOf(node)]));
+  const outputKeys = model.outputNodes;
+  const structured = model.modelStructuredOutputKeys;
+  const outputs = model.outputs.map((node, index) => {
+    const described = describeNode(node, outputKeys[index]);
+    const name = isObject(structured) ? structured[String(index)] : undefined;
+    return typeof name === "string" ? { ...described, name } : described;
+  });
   let dynamic = false;
   return {
     inputs,
     outputs,
     async predict(tensors) {
       const feeds = Object.fromEntries(inputs.map(({ name }, index) => [name, tensors[index] ?? missingTensor(name)]));
-      const names = outputs.map(({ name }) => name);
+      const names = [...outputKeys];
       const result = dynamic
         ? await model.executeAsync(feeds, names)
         : await executeOnce(model, feeds, names, () => (dynamic = true));
@@ -196,14 +210,14 @@ export function toArtifacts({ manifest, weights }: TfjsModel): tfjs.io.ModelArti
   const specs = (Array.isArray(groups) ? groups : []).flatMap((group: unknown): unknown[] =>
     isObject(group) && Array.isArray(group["weights"]) ? group["weights"] : [],
   );
-  const signature = manifest["signature"];
+  const parts = ["signature", "userDefinedMetadata", "modelInitializer", "initializerSignature"] as const;
   const isGraph = manifest["format"] === "graph-model" || Array.isArray(topology["node"]);
   return {
     modelTopology: topology,
     format: isGraph ? "graph-model" : "layers-model",
     weightSpecs: specs.filter(isWeightSpec),
     weightData: new Uint8Array(weights ?? []).buffer,
-    ...(isObject(signature) ? { signature } : {}),
+    ...Object.fromEntries(parts.flatMap((part) => (isObject(manifest[part]) ? [[part, manifest[part]]] : []))),
   };
 }
 

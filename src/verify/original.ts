@@ -1,5 +1,6 @@
-import { ExportError } from "../errors.ts";
+import { ToolError } from "../errors.ts";
 import { exportEveryLayer, exportSource, type ExportedModel, type ExportOptions } from "../export/export-model.ts";
+import type { GraphSource } from "../export/graph/source/graph-model.ts";
 import { fetchesOf, requestedLayers } from "../export/requested-outputs.ts";
 import type { LayersSource, RawModel } from "../export/source/model.ts";
 
@@ -58,20 +59,58 @@ function partOf(source: LayersSource, options: ExportOptions, outputs: readonly 
   return { fetches: fetchesOf(requestedLayers(source.model, outputs)), taps };
 }
 
-/** A Graph model. */
-export function graphOriginal(raw: RawModel, file: OnnxFile): Original {
-  const noExporter = (): never => {
-    throw new ExportError("the nodes of Graph models are not compared one by one yet");
-  };
+/**
+ * A Graph model, and how the file was exported from it.
+ *
+ * @throws {ToolError} when the file's outputs are not the model's.
+ */
+export async function graphOriginal(
+  raw: RawModel,
+  source: GraphSource,
+  file: OnnxFile,
+  given: ExportOptions,
+): Promise<Original> {
+  const { exportEveryNode, exportGraphSource } = await import("../export/graph/export-graph.ts");
+  const options = { ...graphSettings(source, file), ...given };
   return {
     load: graphModel(
       raw,
-      file.outputs.map(({ name }) => name),
+      file.outputs.map(({ name }) => tensorOf(source, name)),
     ),
     domains: graphDomains(raw),
     leftOutSoftmax: file.outputs.map(() => null),
-    fresh: noExporter,
-    probe: noExporter,
-    shapes: () => [],
+    fresh: () => exportGraphSource(source, options),
+    probe: () => exportEveryNode(source, options),
+    shapes: () =>
+      exportGraphSource(source, options).layers.flatMap(({ path, outputs }) =>
+        outputs.map((dims) => ({ name: path, dims })),
+      ),
+  };
+}
+
+/** The tensor of the graph that an output of the file is, as TF.js names it. */
+function tensorOf({ outputs, nodes }: GraphSource, name: string): string {
+  const known = outputs.find((output) => output.name === name);
+  if (known !== undefined) return `${known.source.node}:${known.source.output}`;
+  if (nodes.has(name.replace(/:\d+$/, ""))) return name;
+  throw new ToolError(`the file's output ${name} is neither an output of the model nor one of its nodes`, {
+    hint: "verify the file with the model that it was exported from",
+  });
+}
+
+/** How a file was exported, as far as the file itself shows it. */
+function graphSettings({ outputs }: GraphSource, { opset, inputs, outputs: given }: OnnxFile): ExportOptions {
+  const names = given.map(({ name }) => name);
+  const isWhole = names.length === outputs.length && names.every((name, index) => name === outputs[index]?.name);
+  const fixed = inputs.flatMap(({ name, dims }): [string, readonly number[]][] => {
+    const sizes = dims.filter((size) => typeof size === "number");
+    return sizes.length === dims.length ? [[name, sizes]] : [];
+  });
+  const batch = inputs.map(({ dims }) => dims[0]).find((size) => typeof size === "number");
+  return {
+    ...(opset === null ? {} : { opset }),
+    ...(batch === undefined ? {} : { batch }),
+    ...(fixed.length === 0 ? {} : { inputShapes: Object.fromEntries(fixed) }),
+    ...(isWhole ? {} : { outputs: names }),
   };
 }

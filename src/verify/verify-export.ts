@@ -1,5 +1,5 @@
 import { readSource, type ModelSource } from "../export/export-any.ts";
-import { readLayersModel } from "../export/source/layers-model.ts";
+import { readAnyModel } from "../export/any-source.ts";
 
 import { DEFAULT_TOLERANCE } from "./compare.ts";
 import { verifyModel, type ModelVerification, type VerifyModelOptions } from "./verify-model.ts";
@@ -19,7 +19,7 @@ export async function verifyExport(
   options: Partial<VerifyModelOptions> = {},
 ): Promise<ModelVerification> {
   const raw = await readSource(source);
-  return verifyModel(raw, readLayersModel(raw), onnx, {
+  return verifyModel(raw, await readAnyModel(raw), onnx, {
     targets: [{ runtime: "node" }],
     tolerance: DEFAULT_TOLERANCE,
     batches: [1, 3],

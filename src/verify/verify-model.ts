@@ -1,6 +1,7 @@
 import { InternalError, NotVerifiedError } from "../errors.ts";
 import type { ExportOptions } from "../export/export-model.ts";
-import type { LayersSource, RawModel } from "../export/source/model.ts";
+import type { AnySource } from "../export/any-source.ts";
+import type { RawModel } from "../export/source/model.ts";
 import type { Provider, RuntimeName, Session } from "../infer/runtime.ts";
 import { getRuntime } from "../infer/runtimes.ts";
 import type { LoadNative } from "../infer/tfjs-backend.ts";
@@ -68,14 +69,14 @@ const TIME_LIMIT = 60;
  * Compare an ONNX file with the TF.js model that it was made of, on random inputs: open the original in TF.js and the file in
  * every place, plan sizes that the model accepts, run both sides, compare, and on a failure find the first layer that differs.
  *
- * @param source The model as the exporter reads it; null for a Graph model.
+ * @param source The model as the exporter reads it.
  * @throws {SetupError} when TF.js or a runtime is not installed.
  * @throws {InferenceError} when either side refuses its model.
  * @throws {NotVerifiedError} when no sizes are found that the model accepts, or it cannot be run in the time given.
  */
 export async function verifyModel(
   raw: RawModel,
-  source: LayersSource | null,
+  source: AnySource,
   onnx: Uint8Array,
   options: VerifyModelOptions,
 ): Promise<ModelVerification> {
@@ -83,7 +84,9 @@ export async function verifyModel(
   const clock = new Clock({ limit: timeLimit, ...progressOf(options) });
   const file = describeFile(onnx);
   const original =
-    source === null ? graphOriginal(raw, file) : layersOriginal(raw, source, file, options.exportOptions ?? {});
+    source.kind === "graph"
+      ? await graphOriginal(raw, source, file, options.exportOptions ?? {})
+      : layersOriginal(raw, source, file, options.exportOptions ?? {});
   const reference = await openReference(original.load, backendOf(options));
   const sessions: Session[] = [];
   try {

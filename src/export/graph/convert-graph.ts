@@ -3,6 +3,7 @@ import { dim, type Dim } from "../../onnx/dim.ts";
 import type { DType, Tensor } from "../../tensor.ts";
 import { GraphBuilder } from "../build/builder.ts";
 import type { NamedValue } from "../build/finish.ts";
+import type { Value } from "../ir/value.ts";
 import { expectSaneShape } from "../sane-shape.ts";
 import { listed, quoted } from "../source/json.ts";
 import type { GraphWeight } from "../source/model.ts";
@@ -44,6 +45,15 @@ export interface ConvertedGraph {
   readonly outputs: readonly NamedValue[];
   /** The nodes that the outputs come from, in their order. */
   readonly taps: readonly NodeTap[];
+  /** The nodes in the order they are computed, those in branches and loops left out. */
+  readonly nodes: readonly ConvertedNode[];
+}
+
+/** A node, and what it gives: null for what is no tensor. */
+export interface ConvertedNode {
+  readonly name: string;
+  readonly op: string;
+  readonly values: readonly (Value | null)[];
 }
 
 const FIND_OPS = "docs/ops.md lists what is supported; registerOp adds a converter for an operator of your own";
@@ -83,14 +93,19 @@ export function convertGraph(source: GraphSource, options: GraphConvertOptions):
       faults.add(step, error.message);
     },
     onValues: (step, values) => {
-      if (options.everyNode) tapped.push({ step, values });
+      tapped.push({ step, values });
     },
   }).run(graph, structure.region, environment);
   if (faults.list.length > 0) {
     addUnknown(structure.region, options.registry, faults);
     throw new UnsupportedOpsError(faults.list, FIND_OPS);
   }
-  if (options.everyNode) return { graph, inputs: feeds, ...everyNode(tapped, feeds) };
+  const nodes = tapped.flatMap(({ step, values }): ConvertedNode[] =>
+    step.kind === "op" && step.node.op === "Const"
+      ? []
+      : [{ name: step.name, op: opOf(step), values: values.map((value) => (isTensor(value) ? value : null)) }],
+  );
+  if (options.everyNode) return { graph, inputs: feeds, nodes, ...everyNode(tapped, feeds) };
   const outputs = results.flatMap((value, index): (NamedValue & { readonly source: NodeOutput })[] => {
     const output = wanted[index];
     if (output === undefined || value === null) throw new InternalError("an output was not converted");
@@ -105,6 +120,7 @@ export function convertGraph(source: GraphSource, options: GraphConvertOptions):
     inputs: feeds,
     outputs: outputs.map(({ value }, index) => ({ name: names[index] ?? "", value })),
     taps: outputs.map((output, index) => ({ name: names[index] ?? "", source: output.source })),
+    nodes,
   };
 }
 

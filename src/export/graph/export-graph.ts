@@ -1,4 +1,5 @@
 import { ExportError } from "../../errors.ts";
+import { show } from "../../onnx/dim.ts";
 import type { OnnxModel } from "../../onnx/model.ts";
 import { VERSION } from "../../version.ts";
 import { finishGraph } from "../build/finish.ts";
@@ -83,7 +84,15 @@ function buildModel(source: GraphSource, options: ExportOptions, everyNode: bool
     parameters: source.parameters,
     inputs: graph.inputs.map(describe),
     outputs: graph.outputs.map(describe),
-    layers: [],
+    layers: converted.nodes.map(({ name, op, values }) => ({
+      path: name,
+      className: op,
+      call: 0,
+      occurrence: 0,
+      repeated: false,
+      scope: `${name}/`,
+      outputs: values.map((value) => value?.dims.map(show) ?? []),
+    })),
     notes: [],
     taps: converted.taps.map(({ name, source: { node, output } }): ExportedTap => ({
       name,

@@ -1,0 +1,25 @@
+import { exportSource, type ExportedModel, type ExportOptions } from "./export-model.ts";
+import type { GraphSource } from "./graph/source/graph-model.ts";
+import { isGraphModel, readLayersModel } from "./source/layers-model.ts";
+import type { LayersSource, RawModel } from "./source/model.ts";
+
+/** A TF.js model of either kind, read and checked. */
+export type AnySource = LayersSource | GraphSource;
+
+/**
+ * Read a LayersModel or a GraphModel. The part for Graph models is loaded when one is met.
+ *
+ * @throws {ModelFormatError} when the model is incomplete, contradicts itself, or is none.
+ */
+export async function readAnyModel(raw: RawModel): Promise<AnySource> {
+  if (!isGraphModel(raw.manifest)) return readLayersModel(raw);
+  const { readGraphModel } = await import("./graph/source/graph-model.ts");
+  return readGraphModel(raw);
+}
+
+/** Turn a model of either kind into an ONNX file. It throws what {@link exportSource} and `exportGraphSource` throw. */
+export async function exportAnySource(source: AnySource, options: ExportOptions = {}): Promise<ExportedModel> {
+  if (source.kind === "layers") return exportSource(source, options);
+  const { exportGraphSource } = await import("./graph/export-graph.ts");
+  return exportGraphSource(source, options);
+}
