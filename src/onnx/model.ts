@@ -38,6 +38,8 @@ export interface OnnxValueInfo {
   readonly dtype: DType;
   /** Sizes of the axes; a string names a size that is free. Null: even the number of axes is unknown. */
   readonly dims: readonly (number | string)[] | null;
+  /** A sequence of such tensors. */
+  readonly isSequence?: boolean;
 }
 
 export interface OnnxGraph {

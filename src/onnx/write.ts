@@ -154,7 +154,10 @@ function opsetsOf(model: OnnxModel): onnx.OperatorSetIdProto.$Properties[] {
     }
   };
   visit(model.graph);
-  return [{ domain: "", version: model.opset }, ...Array.from(others, (domain) => ({ domain, version: 1 }))];
+  return [
+    { domain: "", version: model.opset },
+    ...Array.from(others, (domain) => ({ domain, version: domain === "ai.onnx.ml" ? 2 : 1 })),
+  ];
 }
 
 function toGraph(graph: OnnxGraph): onnx.GraphProto.$Properties {
@@ -220,9 +223,10 @@ function toTensor(name: string, tensor: Tensor): onnx.TensorProto.$Properties {
   return { ...header, rawData: new Uint8Array(buffer, byteOffset, byteLength) };
 }
 
-function toValueInfo({ name, dtype, dims }: OnnxValueInfo): onnx.ValueInfoProto.$Properties {
+function toValueInfo({ name, dtype, dims, isSequence }: OnnxValueInfo): onnx.ValueInfoProto.$Properties {
   const shape = dims === null ? {} : { shape: { dim: dims.map(toDimension) } };
-  return { name, type: { tensorType: { elemType: ELEMENT_TYPE[dtype], ...shape } } };
+  const type = { tensorType: { elemType: ELEMENT_TYPE[dtype], ...shape } };
+  return { name, type: isSequence === true ? { sequenceType: { elemType: type } } : type };
 }
 
 function toDimension(dim: number | string): onnx.TensorShapeProto.Dimension.$Properties {

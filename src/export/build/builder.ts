@@ -672,6 +672,7 @@ function elementsOf(data: Tensor): readonly Dim[] | null {
 }
 
 /** Name, type and shape as a file has them. */
-export function valueInfo({ name, dtype, shape }: { readonly name: string } & TensorType): OnnxValueInfo {
-  return { name, dtype, dims: shape === null ? null : shape.map(show) };
+export function valueInfo({ name, dtype, shape, isSequence }: { readonly name: string } & TensorType): OnnxValueInfo {
+  const info = { name, dtype, dims: shape === null ? null : shape.map(show) };
+  return isSequence === true ? { ...info, isSequence } : info;
 }

@@ -24,7 +24,7 @@ export function branch(
 ): readonly GraphTensor[] {
   const [first, second] = [whenTrue, whenFalse].map((emit) => {
     const body = graph.body();
-    const outputs = emit(body).map((tensor) => ownTensor(body, tensor));
+    const outputs = distinct(body, emit(body));
     return { outputs, graph: body.finishBody([], outputs) };
   });
   if (first === undefined || second === undefined) throw new InternalError("a branch is missing");

@@ -9,8 +9,8 @@ const ANY: ReadonlySet<DType> = new Set<DType>([...NUMBERS, "bool", "string"]);
 /** One output of the input's type and shape. */
 function unary(allowed: ReadonlySet<DType>): Rule {
   return (call) => {
-    const { dtype, shape, elements } = call.typed(0, allowed);
-    return one(dtype, shape, call.opType === "Identity" ? elements : null);
+    const { dtype, shape } = call.typed(0, allowed);
+    return one(dtype, shape);
   };
 }
 
@@ -118,6 +118,12 @@ function named(names: readonly string[], rule: Rule): (readonly [string, Rule])[
   return names.map((name) => [name, rule] as const);
 }
 
+/** Of sequences as well. */
+const identity: Rule = (call) => {
+  const { dtype, shape, elements, isSequence } = call.input(0);
+  return [{ dtype, shape, elements, ...(isSequence === undefined ? {} : { isSequence }) }];
+};
+
 export const elementwise: ReadonlyMap<string, Rule> = new Map([
   ...named(
     [
@@ -161,7 +167,7 @@ export const elementwise: ReadonlyMap<string, Rule> = new Map([
   ...named(["Neg", "Relu"], unary(SIGNED)),
   ...named(["Not"], unary(BOOL)),
   ...named(["BitwiseNot"], unary(INTEGERS)),
-  ...named(["Identity"], unary(ANY)),
+  ["Identity", identity],
   ...named(["IsNaN", "IsInf"], question(FLOATS)),
   ["Add", arithmetic(NUMBERS, (a, b) => add(a, b))],
   ["Sub", arithmetic(NUMBERS, subtract)],

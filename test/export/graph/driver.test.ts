@@ -8,6 +8,8 @@ import type { ExportOptions } from "../../../src/export/export-model.ts";
 import type { GraphOpConverter } from "../../../src/export/graph/converter.ts";
 import { builtInOps } from "../../../src/export/graph/ops/index.ts";
 
+import { readOnnx } from "../../../src/onnx/read.ts";
+
 import { attr, GraphMaker, signature, type NodeSpec } from "./graph-maker.ts";
 
 beforeAll(async () => {
@@ -47,8 +49,10 @@ async function expectSame(
   outputs: readonly string[],
   feeds: Readonly<Record<string, Fed>>,
   options: ExportOptions = {},
+  more: Partial<tf.io.ModelArtifacts> = {},
 ): Promise<readonly number[][]> {
   const artifacts = maker.artifacts({
+    ...more,
     signature: signature(Object.fromEntries(outputs.map((name) => [name, `${name}:0`]))),
   });
   const exported = await exportModel(artifacts, { opConverters: arithmetic, ...options });
@@ -105,6 +109,17 @@ describe("conditions", () => {
   test("Switch and Merge are an If", async () => {
     const x: Fed = { dtype: "float32", shape: [3], values: [1, 2, 5] };
     for (const p of [1, 5]) await expectSame(graph(), ["out"], { x, p: scalar(p) });
+  });
+
+  test("two Merges of one condition are one If", async () => {
+    const maker = graph()
+      .node("three_more", "AddV2", ["s:1", "three"], F)
+      .node("merge_2", "Merge", ["one", "three_more"], F)
+      .node("both", "Mul", ["out", "merge_2"], F);
+    const x: Fed = { dtype: "float32", shape: [3], values: [1, 2, 5] };
+    for (const p of [1, 5]) await expectSame(maker, ["both"], { x, p: scalar(p) });
+    const { bytes } = await exportModel(maker.artifacts(), { opConverters: arithmetic });
+    expect(readOnnx(bytes).graph.nodes.filter(({ opType }) => opType === "If")).toHaveLength(1);
   });
 
   test("a condition that is constant disappears with the branch that is not taken", async () => {
@@ -199,6 +214,69 @@ describe("lists", () => {
     expect(expected[0]).toEqual([1, 2, 4, 6, 9, 12]);
     const { bytes } = await exportModel(maker.artifacts(), { opConverters: arithmetic });
     expect(new TextDecoder("latin1").decode(bytes)).not.toContain("Sequence");
+  });
+
+  test("a list that is read as it grows is a sequence", async () => {
+    const maker = rows(
+      [
+        node("write", "TensorListSetItem", ["out", "i", "sum:z:0"], type),
+        node("again", "TensorListSetItem", ["write:output_handle:0", "i", "item:item:0"], type),
+      ],
+      "again:output_handle:0",
+    );
+    const expected = await expectSame(maker, ["stacked"], { x, count });
+    expect(expected[0]).toEqual([1, 2, 3, 4, 5, 6]);
+  });
+});
+
+describe("hash tables that the initializer fills", () => {
+  /** A table of words, or of numbers, and a lookup whose keys are the model's input. */
+  const lookup = (keyType: string): GraphMaker =>
+    new GraphMaker()
+      .placeholder("x", keyType, [null])
+      .node("table", "HashTableV2", [], { key_dtype: attr.type(keyType), value_dtype: attr.type("DT_FLOAT") })
+      .const("default", "float32", [-1])
+      .weight("values", "float32", [10, 20, 30], [3])
+      .node("find", "LookupTableFindV2", ["table", "x", "default"], {
+        Tin: attr.type(keyType),
+        Tout: attr.type("DT_FLOAT"),
+      })
+      .node("size", "LookupTableSizeV2", ["table"]);
+  const initializer = (keyType: string): object => ({
+    node: [
+      { name: "table", op: "HashTableV2", attr: { key_dtype: attr.type(keyType), value_dtype: attr.type("DT_FLOAT") } },
+      { name: "keys", op: "Const", attr: { dtype: attr.type(keyType) } },
+      { name: "values", op: "Const", attr: { dtype: attr.type("DT_FLOAT") } },
+      { name: "import", op: "LookupTableImportV2", input: ["table", "keys", "values"] },
+    ],
+    versions: {},
+  });
+
+  test("int32 keys", async () => {
+    const maker = lookup("DT_INT32").weight("keys", "int32", [7, -3, 5], [3]);
+    const more = { modelInitializer: initializer("DT_INT32") };
+    const x: Fed = { dtype: "int32", shape: [4], values: [5, 6, 7, -3] };
+    const expected = await expectSame(maker, ["find", "size"], { x }, {}, more);
+    expect(expected).toEqual([[30, -1, 10, 20], [3]]);
+  });
+
+  test("string keys", async () => {
+    const text = new TextEncoder();
+    const bytes = ["a", "größer", "c"].flatMap((word) => {
+      const own = text.encode(word);
+      return [own.length, 0, 0, 0, ...own];
+    });
+    const maker = lookup("DT_STRING").rawWeight({
+      name: "keys",
+      dtype: "string",
+      shape: [3],
+      bytes: Uint8Array.from(bytes),
+    });
+    const exported = await exportModel(maker.artifacts({ modelInitializer: initializer("DT_STRING") }));
+    const session = await ort.InferenceSession.create(exported.bytes);
+    const { find } = await session.run({ x: new ort.Tensor("string", ["größer", "nobody", "c"], [3]) }, ["find"]);
+    await session.release();
+    expect(Array.from(find?.data ?? [], Number)).toEqual([20, -1, 30]);
   });
 });
 

@@ -13,7 +13,7 @@ import { isList, isTensor, type OpValue } from "../converter.ts";
 import { Environment, NotConverted } from "./environment.ts";
 import { packAll } from "./pack.ts";
 import { scannedList, type ScannedList } from "./scanned-lists.ts";
-import type { IfStep, OpStep, Port, Region, Step, WhileStep } from "./structure.ts";
+import { readsOf, type IfStep, type OpStep, type Port, type Region, type Step, type WhileStep } from "./structure.ts";
 
 /** Converts one operator. @returns its outputs */
 export type ConvertOp = (graph: GraphBuilder, step: OpStep, inputs: readonly OpValue[]) => readonly OpValue[];
@@ -52,14 +52,45 @@ export class Lowerer {
   }
 
   #steps(graph: GraphBuilder, region: Region, environment: Environment): void {
+    const done = new Set<Step>();
     for (const step of region.steps) {
-      const values = this.#attempt(step, () => this.#step(graph, step, environment));
-      environment.set(step, values);
-      if (values !== null && this.#depth === 0) this.#lowering.onValues(step, values);
+      if (done.has(step)) continue;
+      const group = step.kind === "if" ? together(region, step, done) : [step];
+      const values = this.#attempt(step, () =>
+        step.kind === "if" ? this.#ifs(graph, step, group, environment) : [this.#step(graph, step, environment)],
+      );
+      for (const [index, each] of group.entries()) {
+        const own = values === null ? null : at(values, index);
+        done.add(each);
+        environment.set(each, own);
+        if (own !== null && this.#depth === 0) this.#lowering.onValues(each, own);
+      }
     }
   }
 
-  #attempt(step: Step, work: () => readonly OpValue[]): readonly OpValue[] | null {
+  /** Several Ifs of one condition, as one. @returns the outputs of each */
+  #ifs(
+    graph: GraphBuilder,
+    leader: IfStep,
+    group: readonly Step[],
+    environment: Environment,
+  ): readonly (readonly OpValue[])[] {
+    const steps = group.filter((step) => step.kind === "if");
+    const merged: IfStep = {
+      ...leader,
+      whenTrue: joinRegions(steps.map(({ whenTrue }) => whenTrue)),
+      whenFalse: joinRegions(steps.map(({ whenFalse }) => whenFalse)),
+    };
+    const values = graph.within(leader.name, () => this.#if(graph, merged, environment));
+    let next = 0;
+    return steps.map(({ whenTrue }) => {
+      const start = next;
+      next += whenTrue.results.length;
+      return values.slice(start, next);
+    });
+  }
+
+  #attempt<Result>(step: Step, work: () => Result): Result | null {
     try {
       return work();
     } catch (error) {
@@ -87,7 +118,7 @@ export class Lowerer {
       case "alias":
         return [environment.read(step.input)];
       case "if":
-        return graph.within(step.name, () => this.#if(graph, step, environment));
+        throw new InternalError(`${step.name} is written with others of its condition`);
       case "while":
         return graph.within(step.name, () => this.#while(graph, step, environment));
       case "parameter":
@@ -224,6 +255,29 @@ type Role =
   | { readonly kind: "invariant" }
   | { readonly kind: "carried" }
   | { readonly kind: "scanned"; readonly list: ScannedList };
+
+/** The If and others of the same condition that read nothing which comes after it. */
+function together(region: Region, step: IfStep, done: ReadonlySet<Step>): readonly Step[] {
+  const start = region.steps.indexOf(step);
+  const later = new Set(region.steps.slice(start));
+  const { condition } = step;
+  return region.steps.slice(start).filter((other) => {
+    if (other === step) return true;
+    if (other.kind !== "if" || done.has(other)) return false;
+    const isSame = other.condition.step === condition.step && other.condition.output === condition.output;
+    return isSame && readsOf(other).every((port) => !later.has(port.step));
+  });
+}
+
+/** The steps of several regions, each once, and the results of all. */
+function joinRegions(regions: readonly Region[]): Region {
+  const steps = new Set(regions.flatMap((region) => region.steps));
+  return {
+    steps: [...steps].toSorted((a, b) => a.order - b.order),
+    results: regions.flatMap((region) => region.results),
+    captures: regions.flatMap((region) => region.captures),
+  };
+}
 
 function listPlace({ write }: ScannedList): number {
   return write.node.op === "TensorArrayWriteV3" ? 3 : 0;
