@@ -116,7 +116,7 @@ function decoder() {
 }
 
 const makers = {
-  seed: { title: "the seed's network", make: seedNetwork },
+  seed: { title: "the MNIST CRNN", make: seedNetwork },
   mobilenet: { title: "MobileNet v1 0.25, 96 x 96", make: mobilenet },
   bidirectional: { title: "two bidirectional LSTMs", make: bidirectional },
   embedding: { title: "embedding and LSTM", make: embedding },

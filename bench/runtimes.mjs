@@ -1,4 +1,4 @@
-// The seed's network, as shipped, on TF.js and both ONNX runtimes: latency of batches of 1, 8 and 64, cold start, memory, by
+// The MNIST CRNN, as shipped, on TF.js and both ONNX runtimes: latency of batches of 1, 8 and 64, cold start, memory, by
 // the command `bench`, which measures all of them in turns.
 //
 //   node bench/runtimes.mjs [--threads 1] [--rounds 5] [--record]
@@ -82,7 +82,7 @@ if (values.record) {
   record(
     "runtimes",
     [
-      "## The seed's network on each runtime",
+      "## The MNIST CRNN on each runtime",
       `\`${command}\`, ${where}.`,
       `Median of one run, and how many times as long as onnxruntime-node's that is; cold start is a whole process to its first
 answer. tfjs/tensorflow takes as many threads as it likes.`,

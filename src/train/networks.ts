@@ -25,11 +25,11 @@ export const digitRecognizer: Recognizer = {
 };
 
 /**
- * The seed's network: four convolutions [N, 28, 28, 1] to [N, 3, 7, 256], read as 21 steps of 256 by two LSTMs.
+ * The MNIST CRNN: four convolutions [N, 28, 28, 1] to [N, 3, 7, 256], read as 21 steps of 256 by two LSTMs.
  */
 const crnn: Network = {
   name: "crnn",
-  summary: "four convolutions, two LSTMs: the seed's network",
+  summary: "four convolutions, two LSTMs: the MNIST CRNN",
   build(tf) {
     const { layers } = tf;
     const conv = (name: string, filters: number): tfjs.layers.Layer =>

@@ -37,7 +37,7 @@ function chain(shape: (number | null)[], layers: readonly Layer[]): tf.LayersMod
   return tf.model({ inputs: input, outputs: output });
 }
 
-/** The seed's network without its softmax, which hides differences. */
+/** The MNIST CRNN without its softmax, which hides differences. */
 function crnn(): tf.LayersModel {
   const { inputs, layers } = networkNamed("crnn").build(tf);
   const logits = layers.find(({ name }) => name === "dense");
