@@ -221,7 +221,7 @@ async function readJson(json: string, out: string | null): Promise<TfjsSide> {
   const raw = await readModel(json);
   const source = await readAnyModel(raw);
   if (out !== null) await writeAside(out, (await exportAnySource(source)).chunks);
-  if (source.kind === "graph") return { json, noJson: "", domains: graphDomains(raw) };
+  if (source.kind === "graph") return { json, noJson: "", domains: graphDomains(source) };
   const domains = inputDomains(source);
   const ofInputs = source.model.inputs.map(
     ({ layer }, index) => [layer, domains[index] ?? { kind: "normal" }] as const,

@@ -81,25 +81,6 @@ export class ModelEditor {
   }
 
   /**
-   * Free all sizes of the inputs that are fed, under names made of the input's name and the axis, and leave out the shapes of
-   * outputs and of inner tensors, which may follow from them.
-   */
-  freeSizes(): this {
-    const graph = this.#graph();
-    const initialized = new Set((graph.initializer ?? []).map(({ name }) => textOf(name)));
-    this.#change(() => {
-      for (const { name, type } of graph.input ?? []) {
-        const shape = type?.tensorType?.shape;
-        if (shape == null || initialized.has(textOf(name))) continue;
-        shape.dim = (shape.dim ?? []).map((_, axis) => ({ dimParam: `${textOf(name)}_${axis}` }));
-      }
-      for (const { type } of graph.output ?? []) if (type?.tensorType != null) type.tensorType.shape = null;
-      graph.valueInfo = [];
-    });
-    return this;
-  }
-
-  /**
    * Put the elements of tensors inside nodes into the file: constants, and initializers of bodies. ONNX Runtime takes the contents of
    * weight files for the initializers of the outermost graph only; all others it looks for in the process's working folder.
    *

@@ -1,10 +1,10 @@
-import { ToolError } from "../errors.ts";
+import { InternalError, ToolError } from "../errors.ts";
 import { exportEveryLayer, exportSource, type ExportedModel, type ExportOptions } from "../export/export-model.ts";
 import type { GraphSource } from "../export/graph/source/graph-model.ts";
 import { fetchesOf, requestedLayers } from "../export/requested-outputs.ts";
 import type { LayersSource, RawModel } from "../export/source/model.ts";
 
-import { settingsOf } from "./file/file-settings.ts";
+import { opsetAndSizes, settingsOf } from "./file/file-settings.ts";
 import type { OnnxFile } from "./file/onnx-file.ts";
 import { graphDomains } from "./graph-domains.ts";
 import { inputDomains, type InputDomain } from "./input-domains.ts";
@@ -23,6 +23,8 @@ export interface Original {
   readonly leftOutSoftmax: readonly (number | null)[];
   /** Exports the model once more, as the file was exported. */
   fresh(): ExportedModel;
+  /** Exports a model of the same layers for other shapes, otherwise as the file was exported. */
+  exportOf(source: LayersSource): Uint8Array;
   /** Exports the model once more, with the outputs of every layer or node. */
   probe(): Probe;
   /** Shapes of inner tensors where the file has none; null where TF.js has rules of its own. */
@@ -46,11 +48,11 @@ export function layersOriginal(raw: RawModel, source: LayersSource, file: OnnxFi
     domains: new Map(source.model.inputs.map(({ layer }, index) => [layer, domains[index] ?? { kind: "normal" }])),
     leftOutSoftmax,
     fresh: () => exportSource(source, options),
+    exportOf(other) {
+      return exportSource(other, { ...options, inputShapes: {}, batch: "dynamic" }).bytes;
+    },
     probe: () => exportEveryLayer(source, options),
-    shapes: () =>
-      exportSource(source, options).layers.flatMap(({ path, outputs: shapes }) =>
-        shapes.map((dims) => ({ name: path, dims })),
-      ),
+    shapes: () => shapesOf(exportSource(source, options)),
   };
 }
 
@@ -71,20 +73,22 @@ export async function graphOriginal(
   given: ExportOptions,
 ): Promise<Original> {
   const { exportEveryNode, exportGraphSource } = await import("../export/graph/export-graph.ts");
-  const options = { ...graphSettings(source, file), ...given };
+  const names = file.outputs.map(({ name }) => name);
+  const isWhole = names.join("\n") === source.outputs.map(({ name }) => name).join("\n");
+  const options: ExportOptions = { ...opsetAndSizes(file), ...(isWhole ? {} : { outputs: names }), ...given };
   return {
-    load: graphModel(
-      raw,
-      file.outputs.map(({ name }) => tensorOf(source, name)),
-    ),
-    domains: graphDomains(raw),
-    leftOutSoftmax: file.outputs.map(() => null),
+    load: graphModel(raw, {
+      inputs: new Map(source.inputs.map(({ name, node }) => [name, node])),
+      outputs: names.map((name) => tensorOf(source, name)),
+    }),
+    domains: graphDomains(source),
+    leftOutSoftmax: names.map(() => null),
     fresh: () => exportGraphSource(source, options),
+    exportOf() {
+      throw new InternalError("a Graph model is not exported for other shapes");
+    },
     probe: () => exportEveryNode(source, options),
-    shapes: () =>
-      exportGraphSource(source, options).layers.flatMap(({ path, outputs }) =>
-        outputs.map((dims) => ({ name: path, dims })),
-      ),
+    shapes: () => shapesOf(exportGraphSource(source, options)),
   };
 }
 
@@ -98,19 +102,6 @@ function tensorOf({ outputs, nodes }: GraphSource, name: string): string {
   });
 }
 
-/** How a file was exported, as far as the file itself shows it. */
-function graphSettings({ outputs }: GraphSource, { opset, inputs, outputs: given }: OnnxFile): ExportOptions {
-  const names = given.map(({ name }) => name);
-  const isWhole = names.length === outputs.length && names.every((name, index) => name === outputs[index]?.name);
-  const fixed = inputs.flatMap(({ name, dims }): [string, readonly number[]][] => {
-    const sizes = dims.filter((size) => typeof size === "number");
-    return sizes.length === dims.length ? [[name, sizes]] : [];
-  });
-  const batch = inputs.map(({ dims }) => dims[0]).find((size) => typeof size === "number");
-  return {
-    ...(opset === null ? {} : { opset }),
-    ...(batch === undefined ? {} : { batch }),
-    ...(fixed.length === 0 ? {} : { inputShapes: Object.fromEntries(fixed) }),
-    ...(isWhole ? {} : { outputs: names }),
-  };
+function shapesOf({ layers }: ExportedModel): readonly ShapedTensor[] {
+  return layers.flatMap(({ path, outputs }) => outputs.map((dims) => ({ name: path, dims })));
 }

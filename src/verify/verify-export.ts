@@ -5,11 +5,12 @@ import { DEFAULT_TOLERANCE } from "./compare.ts";
 import { verifyModel, type ModelVerification, type VerifyModelOptions } from "./verify-model.ts";
 
 /**
- * Compare an ONNX file with the TF.js model it was made of, on random inputs: on onnxruntime-node, for batches of 1 and 3,
- * unless the options say otherwise. `passed` is false when a number differs by more than the tolerance, or is NaN on one
- * side alone.
+ * Compare an ONNX file with the TF.js model that it was made of, on random inputs: on onnxruntime-node, for batches of 1 and 3,
+ * in at most a minute, unless the options say otherwise. `passed` is false when a number differs by more than the tolerance, or
+ * is NaN on one side alone.
  *
- * @throws {ModelFormatError} when the model is not sound.
+ * @throws {ModelFormatError} when the model is incomplete or contradicts itself.
+ * @throws {NotVerifiedError} when no sizes are found that the model takes, or the time is too short.
  * @throws {SetupError} when TF.js or a runtime is not installed.
  * @throws {InferenceError} when either side refuses its model.
  */

@@ -1,6 +1,7 @@
 import { InternalError, NotVerifiedError } from "../errors.ts";
-import type { ExportOptions } from "../export/export-model.ts";
 import type { AnySource } from "../export/any-source.ts";
+import type { ExportOptions } from "../export/export-model.ts";
+import { readLayersModel } from "../export/source/layers-model.ts";
 import type { RawModel } from "../export/source/model.ts";
 import type { Provider, RuntimeName, Session } from "../infer/runtime.ts";
 import { getRuntime } from "../infer/runtimes.ts";
@@ -12,11 +13,12 @@ import { describeFile, type OnnxFile } from "./file/onnx-file.ts";
 import { locate } from "./locate/locate.ts";
 import type { FirstDifference } from "./locate/first-difference.ts";
 import { graphOriginal, layersOriginal, type Original } from "./original.ts";
-import { planRuns } from "./plan.ts";
+import { planRuns, type PlannedRun } from "./plan.ts";
 import { Clock, OutOfTime, type VerifyProgress } from "./progress.ts";
-import type { Reference } from "./reference/reference.ts";
+import type { InputShapes, Reference } from "./reference/reference.ts";
 import { openReference } from "./reference/tfjs-reference.ts";
-import { runPlan, type Failure, type VerifyRun } from "./side-by-side.ts";
+import { describeSizes, runPlan, showSeconds, type Failure, type PlanResult, type VerifyRun } from "./side-by-side.ts";
+import { smallerShapes, withInputShapes } from "./smaller.ts";
 
 /** A runtime, and the provider there; without one the runtime's own default. */
 export interface Target {
@@ -80,45 +82,135 @@ export async function verifyModel(
   onnx: Uint8Array,
   options: VerifyModelOptions,
 ): Promise<ModelVerification> {
-  const { tolerance, batches, seed, targets, timeLimit = TIME_LIMIT } = options;
+  const { timeLimit = TIME_LIMIT } = options;
   const clock = new Clock({ limit: timeLimit, ...progressOf(options) });
+  try {
+    return await verifySubject({ raw, source, onnx, shapes: null }, options, clock);
+  } catch (error) {
+    if (!(error instanceof OutOfTime)) throw error;
+    throw new NotVerifiedError(`the model could not be verified in ${timeLimit} seconds: ${error.message}`, {
+      cause: error,
+      hint: "allow more with verify --time-limit SECONDS, 0 for no limit",
+    });
+  }
+}
+
+/** A model and a file to compare. */
+interface Subject {
+  readonly raw: RawModel;
+  readonly source: AnySource;
+  readonly onnx: Uint8Array;
+  /** Shapes of the inputs instead of the model's own, by name. */
+  readonly shapes: InputShapes | null;
+}
+
+async function verifySubject(subject: Subject, options: VerifyModelOptions, clock: Clock): Promise<ModelVerification> {
+  const { tolerance, batches, seed, targets } = options;
+  const { raw, source, onnx } = subject;
   const file = describeFile(onnx);
   const original =
     source.kind === "graph"
       ? await graphOriginal(raw, source, file, options.exportOptions ?? {})
       : layersOriginal(raw, source, file, options.exportOptions ?? {});
+  clock.begin("loading the model", { done: 0, of: 1 }, null);
   const reference = await openReference(original.load, backendOf(options));
   const sessions: Session[] = [];
+  let smaller: SmallerSubject | null = null;
   try {
     for (const target of targets) sessions.push(await open(onnx, target));
-    const specs = feedSpecs(sessions[0], original);
+    const specs = feedSpecs(sessions[0], original, subject.shapes);
     const plan = planRuns({ reference, specs, batches, shapes: shapesOf(file, specs, reference, original) });
-    const sides = { reference, sessions, specs, tolerance, seed, leftOutSoftmax: original.leftOutSoftmax, clock };
-    const { runs, failure, leftOut, notes } = await runPlan(sides, plan);
-    const outputs = runs.flatMap((run) => run.outputs);
-    const located = failure === null ? {} : await locateFailure(file, original, reference, failure, sessions, options);
-    const note = [reference.note ?? [], notes, located.note ?? []].flat().join("; ");
-    return {
-      passed: outputs.every(({ passed }) => passed),
-      ...tolerance,
-      reference: reference.name,
-      ...(note === "" ? {} : { note }),
-      maxAbsDiff: outputs.reduce((most, { maxAbsDiff }) => Math.max(most, maxAbsDiff), 0),
-      runs,
-      ...(leftOut.length === 0 ? {} : { leftOut }),
-      ...(located.found === undefined ? {} : { firstDifference: located.found }),
-    };
-  } catch (error) {
-    if (!(error instanceof OutOfTime)) throw error;
-    throw new NotVerifiedError(`the model could not be verified in ${timeLimit} seconds`, {
-      cause: error,
-      hint: "allow more time, or export with --no-verify",
-    });
+    smaller = smallerSubject(subject, original, plan, specs, reference, clock);
+    if (smaller === null) {
+      const sides = { reference, sessions, specs, tolerance, seed, leftOutSoftmax: original.leftOutSoftmax, clock };
+      const result = await runPlan(sides, plan);
+      const located =
+        result.failure === null
+          ? {}
+          : await locateFailure(file, original, reference, result.failure, sessions, options, clock);
+      return summary(reference, result, located, tolerance);
+    }
   } finally {
     reference.dispose();
     await Promise.all(sessions.map((session) => session.dispose()));
   }
+  const verified = await verifySubject(smaller, options, clock);
+  return { ...verified, leftOut: [smaller.instead, ...(verified.leftOut ?? [])] };
 }
+
+function summary(
+  { name, note }: Reference,
+  { runs, leftOut, notes }: PlanResult,
+  located: LocatedFailure,
+  tolerance: Tolerance,
+): ModelVerification {
+  const outputs = runs.flatMap((run) => run.outputs);
+  const sentences = [note ?? [], notes, located.note ?? []].flat();
+  return {
+    passed: outputs.every(({ passed }) => passed),
+    ...tolerance,
+    reference: name,
+    ...(sentences.length === 0 ? {} : { note: sentences.join("; ") }),
+    maxAbsDiff: outputs.reduce((most, { maxAbsDiff }) => Math.max(most, maxAbsDiff), 0),
+    runs,
+    ...(leftOut.length === 0 ? {} : { leftOut }),
+    ...(located.found === undefined ? {} : { firstDifference: located.found }),
+  };
+}
+
+interface SmallerSubject extends Subject {
+  /** What is left out for it. */
+  readonly instead: string;
+}
+
+/**
+ * The same layers and weights on smaller inputs, where one run at the sizes that the model fixes would take too long.
+ *
+ * @throws {NotVerifiedError} when it would, and the model takes no smaller inputs.
+ */
+function smallerSubject(
+  { raw, source, onnx, shapes: own }: Subject,
+  original: Original,
+  [first]: readonly PlannedRun[],
+  specs: readonly FeedSpec[],
+  reference: Reference,
+  clock: Clock,
+): SmallerSubject | null {
+  if (first === undefined) return null;
+  const seconds = clock.estimate(first.cost, reference.name);
+  if (seconds === null || seconds <= clock.limit - clock.seconds) return null;
+  const isShort = (work: number): boolean => {
+    const estimate = clock.estimate({ units: work, isWork: true }, reference.name);
+    return estimate !== null && estimate < clock.limit / SHARE;
+  };
+  const shapes = own === null ? smallerShapes(specs, first.sizes, reference, isShort) : null;
+  const changed = source.kind === "graph" || shapes === null ? null : withInputShapes(raw, source, shapes);
+  const sizes = describeSizes(first.sizes);
+  if (shapes === null || changed === null) {
+    throw new OutOfTime(`a run with ${sizes} takes about ${showSeconds(seconds)}`);
+  }
+  if (!sameBytes(original.fresh().bytes, onnx)) {
+    throw new OutOfTime(
+      `a run with ${sizes} takes about ${showSeconds(seconds)}, and the file is not the export of this version, which could be made for smaller inputs`,
+    );
+  }
+  const smaller = readLayersModel(changed);
+  const listed = [...shapes].map(([name, shape]) => `${name} of [${shape.join(", ")}]`).join(", ");
+  return {
+    raw: changed,
+    source: smaller,
+    onnx: original.exportOf(smaller),
+    shapes,
+    instead: `${sizes} at the shapes that the model fixes: it would take about ${showSeconds(seconds)}; its export for ${listed} is compared instead`,
+  };
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, index) => byte === b[index]);
+}
+
+/** A single run may take this part of the time, so that several fit. */
+const SHARE = 8;
 
 function progressOf({ onProgress, signal }: VerifyModelOptions): Pick<VerifyModelOptions, "onProgress" | "signal"> {
   return { ...(onProgress === undefined ? {} : { onProgress }), ...(signal === undefined ? {} : { signal }) };
@@ -138,12 +230,16 @@ async function open(onnx: Uint8Array, { runtime, provider, load }: Target): Prom
 }
 
 /** Dimensions without a name get one of their own. */
-function feedSpecs(session: Session | undefined, { domains }: Original): FeedSpec[] {
+function feedSpecs(session: Session | undefined, { domains }: Original, shapes: InputShapes | null): FeedSpec[] {
   if (session === undefined) throw new InternalError("a verification needs at least one place to run the file in");
   return session.inputs.map(({ name, dtype, dims }) => ({
     name,
     dtype,
-    dims: dims.map((size, axis) => size ?? `${name}_${axis}`),
+    dims: dims.map((size, axis) => {
+      const given = shapes?.get(name)?.[axis];
+      if (given === undefined) return size ?? `${name}_${axis}`;
+      return axis === 0 ? "batch" : given;
+    }),
     domain: domains.get(name) ?? { kind: "normal" },
   }));
 }
@@ -160,6 +256,11 @@ function shapesOf(
   return [...file.shapes, ...original.shapes()];
 }
 
+interface LocatedFailure {
+  readonly found?: FirstDifference;
+  readonly note?: string;
+}
+
 async function locateFailure(
   file: OnnxFile,
   original: Original,
@@ -167,9 +268,11 @@ async function locateFailure(
   { session, feeds }: Failure,
   sessions: readonly Session[],
   { targets, tolerance }: VerifyModelOptions,
-): Promise<{ readonly found?: FirstDifference; readonly note?: string }> {
+  clock: Clock,
+): Promise<LocatedFailure> {
   const target = targets[sessions.indexOf(session)];
   if (target === undefined) throw new InternalError("the run that failed has no place");
+  clock.begin("looking for the first layer that differs", { done: 0, of: 1 }, null);
   const located = await locate({
     file: file.bytes,
     reference,
@@ -178,6 +281,7 @@ async function locateFailure(
     fresh: () => original.fresh(),
     open: (bytes) => open(bytes, target),
     tolerance,
+    watch: (done, of) => clock.tick(done, of),
   });
   return "found" in located ? located : { note: `no layer can be named: ${located.reason}` };
 }

@@ -32,16 +32,21 @@ export function settingsOf(file: OnnxFile, source: LayersSource, given: ExportOp
   const leftOutSoftmax = file.outputs.map(({ name }, index) =>
     isSoftmax(file, name) ? null : (softmax[index] ?? null),
   );
-  const { opset } = file;
   const options: ExportOptions = {
-    ...(opset === null || opset < OLDEST_OPSET || opset > NEWEST_OPSET ? {} : { opset }),
+    ...opsetAndSizes(file),
     recurrentForm: recurrentFormOf(file),
-    ...fixedSizes(file),
     ...(outputs === null ? {} : { outputs }),
     logits: softmax.length > 0 && leftOutSoftmax.some((axis) => axis !== null),
     ...given,
   };
   return { options, leftOutSoftmax };
+}
+
+/** What a file of either kind of model shows: the operator set, and sizes that are fixed. */
+export function opsetAndSizes(file: OnnxFile): ExportOptions {
+  const { opset } = file;
+  const isKnown = opset !== null && opset >= OLDEST_OPSET && opset <= NEWEST_OPSET;
+  return { ...(isKnown ? { opset } : {}), ...fixedSizes(file) };
 }
 
 /** Operators that only move elements. */

@@ -18,19 +18,12 @@ export interface OnnxFile {
   readonly nodes: readonly FileNode[];
   /** Shapes of the outputs, and of inner tensors as far as the file has them (`value_info`). */
   readonly shapes: readonly ShapedTensor[];
-  /** Names of inner tensors of float32 elements. */
-  readonly floats: ReadonlySet<string>;
 }
 
 /** Reads what a check has to know of a file; the weights are not copied. */
 export function describeFile(bytes: Uint8Array): OnnxFile {
-  const model = readOnnx(bytes);
-  const { graph, opsets } = model;
+  const { graph, opsets } = readOnnx(bytes);
   const weights = new Set(graph.initializers.map(({ name }) => name));
-  const outermost = new Set(graph.nodes);
-  const floats = inferTypes(model)
-    .filter(({ node }) => outermost.has(node))
-    .flatMap(({ node, outputs }) => node.outputs.filter((_, index) => outputs[index]?.elementType === FLOAT));
   return {
     bytes,
     opset: opsets.get("") ?? null,
@@ -38,8 +31,17 @@ export function describeFile(bytes: Uint8Array): OnnxFile {
     outputs: graph.outputs.map(shaped),
     nodes: graph.nodes,
     shapes: [...graph.outputs, ...graph.valueInfo].map(shaped),
-    floats: new Set(floats.filter((name) => name !== "")),
   };
+}
+
+/** Names of the float32 tensors that nodes of the outermost graph make. */
+export function floatTensors(bytes: Uint8Array): ReadonlySet<string> {
+  const model = readOnnx(bytes);
+  const outermost = new Set(model.graph.nodes);
+  const names = inferTypes(model)
+    .filter(({ node }) => outermost.has(node))
+    .flatMap(({ node, outputs }) => node.outputs.filter((_, index) => outputs[index]?.elementType === FLOAT));
+  return new Set(names.filter((name) => name !== ""));
 }
 
 /** A size without a number or a name is "?". */
@@ -51,9 +53,4 @@ function shaped({ name, type }: FileValue): ShapedTensor {
 /** The file with some of its inner float32 tensors as outputs too. */
 export function withOutputs(bytes: Uint8Array, tensors: readonly string[]): Uint8Array {
   return new ModelEditor(bytes).addOutputs(tensors.map((name) => ({ name, elementType: FLOAT }))).finish();
-}
-
-/** The file without the sizes that it fixes for its inputs, and without the shapes that follow from them. */
-export function withFreeSizes(bytes: Uint8Array): Uint8Array {
-  return new ModelEditor(bytes).freeSizes().finish();
 }

@@ -1,6 +1,6 @@
 import type { Session, Tensors } from "../../infer/runtime.ts";
 import { compareTensors, type Tolerance } from "../compare.ts";
-import { describeFile, withOutputs } from "../file/onnx-file.ts";
+import { describeFile, floatTensors, withOutputs } from "../file/onnx-file.ts";
 
 /** The first tensor, in the order of the file's nodes, that differs between two ONNX files. */
 export interface TensorDifference {
@@ -24,10 +24,11 @@ export async function fileDifference(
   tolerance: Tolerance,
 ): Promise<TensorDifference | null> {
   const [mine, theirs] = [describeFile(file), describeFile(other)];
+  const floats = floatTensors(file);
   const known = new Set(theirs.nodes.flatMap(({ outputs }) => outputs));
   const shared = mine.nodes.flatMap(({ name, opType, outputs }) =>
     outputs
-      .filter((tensor) => known.has(tensor) && mine.floats.has(tensor))
+      .filter((tensor) => known.has(tensor) && floats.has(tensor))
       .map((tensor) => ({ tensor, node: name, opType })),
   );
   const names = shared.map(({ tensor }) => tensor);

@@ -3,7 +3,7 @@ import type { Session, Tensors } from "../../infer/runtime.ts";
 import type { Tensor } from "../../tensor.ts";
 import { compareTensors, type Tolerance } from "../compare.ts";
 import { knownDifference } from "../known-differences.ts";
-import type { Reference } from "../reference/reference.ts";
+import type { Reference, Watch } from "../reference/reference.ts";
 
 /** The first layer or node, in the order they are computed, whose output differs. */
 export interface FirstDifference {
@@ -26,6 +26,7 @@ export type Probe = Pick<ExportedModel, "bytes" | "layers" | "taps">;
 /**
  * Runs an export that gives every layer's output beside TF.js, and finds the first that differs.
  *
+ * @param watch Called before each layer that TF.js runs.
  * @param open Loads an ONNX file in the place that showed the difference.
  * @returns null when all layers agree: then the file is not what this exporter makes of the model.
  */
@@ -35,9 +36,10 @@ export async function firstDifference(
   feeds: Tensors,
   open: (bytes: Uint8Array) => Promise<Session>,
   tolerance: Tolerance,
+  watch: Watch,
 ): Promise<FirstDifference | null> {
   const wanted = taps ?? [];
-  const expected = await reference.trace(feeds, wanted);
+  const expected = await reference.trace(feeds, wanted, watch);
   const actual = await runOnce(bytes, feeds, open);
   for (const [index, tap] of wanted.entries()) {
     const [got, want] = [actual[tap.name], expected[index]];

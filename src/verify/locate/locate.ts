@@ -2,7 +2,8 @@ import { ToolError } from "../../errors.ts";
 import type { ExportedLayer, ExportedModel } from "../../export/export-model.ts";
 import type { Session, Tensors } from "../../infer/runtime.ts";
 import type { Tolerance } from "../compare.ts";
-import type { Reference } from "../reference/reference.ts";
+import { OutOfTime } from "../progress.ts";
+import type { Reference, Watch } from "../reference/reference.ts";
 
 import { fileDifference } from "./file-difference.ts";
 import { firstDifference, type FirstDifference, type Probe } from "./first-difference.ts";
@@ -19,6 +20,8 @@ export interface LocateInput {
   /** Loads an ONNX file in the place that showed the difference. */
   readonly open: (bytes: Uint8Array) => Promise<Session>;
   readonly tolerance: Tolerance;
+  /** Called before each layer that TF.js runs; what it throws ends the search. */
+  readonly watch: Watch;
 }
 
 /** Where two runs part, or why that could not be found out. */
@@ -27,14 +30,14 @@ export type Located = { readonly found: FirstDifference } | { readonly reason: s
 /** Finds the first layer or node that differs: in a fresh export beside TF.js, else in the file beside a fresh export. */
 export async function locate(input: LocateInput): Promise<Located> {
   try {
-    const { reference, feeds, open, tolerance } = input;
-    const inModel = await firstDifference(input.probe(), reference, feeds, open, tolerance);
+    const { reference, feeds, open, tolerance, watch } = input;
+    const inModel = await firstDifference(input.probe(), reference, feeds, open, tolerance, watch);
     if (inModel !== null) return { found: inModel };
     const inFile = await differenceFromFresh(input);
     return inFile === null ? { reason: "the file shares no differing tensor with a fresh export" } : { found: inFile };
   } catch (error) {
     // The comparison stands whether or not its place is found.
-    if (!(error instanceof ToolError)) throw error;
+    if (!(error instanceof ToolError) && !(error instanceof OutOfTime)) throw error;
     return { reason: error.message };
   }
 }

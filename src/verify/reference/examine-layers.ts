@@ -139,6 +139,10 @@ function expectJoinable({ config }: LayerSpec, path: string, inputs: readonly Sh
 /** Layers that use their weights at every position of their input, not of their output. */
 const BY_INPUT = /RNN|LSTM|GRU|Bidirectional|TimeDistributed|Transpose/;
 
+/** TF.js has no fast kernels for volumes: a multiplication takes about ten times as long. */
+const SLOW = /3D/;
+const SLOWNESS = 10;
+
 /** Multiplications and additions, roughly: every weight is used once at each position, every output element is written. */
 function workOf(
   layer: tfjs.layers.Layer,
@@ -151,7 +155,8 @@ function workOf(
   const written = outputs.reduce((sum, shape) => sum + elements(shape), 0);
   if (source === undefined || weights === 0 || className === "Embedding") return written;
   const channels = source.at(config["data_format"] === "channels_first" ? 1 : -1);
-  return written + (elements(source) / Math.max(channels ?? 1, 1)) * weights;
+  const positions = elements(source) / Math.max(channels ?? 1, 1);
+  return written + positions * weights * (SLOW.test(className) ? SLOWNESS : 1);
 }
 
 function elements(shape: Shape): number {

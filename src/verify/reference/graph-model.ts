@@ -13,16 +13,20 @@ import type { LoadedModel, LoadOn } from "./tfjs-reference.ts";
 /** Name of a flag of TF.js that makes a model keep what each of its nodes gives. */
 const KEEP = "KEEP_INTERMEDIATE_TENSORS";
 
-/**
- * Loads a Graph model as TF.js's own `loadGraphModel` does, from memory.
- *
- * @param outputs Which outputs to give: keys of the model's signature, or names of nodes.
- */
-export function graphModel(raw: RawModel, outputs: readonly string[]): LoadOn {
+/** Nodes of a Graph model by the names that a file has for its inputs and outputs. */
+export interface GraphEnds {
+  /** The Placeholder of each input. */
+  readonly inputs: ReadonlyMap<string, string>;
+  /** Which tensors to give, in the file's order: `NODE`, or `NODE:1` for the second output of a node. */
+  readonly outputs: readonly string[];
+}
+
+/** Loads a Graph model as TF.js's own `loadGraphModel` does, from memory. */
+export function graphModel(raw: RawModel, ends: GraphEnds): LoadOn {
   return async ({ tf }) => {
     const artifacts = toArtifacts(raw);
     const model = await tf.loadGraphModel({ load: () => Promise.resolve(artifacts) });
-    return new LoadedGraph(tf, model, outputs);
+    return new LoadedGraph(tf, model, ends);
   };
 }
 
@@ -32,14 +36,14 @@ class LoadedGraph implements LoadedModel {
   readonly judgesShapes = false;
   readonly #tf: Tfjs;
   readonly #model: tfjs.GraphModel;
-  readonly #outputs: readonly string[];
+  readonly #ends: GraphEnds;
   /** The model has control flow, or outputs whose size depends on data: it runs with `executeAsync` only. */
   #isDynamic = false;
 
-  constructor(tf: Tfjs, model: tfjs.GraphModel, outputs: readonly string[]) {
+  constructor(tf: Tfjs, model: tfjs.GraphModel, ends: GraphEnds) {
     this.#tf = tf;
     this.#model = model;
-    this.#outputs = outputs;
+    this.#ends = ends;
   }
 
   /** A Graph model has no rules for shapes but its kernels'. */
@@ -50,15 +54,19 @@ class LoadedGraph implements LoadedModel {
   async run(feeds: Tensors): Promise<readonly Tensor[]> {
     const outputs = await this.#execute(feeds);
     try {
-      return await Promise.all(outputs.map((output, index) => fromTfjs(output, this.#outputs[index] ?? String(index))));
+      return await Promise.all(
+        outputs.map((output, index) => fromTfjs(output, this.#ends.outputs[index] ?? String(index))),
+      );
     } finally {
       this.#tf.dispose(outputs);
     }
   }
 
   async trace(feeds: Tensors, wanted: readonly TensorAt[]): Promise<readonly (Tensor | null)[]> {
+    // `set` would print a warning to the console.
+    const flags = this.#tf.env().getFlags();
     const before = this.#tf.env().getBool(KEEP);
-    this.#tf.env().set(KEEP, true);
+    flags[KEEP] = true;
     try {
       this.#tf.dispose(await this.#execute(feeds));
       const kept = this.#model.getIntermediateTensors();
@@ -71,7 +79,7 @@ class LoadedGraph implements LoadedModel {
       );
     } finally {
       this.#model.disposeIntermediateTensors();
-      this.#tf.env().set(KEEP, before);
+      flags[KEEP] = before;
     }
   }
 
@@ -92,7 +100,7 @@ class LoadedGraph implements LoadedModel {
   }
 
   async #executeEither(inputs: tfjs.NamedTensorMap): Promise<tfjs.Tensor | tfjs.Tensor[]> {
-    const names = [...this.#outputs];
+    const names = [...this.#ends.outputs];
     if (!this.#isDynamic) {
       try {
         return this.#model.execute(inputs, names);

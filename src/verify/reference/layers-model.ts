@@ -68,7 +68,7 @@ function loadWhole(tf: Tfjs, source: LayersSource, model: tfjs.LayersModel, part
       tf.dispose(outputs);
       return tensors;
     },
-    trace: (feeds, wanted) => record(feeds, () => undefined, wanted),
+    trace: (feeds, wanted, watch) => record(feeds, watch, wanted),
     dispose: () => {
       model.dispose();
     },

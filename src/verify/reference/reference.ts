@@ -43,8 +43,8 @@ export interface Reference {
    *
    * @returns the outputs, or why TF.js refuses the inputs
    */
-  runChecked(feeds: Tensors): Promise<readonly Tensor[] | Error>;
+  runChecked(feeds: Tensors, watch?: Watch): Promise<readonly Tensor[] | Error>;
   /** Inner tensors of one run, in the order of `wanted`; null for those that TF.js does not give. */
-  trace(feeds: Tensors, wanted: readonly TensorAt[]): Promise<readonly (Tensor | null)[]>;
+  trace(feeds: Tensors, wanted: readonly TensorAt[], watch?: Watch): Promise<readonly (Tensor | null)[]>;
   dispose(): void;
 }

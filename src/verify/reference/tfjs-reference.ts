@@ -13,7 +13,7 @@ export interface LoadedModel {
   readonly judgesShapes: boolean;
   examine(shapes: InputShapes): Examination;
   run(feeds: Tensors, watch: Watch): Promise<readonly Tensor[]>;
-  trace(feeds: Tensors, wanted: readonly TensorAt[]): Promise<readonly (Tensor | null)[]>;
+  trace(feeds: Tensors, wanted: readonly TensorAt[], watch: Watch): Promise<readonly (Tensor | null)[]>;
   dispose(): void;
 }
 
@@ -73,23 +73,26 @@ export async function openReference(load: LoadOn, options: BackendOptions = {}):
       return opened.model.judgesShapes;
     },
     examine: (shapes) => opened.model.examine(shapes),
-    run: (feeds, watch = () => undefined) => attempt((model) => model.run(feeds, interrupting(watch))),
-    async runChecked(feeds) {
+    run: (feeds, watch = unwatched) => attempt((model) => model.run(feeds, interrupting(watch))),
+    async runChecked(feeds, watch = unwatched) {
       const checking = opened.backend.provider === surest ? opened : await open(surest);
       try {
-        return await onBackend(checking.backend, () => checking.model.run(feeds, () => undefined));
+        return await onBackend(checking.backend, () => checking.model.run(feeds, interrupting(watch)));
       } catch (error) {
+        if (error instanceof Interruption) throw error.cause;
         return error instanceof Error ? error : new InferenceError(String(error));
       } finally {
         if (checking !== opened) checking.model.dispose();
       }
     },
-    trace: (feeds, wanted) => attempt((model) => model.trace(feeds, wanted)),
+    trace: (feeds, wanted, watch = unwatched) => attempt((model) => model.trace(feeds, wanted, interrupting(watch))),
     dispose: () => {
       opened.model.dispose();
     },
   };
 }
+
+const unwatched: Watch = () => undefined;
 
 /** What the watch of a run threw, to tell it from a failure of TF.js. */
 class Interruption extends Error {}

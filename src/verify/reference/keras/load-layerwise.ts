@@ -32,7 +32,7 @@ export function loadLayerwise(tf: Tfjs, source: LayersSource, part: Part | null,
       tf.dispose(outputs);
       return tensors;
     },
-    trace: (feeds, wanted) => record(feeds, () => undefined, wanted),
+    trace: (feeds, wanted, watch) => record(feeds, watch, wanted),
     dispose: () => {
       layers.dispose();
     },

@@ -1,0 +1,164 @@
+import { describe, expect, test } from "vitest";
+
+import type { RawModel } from "../../src/export/source/model.ts";
+import { float32, type Tensor } from "../../src/tensor.ts";
+import { readGraphModel } from "../../src/export/graph/source/graph-model.ts";
+import { graphDomains } from "../../src/verify/graph-domains.ts";
+import { graphModel } from "../../src/verify/reference/graph-model.ts";
+import { openReference } from "../../src/verify/reference/tfjs-reference.ts";
+import { verifyModel, type ModelVerification } from "../../src/verify/verify-model.ts";
+import { tinyOnnx, type TinyModel } from "../helpers/tiny-onnx.ts";
+
+interface Node {
+  readonly name: string;
+  readonly op: string;
+  readonly input?: readonly string[];
+  readonly attr?: Readonly<Record<string, unknown>>;
+}
+
+function placeholder(name: string, dtype: string, ...dims: number[]): Node {
+  const shape = { dim: dims.map((size) => ({ size: String(size) })) };
+  return { name, op: "Placeholder", attr: { dtype: { type: dtype }, shape: { shape } } };
+}
+
+/** A Graph model with float32 weights, as the converter writes it. */
+function graph(
+  nodes: readonly Node[],
+  weights: Readonly<Record<string, Extract<Tensor, { dtype: "float32" | "int32" }>>>,
+): RawModel {
+  const all = [
+    ...nodes,
+    ...Object.entries(weights).map(([name, { dtype }]) => ({
+      name,
+      op: "Const",
+      attr: { dtype: { type: dtype === "int32" ? "DT_INT32" : "DT_FLOAT" } },
+    })),
+  ];
+  const bytes = Object.values(weights).flatMap(({ data }) => [
+    ...new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+  ]);
+  const specs = Object.entries(weights).map(([name, { dims, dtype }]) => ({ name, shape: dims, dtype }));
+  return {
+    manifest: {
+      format: "graph-model",
+      modelTopology: { node: all, versions: { producer: 1 } },
+      weightsManifest: [{ paths: ["w.bin"], weights: specs }],
+    },
+    weights: Uint8Array.from(bytes),
+  };
+}
+
+const kernel = float32(Float32Array.of(0.5, -1, 2, 1, 0.25, -0.5), [2, 3]);
+
+/** relu(x · kernel), then tanh. */
+function dense(): RawModel {
+  return graph(
+    [
+      placeholder("x", "DT_FLOAT", -1, 2),
+      { name: "product", op: "MatMul", input: ["x", "kernel"], attr: { T: { type: "DT_FLOAT" } } },
+      { name: "positive", op: "Relu", input: ["product"], attr: { T: { type: "DT_FLOAT" } } },
+      { name: "y", op: "Tanh", input: ["positive"], attr: { T: { type: "DT_FLOAT" } } },
+    ],
+    { kernel },
+  );
+}
+
+function denseFile(second: string, weight = kernel): Uint8Array {
+  const model: TinyModel = {
+    inputs: [{ name: "x", dtype: "float32", dims: ["batch", 2] }],
+    outputs: [{ name: "y", dtype: "float32", dims: ["batch", 3] }],
+    nodes: [
+      { op: "MatMul", inputs: ["x", "kernel"], outputs: ["product"] },
+      { op: second, inputs: ["product"], outputs: ["positive"] },
+      { op: "Tanh", inputs: ["positive"], outputs: ["y"] },
+    ],
+    weights: { kernel: weight },
+  };
+  return tinyOnnx(model);
+}
+
+function verified(raw: RawModel, onnx: Uint8Array): Promise<ModelVerification> {
+  return verifyModel(raw, readGraphModel(raw), onnx, {
+    targets: [{ runtime: "node" }],
+    tolerance: { atol: 1e-5, rtol: 1e-4 },
+    batches: [1, 3],
+    seed: 1,
+  });
+}
+
+describe("a Graph model", () => {
+  test("is compared on every batch size with what TF.js executes", async () => {
+    const { passed, runs, reference } = await verified(dense(), denseFile("Relu"));
+    expect([passed, reference, runs.map(({ batch }) => batch)]).toEqual([true, "tfjs wasm", [1, 3]]);
+  });
+
+  test("fails where its file is wrong", async () => {
+    const { passed, runs } = await verified(dense(), denseFile("Sigmoid"));
+    expect(passed).toBe(false);
+    expect(runs[0]?.outputs[0]?.reason).toContain("out of tolerance");
+  });
+
+  test("gives every node's tensors", async () => {
+    const reference = await openReference(graphModel(dense(), { inputs: new Map(), outputs: ["y"] }));
+    const at = (path: string, tensor = 0, occurrence = 0): Parameters<typeof reference.trace>[1][number] => {
+      return { path, tensor, occurrence };
+    };
+    const wanted = [at("positive"), at("product"), at("nowhere"), at("product", 1), at("product", 0, 1)];
+    const tensors = await reference.trace({ x: float32(Float32Array.of(1, 2), [1, 2]) }, wanted);
+    expect(tensors.map((tensor) => (tensor === null ? null : [...tensor.data].map(Number)))).toEqual([
+      [2.5, 0, 1],
+      [2.5, -0.5, 1],
+      null,
+      null,
+      null,
+    ]);
+    reference.dispose();
+  });
+
+  test("with control flow runs with executeAsync", async () => {
+    const raw = graph(
+      [
+        placeholder("x", "DT_FLOAT", -1, 2),
+        {
+          name: "sum",
+          op: "Sum",
+          input: ["x", "axes"],
+          attr: { T: { type: "DT_FLOAT" }, Tidx: { type: "DT_INT32" }, keep_dims: { b: false } },
+        },
+        { name: "isPositive", op: "Greater", input: ["sum", "zero"], attr: { T: { type: "DT_FLOAT" } } },
+        { name: "switch", op: "Switch", input: ["x", "isPositive"], attr: { T: { type: "DT_FLOAT" } } },
+        { name: "negative", op: "Neg", input: ["switch:0"], attr: { T: { type: "DT_FLOAT" } } },
+        { name: "same", op: "Identity", input: ["switch:1"], attr: { T: { type: "DT_FLOAT" } } },
+        { name: "y", op: "Merge", input: ["negative", "same"], attr: { T: { type: "DT_FLOAT" }, N: { i: "2" } } },
+      ],
+      {
+        axes: { dtype: "int32", dims: [2], data: Int32Array.of(0, 1) },
+        zero: float32(Float32Array.of(0), []),
+      },
+    );
+    const reference = await openReference(graphModel(raw, { inputs: new Map(), outputs: ["y"] }));
+    const run = async (...values: number[]): Promise<number[]> => {
+      const [y] = await reference.run({ x: float32(Float32Array.from(values), [1, 2]) });
+      return Array.from(y?.data ?? [], Number);
+    };
+    expect(await run(3, -1)).toEqual([3, -1]);
+    expect(await run(-3, 1)).toEqual([3, -1]);
+    reference.dispose();
+  });
+
+  test("is fed indices in range where they look up rows of a weight", () => {
+    const rows = float32(new Float32Array(10), [5, 2]);
+    const raw = graph(
+      [
+        placeholder("ids", "DT_INT32", -1),
+        placeholder("values", "DT_FLOAT", -1, 2),
+        { name: "read", op: "Identity", input: ["rows"], attr: { T: { type: "DT_FLOAT" } } },
+        { name: "row", op: "ExpandDims", input: ["ids", "axis"], attr: { T: { type: "DT_INT32" } } },
+        { name: "found", op: "GatherV2", input: ["read", "row", "axis"], attr: { Tparams: { type: "DT_FLOAT" } } },
+        { name: "y", op: "AddV2", input: ["found", "values"], attr: { T: { type: "DT_FLOAT" } } },
+      ],
+      { rows, axis: { dtype: "int32", dims: [], data: Int32Array.of(0) } },
+    );
+    expect(Object.fromEntries(graphDomains(readGraphModel(raw)))).toEqual({ ids: { kind: "integers", below: 5 } });
+  });
+});

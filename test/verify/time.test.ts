@@ -1,0 +1,164 @@
+import * as tf from "@tensorflow/tfjs";
+import { describe, expect, test } from "vitest";
+
+import { exportSource } from "../../src/export/export-model.ts";
+import { readLayersModel } from "../../src/export/source/layers-model.ts";
+import type { Session } from "../../src/infer/runtime.ts";
+import { float32, type Tensor } from "../../src/tensor.ts";
+import type { PlannedRun } from "../../src/verify/plan.ts";
+import { Clock, OutOfTime, type ClockOptions, type VerifyProgress } from "../../src/verify/progress.ts";
+import type { Reference } from "../../src/verify/reference/reference.ts";
+import { runPlan, showSeconds, type PlanResult } from "../../src/verify/side-by-side.ts";
+import { verifyModel } from "../../src/verify/verify-model.ts";
+import { randomizeWeights, rawModelOf } from "../helpers/live-model.ts";
+
+const answer: Tensor = float32(Float32Array.of(1, 2), [2]);
+
+const session: Session = {
+  runtime: "node",
+  provider: "cpu",
+  elsewhere: [],
+  inputs: [],
+  outputs: [{ name: "y", dtype: "float32", dims: [2] }],
+  run: () => Promise.resolve({ y: answer }),
+  dispose: () => Promise.resolve(),
+};
+
+function reference(compute: Reference["run"]): Reference {
+  return {
+    name: "tfjs none",
+    note: null,
+    judgesShapes: true,
+    examine: () => ({ fault: null, work: 1 }),
+    run: compute,
+    runChecked: compute,
+    trace: () => Promise.resolve([]),
+    dispose: () => undefined,
+  };
+}
+
+function planned(units: number, batch: number): PlannedRun {
+  return { sizes: new Map([["batch", batch]]), cost: { units, isWork: true }, mayBeRefused: false };
+}
+
+function run(plan: readonly PlannedRun[], compute: Reference["run"], options: ClockOptions): Promise<PlanResult> {
+  const sides = { sessions: [session], specs: [], tolerance: { atol: 1e-5, rtol: 0 }, seed: 1, leftOutSoftmax: [null] };
+  return runPlan({ ...sides, reference: reference(compute), clock: new Clock(options) }, plan);
+}
+
+const wait = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms));
+
+const slowly: Reference["run"] = async () => {
+  await wait(20);
+  return [answer];
+};
+
+describe("the time of a verification", () => {
+  test("leaves out runs that do not fit, and names them", async () => {
+    const { runs, leftOut } = await run([planned(1, 1), planned(10_000, 3), planned(1, 2)], slowly, { limit: 10 });
+    expect(runs).toHaveLength(2);
+    expect(leftOut).toEqual([expect.stringMatching(/^batch 3: it would take about \d+ (?:seconds|minutes)$/)]);
+  });
+
+  test("leaves out nothing without a limit", async () => {
+    const { runs, leftOut } = await run([planned(1, 1), planned(1000, 3)], slowly, { limit: Infinity });
+    expect([runs.length, leftOut]).toEqual([2, []]);
+  });
+
+  test("ends a run that takes longer than expected between two layers", async () => {
+    let count = 0;
+    const endless: Reference["run"] = async (_, watch) => {
+      if (count++ === 0) return [answer];
+      for (let layer = 0; ; layer++) {
+        await wait(5);
+        watch?.(layer, 1_000_000);
+      }
+    };
+    const { runs, leftOut } = await run([planned(1, 1), planned(1, 3)], endless, { limit: 0.2 });
+    expect([runs.length, leftOut]).toEqual([1, ["batch 3: not finished after 0 s"]]);
+    await expect(run([planned(1, 3)], endless, { limit: 0.2 })).rejects.toThrow(OutOfTime);
+  });
+
+  test("is told before every run and layer", async () => {
+    const told: VerifyProgress[] = [];
+    const layered: Reference["run"] = async (_, watch) => {
+      await wait(10);
+      watch?.(0, 2);
+      watch?.(1, 2);
+      return [answer];
+    };
+    await run([planned(1, 1), planned(1, 3)], layered, { limit: 60, onProgress: (progress) => told.push(progress) });
+    expect(told.map(({ task, layers, runs }) => [task, layers?.done ?? null, runs.done])).toEqual([
+      ["batch 1", null, 0],
+      ["batch 1", 0, 0],
+      ["batch 1", 1, 0],
+      ["batch 3", null, 1],
+      ["batch 3", 0, 1],
+      ["batch 3", 1, 1],
+    ]);
+    expect(told[0]?.expected).toBeNull();
+    expect(told[3]?.expected).toBeGreaterThan(0.01);
+  });
+
+  test("ends with the reason of an abort signal, between runs and between layers", async () => {
+    const reason = new Error("enough");
+    const between = new AbortController();
+    const stop = (progress: VerifyProgress): void => {
+      if (progress.runs.done === 1) between.abort(reason);
+    };
+    const both = [planned(1, 1), planned(1, 3), planned(1, 2)];
+    await expect(run(both, slowly, { limit: 60, signal: between.signal, onProgress: stop })).rejects.toBe(reason);
+    const within = new AbortController();
+    const layered: Reference["run"] = async (_, watch) => {
+      within.abort(reason);
+      watch?.(0, 1);
+      return [answer];
+    };
+    await expect(run(both, layered, { limit: 60, signal: within.signal })).rejects.toBe(reason);
+  });
+
+  test.each([
+    [0.2, "a second"],
+    [40, "40 seconds"],
+    [200, "3 minutes"],
+    [9000, "3 hours"],
+  ])("of %f s is shown as %s", (seconds, text) => {
+    expect(showSeconds(seconds)).toBe(text);
+  });
+});
+
+describe("a model that fixes large shapes", () => {
+  /** 3D convolutions over 128 x 128 x 128: minutes in TF.js. */
+  async function volume(): Promise<Parameters<typeof verifyModel>> {
+    const conv = { filters: 4, kernelSize: 3, padding: "same", activation: "relu" } as const;
+    const layers = [
+      tf.layers.conv3d({ ...conv, inputShape: [128, 128, 128, 2], name: "one" }),
+      tf.layers.conv3d({ ...conv, name: "two" }),
+    ];
+    const model = tf.sequential({ layers });
+    randomizeWeights(model, 2);
+    const raw = await rawModelOf(model);
+    const source = readLayersModel(raw);
+    const options = {
+      targets: [{ runtime: "node" as const }],
+      tolerance: { atol: 1e-5, rtol: 1e-4 },
+      batches: [1],
+      seed: 1,
+    };
+    return [raw, source, exportSource(source).bytes, { ...options, timeLimit: 12 }];
+  }
+
+  test("is compared at smaller ones, and the answer says so", async () => {
+    const { passed, runs, leftOut } = await verifyModel(...(await volume()));
+    expect([passed, runs.length]).toEqual([true, 1]);
+    expect(leftOut?.[0]).toMatch(
+      /^batch 1 at the shapes that the model fixes: .* its export for one_input of \[1, \d+, \d+, \d+, 2\] is compared instead$/,
+    );
+  });
+
+  test("is not verified where the file is another program's", async () => {
+    const [raw, source, onnx, options] = await volume();
+    const other = Uint8Array.from([...onnx, 0x12, 0x01, 0x78]);
+    await expect(verifyModel(raw, source, other, options)).rejects.toThrow(/could not be verified in 12 seconds/);
+  });
+});
