@@ -34,6 +34,7 @@ export function create(summary: string): Command {
     "find . -name '*.png' | tfjs-to-onnx infer - --json",
     "find . -name '*.png' -print0 | tfjs-to-onnx infer - --null",
     "infer --model model.onnx --tensor input=x.npy --out results",
+    "infer --model line-captcha captcha.png",
     "infer -- -odd-name.png",
   ])
     .argument("[input...]", "images, folders, globs, - for a list on stdin; without one, a sample of the test set")
@@ -53,8 +54,10 @@ export function create(summary: string): Command {
       "threads that prepare pictures (default: one a core, at most 8, where it is worth it)",
       parseWhole("--workers", 0, 64),
     )
-    .addOption(new Option("--dataset <name>", "score a labelled test set").choices(["auto", "mnist", "digits"]))
-    .option("--data <dir>", "folder of MNIST's files")
+    .addOption(
+      new Option("--dataset <name>", "score a labelled test set").choices(["auto", "mnist", "digits", "lines"]),
+    )
+    .option("--data <dir>", "folder of MNIST's files, or of labelled pictures of lines (labels.tsv, or names)")
     .option("--limit <n>", "take the first images only", parseWhole("--limit", 1))
     .option("-0, --null", "paths on stdin are separated by NUL, as find -print0 writes them")
     .option("--tensor <name=file>", "a raw input tensor, .npy; may be repeated", collect)
@@ -72,6 +75,11 @@ async function run(inputs: readonly string[], options: InferOptions): Promise<vo
   if (options.out !== undefined && !isRaw) throw new UsageError("--out is for the outputs of --tensor");
   // Before the runtime starts: a model that says nothing of pictures needs none.
   const recognizer = !isRaw && options.dataset === undefined ? found.recognizer() : null;
+  if (recognizer?.output.kind === "ctc" && inputs.length === 0) {
+    throw new UsageError("the model reads lines of text, and no image is named", {
+      hint: "name images of one line each, or score labelled ones: --dataset lines --data DIR",
+    });
+  }
   if (place.runtime !== "node" && place.browser !== true) delayWasmWork();
   const stale = options.model === undefined || options.runtime === "tfjs" ? null : await staleExportNote(found.path);
   if (stale !== null) note(stale);
@@ -81,6 +89,9 @@ async function run(inputs: readonly string[], options: InferOptions): Promise<vo
     if (isRaw) {
       const { runTensors } = await import("./infer/tensors.ts");
       await runTensors(loaded, tensors, options.out ?? ".", options);
+    } else if (options.dataset === "lines") {
+      const { scoreLines } = await import("./infer/score-lines.ts");
+      await scoreLines(loaded, found.recognizer(), options);
     } else if (recognizer === null) {
       const { score } = await import("./infer/score.ts");
       await score(loaded, options.dataset ?? "auto", options);

@@ -2,6 +2,7 @@ import { InferenceError, ModelFormatError } from "../errors.ts";
 import { RECOGNIZER_KEY, type ClassOutput, type Recognizer } from "../metadata.ts";
 import { float32, type Tensor } from "../tensor.ts";
 
+import { readLineImages, type ReadingCharacter } from "./read-lines.ts";
 import type { Session } from "./runtime.ts";
 
 export interface Candidate {
@@ -17,6 +18,8 @@ export interface Reading {
   readonly confidence: number;
   /** The likeliest labels, best first. */
   readonly top: readonly Candidate[];
+  /** Of a line: its characters, and where they are. */
+  readonly characters?: readonly ReadingCharacter[];
 }
 
 const TOP = 3;
@@ -65,9 +68,15 @@ function isImageInput(input: unknown): boolean {
   const isFit = fit === "mnist" || fit === "stretch" || fit === "line";
   if (kind !== "image" || !isFit || !isSize(height) || !(width === null || isSize(width))) return false;
   if (fit === "mnist" && !(height === 28 && width === 28 && channels === 1)) return false;
+  if ("line" in input && !isLineInput(input.line)) return false;
   return (
     (channels === 1 || channels === 3) && Array.isArray(range) && range.length === 2 && range.every(Number.isFinite)
   );
+}
+
+function isLineInput(line: unknown): boolean {
+  if (typeof line !== "object" || line === null || !("columns" in line && "padding" in line)) return false;
+  return isSize(line.columns) && Number.isFinite(line.padding);
 }
 
 /** Of pictures that models see; a hostile file asks for more memory than there is. */
@@ -90,9 +99,10 @@ function areTexts(value: unknown): boolean {
 }
 
 /**
- * Read pictures that have been prepared: N arrays of [H, W, C] each. The `top` likeliest labels of each are named.
+ * Read pictures that have been prepared: N arrays of [H, W, C] each, of lines each with its own W. The `top` likeliest
+ * labels of each are named.
  *
- * @throws {InferenceError} when the model is no classifier of as many classes as it has labels
+ * @throws {InferenceError} when the model does not give as many classes as it has labels or characters
  */
 export async function readImages(
   session: Session,
@@ -101,8 +111,9 @@ export async function readImages(
   top: number = TOP,
 ): Promise<Reading[]> {
   const { input, output } = recognizer;
-  if (output.kind !== "classes") {
-    throw new InferenceError("models that read whole lines are not supported yet");
+  if (output.kind === "ctc") {
+    const lines = await readLineImages(session, input, output, images);
+    return lines.map((line) => ({ ...line, top: [{ label: line.text, probability: line.confidence }] }));
   }
   const size = images[0]?.length ?? 0;
   const data = new Float32Array(images.length * size);

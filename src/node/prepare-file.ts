@@ -28,5 +28,6 @@ export async function prepareFile(
 /** Larger pictures are decoded at this size: nothing the recogniser sees is lost. */
 function longestSide({ fit, height, width }: ImageInput): number {
   if (fit === "mnist") return 512;
-  return width === null ? 4096 : Math.max(1024, 2 * height, 2 * width);
+  // A line may be hundreds of times as wide as it is high.
+  return width === null ? 32_768 : Math.max(1024, 2 * height, 2 * width);
 }

@@ -13,7 +13,7 @@ import { type Bucket, type LineSource, openMaker } from "../../train/feed/line-b
 import { keptApart, preparedLines, rowsFor, storeSource } from "../../train/line-run.ts";
 import { buildLine, LINE_DEFAULTS, PADDING, parseBody, reductionOf } from "../../train/networks/line.ts";
 import type { Recipe } from "../../train/recipe.ts";
-import { editDistance } from "../../train/tasks/edit-distance.ts";
+import { editDistance } from "../../data/lines/edit-distance.ts";
 import type { LineAnswer, PreparedLine } from "../../train/tasks/read-lines.ts";
 import { note } from "../output.ts";
 import { lineAugmentOf, type TrainSettings } from "../train-settings.ts";

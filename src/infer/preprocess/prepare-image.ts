@@ -1,15 +1,17 @@
 import { InferenceError } from "../../errors.ts";
 import type { ImageInput } from "../../metadata.ts";
 
-import { flatten, toGrey, type Image, type Pixels } from "./image.ts";
+import { flatten, toGrey, type Image, type Pixels, type Plane } from "./image.ts";
+import { fitLine } from "./line.ts";
 import { fitMnist } from "./mnist.ts";
 import { resize } from "./resize.ts";
 
 /**
- * A picture of any size as a model's metadata wants it: [H, W, C] row-major, black and white at the ends of its range.
+ * A picture of any size as a model's metadata wants it: [H, W, C] row-major, black and white at the ends of its range. The
+ * width of a line follows from its picture.
  *
- * @throws {DataError} when it is no sound picture, or blank where a digit is looked for
- * @throws {InferenceError} when the model wants pictures of free width
+ * @throws {DataError} when it is no valid picture, or blank where a digit or a line is looked for
+ * @throws {InferenceError} when the model wants pictures of free width that are no lines
  */
 export function prepareImage(image: Image, input: ImageInput): Float32Array {
   const pixels = flatten(image);
@@ -17,14 +19,23 @@ export function prepareImage(image: Image, input: ImageInput): Float32Array {
   return fitted(pixels, input).map((value) => black + value * (white - black));
 }
 
-function fitted(pixels: Pixels, { fit, height, width, channels }: ImageInput): Float32Array {
+function fitted(pixels: Pixels, { fit, height, width, channels, line }: ImageInput): Float32Array {
   if (fit === "mnist") return fitMnist(pixels).data;
-  if (fit === "line" || width === null) {
-    throw new InferenceError("models that read whole lines are not supported yet", {
+  if (fit === "line" && width === null) return wholeSteps(fitLine(pixels, height), line?.columns ?? 1);
+  if (width === null) {
+    throw new InferenceError(`the model takes images of any width by "${fit}", which only lines have`, {
       hint: "run it on raw tensors: infer --tensor NAME=file.npy --out DIR",
     });
   }
   return resize(inColours(pixels, channels), width, height).data;
+}
+
+/** A line with paper at its right end up to a whole number of steps. */
+export function wholeSteps({ width, height, data }: Plane, columns: number): Float32Array {
+  const wide = Math.ceil(width / columns) * columns;
+  const padded = new Float32Array(wide * height);
+  for (let y = 0; y < height; y++) padded.set(data.subarray(y * width, (y + 1) * width), y * wide);
+  return padded;
 }
 
 function inColours(pixels: Pixels, channels: 1 | 3): Pixels {

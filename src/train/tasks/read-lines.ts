@@ -14,7 +14,7 @@ import { initialise } from "../networks.ts";
 import { closePadding } from "../networks/line.ts";
 import type { Recipe } from "../recipe.ts";
 
-import { editDistance } from "./edit-distance.ts";
+import { editDistance } from "../../data/lines/edit-distance.ts";
 import type { Part, Score, Task, TaskBatch, TaskContext, TaskRun } from "./task.ts";
 
 /** A line as the network takes it, [height, W], and what it says. */

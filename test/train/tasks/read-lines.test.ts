@@ -13,7 +13,7 @@ import { fit, type FitOptions, type FitResult } from "../../../src/train/fit.ts"
 import { preparedLines, storeSource } from "../../../src/train/line-run.ts";
 import { buildLine, LINE_DEFAULTS, PADDING } from "../../../src/train/networks/line.ts";
 import { PLAIN } from "../../../src/train/recipe.ts";
-import { editDistance } from "../../../src/train/tasks/edit-distance.ts";
+import { editDistance } from "../../../src/data/lines/edit-distance.ts";
 import { type LineAnswer, readLines } from "../../../src/train/tasks/read-lines.ts";
 import { completeKernels } from "../../../src/train/wasm/kernels.ts";
 import { digitLines } from "../../helpers/digit-lines.ts";
