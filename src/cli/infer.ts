@@ -37,7 +37,10 @@ export function create(summary: string): Command {
     "infer --model line-captcha captcha.png",
     "infer -- -odd-name.png",
   ])
-    .argument("[input...]", "images, folders, globs, - for a list on stdin; without one, a sample of the test set")
+    .argument(
+      "[input...]",
+      "images, folders, globs, - for a list on stdin; without one, a sample of the test set. Models that read lines take images of one line each: a page of many lines is not cut into lines",
+    )
     .option(
       "--model <file|name>",
       "an ONNX file, the folder of one, or the name of a shipped model (default: crnn-mnist-best, which is shipped)",

@@ -63,7 +63,7 @@ const sessions = new Map<RuntimeName, Session>();
 
 beforeAll(async () => {
   const raw = await rawModelOf(model);
-  const { bytes } = await exportRaw(raw);
+  const { bytes } = exportRaw(raw);
   for (const name of ["node", "web"] as const) sessions.set(name, await (await getRuntime(name)).load(bytes));
   sessions.set("tfjs", await (await getRuntime("tfjs")).load(raw));
 });

@@ -8,7 +8,7 @@ import { LineBatches, type LineFeedPlan } from "../../../src/train/feed/line-bat
 import { digitLines } from "../../helpers/digit-lines.ts";
 
 const samples = digitLines(7, [1, 2, 4]);
-const CHARACTERS = [..."0123456789"];
+const CHARACTERS = Array.from("0123456789");
 const store = storeLines(samples, CHARACTERS);
 
 test("a store gives back pictures and labels", () => {
@@ -40,7 +40,7 @@ describe("buckets", () => {
 });
 
 describe("augmentation", () => {
-  const every: LineAugment = {
+  const every: Readonly<Required<Omit<LineAugment, "keep">>> = {
     turn: 3,
     shear: 0.2,
     stretch: 0.2,
@@ -58,8 +58,8 @@ describe("augmentation", () => {
   };
   const [picture = { width: 0, height: 0, pixels: new Uint8Array() }] = samples;
 
-  test.each(Object.keys(every))("%s changes a picture, by the keys, within black and white", (name) => {
-    const recipe: LineAugment = { [name]: Reflect.get(every, name) };
+  test.each(Object.entries(every))("%s changes a picture, by the keys, within black and white", (name, amount) => {
+    const recipe: LineAugment = { [name]: amount };
     const once = augmentLine(picture, recipe, 1, new Random(1, 2));
     const again = augmentLine(picture, recipe, 1, new Random(1, 2));
     const plain = augmentLine(picture, {}, 1, new Random(1, 2));

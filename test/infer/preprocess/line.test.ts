@@ -110,8 +110,8 @@ describe("a line", () => {
   });
 
   test("20,000 pixels wide is taken whole", () => {
-    const long = pixelsOf(20_000, 40, (x, y) => (x % 30 < 12 && y > 10 && y < 30 ? 0 : 1));
-    const { width, height } = fitLine(long, HEIGHT);
+    const strip = pixelsOf(20_000, 40, (x, y) => (x % 30 < 12 && y > 10 && y < 30 ? 0 : 1));
+    const { width, height } = fitLine(strip, HEIGHT);
     expect(height).toBe(HEIGHT);
     expect(width).toBeGreaterThan(20_000);
   });
