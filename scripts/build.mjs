@@ -3,8 +3,9 @@
 // links each by itself. The page that `infer --browser` opens becomes one file, since a browser
 // resolves no packages.
 import { spawnSync } from "node:child_process";
-import { cpSync, readdirSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { buildSync } from "esbuild";
@@ -22,6 +23,9 @@ cpSync(join(root, "src"), join(root, "dist"), {
 });
 const dist = join(root, "dist");
 const bundle = join(dist, "bundle");
+/** Packages that go into the bundle: in files of their own, protobufjs would be found, read and linked 15 times at every start. */
+const protobufjs = createRequire(import.meta.url).resolve("protobufjs/minimal.js");
+const long = createRequire(protobufjs).resolve("long");
 const { metafile } = buildSync({
   // By the name that each has in dist/bundle, where all files lie side by side: workers are found beside their starters.
   entryPoints: {
@@ -41,6 +45,7 @@ const { metafile } = buildSync({
   platform: "node",
   target: "node20",
   packages: "external",
+  alias: { "protobufjs/minimal.js": protobufjs, long },
   metafile: true,
   absWorkingDir: root,
 });
@@ -50,6 +55,11 @@ for (const name of readdirSync(bundle)) {
   const file = join(bundle, name);
   if (name.endsWith(".js") && !wanted.has(file)) rmSync(file);
 }
+const licenses = [dirname(protobufjs), join(dirname(long), "..")].map((folder) => {
+  const license = readFileSync(join(folder, "LICENSE"), "utf8");
+  return `${basename(folder)}, parts of which are in these files:\n\n${license}`;
+});
+writeFileSync(join(bundle, "LICENSES.txt"), licenses.join("\n\n"));
 buildSync({
   entryPoints: [join(dist, "infer", "remote", "page.js")],
   outfile: join(bundle, "page", "page.js"),

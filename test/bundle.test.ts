@@ -68,6 +68,11 @@ describe.each(["dist/bundle/infer.js", "dist/bundle/verify.js"])("%s bundled for
   });
 });
 
+test("the library's own code names nothing of Node's; protobufjs asks whether it is there", async () => {
+  const own = (await bundle("src/index.ts", ["protobufjs"])).replace('__require("protobufjs/minimal.js")', "");
+  expect(own.match(/["'`]node:|\brequire\(|\bprocess\b|\bBuffer\b|__dirname/g)).toBe(null);
+});
+
 describe.each(entries)("the library bundled for a browser, %s", (entry) => {
   beforeAll(async () => {
     script = await bundle(entry);
@@ -79,12 +84,6 @@ describe.each(entries)("the library bundled for a browser, %s", (entry) => {
     expect(first).not.toContain("NextIteration");
     expect(script).toContain("NextIteration");
     expect(gzipSync(first, { level: 9 }).length).toBeLessThan(LIMIT);
-  });
-
-  test("names nothing of Node's, protobufjs apart, which asks whether it is there", async () => {
-    const own = (await bundle(entry, ["protobufjs"])).replace('__require("protobufjs/minimal.js")', "");
-    const named = own.match(/["'`]node:|\brequire\(|\bprocess\b|\bBuffer\b|__dirname/g);
-    expect(named).toBe(null);
   });
 
   test("exports a model where there is nothing but what browsers have, the same file", async () => {
