@@ -1,4 +1,5 @@
-import { dirname, isAbsolute, join, normalize, sep } from "node:path";
+import { readFile, realpath, stat } from "node:fs/promises";
+import { dirname, isAbsolute, join, normalize, relative, sep } from "node:path";
 
 import { ModelFormatError } from "../errors.ts";
 import { readOnnxHeader, type OnnxHeader } from "../onnx/header.ts";
@@ -18,7 +19,7 @@ export interface OnnxFile {
 /**
  * Read an ONNX file with the weight files that it names.
  *
- * @throws {ModelFormatError} when it cannot be read, or keeps weights outside its own folder
+ * @throws {ModelFormatError} when it or a weight file cannot be read, or a weight file is outside its folder
  * @throws {InferenceError} when it is not an ONNX file
  */
 export async function readOnnxFile(path: string): Promise<OnnxFile> {
@@ -34,24 +35,51 @@ export async function readOnnxFile(path: string): Promise<OnnxFile> {
     });
   });
   const header = readOnnxHeader(bytes);
-  return { bytes, header, externalData: await readBeside(dirname(path), header.externalData) };
+  return { bytes, header, externalData: await readBeside(path, header.externalData) };
 }
 
-/** Files that are there, in the model's folder or below it and nowhere else; the runtime names those that are missing. */
-async function readBeside(folder: string, locations: readonly string[]): Promise<Map<string, Uint8Array>> {
+/**
+ * The weight files that are there; the runtime names those that are missing. Each must be a regular file in the model's folder or
+ * below it. Symbolic links may lead within that folder, or within the folder that the model itself is linked to.
+ */
+async function readBeside(model: string, locations: readonly string[]): Promise<Map<string, Uint8Array>> {
   const files = new Map<string, Uint8Array>();
+  if (locations.length === 0) return files;
+  const folder = dirname(model);
+  const roots = [await realpath(folder), dirname(await realpath(model))];
   for (const location of locations) {
     const path = normalize(location);
-    if (path === ".." || path.startsWith(`..${sep}`) || isAbsolute(path)) {
-      throw new ModelFormatError(`the model keeps weights outside its own folder: ${location}`, {
-        hint: "save it again with its weight files beside it",
-      });
-    }
-    const content = await readWhole(join(folder, path)).catch((cause: unknown) => {
-      if (codeOf(cause) === "ENOENT") return null;
-      throw new ModelFormatError(`the weights ${location} beside the model ${fileFault(cause)}`, { cause });
-    });
+    if (isOutside(path)) throw outside(location);
+    const content = await readInside(join(folder, path), roots, location);
     if (content !== null) files.set(location, content);
   }
   return files;
+}
+
+/** Null when there is no such file. */
+async function readInside(path: string, roots: readonly string[], location: string): Promise<Uint8Array | null> {
+  try {
+    const real = await realpath(path);
+    if (roots.every((root) => isOutside(relative(root, real)))) throw outside(location);
+    if (!(await stat(real)).isFile()) throw new Error("it is not a regular file");
+    return await readFile(real);
+  } catch (cause) {
+    if (codeOf(cause) === "ENOENT") return null;
+    if (cause instanceof ModelFormatError) throw cause;
+    throw new ModelFormatError(`the weight file ${location} of the model ${fileFault(cause)}`, {
+      hint: "put the model's weight files beside it",
+      cause,
+    });
+  }
+}
+
+/** Whether a relative path leads out of the folder it starts from. */
+function isOutside(path: string): boolean {
+  return path === ".." || path.startsWith(`..${sep}`) || isAbsolute(path);
+}
+
+function outside(location: string): ModelFormatError {
+  return new ModelFormatError(`the model keeps weights outside its own folder: ${location}`, {
+    hint: "save it again with its weight files beside it",
+  });
 }

@@ -1,4 +1,5 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -99,4 +100,56 @@ test("a weight file's name may begin with two dots, but it may not lead out of t
       `the model keeps weights outside its own folder: ${location}`,
     );
   }
+});
+
+describe("a weight file beside a model on disk", () => {
+  const outside = mkdtempSync(join(tmpdir(), "tfjs-to-onnx-outside-"));
+  afterAll(() => rmSync(outside, { recursive: true }));
+  writeFileSync(join(outside, "w.data"), file);
+  const at = (location: string, name = "linked.onnx"): string => {
+    const path = join(folder, name);
+    writeFileSync(path, models.initializer(location));
+    return path;
+  };
+
+  test.each(["leads-out", "folder-out/w.data"])(
+    "may not be reached by a link out of the folder: %s",
+    async (location) => {
+      rmSync(join(folder, location.split("/")[0] ?? ""), { force: true });
+      symlinkSync(
+        location.includes("/") ? outside : join(outside, "w.data"),
+        join(folder, location.split("/")[0] ?? ""),
+      );
+      await expect(readOnnxFile(at(location))).rejects.toThrow(
+        `the model keeps weights outside its own folder: ${location}`,
+      );
+    },
+  );
+
+  test("may be a link within the folder", async () => {
+    writeFileSync(join(folder, "real.data"), file);
+    symlinkSync("real.data", join(folder, "within.data"));
+    expect((await readOnnxFile(at("within.data"))).externalData.get("within.data")).toEqual(Buffer.from(file));
+  });
+
+  test("may be where the model itself is linked to, as in a cache of Hugging Face", async () => {
+    writeFileSync(join(outside, "blob"), models.initializer("snapshot.data"));
+    symlinkSync(join(outside, "blob"), join(folder, "snapshot.onnx"));
+    symlinkSync(join(outside, "w.data"), join(folder, "snapshot.data"));
+    const { externalData } = await readOnnxFile(join(folder, "snapshot.onnx"));
+    expect(externalData.get("snapshot.data")).toEqual(Buffer.from(file));
+  });
+
+  test("must be a regular file: a pipe or a folder is refused at once", async () => {
+    spawnSync("mkfifo", [join(folder, "pipe")]);
+    for (const location of ["pipe", "."]) {
+      await expect(readOnnxFile(at(location))).rejects.toThrow(
+        `the weight file ${location} of the model cannot be read: it is not a regular file`,
+      );
+    }
+  });
+
+  test("that is missing is named by the runtime", async () => {
+    expect((await readOnnxFile(at("missing.data"))).externalData.size).toBe(0);
+  });
 });
