@@ -107,7 +107,7 @@ export function addSettings(command: Command): Command {
     .option("--limit <n>", "train on the first images only; lines made for an epoch (default: 8192)", whole("limit", 1))
     .option(
       "--add <source>",
-      "train on these too: digits:N rendered ones, or a folder DIR/0 … DIR/9 of pictures; may be repeated",
+      "train on these too: digits:N rendered ones, a folder DIR/0 … DIR/9 of pictures, or N lines that a module makes, module.mjs:N; may be repeated",
       collect,
     )
     .option(

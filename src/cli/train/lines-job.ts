@@ -5,11 +5,13 @@ import { pathToFileURL } from "node:url";
 import type { LineAugment } from "../../data/lines/augment.ts";
 import type { LineSample } from "../../data/lines/line-set.ts";
 import { DataError, UsageError } from "../../errors.ts";
-import type { Plane } from "../../infer/preprocess/image.ts";
+import type { Pixels, Plane } from "../../infer/preprocess/image.ts";
+import { fitLine } from "../../infer/preprocess/line.ts";
 import type { Recognizer } from "../../metadata.ts";
 import { type BadLine, charsetOf, listed, readLineFolder } from "../../node/datasets/lines.ts";
 import { writeAside } from "../../node/write-aside.ts";
 import { type Bucket, type LineSource, openMaker } from "../../train/feed/line-batches.ts";
+import { stepsNeeded } from "../../train/losses/ctc.ts";
 import { keptApart, preparedLines, rowsFor, storeSource } from "../../train/line-run.ts";
 import { buildLine, LINE_DEFAULTS, PADDING, parseBody, reductionOf } from "../../train/networks/line.ts";
 import type { Recipe } from "../../train/recipe.ts";
@@ -30,6 +32,10 @@ const MADE_WIDTHS: readonly (readonly [width: number, share: number])[] = [
   [448, 0.25],
   [640, 0.15],
 ];
+
+const ADD_STREAM = 0xadd;
+/** Lines to be added are at most so wide. */
+const ADDED_WIDTH = 512;
 
 /** Everything that lines are learnt from. */
 interface LineData {
@@ -139,7 +145,8 @@ async function openFolder(settings: TrainSettings, folder: string, form: Form): 
   const { set, planes, bad } = await readLineFolder(folder, { height, stepsOf });
   tellBad(folder, set.samples.length, bad);
   const samples = settings.limit === undefined ? set.samples : set.samples.slice(0, settings.limit);
-  const { characters, rare } = charsetOf(samples);
+  const made = await addMade(settings, form);
+  const { characters, rare } = charsetOf([...samples, ...made.samples]);
   if (rare.length > 0) note(`in one line only, so hardly learnt: ${rare.join(" ")}`);
   const apart = keptApart(samples.length, settings.validation);
   const rest = samples.flatMap((_, index) => (apart.has(index) ? [] : [index]));
@@ -163,9 +170,15 @@ async function openFolder(settings: TrainSettings, folder: string, form: Form): 
       hint: "give --validation, e.g. --validation 0.1, or --validate-on DIR",
     });
   }
-  const { source, buckets } = storeSource(own.samples, own.planes, characters, batchSize);
+  const { source, buckets } = storeSource(
+    [...own.samples, ...made.samples],
+    [...own.planes, ...made.planes],
+    characters,
+    batchSize,
+  );
+  const added = made.samples.length === 0 ? "" : ` and ${made.samples.length} that were made`;
   note(
-    `training on ${train.length} lines of ${folder}, ${validation.length} to validate, ${tested.length} held out; ` +
+    `training on ${train.length} lines of ${folder}${added}, ${validation.length} to validate, ${tested.length} held out; ` +
       `${characters.length} characters; widths ${buckets.map(({ width }) => width).join(", ")}`,
   );
   return {
@@ -176,6 +189,41 @@ async function openFolder(settings: TrainSettings, folder: string, form: Form): 
     test,
     name: folder,
   };
+}
+
+/** Lines that modules make, kept for the whole run: `module.mjs:4000`. */
+async function addMade(
+  { add, seed }: TrainSettings,
+  { height, columns }: Form,
+): Promise<{ readonly samples: readonly LineSample[]; readonly planes: readonly Plane[] }> {
+  const samples: LineSample[] = [];
+  const planes: Plane[] = [];
+  for (const source of add) {
+    const [, path, count] = /^(.*\.[cm]?js):([1-9]\d*)$/.exec(source) ?? [];
+    if (path === undefined) {
+      throw new UsageError(`--add of lines takes a module and a number, e.g. cheque.mjs:4000; got "${source}"`);
+    }
+    if (!existsSync(path)) throw new DataError(`there is no module ${path}`);
+    const maker = await openMaker(pathToFileURL(resolve(path)).href, seed);
+    for (let index = 0; index < Number(count); index++) {
+      const line = await maker.make({ keys: [ADD_STREAM, index], step: 0, least: 0, most: ADDED_WIDTH, height });
+      const data = Float32Array.from(line.pixels, (level) => level / 255);
+      const plane = fittedOrNull({ width: line.width, height: line.height, channels: 1, data }, height);
+      if (plane === null || stepsNeeded(Array.from(line.text)) > Math.ceil(plane.width / columns)) continue;
+      samples.push({ ...line, name: `${path}:${index}` });
+      planes.push(plane);
+    }
+  }
+  return { samples, planes };
+}
+
+function fittedOrNull(pixels: Pixels, height: number): Plane | null {
+  try {
+    return fitLine(pixels, height);
+  } catch (error) {
+    if (error instanceof DataError) return null;
+    throw error;
+  }
 }
 
 async function openMade(settings: TrainSettings, path: string, form: Form): Promise<LineData> {

@@ -28,7 +28,7 @@ export interface CtcTargetOptions {
 }
 
 /** Steps that a label needs at least: one each, and a blank between two equal neighbours. */
-export function stepsNeeded(label: ArrayLike<number>): number {
+export function stepsNeeded(label: ArrayLike<number | string>): number {
   let steps = label.length;
   for (let index = 1; index < label.length; index++) if (label[index] === label[index - 1]) steps++;
   return steps;
