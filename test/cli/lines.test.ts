@@ -60,7 +60,9 @@ describe.skipIf(!isNative)("a folder of lines", () => {
       .trim()
       .split("\n")
       .map((line): unknown => JSON.parse(line));
-    expect(first).toMatchObject({ input: "pictures/line-0.png", text: expect.stringMatching(/^\d*$/) });
+    expect(first).toMatchObject({ input: "pictures/line-0.png", runtime: "node" });
+    expect(first).toHaveProperty("text");
+    expect(first).toHaveProperty("characters");
     expect(second).toMatchObject({ input: "blank.png", error: "there is no line in the picture: it is blank" });
     expect(read.status).toBe(3);
 
