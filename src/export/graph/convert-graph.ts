@@ -257,7 +257,8 @@ function graphInput(
   const prefix = inputs.length > 1 ? `${name}_` : "";
   const dims = shape.map((size, axis): Dim => {
     if (size !== null) return dim(size);
-    if (axis === 0) return dim(options.batch ?? "batch");
+    // Nothing says that inputs have one batch; boxes and their images have not.
+    if (axis === 0) return dim(options.batch ?? (hasOneBatch(inputs) ? "batch" : `${name}_batch`));
     return dim(`${prefix}${names[axis - 1] ?? `axis${axis}`}`);
   });
   if (
@@ -274,6 +275,11 @@ function graphInput(
   const fixed = given === undefined ? dims : fixSizes(input, shape, given);
   expectSaneShape(fixed);
   return graph.input(name, inputType(input), fixed);
+}
+
+/** Whether one input alone has a first axis of a free size. */
+function hasOneBatch(inputs: readonly GraphInput[]): boolean {
+  return inputs.filter(({ shape }) => shape === null || shape[0] === null).length <= 1;
 }
 
 function inputType({ name, dtype }: GraphInput): DType {

@@ -49,7 +49,7 @@ function pooling(className: string, opType: PoolOp, rank: number): LayerConverte
  *
  * @throws {ExportError} for windows of three elements or more with gaps over a free size, whose padding depends on it
  */
-function axisByAxis(window: Window, sizes: readonly Dim[]): readonly Window[] {
+export function axisByAxis(window: Window, sizes: readonly Dim[]): readonly Window[] {
   const { kernel, strides, padding } = window;
   const sides = sizes.map((size, axis) => {
     const [extent, stride] = [elementAt(kernel, axis), elementAt(strides, axis)];

@@ -171,11 +171,7 @@ function resizeOperands(
 function modes({ method, coordinates }: Resampling): Attributes {
   const transformation = { coordinate_transformation_mode: string(coordinates) };
   if (method === "bilinear") return { mode: string("linear"), ...transformation };
-  const rounding =
-    coordinates === "align_corners" ? "round_prefer_ceil" : coordinates === "asymmetric" ? "floor" : null;
-  return {
-    mode: string("nearest"),
-    ...transformation,
-    ...(rounding === null ? {} : { nearest_mode: string(rounding) }),
-  };
+  // The half of a half-pixel place goes up: floor(ratio * (at + 0.5)) in TF.js.
+  const rounding = coordinates === "asymmetric" ? "floor" : "round_prefer_ceil";
+  return { mode: string("nearest"), ...transformation, nearest_mode: string(rounding) };
 }

@@ -1,8 +1,34 @@
 import type { GraphOpConverter } from "../converter.ts";
 
+import { arithmetic } from "./arithmetic.ts";
+import { basicMath } from "./basic-math.ts";
+import { convolutions } from "./convolution.ts";
 import { graphOps } from "./graph.ts";
+import { imageOps } from "./image.ts";
 import { listOps } from "./lists.ts";
+import { logical } from "./logical.ts";
+import { matrixOps } from "./matrices.ts";
+import { normalizations } from "./normalization.ts";
+import { poolings } from "./pooling.ts";
+import { reductions } from "./reduction.ts";
+import { shapeOps } from "./shapes.ts";
 import { tableOps } from "./tables.ts";
+import { transformations } from "./transformation.ts";
 
 /** The converters that come with this package: one list a family. */
-export const builtInOps: readonly GraphOpConverter[] = [...graphOps, ...listOps, ...tableOps];
+export const builtInOps: readonly GraphOpConverter[] = [
+  ...arithmetic,
+  ...basicMath,
+  ...convolutions,
+  ...graphOps,
+  ...imageOps,
+  ...listOps,
+  ...logical,
+  ...matrixOps,
+  ...normalizations,
+  ...poolings,
+  ...reductions,
+  ...shapeOps,
+  ...tableOps,
+  ...transformations,
+];

@@ -39,7 +39,7 @@ export interface GraphOutput {
   readonly source: NodeOutput;
 }
 
-/** What fills a hash table: a LookupTableImport of the model's initializer. */
+/** What fills a hash table: a LookupTableImport or InitializeTable of the model's initializer. */
 export interface TableContents {
   readonly keys: NodeOutput;
   readonly values: NodeOutput;
@@ -207,7 +207,12 @@ function readTables(initializer: GraphNodes): ReadonlyMap<string, TableContents>
   const tables = new Map<string, TableContents>();
   for (const { op, inputs } of initializer.values()) {
     const [table, keys, values] = inputs;
-    if (!op.startsWith("LookupTableImport") || table === undefined || keys === undefined || values === undefined)
+    if (
+      !/^(LookupTableImport|InitializeTable)/.test(op) ||
+      table === undefined ||
+      keys === undefined ||
+      values === undefined
+    )
       continue;
     tables.set(table.node, { keys, values });
   }

@@ -15,7 +15,7 @@ function named([a, b]: readonly [readonly number[], readonly number[]]): string 
 }
 
 /** Signs, zeros and exact multiples of integer division. */
-const WHOLE = [-7, -6, -3, -2, -1, 1, 2, 3, 6, 7, 100_000, -100_001];
+const WHOLE = [-7, -6, -3, -2, -1, 0, 1, 2, 3, 6, 7, 100_000, -100_001];
 
 function wholeDivision(op: string): OpCase {
   const column = given("int32", WHOLE, [WHOLE.length, 1]);

@@ -50,7 +50,8 @@ function named({ kernel, strides, padding, dilations }: (typeof WINDOWS)[number]
   return `${kernel.join("x")} stride ${strides.join()} ${padding} dilation ${dilations.join()}`;
 }
 
-const fixedChannels = ["fixed", "batch"] as const;
+/** A filter that is fed must have a known shape. */
+const fixedChannels = ["fixed"] as const;
 
 function convolved(op: string, filter: (kernel: readonly number[]) => readonly number[], name = ""): OpCase[] {
   const windows = op.startsWith("Conv2D") ? [...WINDOWS, ...UNEVEN] : WINDOWS;
@@ -152,9 +153,18 @@ function fused(op: string, filter: readonly number[], channels: number): OpCase[
     const args = fusedArgs(given_[0], channels);
     const inputs = [floats(IMAGE), constant(floats(filter)), ...args];
     const own = fusedAttrs(given_, args.length);
+    // TF.js's table of ops leaves out the slope of this one, so that all that is negative comes out as NaN.
+    const isLost = op === "FusedDepthwiseConv2dNative" && given_[0][1] === "LeakyRelu";
+    const settings = isLost ? { skipped: "TF.js gives NaN for all that is negative; TensorFlow does not" } : {};
     return [
-      opCase(op, `${fusedName(given_)} SAME`, inputs, { attrs: { ...windowed([1, 1], "SAME", [1, 1]), ...own } }),
-      opCase(op, `${fusedName(given_)} stride 2`, inputs, { attrs: { ...windowed([2, 2], "SAME", [1, 1]), ...own } }),
+      opCase(op, `${fusedName(given_)} SAME`, inputs, {
+        attrs: { ...windowed([1, 1], "SAME", [1, 1]), ...own },
+        ...settings,
+      }),
+      opCase(op, `${fusedName(given_)} stride 2`, inputs, {
+        attrs: { ...windowed([2, 2], "SAME", [1, 1]), ...own },
+        ...settings,
+      }),
     ];
   });
   const relu6 = fusedAttrs([["BiasAdd", "Relu6"], {}], 1);
@@ -351,6 +361,9 @@ const pools: OpCase[] = ["AvgPool", "MaxPool"].flatMap((op) => [
   }),
   opCase(op, "NaN", [given("float32", [1, 2, Number.NaN, 4, 5, 6, 7, 8, 9, 10, 11, 12], [1, 3, 4, 1])], {
     attrs: pooling({ kernel: [2, 2], strides: [1, 1], padding: "SAME" }),
+    ...(op === "MaxPool"
+      ? { skipped: "a NaN never wins in TF.js and on the CPU; in ONNX Runtime's WASM kernel it always does" }
+      : {}),
   }),
 ]);
 

@@ -93,7 +93,7 @@ const transforms: OpCase[] = ["NEAREST", "BILINEAR"].flatMap((interpolation) =>
       opCase(
         "ImageProjectiveTransformV3",
         `${interpolation} ${fill} ${index}`,
-        [floats([2, 5, 6, 3]), given("float32", values, [1, 8]), axes([4, 7]), scalar(0.5, "float32")],
+        [floats([1, 5, 6, 3]), given("float32", values, [1, 8]), axes([4, 7]), scalar(0.5, "float32")],
         { attrs: { interpolation: attr.string(interpolation), fill_mode: attr.string(fill) } },
       ),
     ),
@@ -109,7 +109,10 @@ const transformEach: OpCase = opCase(
     axes([5, 6]),
     scalar(0, "float32"),
   ],
-  { attrs: { interpolation: attr.string("BILINEAR"), fill_mode: attr.string("CONSTANT") } },
+  {
+    attrs: { interpolation: attr.string("BILINEAR"), fill_mode: attr.string("CONSTANT") },
+    skipped: "TF.js's CPU kernel returns after the first image; TensorFlow and TF.js's other backends do not",
+  },
 );
 
 export const image: readonly OpCase[] = [...resized, ...crops, noCrops, ...transforms, transformEach];

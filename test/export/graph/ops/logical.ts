@@ -28,7 +28,7 @@ const compared: OpCase[] = COMPARISONS.flatMap((op) => [
 ]);
 
 const texts: OpCase[] = (["Equal", "NotEqual"] as const).map((op) =>
-  opCase(op, "string", [strings(["a", "b", "", "é"]), strings(["a", "c", "", "e"])]),
+  opCase(op, "string", [strings(["a", "b", "", "é"]), strings(["a", "c", "", "e"])], { refused: /opset 19/ }),
 );
 
 const connected: OpCase[] = CONNECTIVES.flatMap((op) => [

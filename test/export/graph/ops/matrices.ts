@@ -40,7 +40,9 @@ const batched: OpCase[] = ["BatchMatMul", "BatchMatMulV2"].flatMap((op) => [
   ...product(op, [5, 2, 3], [1, 3, 4]),
   ...product(op, [5, 2, 3], [3, 4]),
   ...product(op, [2, 3], [5, 3, 4]),
-  ...product(op, [2, 1, 2, 3], [1, 5, 3, 4]),
+  opCase(op, "[2,1,2,3] [1,5,3,4]", [floats([2, 1, 2, 3]), floats([1, 5, 3, 4])], {
+    skipped: "TF.js multiplies the wrong matrices where both operands are spread; TensorFlow and ONNX do not",
+  }),
   ...product(op, [2, 5, 2, 3], [3, 4]),
 ]);
 

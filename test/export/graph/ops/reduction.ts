@@ -1,5 +1,5 @@
 import { axes, bools, constant, floats, given, ints, RANKS, scalar, specials } from "../case-values.ts";
-import { attr, opCase, type CaseAttrs, type CaseInput, type OpCase } from "../op-case.ts";
+import { attr, opCase, type CaseAttrs, type CaseInput, type CaseSettings, type OpCase } from "../op-case.ts";
 
 const NUMERIC = ["Max", "Mean", "Min", "Sum", "Prod", "EuclideanNorm"] as const;
 const ALL_ANY = ["All", "Any"] as const;
@@ -71,8 +71,15 @@ const numeric: OpCase[] = NUMERIC.flatMap((op) => [
   opCase(op, "computed axes", [floats([2, 3, 4]), given("int32", [0, 2])], { free: ["fixed"], refused: /axes|axis/i }),
 ]);
 
+const SKIPS_NAN = { skipped: "ONNX Runtime's reduction to the largest or smallest passes over a NaN" };
+
 const special: OpCase[] = ["Max", "Min", "Sum", "Mean"].flatMap((op) => [
-  opCase(op, "NaN in a row", [given("float32", [1, Number.NaN, 3, 4, 5, 6, Number.NaN, 0, 1], [3, 3]), axes([1])]),
+  opCase(
+    op,
+    "NaN in a row",
+    [given("float32", [1, Number.NaN, 3, 4, 5, 6, Number.NaN, 0, 1], [3, 3]), axes([1])],
+    op.startsWith("M") && op !== "Mean" ? SKIPS_NAN : {},
+  ),
   opCase(op, "infinite", [
     given("float32", [1, Number.POSITIVE_INFINITY, 3, Number.NEGATIVE_INFINITY, 5, 6], [2, 3]),
     axes([1]),
@@ -80,12 +87,21 @@ const special: OpCase[] = ["Max", "Min", "Sum", "Mean"].flatMap((op) => [
   opCase(op, "all specials", [specials(), axes([0])]),
 ]);
 
+/** TF.js's kernels read past the end of an empty tensor: Max and Min give NaN, All gives false. */
+const READS_PAST: Readonly<Record<string, string>> = {
+  Max: "TF.js gives NaN; TensorFlow and ONNX Runtime -Infinity",
+  Min: "TF.js gives NaN; TensorFlow and ONNX Runtime Infinity",
+  All: "TF.js gives false; TensorFlow and this exporter true",
+};
+
 const empty: OpCase[] = [...NUMERIC, ...ALL_ANY].flatMap((op) => {
   const make = ALL_ANY.some((name) => name === op) ? bools : floats;
+  const reason = READS_PAST[op];
+  const settings = reason === undefined ? {} : { skipped: reason };
   return [
-    opCase(op, "of nothing", [make([0]), axes([0])]),
+    opCase(op, "of nothing", [make([0]), axes([0])], settings),
     opCase(op, "of no rows", [make([0, 3]), axes([1])]),
-    opCase(op, "over no rows", [make([0, 3]), axes([0])]),
+    opCase(op, "over no rows", [make([0, 3]), axes([0])], settings),
   ];
 });
 
@@ -125,10 +141,19 @@ const cumulative: OpCase[] = ["Cumsum", "Cumprod"].flatMap((op) =>
   FLAGS.flatMap((attrs) => {
     const flags = Object.keys(attrs).join(" ");
     return [
-      ...RANKS.filter((shape) => shape.length > 0).flatMap((shape) => [
-        opCase(op, `[${shape.join()}] over 0 ${flags}`, [floats(shape), scalar(0)], { attrs }),
-        opCase(op, `[${shape.join()}] over -1 ${flags}`, [floats(shape), scalar(-1)], { attrs }),
-      ]),
+      ...RANKS.filter((shape) => shape.length > 0).flatMap((shape) => {
+        // ONNX Runtime's Scan must run at least once.
+        const isIdle = op === "Cumprod" && shape[0] === 0;
+        const own: CaseSettings = { attrs, ...(isIdle ? { free: ["fixed"] } : {}) };
+        return [
+          opCase(op, `[${shape.join()}] over 0 ${flags}`, [floats(shape), scalar(0)], own),
+          opCase(op, `[${shape.join()}] over -1 ${flags}`, [floats(shape), scalar(-1)], {
+            attrs,
+            skipped: "TF.js loses a size of the shape with a negative axis",
+          }),
+          opCase(op, `[${shape.join()}] over the last ${flags}`, [floats(shape), scalar(shape.length - 1)], own),
+        ];
+      }),
       opCase(op, `[2,3,4] over 1 ${flags}`, [floats([2, 3, 4]), scalar(1)], { attrs }),
       opCase(op, `int32 ${flags}`, [ints([2, 4], -3, 3), scalar(1)], { attrs }),
       opCase(op, `with zeros ${flags}`, [given("float32", [2, 0, 3, 4, 0, 5]), scalar(0)], { attrs }),

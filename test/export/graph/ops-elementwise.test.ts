@@ -1,0 +1,3 @@
+import { checkTables } from "./check-tables.ts";
+
+checkTables(["arithmetic", "basic math", "logical", "reduction"]);

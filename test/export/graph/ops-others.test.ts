@@ -1,0 +1,18 @@
+import { checkTables } from "./check-tables.ts";
+
+checkTables([
+  "creation",
+  "dynamic",
+  "evaluation",
+  "graph",
+  "hash table",
+  "ragged",
+  "slice and join",
+  "sparse",
+  "spectral",
+  "string",
+  "tfdf",
+]);
+
+/** Control flow is exported by the front end, not by converters; exports of these cases are not compared yet. */
+checkTables(["control"], () => false);
