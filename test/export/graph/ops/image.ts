@@ -89,7 +89,7 @@ const TRANSFORMS = [
 
 const transforms: OpCase[] = ["NEAREST", "BILINEAR"].flatMap((interpolation) =>
   ["CONSTANT", "REFLECT", "WRAP", "NEAREST"].flatMap((fill) =>
-    TRANSFORMS.map((values, index) =>
+    TRANSFORMS.filter((_, index) => fill === "CONSTANT" || index > 2).map((values, index) =>
       opCase(
         "ImageProjectiveTransformV3",
         `${interpolation} ${fill} ${index}`,
