@@ -166,6 +166,16 @@ describe("the choice of sizes", () => {
     ]);
   });
 
+  test("keeps the axes of an input apart where those of several inputs must be alike", () => {
+    const alike: FindFault = (sizes) =>
+      sizeOf(sizes, "h") === sizeOf(sizes, "h2") && sizeOf(sizes, "w") === sizeOf(sizes, "w2") ? null : "not alike";
+    const { ordinary } = choose([input("x", "batch", "h", "w"), input("y", "batch", "h2", "w2")], alike);
+    expect(listed(ordinary)).toEqual([
+      { h: 5, w: 6, h2: 5, w2: 6 },
+      { h: 8, w: 9, h2: 8, w2: 9 },
+    ]);
+  });
+
   test("gives 1 to one axis, and to all axes of an input", () => {
     const { ones } = choose([input("x", "batch", "h", "w"), input("y", "batch", "h2", "w2")], () => null);
     expect(ones).toHaveLength(6);

@@ -32,6 +32,7 @@ function reference(compute: Reference["run"]): Reference {
     examine: () => ({ fault: null, work: 1 }),
     run: compute,
     runChecked: compute,
+    useChecked: () => Promise.resolve(),
     trace: () => Promise.resolve([]),
     dispose: () => undefined,
   };

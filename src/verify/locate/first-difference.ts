@@ -2,7 +2,7 @@ import type { ExportedModel, ExportedTap } from "../../export/export-model.ts";
 import type { Session, Tensors } from "../../infer/runtime.ts";
 import type { Tensor } from "../../tensor.ts";
 import { compareTensors, type Tolerance } from "../compare.ts";
-import { knownDifference } from "../known-differences.ts";
+import { knownDifference, type NanIn } from "../known-differences.ts";
 import type { Reference, Watch } from "../reference/reference.ts";
 
 /** The first layer or node, in the order they are computed, whose output differs. */
@@ -47,7 +47,8 @@ export async function firstDifference(
     const { passed, maxAbsDiff } = compareTensors(got, want, tolerance);
     if (passed) continue;
     const className = layers.find(({ path }) => path === tap.path)?.className ?? "layer";
-    return describe(tap, className, maxAbsDiff, onlyExpectedIsNaN(got, want) ? knownDifference(className) : null);
+    const nanIn = sideWithNan(got, want);
+    return describe(tap, className, maxAbsDiff, nanIn === null ? null : knownDifference(className, nanIn));
   }
   return null;
 }
@@ -62,10 +63,14 @@ function describe(
   return known === null ? where : { ...where, known };
 }
 
-function onlyExpectedIsNaN(actual: Tensor, expected: Tensor): boolean {
-  if (actual.dtype !== "float32" || expected.dtype !== "float32") return false;
+/** The side that alone has a NaN somewhere; null where there is none, or it is now one side and now the other. */
+function sideWithNan(actual: Tensor, expected: Tensor): NanIn | null {
+  if (actual.dtype !== "float32" || expected.dtype !== "float32") return null;
   const got = actual.data;
-  return expected.data.some((want, index) => Number.isNaN(want) && !Number.isNaN(got[index]));
+  const inTfjs = expected.data.some((want, index) => Number.isNaN(want) && !Number.isNaN(got[index]));
+  const inFile = expected.data.some((want, index) => !Number.isNaN(want) && Number.isNaN(got[index]));
+  if (inTfjs === inFile) return null;
+  return inTfjs ? "tfjs" : "file";
 }
 
 async function runOnce(

@@ -44,6 +44,8 @@ export interface Reference {
    * @returns the outputs, or why TF.js refuses the inputs
    */
   runChecked(feeds: Tensors, watch?: Watch): Promise<readonly Tensor[] | Error>;
+  /** Use the backend of {@link runChecked} for everything from here on. */
+  useChecked(): Promise<void>;
   /** Inner tensors of one run, in the order of `wanted`; null for those that TF.js does not give. */
   trace(feeds: Tensors, wanted: readonly TensorAt[], watch?: Watch): Promise<readonly (Tensor | null)[]>;
   dispose(): void;

@@ -85,6 +85,12 @@ export async function openReference(load: LoadOn, options: BackendOptions = {}):
         if (checking !== opened) checking.model.dispose();
       }
     },
+    async useChecked() {
+      if (opened.backend.provider === surest) return;
+      const before = opened;
+      opened = await open(surest);
+      before.model.dispose();
+    },
     trace: (feeds, wanted, watch = unwatched) => attempt((model) => model.trace(feeds, wanted, interrupting(watch))),
     dispose: () => {
       opened.model.dispose();

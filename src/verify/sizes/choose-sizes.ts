@@ -59,28 +59,46 @@ export function chooseSizes(
     const fault = faultOf(new Map());
     return fault === null ? { ordinary: [new Map()], ones: [], zeros: [] } : { sizes: withBatch(new Map()), fault };
   }
-  const ordinary = ordinarySizes(names, faultOf);
+  const ordinary = ordinarySizes(orders(specs, names), faultOf);
   const [small] = ordinary;
   if (small === undefined) {
-    const sizes = spread(names, 64, 0);
+    const sizes = new Map(names.map((name) => [name, 64]));
     return { sizes: withBatch(sizes), fault: faultOf(sizes) ?? "the sizes do not fit each other" };
   }
   const larger = ordinary.at(-1) ?? small;
   return { ordinary, ...edges(specs, batchName, larger, faultOf) };
 }
 
-function ordinarySizes(names: readonly string[], faultOf: FindFault): readonly Sizes[] {
-  const accepts = (size: number, step: number): boolean => faultOf(spread(names, size, step)) === null;
-  const alike = LADDER.find((size) => accepts(size, 0));
-  if (alike === undefined) return searched(names, faultOf);
-  // Each size different, so that an axis mistaken for another shows.
-  const step = names.length === 1 ? 0 : (STEPS.find((each) => accepts(alike, each)) ?? 0);
-  const larger = LADDER.find((size) => size >= 1.5 * alike && accepts(size, step));
-  return [alike, ...(larger === undefined ? [] : [larger])].map((size) => spread(names, size, step));
+/** A place in the order of sizes for every free dimension: those of the same place have the same size. */
+type Order = ReadonlyMap<string, number>;
+
+/** All dimensions apart; those of one input apart, and like those of the others; all alike. */
+function orders(specs: readonly FeedSpec[], names: readonly string[]): readonly [Order, Order, Order] {
+  const within = new Map<string, number>();
+  for (const { dims } of specs) {
+    const own = [...new Set(dims)].filter((dim) => typeof dim === "string" && names.includes(dim));
+    own.forEach((name, place) => typeof name === "string" && within.set(name, within.get(name) ?? place));
+  }
+  return [
+    new Map(names.map((name, place) => [name, place])),
+    within,
+    new Map(names.map((name): [string, number] => [name, 0])),
+  ];
 }
 
-function spread(names: readonly string[], size: number, step: number): Sizes {
-  return new Map(names.map((name, index) => [name, size + index * step]));
+function ordinarySizes([apart, byInput, alike]: readonly [Order, Order, Order], faultOf: FindFault): readonly Sizes[] {
+  const accepts = (size: number, order: Order, step: number): boolean => faultOf(spread(order, size, step)) === null;
+  const least = LADDER.find((size) => accepts(size, alike, 0));
+  if (least === undefined) return searched([...alike.keys()], faultOf);
+  // Sizes that differ, so that an axis mistaken for another shows.
+  const candidates = [apart, byInput].flatMap((each) => STEPS.map((step) => ({ order: each, step })));
+  const { order, step } = candidates.find((each) => accepts(least, each.order, each.step)) ?? { order: alike, step: 0 };
+  const larger = LADDER.find((size) => size >= 1.5 * least && accepts(size, order, step));
+  return [least, ...(larger === undefined ? [] : [larger])].map((size) => spread(order, size, step));
+}
+
+function spread(order: Order, size: number, step: number): Sizes {
+  return new Map([...order].map(([name, place]) => [name, size + place * step]));
 }
 
 /** Any combination that is accepted, of dimensions that depend on each other in another way. */
