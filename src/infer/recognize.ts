@@ -1,5 +1,6 @@
 import { InferenceError, ModelFormatError } from "../errors.ts";
 import { RECOGNIZER_KEY, type ClassOutput, type Recognizer } from "../metadata.ts";
+import { softmax } from "../softmax.ts";
 import { float32, type Tensor } from "../tensor.ts";
 
 import { readLineImages, type ReadingCharacter } from "./read-lines.ts";
@@ -159,13 +160,6 @@ function readingOf(
     .slice(0, count);
   const isSound = probabilities.every(Number.isFinite);
   return { text: top[0]?.label ?? "", confidence: isSound ? (top[0]?.probability ?? 0) : Number.NaN, top };
-}
-
-function softmax(logits: Float32Array): Float32Array {
-  const highest = logits.reduce((most, value) => Math.max(most, value), -Infinity);
-  const powers = logits.map((value) => Math.exp(value - highest));
-  const sum = powers.reduce((total, value) => total + value, 0);
-  return powers.map((value) => value / sum);
 }
 
 /** Index of the largest score of a row. */

@@ -1,4 +1,5 @@
 import { NotVerifiedError } from "../errors.ts";
+import { at, first, last } from "../require.ts";
 import { sizeOf } from "../tensor.ts";
 
 import { batchDimension, freeDimensions, shapeOf, type FeedSpec, type Sizes } from "./feeds.ts";
@@ -40,20 +41,16 @@ export interface PlanInput {
 export function planRuns(input: PlanInput): readonly PlannedRun[] {
   const { specs, batches } = input;
   const batchName = batchDimension(specs);
-  const [batch = 1] = batches;
-  const choices = chooseSizes(specs, batch, (sizes) => examine(input, sizes).fault);
+  const choices = chooseSizes(specs, first(batches), (sizes) => examine(input, sizes).fault);
   if ("fault" in choices) throw nothingFits(specs, choices.sizes, choices.fault);
   const withBatch = (sizes: Sizes, count: number): Sizes =>
     batchName === null ? sizes : new Map([[batchName, count], ...sizes]);
   const { ordinary, ones, zeros } = choices;
   const turns = Math.max(batchName === null ? 1 : batches.length, ordinary.length);
-  const most = batches.at(-1) ?? batch;
-  const regular = Array.from({ length: turns }, (_, turn): Sizes => {
-    return withBatch(
-      ordinary[turn % ordinary.length] ?? new Map<string, number>(),
-      batches[turn % batches.length] ?? batch,
-    );
-  });
+  const most = last(batches);
+  const regular = Array.from({ length: turns }, (_, turn) =>
+    withBatch(at(ordinary, turn % ordinary.length), at(batches, turn % batches.length)),
+  );
   const planned = (mayBeRefused: boolean) => {
     return (sizes: Sizes): PlannedRun => ({ sizes, cost: costOf(input, sizes), mayBeRefused });
   };
@@ -78,9 +75,9 @@ function costOf(input: PlanInput, sizes: Sizes): Cost {
 
 function nothingFits(specs: readonly FeedSpec[], sizes: Sizes, fault: string): NotVerifiedError {
   const free = freeDimensions(specs);
-  const [first] = specs;
+  const [input] = specs;
   const named = [...sizes].map(([name, size]) => `${name} ${size}`).join(", ");
-  const example = first === undefined ? "" : `, e.g. --input-shape ${first.name}=${shapeOf(first, sizes).join()}`;
+  const example = input === undefined ? "" : `, e.g. --input-shape ${input.name}=${shapeOf(input, sizes).join()}`;
   return new NotVerifiedError(
     free.length === 0
       ? `the model does not take inputs of its own shapes: ${fault}`

@@ -1,6 +1,7 @@
 import { Random } from "../data/random.ts";
-import { InternalError, NotVerifiedError, ToolError } from "../errors.ts";
+import { NotVerifiedError, ToolError } from "../errors.ts";
 import type { Session, Tensors } from "../infer/runtime.ts";
+import { at } from "../require.ts";
 import type { Tensor } from "../tensor.ts";
 
 import { compareTensors, type Comparison, type Tolerance } from "./compare.ts";
@@ -8,7 +9,7 @@ import { batchDimension, nudged, randomFeeds, shapeOf, type FeedSpec, type Sizes
 import type { PlannedRun } from "./plan.ts";
 import { OutOfTime, type Clock } from "./progress.ts";
 import type { Reference, Watch } from "./reference/reference.ts";
-import { softmax } from "./softmax.ts";
+import { softmaxOver } from "./softmax.ts";
 
 /** The comparison of one output in one run. */
 export interface OutputComparison {
@@ -63,7 +64,7 @@ export interface PlanResult {
  * What random numbers are multiplied by, one after the other: on inputs so large that TF.js's own answer is out of tolerance
  * when they change by a millionth, as those that drive a recurrence into chaos, equal numbers cannot be expected.
  */
-const SCALES: readonly number[] = [1, 1 / 4, 1 / 16];
+const SCALES = [1, 1 / 4, 1 / 16] as const;
 
 /**
  * Make the runs of a plan and compare every output.
@@ -71,9 +72,9 @@ const SCALES: readonly number[] = [1, 1 / 4, 1 / 16];
  * @throws {NotVerifiedError} when TF.js does not run the model on any of the sizes.
  */
 export async function runPlan(sides: SideBySide, plan: readonly PlannedRun[]): Promise<PlanResult> {
-  const [first] = SCALES;
-  let result = await runScaled(sides, plan, first ?? 1);
-  for (const scale of SCALES.slice(1)) {
+  const [usual, ...smaller] = SCALES;
+  let result = await runScaled(sides, plan, usual);
+  for (const scale of smaller) {
     if (result.failure === null || !(await mayBeIllConditioned(sides, result.failure))) return result;
     result = await runScaled(sides, plan, scale);
     const note = `compared on inputs of ${scale} times the usual size: on larger ones TF.js's own answer changes by more than the tolerance when its inputs change by a millionth`;
@@ -162,7 +163,7 @@ async function runOnce(sides: SideBySide, planned: PlannedRun, feeds: Tensors): 
   if (!isDoubtful) clock.learn(planned.cost, (performance.now() - started) / 1000);
   const compareAll = (tensors: readonly Tensor[]): readonly ComparedAnswer[] =>
     sessions.map((session, index) => {
-      const answer = answers[index] ?? new InternalError("a place gave no answer");
+      const answer = at(answers, index);
       return { session, answer, outputs: compareOutputs(sides, session, answer, tensors) };
     });
   let compared = compareAll(expected);
@@ -245,7 +246,7 @@ function compareOutputs(
 function compareOutput(got: Tensor, want: Tensor, softmaxAxis: number | null, tolerance: Tolerance): Comparison {
   const plain = compareTensors(got, want, tolerance);
   if (plain.passed || softmaxAxis === null || got.dims.join() !== want.dims.join()) return plain;
-  return compareTensors(softmax(got, softmaxAxis), want, tolerance);
+  return compareTensors(softmaxOver(got, softmaxAxis), want, tolerance);
 }
 
 function describeRun(

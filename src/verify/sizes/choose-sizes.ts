@@ -1,3 +1,4 @@
+import { at, valueOf } from "../../require.ts";
 import { batchDimension, freeDimensions, type FeedSpec, type Sizes } from "../feeds.ts";
 
 /** Judges sizes: why the model does not take them, or null. */
@@ -110,7 +111,7 @@ function searched(names: readonly string[], faultOf: FindFault): readonly Sizes[
     let rest = index;
     const sizes = new Map<string, number>();
     for (const name of names) {
-      sizes.set(name, candidates[rest % candidates.length] ?? 1);
+      sizes.set(name, at(candidates, rest % candidates.length));
       rest = Math.floor(rest / candidates.length);
     }
     if (faultOf(sizes) === null) found.push(sizes);
@@ -141,7 +142,7 @@ function edges(
   const accepted = (sizes: readonly Sizes[]): readonly Sizes[] => sizes.filter((each) => faultOf(each) === null);
   const all = [...groups.values()];
   return {
-    ones: accepted(all.map((group) => beside(1, group, (name) => larger.get(name) ?? 1))),
+    ones: accepted(all.map((group) => beside(1, group, (name) => valueOf(larger, name)))),
     zeros: accepted([...all, byInput.flat()].map((group) => beside(0, group, () => 1))),
   };
 }
