@@ -7,6 +7,7 @@ import type { LayerConverter } from "../export/converter.ts";
 import { exportAnySource, readAnyModel, type AnySource } from "../export/any-source.ts";
 import type { ExportedModel, ExportOptions } from "../export/export-model.ts";
 import type { RawModel } from "../export/source/model.ts";
+import { nameInUrl, parseModelAddress } from "../node/model-address.ts";
 import type { ModelVerification } from "../verify/verify-model.ts";
 
 import { baseCommand, type CommonOptions } from "./base-command.ts";
@@ -114,8 +115,9 @@ function toExportOptions(options: ExportCommandOptions, converters: readonly Lay
  * node_modules, where nothing of the user's belongs, the file goes into the current folder.
  */
 function defaultOut(model: string): string {
-  if (/^https?:\/\//.test(model)) return `${basename(new URL(model).pathname, ".json") || "model"}.onnx`;
-  const path = model.replace(/^file:\/\//, "");
+  const address = parseModelAddress(model);
+  if (address.kind === "url") return `${nameInUrl(address.url)}.onnx`;
+  const { path } = address;
   const file = path.endsWith(".json") ? `${basename(path, ".json")}.onnx` : "model.onnx";
   const folder = path.endsWith(".json") ? dirname(path) : path;
   return resolve(folder).split(sep).includes("node_modules") ? file : join(folder, file);

@@ -5,8 +5,9 @@ import { codeOf } from "../node/error-code.ts";
 import { unwritable } from "../node/write-aside.ts";
 import { withLock } from "../train/native/lock.ts";
 
-/** Long enough to take over from a process that died, and no more: a living one keeps the folder as long as it trains. */
-const PATIENCE_MS = 1000;
+import { note } from "./output.ts";
+
+const NOTED_AFTER_MS = 3000;
 
 /**
  * Train in a folder while no other training writes into it.
@@ -16,16 +17,24 @@ const PATIENCE_MS = 1000;
 export async function aloneIn(folder: string, train: () => Promise<void>): Promise<void> {
   const path = join(folder, "train.lock");
   const waiting = new AbortController();
-  let timer: NodeJS.Timeout | undefined;
   let begun = false;
-  const onWait = (): void => void (timer = setTimeout(() => waiting.abort(), PATIENCE_MS));
+  let noting: NodeJS.Timeout | undefined;
+  // A living owner shows itself within a second or two; a dead one's lock is taken over after a while.
+  const onWait = (): void => {
+    noting = setTimeout(
+      () => note(`waiting to see whether the training that made ${path} still runs ...`),
+      NOTED_AFTER_MS,
+    );
+  };
+  const onBeat = (): void => waiting.abort();
   try {
-    await withLock(path, { signal: waiting.signal, onWait }, async () => {
+    await withLock(path, { signal: waiting.signal, onWait, onBeat }, async () => {
       begun = true;
-      clearTimeout(timer);
+      clearTimeout(noting);
       await train();
     });
   } catch (cause) {
+    clearTimeout(noting);
     if (begun) throw cause;
     if (!waiting.signal.aborted) throw codeOf(cause) === undefined ? cause : unwritable(path, cause);
     throw new TrainError(`another training writes into ${folder}`, {

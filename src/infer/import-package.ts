@@ -12,15 +12,23 @@ export async function importPackage<Module>(name: string, load: () => Promise<Mo
   try {
     return await load();
   } catch (cause) {
-    if (isMissing(cause)) {
-      throw new SetupError(`the package ${name} is not installed`, { hint: `run: ${INSTALL} ${name}`, cause });
-    }
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new SetupError(`the package ${name} does not load: ${reason}`, {
-      hint: `install it again: ${INSTALL} ${name}`,
-      cause,
-    });
+    throw notLoaded(name, cause);
   }
+}
+
+/**
+ * What to throw when an optional package does not load. In code that users bundle, `import()` must stand in a try block by
+ * itself: bundlers take a package that is absent there for a warning, and elsewhere for an error.
+ */
+export function notLoaded(name: string, cause: unknown): SetupError {
+  if (isMissing(cause)) {
+    return new SetupError(`the package ${name} is not installed`, { hint: `run: ${INSTALL} ${name}`, cause });
+  }
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new SetupError(`the package ${name} does not load: ${reason}`, {
+    hint: `install it again: ${INSTALL} ${name}`,
+    cause,
+  });
 }
 
 function isMissing(cause: unknown): boolean {

@@ -3,7 +3,7 @@ import type { InferenceSession } from "onnxruntime-common";
 import { InferenceError, SetupError } from "../errors.ts";
 
 import { checkThreads, unknownProvider } from "./check-options.ts";
-import { importPackage } from "./import-package.ts";
+import { notLoaded } from "./import-package.ts";
 import { onnxBytes, openOnnxModel, ortOptions } from "./onnx-model.ts";
 import type { OnnxHeader } from "../onnx/header.ts";
 import { autoProvider, createWebGpuSession, noteElsewhere, type ReadLog } from "./ort-placement.ts";
@@ -29,7 +29,7 @@ export function createNodeRuntime(logCreation?: LogCreation): Runtime {
       checkThreads(options);
       const { bytes, header } = openOnnxModel(onnxBytes(model, "node"), options);
       refuseTelemetry();
-      const ort = await importPackage("onnxruntime-node", () => import("onnxruntime-node"));
+      const ort = await importOrt();
       const base: InferenceSession.SessionOptions = {
         ...withPrefixes(ortOptions(options)),
         ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
@@ -107,4 +107,13 @@ function assertWebGpu(backends: readonly { readonly name: string }[]): void {
   throw new SetupError("this build of onnxruntime-node has no WebGPU", {
     hint: "it has it on Linux x64, macOS and Windows; use --provider cpu",
   });
+}
+
+/** Bundlers leave this import as it is: browsers never reach it, and no bundler takes the package's native files. */
+async function importOrt(): Promise<typeof import("onnxruntime-node")> {
+  try {
+    return await import(/* webpackIgnore: true */ /* @vite-ignore */ "onnxruntime-node");
+  } catch (cause) {
+    throw notLoaded("onnxruntime-node", cause);
+  }
 }

@@ -4,7 +4,7 @@ import { InferenceError, SetupError } from "../errors.ts";
 
 import { endOnDeviceLoss } from "./device-loss.ts";
 import { checkThreads, unknownProvider } from "./check-options.ts";
-import { importPackage, inNode } from "./import-package.ts";
+import { inNode, notLoaded } from "./import-package.ts";
 import type { OnnxHeader } from "../onnx/header.ts";
 import { onnxBytes, openOnnxModel, ortOptions } from "./onnx-model.ts";
 import { autoProvider, createWebGpuSession, noteElsewhere, type ReadLog } from "./ort-placement.ts";
@@ -84,7 +84,7 @@ async function loadWebGpu(
   options: SessionOptions,
   nodeGpu: NodeGpu | undefined,
 ): Promise<Session> {
-  const ort: OrtWeb = await importPackage("onnxruntime-web", () => import("onnxruntime-web/webgpu"));
+  const ort = await importWebGpu();
   if (inNode() && options.threads !== undefined && options.threads > 1) {
     throw new InferenceError(`onnxruntime-web's WebGPU build runs on 1 thread in Node; got ${options.threads}`, {
       hint: "leave --threads out, or use --browser, --provider wasm, or --runtime node",
@@ -109,10 +109,20 @@ async function loadWebGpu(
 const tap = new ConsoleTap();
 
 /** The build without WebGPU is half as large; Node has an entry of its own. */
-function importWasm(): Promise<OrtWeb> {
-  return importPackage<OrtWeb>("onnxruntime-web", () =>
-    inNode() ? import("onnxruntime-web") : import("onnxruntime-web/wasm"),
-  );
+async function importWasm(): Promise<OrtWeb> {
+  try {
+    return inNode() ? await import("onnxruntime-web") : await import("onnxruntime-web/wasm");
+  } catch (cause) {
+    throw notLoaded("onnxruntime-web", cause);
+  }
+}
+
+async function importWebGpu(): Promise<OrtWeb> {
+  try {
+    return await import("onnxruntime-web/webgpu");
+  } catch (cause) {
+    throw notLoaded("onnxruntime-web", cause);
+  }
 }
 
 function getTurns(ort: OrtWeb): Queue {

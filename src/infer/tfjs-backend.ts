@@ -3,7 +3,7 @@ import type * as tfjs from "@tensorflow/tfjs";
 import { InferenceError, SetupError, ToolError } from "../errors.ts";
 
 import { unknownProvider } from "./check-options.ts";
-import { importPackage, inNode } from "./import-package.ts";
+import { inNode, notLoaded } from "./import-package.ts";
 import type { Provider, SessionOptions } from "./runtime.ts";
 
 /** The package `@tensorflow/tfjs`, or one that has all of it. */
@@ -71,7 +71,7 @@ async function openNative(options: SessionOptions, loadNative: LoadNative | unde
 
 async function openWasm(options: SessionOptions): Promise<TfjsBackend> {
   const tf = await importTfjs();
-  const wasm = await importPackage("@tensorflow/tfjs-backend-wasm", () => import("@tensorflow/tfjs-backend-wasm"));
+  const wasm = await importWasm();
   if (options.threads !== undefined && options.threads > 1) {
     if (inNode()) {
       throw new InferenceError(`TF.js's WebAssembly backend runs on 1 thread in Node; got ${options.threads}`, {
@@ -95,8 +95,20 @@ async function openCpu(options: SessionOptions): Promise<TfjsBackend> {
   return ready(tf, "cpu", "cpu");
 }
 
-function importTfjs(): Promise<Tfjs> {
-  return importPackage("@tensorflow/tfjs", () => import("@tensorflow/tfjs"));
+async function importTfjs(): Promise<Tfjs> {
+  try {
+    return await import("@tensorflow/tfjs");
+  } catch (cause) {
+    throw notLoaded("@tensorflow/tfjs", cause);
+  }
+}
+
+async function importWasm(): Promise<typeof import("@tensorflow/tfjs-backend-wasm")> {
+  try {
+    return await import("@tensorflow/tfjs-backend-wasm");
+  } catch (cause) {
+    throw notLoaded("@tensorflow/tfjs-backend-wasm", cause);
+  }
 }
 
 /** Start a backend and put the one that was current back; sessions switch to theirs for each run. */

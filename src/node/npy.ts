@@ -42,6 +42,9 @@ export function decodeNpy(bytes: Buffer, name: string): Tensor {
   return tensorOf(type.dtype, dims, rows, type.width);
 }
 
+/** NPY_MAXDIMS of NumPy 2. */
+const MOST_AXES = 64;
+
 /** A file of a few bytes can claim any number of these. */
 const MOST_OF_NO_WIDTH = 2 ** 24;
 
@@ -72,6 +75,9 @@ function readHeader(bytes: Buffer, name: string): Header {
     throw new DataError(`${name} has no sound .npy header`, { hint: "write it with numpy.save(FILE, array)" });
   }
   const dims = shape.split(",").flatMap((dim) => (dim.trim() === "" ? [] : [Number.parseInt(dim, 10)]));
+  if (dims.length > MOST_AXES) {
+    throw new DataError(`${name} is said to have ${dims.length} axes; NumPy writes at most ${MOST_AXES}`);
+  }
   return { descr, isFortran: order === "True", dims, start };
 }
 

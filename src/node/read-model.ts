@@ -1,6 +1,5 @@
 import { open, readdir, readFile, stat } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 
 import { ModelFormatError, ToolError } from "../errors.ts";
 import { fromFetch } from "../export/source/fetch.ts";
@@ -15,6 +14,7 @@ import {
 } from "../export/source/shards.ts";
 
 import { codeOf } from "./error-code.ts";
+import { parseModelAddress } from "./model-address.ts";
 
 const READS_AT_ONCE = 8;
 
@@ -30,8 +30,9 @@ export interface ReadModelOptions {
  * @throws {ModelFormatError} when the model.json is none, or its weight files do not fit it.
  */
 export async function readModel(source: string, options: ReadModelOptions = {}): Promise<RawModel> {
-  if (/^https?:\/\//i.test(source)) return await fromFetch(source, options);
-  const path = await modelJsonPath(localPath(source));
+  const address = parseModelAddress(source);
+  if (address.kind === "url") return await fromFetch(address.url, options);
+  const path = await modelJsonPath(address.path);
   const text = await readJson(path);
   const { manifest, groups } = parseManifest(text, path);
   const folder = dirname(path);
@@ -46,24 +47,6 @@ export async function readModel(source: string, options: ReadModelOptions = {}):
     shards.push(...sized);
   }
   return { manifest, weights: groups.length === 0 ? null : await readShards(shards, options.signal) };
-}
-
-function localPath(source: string): string {
-  if (!/^file:/i.test(source)) {
-    const scheme = /^([a-z][a-z0-9+.-]+):\/\//i.exec(source)?.[1];
-    if (scheme === undefined) return source;
-    throw new ToolError(`cannot read a model over ${scheme}: ${source}`, {
-      hint: "give a path, a folder, or an http, https or file address",
-    });
-  }
-  try {
-    return fileURLToPath(source);
-  } catch (cause) {
-    throw new ToolError(`${source} is not the address of a file on this machine`, {
-      hint: "write file:///path/to/model.json",
-      cause,
-    });
-  }
 }
 
 /** What people have instead of a model.json, and how they get one. */

@@ -132,3 +132,26 @@ test("wrong usage ends with 2, a missing layer with 1 and the layers there are",
   expect(missing.status).toBe(1);
   expect(missing.stderr).toContain("no layer nowhere");
 });
+
+test("the file goes beside the model, however its address is written", () => {
+  const own = join(folder, "my model");
+  cpSync(model, own, { recursive: true });
+  const path = join(own, "model.json").replaceAll(" ", "%20");
+  for (const address of [`file://${path}`, `FILE://${path}`, `file:${path}`, `file://localhost${path}`]) {
+    expect(cli("export", address, "--no-verify")).toMatchObject({ status: 0, stderr: "" });
+    expect(readdirSync(own)).toContain("model.onnx");
+    rmSync(join(own, "model.onnx"));
+  }
+  expect(readdirSync(folder).filter((name) => /^(file:|localhost|my%20model)/i.test(name))).toEqual([]);
+});
+
+test.skipIf(process.getuid?.() === 0)(
+  "a current folder that cannot be written to is no matter with --out elsewhere",
+  () => {
+    const closed = join(folder, "closed");
+    mkdirSync(closed, { mode: 0o555 });
+    const out = join(folder, "elsewhere.onnx");
+    const { status, stderr } = runCommand(["export", model, "--out", out], { cwd: closed, timeout: 120_000 });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+  },
+);

@@ -35,3 +35,13 @@ test("inspect tells the types of foreign models as they are", () => {
     "  output typeless: of no type",
   ]);
 });
+
+test("a weight of a negative size is refused, not counted", () => {
+  const { graph, ...rest } = decodeOnnx(identity("float32", ["n"]));
+  const initializer = [{ name: "w", dataType: 1, dims: [-1, 4], rawData: new Uint8Array(16) }];
+  const file = join(folder, "negative.onnx");
+  writeFileSync(file, encodeOnnx({ ...rest, graph: { ...graph, initializer } }));
+  const { status, stdout, stderr } = runCommand(["inspect", file]);
+  expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
+  expect(stderr).toContain("[-1, 4]");
+});

@@ -1,9 +1,9 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { afterAll, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 
 import { aloneIn } from "../../src/cli/train-lock.ts";
 import { TrainError } from "../../src/errors.ts";
@@ -59,4 +59,33 @@ test("the folder of a training that was killed is taken over", async () => {
   writeFileSync(lock, JSON.stringify({ pid, host: hostname() }));
   expect(await tried()).toBe(true);
   expect(readdirSync(folder)).toEqual([]);
+});
+
+describe("a lock that no living training has is taken over", () => {
+  const old = new Date(Date.now() - 3 * 24 * 3600 * 1000);
+  const texts: readonly (readonly [string, string])[] = [
+    ["of another host", JSON.stringify({ pid: 7, host: "another-host" })],
+    ["that is empty", ""],
+    [
+      "of this process's own id, as in a container that was started again",
+      JSON.stringify({ pid: process.pid, host: hostname() }),
+    ],
+    ["that is no JSON", "pid 7"],
+  ];
+  for (const [name, text] of texts) {
+    test(`days old, ${name}, at once`, async () => {
+      writeFileSync(lock, text);
+      utimesSync(lock, old, old);
+      const started = performance.now();
+      expect(await tried()).toBe(true);
+      expect(performance.now() - started).toBeLessThan(5000);
+      expect(readdirSync(folder)).toEqual([]);
+    });
+  }
+
+  test("written a moment ago by this process's own id, after its silence", { timeout: 30_000 }, async () => {
+    writeFileSync(lock, JSON.stringify({ pid: process.pid, host: hostname() }));
+    expect(await tried()).toBe(true);
+    expect(readdirSync(folder)).toEqual([]);
+  });
 });

@@ -90,3 +90,15 @@ test("refuses what is no .npy, cut short, or of another kind", () => {
   future[6] = 4;
   expect(() => decodeNpy(future, "x.npy")).toThrow("version 4; expected 1, 2 or 3");
 });
+
+test("more axes than NumPy writes are refused at once", () => {
+  const started = performance.now();
+  for (const count of [65, 100_000]) {
+    const about = header("<f4", "1, ".repeat(count), "True");
+    const file = npy(2, about, new Uint8Array(4));
+    expect(() => decodeNpy(file, "x.npy")).toThrow(`x.npy is said to have ${count} axes; NumPy writes at most 64`);
+  }
+  const most = npy(2, header("<f4", "1, ".repeat(64), "True"), new Uint8Array(4));
+  expect(decodeNpy(most, "x.npy").dims).toHaveLength(64);
+  expect(performance.now() - started).toBeLessThan(5000);
+});

@@ -23,8 +23,10 @@ const GRACE_MS = 3000;
 const REMOVALS = 20;
 const BETWEEN_REMOVALS_MS = 50;
 const PREFIX = "tfjs-to-onnx-browser-";
-/** Of the Chrome DevTools Protocol, over the pipe; a browser told to end by a signal leaves its socket behind. */
-const CLOSE = `${JSON.stringify({ id: 1, method: "Browser.close" })}\0`;
+/** A command of the Chrome DevTools Protocol, as the pipe takes it. */
+function command(id: number, method: string, params: Readonly<Record<string, string>> = {}): string {
+  return `${JSON.stringify({ id, method, params })}\0`;
+}
 
 /**
  * Start a browser on a page, with a profile of its own that is gone afterwards. It dies with this process: the pipe it
@@ -34,13 +36,17 @@ const CLOSE = `${JSON.stringify({ id: 1, method: "Browser.close" })}\0`;
  */
 export async function launchBrowser(program: string, url: string): Promise<Browser> {
   const profile = await makeProfile();
-  const args = [...browserFlags, "--remote-debugging-pipe", `--user-data-dir=${profile}`, url];
+  const args = [...browserFlags, "--remote-debugging-pipe", `--user-data-dir=${profile}`, "about:blank"];
   // In a process group of its own: a Ctrl-C in the terminal is for this program alone, which may have work to end first.
   const detached = process.platform !== "win32";
   const child = spawn(program, args, { stdio: ["ignore", "ignore", "pipe", "pipe", "pipe"], detached });
   const exited = new Promise<void>((resolve) => {
     child.on("close", () => resolve());
   });
+  const [, , , pipe, answers] = child.stdio;
+  if (answers !== null && answers !== undefined && "resume" in answers) answers.resume();
+  // By the pipe and not as an argument: every user of the machine sees the arguments of all processes.
+  if (pipe instanceof Writable) pipe.write(command(1, "Target.createTarget", { url }));
   const letGo = atEnd(() => {
     killAll(child);
     removeProfile(profile);
@@ -48,8 +54,8 @@ export async function launchBrowser(program: string, url: string): Promise<Brows
   return {
     ended: endOf(child),
     async close() {
-      const pipe = child.stdio[3];
-      if (pipe instanceof Writable) pipe.end(CLOSE);
+      // A browser told to end by a signal leaves its socket behind.
+      if (pipe instanceof Writable) pipe.end(command(2, "Browser.close"));
       const impatience = setTimeout(() => killAll(child), GRACE_MS);
       await exited;
       clearTimeout(impatience);

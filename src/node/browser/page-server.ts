@@ -41,14 +41,21 @@ const TYPES: Readonly<Record<string, string>> = {
 export async function servePage(page: Page): Promise<PageServer> {
   const turns = new Turns();
   const base = `/${randomUUID()}/`;
+  let own = "";
   const server = createServer((request, response) => {
+    // A name that a stranger's server resolves to this machine would let the stranger's page read answers (DNS rebinding).
+    if (request.headers.host !== own) {
+      respond(response, 403, "text/plain", "this is no address of the page");
+      return;
+    }
     answer(page, turns, base, request, response).catch(() => response.destroy());
   });
   await listen(server);
   const address = server.address();
   if (address === null || typeof address === "string") throw new InferenceError("the page has no port");
+  own = `127.0.0.1:${address.port}`;
   return {
-    url: `http://127.0.0.1:${address.port}${base}`,
+    url: `http://${own}${base}`,
     ready: turns.ready,
     exchange: (command) => turns.exchange(command),
     fail: (error) => turns.fail(error),

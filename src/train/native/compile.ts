@@ -91,7 +91,7 @@ function libraries(job: CompileJob): readonly string[] {
 async function compile(job: CompileJob, args: readonly string[]): Promise<void> {
   const command = [...job.compiler.command, ...args];
   const env = { ...job.env, TMPDIR: job.folder };
-  const { ok, ending, output } = await runProgram(command, { env, signal: job.signal });
+  const { ok, ending, output } = await runProgram(command, { env, signal: job.signal, tethered: true });
   if (ok) return;
   const noted = output.split("\n").filter((line) => /error|cannot|not found|no space left/i.test(line));
   const said = lastLines(noted.length > 0 ? noted.slice(0, 6).join("\n") : output, 6);

@@ -158,6 +158,7 @@ async function watchDownload(
       // pip gathers the file in its temporary folder, which must not be a small RAM disk.
       env: { ...options.env, TMPDIR: temporary, PIP_REQUIRE_VIRTUALENV: "0" },
       signal: options.signal,
+      tethered: true,
     });
     const wheel = (await readdir(folder)).find((name) => name.endsWith(".whl"));
     return { wheel: ok && wheel !== undefined ? join(folder, wheel) : undefined, output };

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { open, readFile, rename, rm, stat, utimes } from "node:fs/promises";
+import { open, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { setInterval as ticks } from "node:timers/promises";
 
@@ -9,6 +9,8 @@ export interface LockOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called once when another process holds the lock. */
   readonly onWait?: () => void;
+  /** Called when the other process is seen to live. */
+  readonly onBeat?: () => void;
   /** How often the owner shows that it lives, in milliseconds. */
   readonly beatMs?: number;
   /** After how many milliseconds without a beat the owner counts as dead. */
@@ -23,13 +25,15 @@ interface LockState {
 const POLL_MS = 100;
 const BEAT_MS = 1000;
 const STALE_MS = 15_000;
+/** A lock this old when it is first seen is no living process's, which touches it every second. */
+const ABANDONED_MS = 60_000;
 
 /**
  * Run an action while no other process runs one under the same lock file.
  *
  * The owner touches the file every `beatMs`. A waiting process takes the lock over when its owner is a dead process of
- * this host, or when it saw no beat for `staleMs` by its own clock (another host, another process namespace, a pid that
- * was given out again). An owner that was merely suspended may then run beside the new one: the lock saves double work,
+ * this host, when the file was not touched for a minute by the file system's clock, or when it saw no beat for `staleMs` by its
+ * own clock. Hosts and pids alone say little: a container has another host's name each time, and the same pid. An owner that was merely suspended may then run beside the new one: the lock saves double work,
  * it is not what keeps the guarded folder whole.
  */
 export async function withLock<T>(path: string, options: LockOptions, action: () => Promise<T>): Promise<T> {
@@ -57,7 +61,12 @@ async function acquire(path: string, mine: string, options: LockOptions): Promis
       if (await tryCreate(path, mine)) return;
       continue;
     }
+    if (seen === undefined && (await ageOf(path, state)) > ABANDONED_MS) {
+      await takeAway(path, state.text);
+      continue;
+    }
     if (state.text !== seen?.text || state.mtimeMs !== seen.mtimeMs) {
+      if (state.text === seen?.text) options.onBeat?.();
       seen = state;
       seenAt = performance.now();
     }
@@ -85,6 +94,19 @@ async function lockState(path: string): Promise<LockState | undefined> {
   } catch (error) {
     if (errorCode(error) === "ENOENT") return undefined;
     throw error;
+  }
+}
+
+/** How long ago the lock was touched, by the clock that set its time: another host's may differ from this one's. */
+async function ageOf(path: string, { mtimeMs }: LockState): Promise<number> {
+  const probe = `${path}.${randomUUID()}`;
+  try {
+    await writeFile(probe, "", { flag: "wx" });
+    return (await stat(probe)).mtimeMs - mtimeMs;
+  } catch {
+    return 0;
+  } finally {
+    await rm(probe, { force: true });
   }
 }
 

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { accessSync, constants, statSync } from "node:fs";
+import { Socket } from "node:net";
 import { delimiter, join } from "node:path";
 
 const KEPT_OUTPUT = 20_000;
@@ -18,7 +19,22 @@ export interface RunOptions {
   readonly keptOutput?: number;
   readonly env?: NodeJS.ProcessEnv;
   readonly signal?: AbortSignal | undefined;
+  /** End it when this process ends, however that ends: by SIGKILL too. Where there is a shell (not on Windows). */
+  readonly tethered?: boolean;
 }
+
+/**
+ * Runs its arguments, and ends them when descriptor 3 is closed, which the end of the process that holds the other side of that
+ * pipe does.
+ */
+const TETHER = `
+"$@" 3<&- & child=$!
+(read -r _ <&3; kill -TERM $child 2>/dev/null) >/dev/null 2>&1 & watcher=$!
+trap 'kill -TERM $child 2>/dev/null' TERM
+wait $child; status=$?
+if kill -0 $child 2>/dev/null; then wait $child; status=$?; fi
+kill $watcher 2>/dev/null
+exit $status`;
 
 /** Full path of a program on `PATH`, if it can be run. */
 export function findProgram(name: string, env: NodeJS.ProcessEnv = process.env): string | undefined {
@@ -38,17 +54,25 @@ function isExecutable(path: string): boolean {
 
 /** Run a program to its end without a terminal. A program that cannot be started is a result that is not `ok`. */
 export async function runProgram(command: readonly string[], options: RunOptions = {}): Promise<ProgramResult> {
-  const [program = "", ...args] = command;
+  const isTethered = options.tethered === true && process.platform !== "win32";
+  const [program = "", ...args] = isTethered ? ["/bin/sh", "-c", TETHER, "sh", ...command] : command;
   const { keptOutput = KEPT_OUTPUT } = options;
   options.signal?.throwIfAborted();
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { env: options.env ?? process.env, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(program, args, {
+      env: options.env ?? process.env,
+      stdio: ["ignore", "pipe", "pipe", isTethered ? "pipe" : "ignore"],
+    });
+    const [, stdout, stderr, tether] = child.stdio;
+    tether?.on("error", () => undefined);
+    // Unread, it would never close, and the program would seem to run on.
+    if (tether instanceof Socket) tether.resume();
     let output = "";
     const keep = (chunk: string): void => {
       output = (output + chunk).slice(-keptOutput);
     };
-    child.stdout.setEncoding("utf8").on("data", keep);
-    child.stderr.setEncoding("utf8").on("data", keep);
+    stdout?.setEncoding("utf8").on("data", keep);
+    stderr?.setEncoding("utf8").on("data", keep);
     const abort = (): void => void child.kill("SIGTERM");
     options.signal?.addEventListener("abort", abort);
     child.on("error", (error) => {

@@ -116,3 +116,16 @@ test("a program that is no browser is said to have ended", async () => {
   await expect(loading).rejects.toThrow(`the browser ${fake} ended: exit code 3; cannot open display`);
   expect(existsSync(fake)).toBe(true);
 });
+
+describe.skipIf(findBrowser() === undefined || process.platform !== "linux")("the page's address", () => {
+  test("stands in no process's arguments, which every user of the machine may read", async () => {
+    const session = await browserRuntime.load(identity("float32"));
+    const own = browsers();
+    const { stdout } = spawnSync("ps", ["-eo", "args="], { encoding: "utf8", maxBuffer: 2 ** 24 });
+    await session.dispose();
+    expect(own).toHaveLength(1);
+    const lines = stdout.split("\n").filter((line) => line.includes("tfjs-to-onnx-browser-"));
+    expect(lines.length).toBeGreaterThan(0);
+    expect(lines.filter((line) => line.includes("127.0.0.1"))).toEqual([]);
+  });
+});
