@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { TrainError } from "../errors.ts";
 import { codeOf } from "../node/error-code.ts";
 import { unwritable } from "../node/write-aside.ts";
-import { withLock } from "../train/native/lock.ts";
+import { withLock, type LockOptions } from "../train/native/lock.ts";
 
 import { note } from "./output.ts";
 
@@ -14,7 +14,11 @@ const NOTED_AFTER_MS = 3000;
  *
  * @throws {TrainError} when one does
  */
-export async function aloneIn(folder: string, train: () => Promise<void>): Promise<void> {
+export async function aloneIn(
+  folder: string,
+  train: () => Promise<void>,
+  options: Pick<LockOptions, "staleMs"> = {},
+): Promise<void> {
   const path = join(folder, "train.lock");
   const waiting = new AbortController();
   let begun = false;
@@ -28,7 +32,7 @@ export async function aloneIn(folder: string, train: () => Promise<void>): Promi
   };
   const onBeat = (): void => waiting.abort();
   try {
-    await withLock(path, { signal: waiting.signal, onWait, onBeat }, async () => {
+    await withLock(path, { ...options, signal: waiting.signal, onWait, onBeat }, async () => {
       begun = true;
       clearTimeout(noting);
       await train();

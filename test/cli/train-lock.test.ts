@@ -7,7 +7,7 @@ import { afterAll, describe, expect, test } from "vitest";
 
 import { aloneIn } from "../../src/cli/train-lock.ts";
 import { TrainError } from "../../src/errors.ts";
-import { runCommand } from "../helpers/command.ts";
+import { runCommandBeside } from "../helpers/command.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tfjs-to-onnx-alone-"));
 const lock = join(folder, "train.lock");
@@ -15,9 +15,10 @@ const lock = join(folder, "train.lock");
 afterAll(() => rmSync(folder, { recursive: true }));
 
 /** @returns whether it ran */
-async function tried(): Promise<boolean> {
+async function tried(staleMs?: number): Promise<boolean> {
   let ran = false;
-  await aloneIn(folder, () => Promise.resolve(void (ran = true)));
+  const options = staleMs === undefined ? {} : { staleMs };
+  await aloneIn(folder, () => Promise.resolve(void (ran = true)), options);
   return ran;
 }
 
@@ -31,22 +32,25 @@ test("a second training in the folder is refused while the first one runs, and r
   expect(readdirSync(folder)).toEqual([]);
 });
 
-test("the command refuses the folder of another training, and leaves its files alone", async () => {
-  const theirs = join(folder, "theirs");
-  mkdirSync(theirs);
-  writeFileSync(join(theirs, "checkpoint.bin"), "theirs");
-  await aloneIn(theirs, () => {
-    const { status, stderr } = runCommand(["train", "--dataset", "digits", "--out", theirs]);
-    expect(status).toBe(1);
-    expect(stderr).toBe(
-      `error: another training writes into ${theirs}\n` +
-        `hint: wait for its end, or name another folder by --out; if there is none, delete ${join(theirs, "train.lock")}\n`,
-    );
-    return Promise.resolve();
-  });
-  expect(readFileSync(join(theirs, "checkpoint.bin"), "utf8")).toBe("theirs");
-  rmSync(theirs, { recursive: true });
-});
+test(
+  "the command refuses the folder of another training, and leaves its files alone",
+  { timeout: 60_000 },
+  async () => {
+    const theirs = join(folder, "theirs");
+    mkdirSync(theirs);
+    writeFileSync(join(theirs, "checkpoint.bin"), "theirs");
+    await aloneIn(theirs, async () => {
+      const { status, stderr } = await runCommandBeside(["train", "--dataset", "digits", "--out", theirs]);
+      expect(status).toBe(1);
+      expect(stderr).toBe(
+        `error: another training writes into ${theirs}\n` +
+          `hint: wait for its end, or name another folder by --out; if there is none, delete ${join(theirs, "train.lock")}\n`,
+      );
+    });
+    expect(readFileSync(join(theirs, "checkpoint.bin"), "utf8")).toBe("theirs");
+    rmSync(theirs, { recursive: true });
+  },
+);
 
 test("a training that fails says why, and leaves the folder free", async () => {
   const fault = new TypeError("no such image");
@@ -83,9 +87,9 @@ describe("a lock that no living training has is taken over", () => {
     });
   }
 
-  test("written a moment ago by this process's own id, after its silence", { timeout: 30_000 }, async () => {
+  test("written a moment ago by this process's own id, when nobody touches it", async () => {
     writeFileSync(lock, JSON.stringify({ pid: process.pid, host: hostname() }));
-    expect(await tried()).toBe(true);
+    expect(await tried(1500)).toBe(true);
     expect(readdirSync(folder)).toEqual([]);
   });
 });

@@ -1,4 +1,4 @@
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { resolve } from "node:path";
 
 /** The built command. */
@@ -30,4 +30,16 @@ export function runNode(args: readonly string[], options: NodeOptions = {}): Out
 /** Run the built command with these arguments, to its end. */
 export function runCommand(args: readonly string[], options: NodeOptions = {}): Outcome {
   return runNode([bin, ...args], options);
+}
+
+/** Run the built command while this process's own timers go on. */
+export async function runCommandBeside(args: readonly string[]): Promise<Pick<Outcome, "status" | "stderr">> {
+  const child = spawn(process.execPath, [bin, ...args], { stdio: ["ignore", "ignore", "pipe"], timeout: 50_000 });
+  let stderr = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+  const status = await new Promise<number | null>((fulfil, reject) => {
+    child.once("error", reject);
+    child.once("close", fulfil);
+  });
+  return { status, stderr };
 }

@@ -31,10 +31,15 @@ const ABANDONED_MS = 60_000;
 /**
  * Run an action while no other process runs one under the same lock file.
  *
- * The owner touches the file every `beatMs`. A waiting process takes the lock over when its owner is a dead process of
- * this host, when the file was not touched for a minute by the file system's clock, or when it saw no beat for `staleMs` by its
- * own clock. Hosts and pids alone say little: a container has another host's name each time, and the same pid. An owner that was merely suspended may then run beside the new one: the lock saves double work,
- * it is not what keeps the guarded folder whole.
+ * The owner touches the file every `beatMs`. A waiting process takes the lock over when
+ * - its owner is a dead process of this host;
+ * - the file was not touched for a minute when it is first seen, by the file system's clock;
+ * - it was not touched for `staleMs` while this process watched, or for a minute if another process of this host has the
+ *   owner's pid: that one may be busy.
+ *
+ * A host and a pid alone do not identify the owner: each container has a host name of its own, and often the same pid.
+ * An owner that was suspended may run beside the new one: the lock saves double work, it does not keep the guarded
+ * folder consistent.
  */
 export async function withLock<T>(path: string, options: LockOptions, action: () => Promise<T>): Promise<T> {
   const mine = JSON.stringify({ pid: process.pid, host: hostname(), token: randomUUID() });
@@ -70,8 +75,9 @@ async function acquire(path: string, mine: string, options: LockOptions): Promis
       seen = state;
       seenAt = performance.now();
     }
-    const silent = performance.now() - seenAt > (options.staleMs ?? STALE_MS);
-    if (silent || isOwnedByDeadProcess(state.text)) await takeAway(path, state.text);
+    const owner = localOwner(state.text);
+    const patience = owner === "alive" ? ABANDONED_MS : (options.staleMs ?? STALE_MS);
+    if (owner === "dead" || performance.now() - seenAt > patience) await takeAway(path, state.text);
   }
 }
 
@@ -131,14 +137,15 @@ async function takeAway(path: string, text: string): Promise<void> {
   await rm(aside, { force: true });
 }
 
-function isOwnedByDeadProcess(text: string): boolean {
+/** What this host can say about the owner. This process's own pid says nothing: a container starts with the same one. */
+function localOwner(text: string): "alive" | "dead" | "unknown" {
   const owner = parseOwner(text);
-  if (owner === undefined || owner.host !== hostname()) return false;
+  if (owner === undefined || owner.host !== hostname() || owner.pid === process.pid) return "unknown";
   try {
     process.kill(owner.pid, 0);
-    return false;
+    return "alive";
   } catch (error) {
-    return errorCode(error) === "ESRCH";
+    return errorCode(error) === "ESRCH" ? "dead" : "alive";
   }
 }
 
