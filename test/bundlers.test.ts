@@ -2,10 +2,9 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, syml
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 
-import * as commonjsModule from "@rollup/plugin-commonjs";
 import { nodeResolve } from "@rollup/plugin-node-resolve";
 import { build as esbuild } from "esbuild";
-import { rollup, type Plugin } from "rollup";
+import { rollup } from "rollup";
 import { build as vite } from "vite";
 import { webpack, type Configuration, type Stats } from "webpack";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -72,17 +71,6 @@ function expectBoth(text: string): void {
   expect(text).toContain("ort-wasm-simd-threaded");
 }
 
-/** Its declarations describe a CommonJS module, which it is not. */
-function commonjs(): Plugin {
-  const make: unknown = commonjsModule.default;
-  if (!isPluginMaker(make)) throw new TypeError("@rollup/plugin-commonjs: no default export");
-  return make();
-}
-
-function isPluginMaker(value: unknown): value is () => Plugin {
-  return typeof value === "function";
-}
-
 async function runWebpack(configuration: Configuration): Promise<Stats> {
   return new Promise((fulfil, reject) => {
     webpack(configuration, (error, stats) => {
@@ -132,7 +120,7 @@ describe("a page that has onnxruntime-web, and none of the other optional packag
     const dir = join(app, "rollup");
     const bundle = await rollup({
       input: page,
-      plugins: [nodeResolve({ browser: true }), commonjs()],
+      plugins: [nodeResolve({ browser: true })],
       onLog: () => undefined,
     });
     await bundle.write({ dir, format: "es" });
