@@ -37,7 +37,7 @@ export interface TaskContext {
   readonly onNote: ((note: string) => void) | undefined;
 }
 
-export type Objective = Pick<ModelStepOptions, "loss" | "metrics" | "labelSmoothing" | "compare">;
+export type Objective = Pick<ModelStepOptions, "loss" | "metrics" | "labelSmoothing" | "compare" | "tolerance">;
 
 /**
  * What is learnt: which samples, towards which targets, by which loss, and how it is scored. `fit` knows nothing of that.
