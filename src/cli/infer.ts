@@ -1,19 +1,22 @@
 import { Option, type Command } from "commander";
 
 import { UsageError } from "../errors.ts";
+import type { Decode } from "../infer/read-lines.ts";
+import type { Recognizer } from "../metadata.ts";
 import { findModel } from "../node/open-recognizer.ts";
 import { loadAt } from "../node/place.ts";
 import { modelName } from "../node/shipped-models.ts";
 import { staleExportNote } from "../node/stale-export.ts";
 
 import { baseCommand, type CommonOptions } from "./base-command.ts";
+import type { DecodingOptions } from "./infer/decoding.ts";
 import { assertTensor } from "./infer/tensor-arguments.ts";
 import { collect, parseWhole } from "./option-parsers.ts";
 import { note } from "./output.ts";
 import { delayWasmWork } from "./patient-wasm.ts";
 import { addPlaceOptions, placeOf, type PlaceOptions } from "./place-options.ts";
 
-interface InferOptions extends CommonOptions, PlaceOptions {
+interface InferOptions extends CommonOptions, PlaceOptions, DecodingOptions {
   readonly model?: string;
   readonly batchSize: number;
   readonly workers?: number;
@@ -34,7 +37,7 @@ export function create(summary: string): Command {
     "find . -name '*.png' | tfjs-to-onnx infer - --json",
     "find . -name '*.png' -print0 | tfjs-to-onnx infer - --null",
     "infer --model model.onnx --tensor input=x.npy --out results",
-    "infer --model line-captcha captcha.png",
+    "infer --model runs/line line.png --pattern '[0-9a-z]{5}'",
     "infer -- -odd-name.png",
   ])
     .argument(
@@ -61,6 +64,9 @@ export function create(summary: string): Command {
       new Option("--dataset <name>", "score a labelled test set").choices(["auto", "mnist", "digits", "lines"]),
     )
     .option("--data <dir>", "folder of MNIST's files, or of labelled pictures of lines (labels.tsv, or names)")
+    .option("--beam <n>", "of lines: search among so many texts instead of greedily", parseWhole("--beam", 1, 10_000))
+    .option("--pattern <regex>", "of lines: read only texts that match from end to end, e.g. '\\d{1,7}'")
+    .option("--lexicon <file>", "of lines: read only the words of this file, one a line")
     .option("--limit <n>", "take the first images only", parseWhole("--limit", 1))
     .option("-0, --null", "paths on stdin are separated by NUL, as find -print0 writes them")
     .option("--tensor <name=file>", "a raw input tensor, .npy; may be repeated", collect)
@@ -83,6 +89,7 @@ async function run(inputs: readonly string[], options: InferOptions): Promise<vo
       hint: "name images of one line each, or score labelled ones: --dataset lines --data DIR",
     });
   }
+  const decode = await decodingFor(options, () => found.recognizer());
   if (place.runtime !== "node" && place.browser !== true) delayWasmWork();
   const stale = options.model === undefined || options.runtime === "tfjs" ? null : await staleExportNote(found.path);
   if (stale !== null) note(stale);
@@ -94,13 +101,13 @@ async function run(inputs: readonly string[], options: InferOptions): Promise<vo
       await runTensors(loaded, tensors, options.out ?? ".", options);
     } else if (options.dataset === "lines") {
       const { scoreLines } = await import("./infer/score-lines.ts");
-      await scoreLines(loaded, found.recognizer(), options);
+      await scoreLines(loaded, found.recognizer(), options, decode);
     } else if (recognizer === null) {
       const { score } = await import("./infer/score.ts");
       await score(loaded, options.dataset ?? "auto", options);
     } else if (inputs.length > 0) {
       const { readInputs } = await import("./infer/read.ts");
-      await readInputs(loaded, recognizer, inputs, options);
+      await readInputs(loaded, recognizer, inputs, { ...options, decode });
     } else {
       const { showSample } = await import("./infer/score.ts");
       await showSample(loaded, recognizer, options);
@@ -108,6 +115,13 @@ async function run(inputs: readonly string[], options: InferOptions): Promise<vo
   } finally {
     await session.dispose();
   }
+}
+
+/** Most models read no lines: what decodes them is loaded when it is asked for. */
+async function decodingFor(options: DecodingOptions, recognizer: () => Recognizer): Promise<Decode | undefined> {
+  if (options.beam === undefined && options.pattern === undefined && options.lexicon === undefined) return undefined;
+  const { decodingOf } = await import("./infer/decoding.ts");
+  return decodingOf(options, recognizer());
 }
 
 function checkUsage(inputs: readonly string[], options: InferOptions): void {

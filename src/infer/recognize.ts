@@ -3,7 +3,7 @@ import { RECOGNIZER_KEY, type ClassOutput, type Recognizer } from "../metadata.t
 import { softmax } from "../softmax.ts";
 import { float32, type Tensor } from "../tensor.ts";
 
-import { readLineImages, type ReadingCharacter } from "./read-lines.ts";
+import { readLineImages, type Decode, type ReadingCharacter } from "./read-lines.ts";
 import type { Session } from "./runtime.ts";
 
 export interface Candidate {
@@ -103,6 +103,7 @@ function areTexts(value: unknown): boolean {
  * Read pictures that have been prepared: N arrays of [H, W, C] each, of lines each with its own W. The `top` likeliest
  * labels of each are named.
  *
+ * @param decode how lines are read from the steps; default greedily
  * @throws {InferenceError} when the model does not give as many classes as it has labels or characters
  */
 export async function readImages(
@@ -110,10 +111,11 @@ export async function readImages(
   recognizer: Recognizer,
   images: readonly Float32Array[],
   top: number = TOP,
+  decode?: Decode,
 ): Promise<Reading[]> {
   const { input, output } = recognizer;
   if (output.kind === "ctc") {
-    const lines = await readLineImages(session, input, output, images);
+    const lines = await readLineImages(session, input, output, images, decode);
     return lines.map((line) => ({ ...line, top: [{ label: line.text, probability: line.confidence }] }));
   }
   const size = images[0]?.length ?? 0;

@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 
 import { DataError, InferenceError } from "../errors.ts";
 import { readImages, type Reading } from "../infer/recognize.ts";
+import type { Decode } from "../infer/read-lines.ts";
 import type { Session } from "../infer/runtime.ts";
 import type { Recognizer } from "../metadata.ts";
 
@@ -25,10 +26,14 @@ export interface ReadPicturesOptions {
   /** Threads that prepare pictures (default: one a core, at most 8, once pictures are many and take long). */
   readonly workers?: number | undefined;
   readonly startWorker?: PicturePoolOptions["startWorker"];
+  /** How lines are read from the steps of a model that reads lines; default greedily. */
+  readonly decode?: Decode | undefined;
   /** When aborted, pictures that are ready are still read. */
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Likeliest labels that are named. */
+const TOP = 3;
 /** Threads that are started unasked. */
 const MOST_WORKERS = 8;
 /** Pictures that take less, in milliseconds, are done sooner without: small ones, as MNIST's. */
@@ -45,7 +50,7 @@ export async function* readPictures(
   session: Session,
   recognizer: Recognizer,
   files: AsyncIterable<Listed>,
-  { batchSize, workers, startWorker, signal }: ReadPicturesOptions,
+  { batchSize, workers, startWorker, signal, decode }: ReadPicturesOptions,
 ): AsyncGenerator<Answer> {
   const fixed = session.inputs[0]?.dims[0];
   if (typeof fixed === "number" && (fixed < 1 || fixed > MOST_AT_ONCE)) throw oddBatch(fixed);
@@ -59,7 +64,7 @@ export async function* readPictures(
   const work = (file: Listed): Promise<Prepared> => prepared(file, pool);
   try {
     for await (const batch of parallelBatches(files, work, { size, atOnce: pool.atOnce, signal })) {
-      yield* await answers(session, recognizer, batch, typeof fixed === "number" ? fixed : 0);
+      yield* await answers(session, recognizer, batch, { least: typeof fixed === "number" ? fixed : 0, decode });
     }
   } finally {
     await pool.close();
@@ -95,14 +100,15 @@ async function answers(
   session: Session,
   recognizer: Recognizer,
   batch: readonly Prepared[],
-  least: number,
+  { least, decode }: { readonly least: number; readonly decode: Decode | undefined },
 ): Promise<readonly Answer[]> {
   const images = batch.flatMap((each) => ("image" in each ? [each.image] : []));
   const blanks = Array.from(
     { length: Math.max(0, least - images.length) },
     () => new Float32Array(images[0]?.length ?? 0),
   );
-  const readings = images.length === 0 ? [] : await readImages(session, recognizer, [...images, ...blanks]);
+  const readings =
+    images.length === 0 ? [] : await readImages(session, recognizer, [...images, ...blanks], TOP, decode);
   let next = 0;
   return batch.map((each): Answer => {
     if ("error" in each) return each;

@@ -69,7 +69,24 @@ describe.skipIf(!isNative)("a folder of lines", () => {
     const scored = run("infer", "--model", "mine", "--dataset", "lines", "--data", "pictures", "--json");
     expect(JSON.parse(scored.stdout)).toMatchObject({ dataset: "lines", lines: 10 });
     expect(scored.status).toBe(0);
+
+    writeFileSync(join(folder, "words.txt"), "7\r\n77\r\n");
+    const within = (...options: readonly string[]): Outcome =>
+      run("infer", "--model", "mine", ...options, "pictures/line-1.png");
+    expect(within("--pattern", "\\d{2}").stdout).toMatch(/line-1\.png: \d\d \(/);
+    expect(within("--lexicon", "words.txt").stdout).toMatch(/line-1\.png: 77? \(/);
+    expect(within("--beam", "8").status).toBe(0);
+    expect(within("--pattern", "\\d", "--lexicon", "words.txt").stderr).toContain(
+      "give --pattern or --lexicon, not both",
+    );
+    expect(run("infer", "--model", "mine").stderr).toContain("the model reads lines of text, and no image is named");
   });
+});
+
+test("decoding is for models that read lines", () => {
+  const refused = run("infer", "--model", "crnn-mnist", "--pattern", "\\d", "pictures/line-0.png");
+  expect(refused.stderr).toContain("--beam, --pattern and --lexicon are for models that read lines");
+  expect(refused.status).toBe(2);
 });
 
 test.each([

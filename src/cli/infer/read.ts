@@ -2,6 +2,7 @@ import { DataError } from "../../errors.ts";
 import type { Recognizer } from "../../metadata.ts";
 import { pictureFiles } from "../../node/picture-files.ts";
 import { readList } from "../../node/read-list.ts";
+import type { Decode } from "../../infer/read-lines.ts";
 import { readPictures, type Answer } from "../../node/read-pictures.ts";
 import { startCounting, type CountingProgress } from "../counting.ts";
 import { interruptSignal } from "../interrupt.ts";
@@ -14,6 +15,8 @@ const EXIT_INTERRUPTED = 130;
 const EXIT_UNREADABLE = 3;
 
 export interface ReadOptions {
+  /** How lines are read; default greedily. */
+  readonly decode?: Decode | undefined;
   readonly batchSize: number;
   readonly workers?: number;
   readonly json?: true;
@@ -39,7 +42,12 @@ export async function readInputs(
   const started = performance.now();
   let [read, failed] = [0, 0];
   try {
-    for await (const answer of readPictures(loaded.session, recognizer, files, { batchSize, workers, signal })) {
+    for await (const answer of readPictures(loaded.session, recognizer, files, {
+      batchSize,
+      workers,
+      signal,
+      decode: options.decode,
+    })) {
       if ("error" in answer) failed++;
       else read++;
       progress.clear();

@@ -1,5 +1,6 @@
 import { UsageError } from "../../errors.ts";
 import { wholeSteps } from "../../infer/preprocess/prepare-image.ts";
+import type { Decode } from "../../infer/read-lines.ts";
 import { readImages } from "../../infer/recognize.ts";
 import type { Recognizer } from "../../metadata.ts";
 import { listed, readLineFolder } from "../../node/datasets/lines.ts";
@@ -18,6 +19,7 @@ export async function scoreLines(
   loaded: Loaded,
   { input, output }: Recognizer,
   { data, limit, batchSize, json }: ScoreOptions,
+  decode?: Decode,
 ): Promise<void> {
   if (output.kind !== "ctc") throw new UsageError("--dataset lines is for models that read lines; this one classifies");
   if (data === undefined) throw new UsageError("--dataset lines needs --data DIR, a folder of labelled pictures");
@@ -36,7 +38,7 @@ export async function scoreLines(
       const batch = planes.slice(start, Math.min(lines, start + batchSize));
       const images = batch.map((plane) => wholeSteps(plane, columns));
       const started = performance.now();
-      const readings = await readImages(loaded.session, { version: 1, input, output }, images);
+      const readings = await readImages(loaded.session, { version: 1, input, output }, images, 1, decode);
       seconds += (performance.now() - started) / 1000;
       readings.forEach(({ text: read }, row) => {
         const sample = set.samples[start + row];

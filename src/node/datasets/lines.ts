@@ -1,3 +1,4 @@
+import type { Dirent } from "node:fs";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
 
@@ -133,7 +134,7 @@ async function labelsAt(path: string): Promise<Labels> {
   if (found === null) throw new DataError(`there is no folder ${path}`, { hint: LAYOUT });
   if (found.isFile()) return labelsOfTable(path);
   const entries = await readdir(path, { withFileTypes: true });
-  const tables = entries.filter((entry) => entry.isFile() && /\.tsv$/i.test(entry.name)).map(({ name }) => name);
+  const tables = entries.filter((entry) => isFileOrLink(entry) && /\.tsv$/i.test(entry.name)).map(({ name }) => name);
   const table =
     tables.find((name) => name.toLowerCase() === "labels.tsv") ?? (tables.length === 1 ? tables[0] : undefined);
   if (table !== undefined) return labelsOfTable(join(path, table));
@@ -142,7 +143,7 @@ async function labelsAt(path: string): Promise<Labels> {
       hint: "name the one with the labels by --data, or call it labels.tsv",
     });
   }
-  const pictures = entries.filter((entry) => entry.isFile() && PICTURE.test(entry.name));
+  const pictures = entries.filter((entry) => isFileOrLink(entry) && PICTURE.test(entry.name));
   if (pictures.length > 0) {
     const names = pictures.map(({ name }) => name).toSorted();
     const labels = names.map((name) => ({
@@ -163,6 +164,11 @@ async function labelsAt(path: string): Promise<Labels> {
     parts.push({ labels: part.labels.map(within), bad: part.bad.map(within) });
   }
   return { labels: parts.flatMap(({ labels }) => labels), bad: parts.flatMap(({ bad }) => bad) };
+}
+
+/** Links are followed when they are read. */
+function isFileOrLink(entry: Dirent): boolean {
+  return entry.isFile() || entry.isSymbolicLink();
 }
 
 async function labelsOfTable(path: string): Promise<Labels> {

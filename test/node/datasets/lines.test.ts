@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -68,6 +68,12 @@ describe("a folder of lines", () => {
     writeFileSync(join(folder, "train.tsv"), "file\tlabel\twidth\nx.png\t2250\t108\n");
     expect(textsOf(await read())).toEqual([["x.png", "2250"]]);
     expect(textsOf(await read(join(folder, "train.tsv")))).toEqual([["x.png", "2250"]]);
+  });
+
+  test("may hold links", async () => {
+    writeFileSync(join(folder, "own.txt"), picture(0));
+    symlinkSync(join(folder, "own.txt"), join(folder, "12.png"));
+    expect(textsOf(await read())).toEqual([["12.png", "12"]]);
   });
 
   test("may be made of folders", async () => {
