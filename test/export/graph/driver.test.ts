@@ -6,6 +6,7 @@ import { UnsupportedOpsError } from "../../../src/errors.ts";
 import { exportModel } from "../../../src/export/export-any.ts";
 import type { ExportOptions } from "../../../src/export/export-model.ts";
 import type { GraphOpConverter } from "../../../src/export/graph/converter.ts";
+import { registerOp, unregisterOp } from "../../../src/export/graph/custom-ops.ts";
 import { builtInOps } from "../../../src/export/graph/ops/index.ts";
 
 import { readOnnx } from "../../../src/onnx/read.ts";
@@ -278,6 +279,38 @@ describe("hash tables that the initializer fills", () => {
     await session.release();
     expect(Array.from(find?.data ?? [], Number)).toEqual([20, -1, 30]);
   });
+});
+
+test("an operator of one's own converts once it is registered, and has one converter", async () => {
+  const swish: GraphOpConverter = {
+    tfOps: ["MySwish"],
+    ops: ["Sigmoid", "Mul"],
+    convert(context, { attributes }) {
+      const { graph } = context;
+      const input = context.tensor(0);
+      const beta = graph.constantValue("beta", {
+        dtype: "float32",
+        dims: [],
+        data: Float32Array.of(attributes.float("beta", 1)),
+      });
+      return graph.binary("Mul", input, graph.unary("Sigmoid", graph.binary("Mul", input, beta)));
+    },
+  };
+  const maker = new GraphMaker()
+    .placeholder("x", "DT_FLOAT", [null])
+    .node("out", "MySwish", ["x"], { ...F, beta: attr.float(2) });
+  await expect(exportModel(maker.artifacts())).rejects.toThrow("node out (MySwish): there is no converter");
+  registerOp(swish);
+  tf.registerOp("MySwish", ({ inputs: [x] }) => tf.tidy(() => tf.mul(x ?? 0, tf.sigmoid(tf.mul(x ?? 0, 2)))));
+  expect(() => {
+    registerOp(swish);
+  }).toThrow("the operator MySwish has a converter already");
+  await expectSame(maker, ["out"], { x: { dtype: "float32", shape: [3], values: [-1, 0, 2] } });
+  expect(unregisterOp("MySwish")).toBe(true);
+  tf.deregisterOp("MySwish");
+  await expect(exportModel(maker.artifacts())).rejects.toThrow(UnsupportedOpsError);
+  const again = { ...swish, tfOps: ["Identity"] };
+  await expect(exportModel(maker.artifacts(), { opConverters: [again] })).rejects.toThrow("Identity has a converter");
 });
 
 test("all nodes that cannot be converted are named at once, with reasons", async () => {
