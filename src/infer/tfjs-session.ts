@@ -273,6 +273,9 @@ export async function fromTfjs(tensor: tfjs.Tensor, name: string): Promise<Tenso
   if (tensor.dtype === "int32" && data instanceof Int32Array) return { dtype: "int32", dims, data };
   if (tensor.dtype === "bool" && data instanceof Uint8Array) return { dtype: "bool", dims, data };
   if (tensor.dtype === "string" && isStrings(data)) return { dtype: "string", dims, data };
+  // TF.js's plain backend keeps the array of integers that were cast.
+  if (tensor.dtype === "float32" && data instanceof Int32Array)
+    return { dtype: "float32", dims, data: Float32Array.from(data) };
   if (data instanceof Float32Array) return { dtype: "float32", dims, data };
   throw new InferenceError(`output "${name}" came back as ${tensor.dtype}; expected float32, int32, bool or string`);
 }

@@ -182,7 +182,7 @@ function allOfLast(graph: GraphBuilder, mask: Value): Value {
 }
 
 /** @throws {ExportError} when the inputs have different numbers of axes */
-function concat(graph: GraphBuilder, values: readonly Value[], axis: number): Value {
+export function concat(graph: GraphBuilder, values: readonly Value[], axis: number): Value {
   const [first] = values;
   if (first === undefined) throw new ExportError("it has no inputs");
   const rank = first.axes.length;

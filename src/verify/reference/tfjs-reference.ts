@@ -122,5 +122,5 @@ function failure({ name }: TfjsBackend, error: unknown): ToolError {
 /** A missing kernel, or a trap of WebAssembly; anything else is the model's own fault. */
 function isBackendsFault(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  return /not registered|not supported/i.test(error.message) || error.name === "RuntimeError";
+  return /not registered|not supported|only supports/i.test(error.message) || error.name === "RuntimeError";
 }

@@ -3,6 +3,8 @@ import type { GraphOpConverter } from "../converter.ts";
 import { arithmetic } from "./arithmetic.ts";
 import { basicMath } from "./basic-math.ts";
 import { convolutions } from "./convolution.ts";
+import { creations } from "./creation.ts";
+import { dynamics } from "./dynamic.ts";
 import { graphOps } from "./graph.ts";
 import { imageOps } from "./image.ts";
 import { listOps } from "./lists.ts";
@@ -12,6 +14,7 @@ import { normalizations } from "./normalization.ts";
 import { poolings } from "./pooling.ts";
 import { reductions } from "./reduction.ts";
 import { shapeOps } from "./shapes.ts";
+import { sliceJoins } from "./slice-join.ts";
 import { tableOps } from "./tables.ts";
 import { transformations } from "./transformation.ts";
 
@@ -20,6 +23,8 @@ export const builtInOps: readonly GraphOpConverter[] = [
   ...arithmetic,
   ...basicMath,
   ...convolutions,
+  ...creations,
+  ...dynamics,
   ...graphOps,
   ...imageOps,
   ...listOps,
@@ -29,6 +34,7 @@ export const builtInOps: readonly GraphOpConverter[] = [
   ...poolings,
   ...reductions,
   ...shapeOps,
+  ...sliceJoins,
   ...tableOps,
   ...transformations,
 ];

@@ -1,5 +1,8 @@
 import { axes, bools, constant, floats, given, ints, RANKS, scalar, strings } from "../case-values.ts";
-import { attr, opCase, type CaseInput, type OpCase } from "../op-case.ts";
+import { attr, opCase, type CaseInput, type CaseSettings, type OpCase } from "../op-case.ts";
+
+/** How many axes an index has must be known, so that the result's rank is. */
+const FIXED_DEPTH: CaseSettings = { free: ["fixed"] };
 
 const concatenated: OpCase[] = [
   { shapes: [[3], [2]], axis: 0 },
@@ -342,12 +345,17 @@ const scattered: OpCase[] = [
   opCase("ScatterNd", "int32", [given("int32", [2, 0], [2, 1]), ints([2, 3]), axes([4, 3])]),
   opCase("ScatterNd", "bool", [given("int32", [2, 0], [2, 1]), bools([2]), axes([4])]),
   opCase("ScatterNd", "indices of rank 3", [given("int32", [0, 2, 1, 3], [2, 2, 1]), floats([2, 2]), axes([5])]),
-  opCase("GatherNd", "elements", [floats([3, 4]), given("int32", [0, 1, 2, 3], [2, 2])]),
-  opCase("GatherNd", "rows", [floats([3, 4]), given("int32", [2, 0], [2, 1])]),
-  opCase("GatherNd", "indices of rank 3", [floats([3, 4, 2]), given("int32", [0, 1, 2, 3, 1, 1, 0, 0], [2, 2, 2])]),
-  opCase("GatherNd", "int32", [ints([3, 4]), given("int32", [2, 0], [2, 1])]),
-  opCase("GatherNd", "one index", [floats([3, 4]), given("int32", [2], [1])]),
-  opCase("GatherNd", "string", [strings(["a", "b", "c"]), given("int32", [2, 0], [2, 1])]),
+  opCase("GatherNd", "elements", [floats([3, 4]), given("int32", [0, 1, 2, 3], [2, 2])], FIXED_DEPTH),
+  opCase("GatherNd", "rows", [floats([3, 4]), given("int32", [2, 0], [2, 1])], FIXED_DEPTH),
+  opCase(
+    "GatherNd",
+    "indices of rank 3",
+    [floats([3, 4, 2]), given("int32", [0, 1, 2, 3, 1, 1, 0, 0], [2, 2, 2])],
+    FIXED_DEPTH,
+  ),
+  opCase("GatherNd", "int32", [ints([3, 4]), given("int32", [2, 0], [2, 1])], FIXED_DEPTH),
+  opCase("GatherNd", "one index", [floats([3, 4]), given("int32", [2], [1])], FIXED_DEPTH),
+  opCase("GatherNd", "string", [strings(["a", "b", "c"]), given("int32", [2, 0], [2, 1])], FIXED_DEPTH),
   opCase("SparseToDense", "vector", [given("int32", [1, 3]), axes([5]), floats([2]), scalar(0, "float32")]),
   opCase("SparseToDense", "matrix", [
     given("int32", [0, 1, 2, 0], [2, 2]),

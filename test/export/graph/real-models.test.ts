@@ -1,0 +1,45 @@
+import { existsSync, readdirSync } from "node:fs";
+import { resolve } from "node:path";
+
+import { describe, expect, test } from "vitest";
+
+import { exportAnySource, readAnyModel } from "../../../src/export/any-source.ts";
+import { readModel } from "../../../src/node/read-model.ts";
+import { verifyModel } from "../../../src/verify/verify-model.ts";
+
+/** Published models, which lie beside the repository where they may be used. */
+const folder = resolve(import.meta.dirname, "../../../../shared/models/graph");
+const names = existsSync(folder) ? readdirSync(folder) : [];
+if (names.length === 0) console.warn(`skipped: no models in ${folder}`);
+
+/**
+ * TF.js's WebAssembly backend differs from its own plain one by more than the tolerance (centernet), suppresses other boxes
+ * (handtrack), or refuses a bias with four axes (the vae models).
+ */
+const ON_CPU = new Set(["centernet", "handtrack", "vae-decoder", "vae-encoder"]);
+/** Sizes for the model that takes pictures of any size, and resizes them at once. */
+const SHAPES: Readonly<Record<string, Readonly<Record<string, readonly number[]>>>> = {
+  handtrack: { input_tensor: [1, 120, 160, 3] },
+};
+
+describe.skipIf(names.length === 0)("published Graph models", () => {
+  test.each(names)(
+    "%s: the same numbers as in TF.js",
+    async (name) => {
+      const raw = await readModel(resolve(folder, name));
+      const source = await readAnyModel(raw);
+      const inputShapes = SHAPES[name];
+      const exported = await exportAnySource(source, inputShapes === undefined ? {} : { inputShapes });
+      const verification = await verifyModel(raw, source, exported.bytes, {
+        targets: [{ runtime: "node" }, { runtime: "web" }],
+        tolerance: { atol: 1e-5, rtol: 0 },
+        batches: [1, 2],
+        seed: 1,
+        timeLimit: Infinity,
+        ...(ON_CPU.has(name) ? { referenceProvider: "cpu" as const } : {}),
+      });
+      expect(verification).toMatchObject({ passed: true });
+    },
+    600_000,
+  );
+});
