@@ -29,7 +29,7 @@ export function claimStdout(out: string, json: boolean): boolean {
  * @param chunks The content in pieces, in order.
  * @throws {ToolError} when it cannot be written
  */
-export async function writeOutput(out: string, chunks: readonly Uint8Array[]): Promise<void> {
+export async function writeOutput(out: string, chunks: Iterable<Uint8Array>): Promise<void> {
   if (STDOUT.has(out)) for (const chunk of chunks) await writeStdout(chunk);
   else if (await isPipe(out)) await writeFile(out, chunks).catch((cause: unknown) => fail(out, cause));
   else await writeAside(out, chunks);

@@ -59,9 +59,10 @@ export interface ExportedModel {
   readonly bytes: Uint8Array;
   /**
    * The ONNX file in pieces, in order, to write it without a second copy of the weights in memory. The pieces are views of the
-   * source's weights, which must not change before the file is written or `bytes` is read.
+   * source's weights, or are computed from them one at a time: the weights must not change before the file is written or `bytes` is
+   * read.
    */
-  readonly chunks: readonly Uint8Array[];
+  readonly chunks: Iterable<Uint8Array>;
   /** Size of the file in bytes. */
   readonly byteLength: number;
   /** What the model was in TF.js: a LayersModel or a GraphModel. */

@@ -12,7 +12,7 @@ import { codeOf } from "./error-code.ts";
  * @param data The content; a list is written piece by piece.
  * @throws {ToolError} when the path is a folder or a device, or the folder or the file cannot be written.
  */
-export async function writeAside(path: string, data: Uint8Array | string | readonly Uint8Array[]): Promise<void> {
+export async function writeAside(path: string, data: Uint8Array | string | Iterable<Uint8Array>): Promise<void> {
   const target = await targetOf(path);
   const aside = join(dirname(target), `.${basename(target)}.${process.pid}.tmp`);
   try {

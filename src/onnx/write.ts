@@ -1,9 +1,10 @@
 import $protobuf from "protobufjs/minimal.js";
 
+import { isComputed, partsOf, type Float32Tensor } from "../computed-tensor.ts";
 import { ExportError, InternalError } from "../errors.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
 
-import { ELEMENT_TYPE } from "./element-type.ts";
+import { ELEMENT_BYTES, ELEMENT_TYPE } from "./element-type.ts";
 import { onnx } from "./generated/encode.js";
 import type { Attribute, OnnxGraph, OnnxModel, OnnxNode, OnnxValueInfo } from "./model.ts";
 
@@ -14,10 +15,13 @@ const MOST_BYTES = 2 ** 31 - 1;
 
 const { AttributeType } = onnx.AttributeProto;
 
-/** A file that is still in pieces. Large weights are views of the tensors they were written from. */
+/** A file that is still in pieces. */
 export interface Chunks {
-  /** In the order of the file. */
-  readonly chunks: readonly Uint8Array[];
+  /**
+   * In the order of the file. Large weights are views of the tensors they were written from. What is computed is computed anew
+   * each time the pieces are gone through.
+   */
+  readonly chunks: Iterable<Uint8Array>;
   /** Of all chunks together. */
   readonly byteLength: number;
 }
@@ -41,8 +45,6 @@ export function writeOnnx(model: OnnxModel): Chunks {
 
 /** The chunks one behind the other. */
 export function concatenate({ chunks, byteLength }: Chunks): Uint8Array {
-  const [only] = chunks;
-  if (only !== undefined && chunks.length === 1) return only;
   const whole = new Uint8Array(byteLength);
   let offset = 0;
   for (const chunk of chunks) {
@@ -52,11 +54,58 @@ export function concatenate({ chunks, byteLength }: Chunks): Uint8Array {
   return whole;
 }
 
+/** Bytes that are computed when they are needed. */
+interface LateBytes {
+  readonly byteLength: number;
+  /** A part at a time; a part may be overwritten by the next. */
+  readonly parts: () => Iterable<Float32Array>;
+}
+
+/** What the empty arrays that stand for late bytes in a message stand for. */
+const late = new WeakMap<Uint8Array, LateBytes>();
+
+/** Pieces of a file as bytes. */
+class Pieces implements Iterable<Uint8Array> {
+  readonly #pieces: readonly (Uint8Array | LateBytes)[];
+
+  constructor(pieces: readonly (Uint8Array | LateBytes)[]) {
+    this.#pieces = pieces;
+  }
+
+  *[Symbol.iterator](): Generator<Uint8Array> {
+    for (const piece of this.#pieces) {
+      if (piece instanceof Uint8Array) yield piece;
+      else yield* blocksOf(piece.parts());
+    }
+  }
+}
+
+/** Bytes that are written at once. */
+const BLOCK = 2 ** 22;
+
+/** Parts put together to blocks of about {@link BLOCK} bytes. */
+function* blocksOf(parts: Iterable<Float32Array>): Generator<Uint8Array> {
+  let block = new Uint8Array(BLOCK);
+  let filled = 0;
+  for (const part of parts) {
+    const bytes = bytesOf(part);
+    if (filled + bytes.length > block.length) {
+      yield block.subarray(0, filled);
+      block = new Uint8Array(Math.max(BLOCK, bytes.length));
+      filled = 0;
+    }
+    block.set(bytes, filled);
+    filled += bytes.length;
+  }
+  yield block.subarray(0, filled);
+}
+
 /** Write a message of the schema. */
 export function encodeModel(message: onnx.ModelProto.$Properties): Chunks {
   const writer = new ChunkWriter();
   onnx.ModelProto.encode(message, writer);
-  return writer.chunks();
+  const { pieces, byteLength } = writer.take();
+  return { chunks: new Pieces(pieces), byteLength };
 }
 
 /**
@@ -67,8 +116,8 @@ class ChunkWriter extends $protobuf.Writer {
   readonly #outer: ChunkWriter | null;
   /** For nested messages, one after the other. */
   #inner: ChunkWriter | null = null;
-  #chunks: Uint8Array[] = [];
-  #chunkedBytes = 0;
+  #pieces: (Uint8Array | LateBytes)[] = [];
+  #pieceBytes = 0;
 
   constructor(outer: ChunkWriter | null = null) {
     super();
@@ -76,12 +125,13 @@ class ChunkWriter extends $protobuf.Writer {
   }
 
   override bytes(value: Uint8Array | string): this {
-    if (typeof value === "string" || value.length < LARGE) {
+    const piece = typeof value === "string" ? undefined : (late.get(value) ?? value);
+    if (piece === undefined || piece.byteLength < LARGE) {
       super.bytes(value);
       return this;
     }
-    this.uint32(value.length);
-    this.#append([value], value.length);
+    this.uint32(piece.byteLength);
+    this.#append([piece], piece.byteLength);
     return this;
   }
 
@@ -99,36 +149,36 @@ class ChunkWriter extends $protobuf.Writer {
   override ldelim(): ChunkWriter {
     const outer = this.#outer;
     if (outer === null) throw new InternalError("the end of a message that was not begun");
-    outer.uint32(this.#chunkedBytes + this.pos);
-    if (this.#chunks.length === 0) {
+    outer.uint32(this.#pieceBytes + this.pos);
+    if (this.#pieces.length === 0) {
       outer.raw(this.finish(true));
       this.reset();
     } else {
-      const { chunks, byteLength } = this.chunks();
-      outer.#append(chunks, byteLength);
+      const { pieces, byteLength } = this.take();
+      outer.#append(pieces, byteLength);
     }
     return outer;
   }
 
   /** All that was written. The writer is empty afterwards. */
-  chunks(): Chunks {
+  take(): { readonly pieces: readonly (Uint8Array | LateBytes)[]; readonly byteLength: number } {
     this.#flush();
-    const written: Chunks = { chunks: this.#chunks, byteLength: this.#chunkedBytes };
-    this.#chunks = [];
-    this.#chunkedBytes = 0;
+    const written = { pieces: this.#pieces, byteLength: this.#pieceBytes };
+    this.#pieces = [];
+    this.#pieceBytes = 0;
     return written;
   }
 
-  #append(chunks: readonly Uint8Array[], byteLength: number): void {
+  #append(pieces: readonly (Uint8Array | LateBytes)[], byteLength: number): void {
     this.#flush();
-    for (const chunk of chunks) this.#chunks.push(chunk);
-    this.#chunkedBytes += byteLength;
+    for (const piece of pieces) this.#pieces.push(piece);
+    this.#pieceBytes += byteLength;
   }
 
   #flush(): void {
     if (this.pos === 0) return;
-    this.#chunkedBytes += this.pos;
-    this.#chunks.push(this.finish());
+    this.#pieceBytes += this.pos;
+    this.#pieces.push(this.finish());
     this.reset();
   }
 }
@@ -213,14 +263,32 @@ function exact(name: string, value: number): number {
 }
 
 function toTensor(name: string, tensor: Tensor): onnx.TensorProto.$Properties {
-  const { dims, dtype } = tensor;
+  const { dims } = tensor;
+  if (tensor.dtype === "float32" && isComputed(tensor))
+    return { ...tensorHeader(name, tensor), rawData: lateBytes(tensor) };
   if (tensor.data.length !== sizeOf(dims)) {
     throw new InternalError(`the tensor ${name} of shape [${dims.join(", ")}] has ${tensor.data.length} elements`);
   }
-  const header = { dims: [...dims], dataType: ELEMENT_TYPE[dtype], name };
+  const header = tensorHeader(name, tensor);
   if (tensor.dtype === "string") return { ...header, stringData: tensor.data.map((text) => utf8.encode(text)) };
-  const { buffer, byteOffset, byteLength } = tensor.data;
-  return { ...header, rawData: new Uint8Array(buffer, byteOffset, byteLength) };
+  return { ...header, rawData: bytesOf(tensor.data) };
+}
+
+function tensorHeader(name: string, { dims, dtype }: Tensor): onnx.TensorProto.$Properties {
+  return { dims: [...dims], dataType: ELEMENT_TYPE[dtype], name };
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
+/** An empty array that stands for the bytes of a computed tensor. */
+function lateBytes(tensor: Float32Tensor): Uint8Array {
+  const byteLength = sizeOf(tensor.dims) * ELEMENT_BYTES.float32;
+  if (byteLength < LARGE) return bytesOf(tensor.data);
+  const marker = new Uint8Array();
+  late.set(marker, { byteLength, parts: () => partsOf(tensor) });
+  return marker;
 }
 
 function toValueInfo({ name, dtype, dims, isSequence }: OnnxValueInfo): onnx.ValueInfoProto.$Properties {

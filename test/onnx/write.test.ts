@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
+import { computedTensor } from "../../src/computed-tensor.ts";
 import { InternalError } from "../../src/errors.ts";
 import { exportRaw } from "../../src/export/export-model.ts";
 import { readModel } from "../../src/node/read-model.ts";
@@ -138,7 +139,8 @@ describe("large weights", () => {
   };
 
   test("are views of the tensors, at any depth, and the file is what protobufjs would write", () => {
-    const { chunks, byteLength } = chunksOf(graph);
+    const { chunks: pieces, byteLength } = chunksOf(graph);
+    const chunks = [...pieces];
     const large = [
       graph.initializers.get("large"),
       graph.initializers.get("larger"),
@@ -158,6 +160,38 @@ describe("large weights", () => {
     const read = expectSameBytes(fileOf({ initializers: new Map([["part", float32(data, [2000])]]) }));
     expect(read.graph?.initializer?.[0]?.rawData?.length).toBe(8000);
   });
+});
+
+test("a computed tensor is computed when its piece is needed, and the file is as if it was kept", () => {
+  const [length, small] = [2_000_500, 3];
+  let times = 0;
+  const computed = (size: number): Tensor =>
+    computedTensor([size], {
+      *parts() {
+        times++;
+        for (let start = 0; start < size; start += 1000) {
+          yield Float32Array.from({ length: Math.min(1000, size - start) }, (_, index) => start + index);
+        }
+      },
+      element: (index) => index,
+    });
+  const file = chunksOf({ initializers: new Map([["late", computed(length)]]) });
+  expect(times).toBe(0);
+  const kept = fileOf({ initializers: new Map([["late", ramp(length)]]) });
+  expect(Buffer.from(concatenate(file)).equals(kept)).toBe(true);
+  expect(Buffer.from(concatenate(file)).equals(kept)).toBe(true);
+  expect([times, file.byteLength]).toEqual([2, kept.length]);
+  expect(fileOf({ initializers: new Map([["a", computed(small)]]) })).toEqual(
+    fileOf({ initializers: new Map([["a", ramp(small)]]) }),
+  );
+});
+
+test("a file of more than 2 GiB is refused before it is put together", () => {
+  const data = new Float32Array(2 ** 24);
+  const initializers = new Map(
+    Array.from({ length: 32 }, (_, index) => [`w${index}`, float32(data, [data.length])] as const),
+  );
+  expect(() => chunksOf({ initializers })).toThrow(/would have 21474\d+ bytes.*at most 2147483647/u);
 });
 
 test("types of inner tensors are written where they are given, in bodies too", () => {

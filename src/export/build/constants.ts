@@ -1,4 +1,5 @@
-import type { Tensor } from "../../tensor.ts";
+import { elementAt } from "../../computed-tensor.ts";
+import { sizeOf, type Tensor } from "../../tensor.ts";
 
 /** Constants of more elements than this are hashed by this many evenly spaced elements, and compared in full on a match. */
 const SAMPLED = 64;
@@ -23,16 +24,20 @@ export class Constants {
 }
 
 /** Type, shape and some elements. */
-function constantKey({ dtype, dims, data }: Tensor): string {
-  const step = Math.max(1, Math.floor(data.length / SAMPLED));
+function constantKey(tensor: Tensor): string {
+  const { dtype, dims } = tensor;
+  const size = sizeOf(dims);
+  const step = Math.max(1, Math.floor(size / SAMPLED));
   const sample: string[] = [];
-  for (let index = 0; index < data.length; index += step) sample.push(exactly(data[index]));
+  for (let index = 0; index < size; index += step) sample.push(exactly(elementAt(tensor, index)));
   return `${dtype}[${dims.join()}]${sample.join()}`;
 }
 
 function sameData(a: Tensor | undefined, { data }: Tensor): boolean {
-  if (a === undefined || a.data.length !== data.length) return false;
-  for (let index = 0; index < data.length; index++) if (!Object.is(a.data[index], data[index])) return false;
+  if (a === undefined) return false;
+  const known = a.data;
+  if (known.length !== data.length) return false;
+  for (let index = 0; index < data.length; index++) if (!Object.is(known[index], data[index])) return false;
   return true;
 }
 

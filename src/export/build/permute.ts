@@ -1,6 +1,7 @@
+import { computedTensor } from "../../computed-tensor.ts";
 import { InternalError } from "../../errors.ts";
 import { asNumber, show } from "../../onnx/dim.ts";
-import { at } from "../../require.ts";
+import { at, first } from "../../require.ts";
 import { sizeOf, type Tensor } from "../../tensor.ts";
 import { sameFactors, type Factor } from "../ir/value.ts";
 
@@ -45,6 +46,44 @@ export function permuteData<T extends Tensor>(tensor: T, sizes: readonly number[
 export function transposed<T extends Tensor>(tensor: T, perm: readonly number[]): T {
   const moved = permuteData(tensor, tensor.dims, perm);
   return { ...moved, dims: perm.map((axis) => at(tensor.dims, axis)) };
+}
+
+/** Elements from which on a kernel is transposed when it is written, and not kept. */
+const LARGE = 2 ** 18;
+
+/**
+ * As {@link transposed}, for what goes into a file as it is. A large one is computed whenever its `data` is read: read it once, not
+ * in a loop.
+ */
+export function transposedWhenWritten(tensor: Tensor, perm: readonly number[]): Tensor {
+  const { dims: from } = tensor;
+  const dims = perm.map((axis) => at(from, axis));
+  if (tensor.dtype !== "float32" || sizeOf(dims) < LARGE) return transposed(tensor, perm);
+  const strides = perm.map((axis) => sizeOf(from.slice(axis + 1)));
+  const { data } = tensor;
+  return computedTensor(dims, {
+    *parts() {
+      const part = new Float32Array(sizeOf(dims.slice(1)));
+      for (let start = 0; start < first(dims); start++) {
+        const offset = start * first(strides);
+        eachRow(dims.slice(1), strides.slice(1), (row, to, length, stride) => {
+          for (let index = 0, place = offset + row; index < length; index++, place += stride) {
+            part[to + index] = at(data, place);
+          }
+        });
+        yield part;
+      }
+    },
+    element: (index) => {
+      let [rest, place] = [index, 0];
+      for (let axis = dims.length - 1; axis >= 0; axis--) {
+        const size = at(dims, axis);
+        place += (rest % size) * at(strides, axis);
+        rest = Math.floor(rest / size);
+      }
+      return at(data, place);
+    },
+  });
 }
 
 /** Visit the rows along the last axis of a strided tensor, in row-major order of `sizes`. */

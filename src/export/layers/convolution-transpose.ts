@@ -3,7 +3,7 @@ import { ints } from "../../onnx/model.ts";
 import { applyActivation, readActivation } from "../activation.ts";
 import { defineConverter, only, type LayerConverter } from "../converter.ts";
 import { at } from "../../require.ts";
-import { transposed } from "../build/permute.ts";
+import { transposedWhenWritten } from "../build/permute.ts";
 
 import { ones } from "./convolution.ts";
 import { channelsFirst, expectRank, fixedSize, spatialAxes, windowNode } from "./windows.ts";
@@ -68,7 +68,7 @@ function convolutionTranspose(className: string, rank: number): LayerConverter {
         "ConvTranspose",
         [
           channelsFirst(graph, input, axes),
-          graph.constant("kernel", transposed(stored, order)),
+          graph.constant("kernel", transposedWhenWritten(stored, order)),
           useBias ? graph.constant("bias", weights.get("bias", [filters])) : null,
         ],
         {

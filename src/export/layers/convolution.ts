@@ -2,7 +2,7 @@ import { ExportError } from "../../errors.ts";
 import { int } from "../../onnx/model.ts";
 import { applyActivation, readActivation, type Activation } from "../activation.ts";
 import { defineConverter, only, type BindContext, type EmitContext, type LayerConverter } from "../converter.ts";
-import { transposed } from "../build/permute.ts";
+import { transposedWhenWritten } from "../build/permute.ts";
 import { dimOf, permuteAxes, type Value } from "../ir/value.ts";
 import type { ConfigReader, DataFormat } from "../source/config.ts";
 
@@ -78,7 +78,7 @@ function convolve({ graph, weights }: EmitContext, config: ConvolutionConfig, in
   );
   const operands = [
     channelsFirst(graph, input, axes),
-    graph.constant("kernel", transposed(kernel, order)),
+    graph.constant("kernel", transposedWhenWritten(kernel, order)),
     config.useBias ? graph.constant("bias", weights.get("bias", [filters])) : null,
   ];
   const attributes = { ...fit.attributes, ...(groups === 1 ? {} : { group: int(groups) }) };

@@ -1,5 +1,5 @@
 import type { OnnxGraph, OnnxNode } from "../../../onnx/model.ts";
-import type { Tensor } from "../../../tensor.ts";
+import { sizeOf, type Tensor } from "../../../tensor.ts";
 
 import { withReplaced } from "./drop-unused.ts";
 import { readAffine, type Affine } from "./fold-scale.ts";
@@ -139,13 +139,14 @@ function fold(
   const at = (vector: FloatTensor["data"] | null, channel: number, otherwise: number): number =>
     vector === null ? otherwise : (vector[vector.length === 1 ? 0 : channel] ?? otherwise);
   const { weight, outputs } = kernel;
-  const data = new Float32Array(weight.data.length);
+  const { data: own } = weight;
+  const data = new Float32Array(own.length);
   const added = new Float64Array(outputs);
   for (let start = 0; start < data.length; start += runLength(kernel)) {
     const { channel, output, step } = runAt(kernel, start);
     const [factor, offset] = [at(scale, channel, 1), at(shift, channel, 0)];
     for (let index = 0; index < runLength(kernel); index++) {
-      const value = weight.data[start + index] ?? 0;
+      const value = own[start + index] ?? 0;
       data[start + index] = value * factor;
       added[output + index * step] = (added[output + index * step] ?? 0) + value * offset;
     }
@@ -164,7 +165,7 @@ function fold(
 
 /** How many elements of the weight, side by side, are for one input channel. */
 function runLength({ weight, layout, channels, outputs, groups }: Kernel): number {
-  return layout === "rows" ? outputs : (weight.data.length * groups) / (outputs * channels);
+  return layout === "rows" ? outputs : (sizeOf(weight.dims) * groups) / (outputs * channels);
 }
 
 /** The input channel of a run that begins at `start`, its first output, and how far the next element's is from it. */

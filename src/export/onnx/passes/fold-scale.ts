@@ -1,3 +1,4 @@
+import { computedTensor, elementAt, isComputed, partsOf } from "../../../computed-tensor.ts";
 import type { OnnxGraph, OnnxNode } from "../../../onnx/model.ts";
 import type { Tensor } from "../../../tensor.ts";
 
@@ -137,8 +138,19 @@ function scaleWeights(
   const newWeightName = affine.scale === null ? weightName : freshName(initializers, weightName);
   if (affine.scale !== null) {
     const inner = weight.dims.slice(channel.ofWeight + 1).reduce((size, dim) => size * dim, 1);
-    const data = weight.data.map((value, index) => value * at(affine.scale, Math.floor(index / inner) % channels, 1));
-    initializers.set(newWeightName, { ...weight, data });
+    const scaleAt = (index: number): number => at(affine.scale, Math.floor(index / inner) % channels, 1);
+    const scaled = computedTensor(weight.dims, {
+      *parts() {
+        let start = 0;
+        for (const part of partsOf(weight)) {
+          const offset = start;
+          yield part.map((value, index) => value * scaleAt(offset + index));
+          start += part.length;
+        }
+      },
+      element: (index) => Math.fround(Number(elementAt(weight, index)) * scaleAt(index)),
+    });
+    initializers.set(newWeightName, isComputed(weight) ? scaled : { ...weight, data: scaled.data });
   }
   if (producer.opType === "MatMul") return { ...producer, inputs: [input, newWeightName] };
   const shifted = Float32Array.from({ length: channels }, (_, index) => {
