@@ -49,3 +49,9 @@ export interface SequenceOutput {
 }
 
 export const RECOGNIZER_KEY = "tfjs-to-onnx.recognizer";
+
+/**
+ * JSON object in `metadata_props`: the smallest value of each named input size that every convolution and pooling window
+ * fits into, e.g. `{"height":4,"width":4}`. Sizes that may be 1 are left out.
+ */
+export const MINIMUM_SIZES_KEY = "tfjs-to-onnx.minimumSizes";

@@ -1,5 +1,5 @@
 import { ExportError } from "../errors.ts";
-import { RECOGNIZER_KEY } from "../metadata.ts";
+import { MINIMUM_SIZES_KEY, RECOGNIZER_KEY } from "../metadata.ts";
 import type { OnnxGraph, OnnxModel } from "../onnx/model.ts";
 import type { DType } from "../tensor.ts";
 import { show } from "../onnx/dim.ts";
@@ -12,6 +12,7 @@ import type { LayerConverter, RecurrentForm } from "./converter.ts";
 import type { GraphOpConverter } from "./graph/converter.ts";
 import { withFile } from "./exported-file.ts";
 import { internalError } from "./internal-error.ts";
+import { minimumSizes } from "./minimum-sizes.ts";
 import type { ConvertedCall } from "./model-run.ts";
 import { dropUnused } from "./onnx/passes/drop-unused.ts";
 import { runPasses } from "./onnx/passes/index.ts";
@@ -154,7 +155,7 @@ function buildModel(source: LayersSource, options: ExportOptions, everyLayer: bo
     producerName: PRODUCER,
     producerVersion: VERSION,
     graph,
-    metadata: metadataOf(source),
+    metadata: metadataOf(source, minimumSizes(converted.inputs, builder.windowCounts)),
   };
   return withFile(model, {
     kind: "layers",
@@ -210,6 +211,7 @@ export function countNodes(graph: OnnxGraph): number {
 
 export function metadataOf(
   source: Pick<LayersSource, "generatedBy" | "convertedBy" | "metadata">,
+  minimums: ReadonlyMap<string, number>,
 ): ReadonlyMap<string, string> {
   const entries = new Map<string, string>();
   if (source.generatedBy !== null) entries.set("tfjs-to-onnx.generatedBy", source.generatedBy);
@@ -218,5 +220,6 @@ export function metadataOf(
     if (key === "recognizer") entries.set(RECOGNIZER_KEY, JSON.stringify(value));
     else entries.set(key, typeof value === "string" ? value : JSON.stringify(value));
   }
+  if (minimums.size > 0) entries.set(MINIMUM_SIZES_KEY, JSON.stringify(Object.fromEntries(minimums)));
   return entries;
 }

@@ -5,6 +5,7 @@ import { InferenceError, SetupError } from "../errors.ts";
 import { checkElements, checkLastSizes, needElements } from "./check-elements.ts";
 import { checkFeeds } from "./check-feeds.ts";
 import type { RunnableSession } from "./device-loss.ts";
+import { checkMinimumSizes, readMinimumSizes } from "./minimum-sizes.ts";
 import type { OnnxHeader, OutputInfo } from "../onnx/header.ts";
 import { fromOrt, toOrt } from "./ort-tensor.ts";
 import { Queue } from "./queue.ts";
@@ -57,6 +58,7 @@ export function wrapOrtSession(
   const { inputs } = header;
   const outputs = header.outputs.map((output) => withType(output, session.outputMetadata));
   const fatal = needElements(header.operators);
+  const minimums = readMinimumSizes(header.metadata);
   let disposed: Promise<void> | undefined;
   async function runNow(feeds: Tensors): Promise<Tensors> {
     const results = await runOrt(session, placement.provider, () =>
@@ -74,6 +76,7 @@ export function wrapOrtSession(
     async run(feeds) {
       if (disposed !== undefined) throw new InferenceError("the session was disposed; load the model again");
       checkFeeds(inputs, feeds);
+      checkMinimumSizes(minimums, inputs, feeds);
       if (fatal.length > 0) checkElements(fatal, feeds);
       if (placement.provider === "webgpu") checkLastSizes(header.operators, feeds);
       return queue.run(() => runNow(feeds));

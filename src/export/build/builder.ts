@@ -44,6 +44,9 @@ export interface Producer {
 /** Elements up to this many are kept beside an integer constant as sizes. */
 const MAX_ELEMENTS = 64;
 
+/** Operators whose windows must fit into the axes from the third on. */
+const WINDOWS: ReadonlySet<string> = new Set(["Conv", "MaxPool", "AveragePool"]);
+
 /** What a graph and the bodies in it have in common. */
 interface Shared {
   readonly names: Set<string>;
@@ -74,6 +77,7 @@ export class GraphBuilder {
   readonly #constants = new Map<string, GraphTensor>();
   readonly #inputs = new Set<GraphTensor>();
   readonly #producers = new Map<GraphTensor, Producer>();
+  readonly #windowCounts = new Set<Dim>();
 
   constructor(opset: number, outer: GraphBuilder | null = null) {
     this.opset = opset;
@@ -93,6 +97,14 @@ export class GraphBuilder {
   /** Types of all tensors by name, those of bodies included. */
   get types(): ReadonlyMap<string, TensorType> {
     return this.#shared.types;
+  }
+
+  /**
+   * How many windows of convolutions and poolings fit along an axis, where that depends on free sizes. Bodies of loops and
+   * branches are left out, because they may not run.
+   */
+  get windowCounts(): ReadonlySet<Dim> {
+    return this.#windowCounts;
   }
 
   // Names
@@ -226,7 +238,13 @@ export class GraphBuilder {
       attributes,
     });
     for (const output of outputs) this.#producers.set(output, { opType, inputs });
+    if (this.#outer === null && domain === "" && WINDOWS.has(opType)) this.#countWindows(first(outputs));
     return outputs;
+  }
+
+  #countWindows({ shape }: GraphTensor): void {
+    if (shape === null) return;
+    for (const size of shape.slice(2)) if (asNumber(size) === null) this.#windowCounts.add(size);
   }
 
   /** The node of this graph that makes a tensor; null for inputs, constants and tensors of other graphs. */

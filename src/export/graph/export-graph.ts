@@ -14,6 +14,7 @@ import {
   type ExportedTap,
   type ExportOptions,
 } from "../export-model.ts";
+import { minimumSizes } from "../minimum-sizes.ts";
 import { withFile } from "../exported-file.ts";
 import { internalError } from "../internal-error.ts";
 import { dropUnused } from "../onnx/passes/drop-unused.ts";
@@ -75,7 +76,7 @@ function buildModel(source: GraphSource, options: ExportOptions, everyNode: bool
     producerName: PRODUCER,
     producerVersion: VERSION,
     graph,
-    metadata: metadataOf(source),
+    metadata: metadataOf(source, minimumSizes(converted.inputs, converted.graph.windowCounts)),
   };
   return withFile(model, {
     kind: "graph",
