@@ -49,10 +49,11 @@ function isLong({ seconds, expected }: VerifyProgress): boolean {
   return expected === null ? seconds > SILENT_SECONDS : expected > SILENT_SECONDS && expected - seconds > 1;
 }
 
-/** `verifying beside TF.js, run 2 of 4 (batch 3, time 8), layer 12 of 60, about 20 s left`. */
+/** `verifying beside TF.js: run 2 of 4 (batch 3, time 8), layer 12 of 60, about 20 s left`. */
 export function progressLine({ task, layers, runs, seconds, expected }: VerifyProgress): string {
   const layer = layers === null ? "" : `, layer ${layers.done + 1} of ${layers.of}`;
   const left =
     expected === null ? `, ${Math.round(seconds)} s` : `, about ${Math.max(1, Math.round(expected - seconds))} s left`;
-  return `verifying beside TF.js, run ${runs.done + 1} of ${runs.of} (${task})${layer}${left}`;
+  const what = runs === null ? task : `run ${runs.done + 1} of ${runs.of} (${task})`;
+  return `verifying beside TF.js: ${what}${layer}${left}`;
 }

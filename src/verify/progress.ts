@@ -6,8 +6,8 @@ export interface VerifyProgress {
   readonly task: string;
   /** Layers of the model computed in this task, and all of them; null where that is not known. */
   readonly layers: { readonly done: number; readonly of: number } | null;
-  /** Runs compared so far, and all that are planned. */
-  readonly runs: { readonly done: number; readonly of: number };
+  /** Runs compared so far, and all that are planned; null while something else is done. */
+  readonly runs: { readonly done: number; readonly of: number } | null;
   /** Seconds since the verification began. */
   readonly seconds: number;
   /** Seconds that the whole takes by estimate; null while nothing is known. */
@@ -39,7 +39,7 @@ export class Clock {
   /** Seconds for a unit of cost; learnt from the runs made. */
   #rate: number | null = null;
   #task = "";
-  #runs = { done: 0, of: 0 };
+  #runs: VerifyProgress["runs"] = null;
   #expected: number | null = null;
 
   constructor(options: ClockOptions) {
@@ -52,7 +52,7 @@ export class Clock {
   }
 
   /** A new task begins. @throws what the signal was aborted with */
-  begin(task: string, runs: { readonly done: number; readonly of: number }, expected: number | null): void {
+  begin(task: string, runs: VerifyProgress["runs"], expected: number | null): void {
     this.#task = task;
     this.#runs = runs;
     this.#expected = expected === null ? null : this.seconds + expected;

@@ -112,7 +112,7 @@ async function verifySubject(subject: Subject, options: VerifyModelOptions, cloc
     source.kind === "graph"
       ? await graphOriginal(raw, source, file, options.exportOptions ?? {})
       : layersOriginal(raw, source, file, options.exportOptions ?? {});
-  clock.begin("loading the model", { done: 0, of: 1 }, null);
+  clock.begin("loading the model", null, null);
   const reference = await openReference(original.load, backendOf(options));
   const sessions: Session[] = [];
   let smaller: SmallerSubject | null = null;
@@ -272,7 +272,7 @@ async function locateFailure(
 ): Promise<LocatedFailure> {
   const target = targets[sessions.indexOf(session)];
   if (target === undefined) throw new InternalError("the run that failed has no place");
-  clock.begin("looking for the first layer that differs", { done: 0, of: 1 }, null);
+  clock.begin("looking for the first layer that differs", null, null);
   const located = await locate({
     file: file.bytes,
     reference,
