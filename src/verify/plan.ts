@@ -5,7 +5,7 @@ import { sizeOf } from "../tensor.ts";
 import { batchDimension, freeDimensions, shapeOf, type FeedSpec, type Sizes } from "./feeds.ts";
 import type { Examination, Reference } from "./reference/reference.ts";
 import { chooseSizes } from "./sizes/choose-sizes.ts";
-import { faultOfShapes, type ShapedTensor } from "./sizes/size-rules.ts";
+import { countOnes, faultOfShapes, type ShapedTensor } from "./sizes/size-rules.ts";
 
 /** One set of random inputs to run on both sides. */
 export interface PlannedRun {
@@ -41,7 +41,10 @@ export interface PlanInput {
 export function planRuns(input: PlanInput): readonly PlannedRun[] {
   const { specs, batches } = input;
   const batchName = batchDimension(specs);
-  const choices = chooseSizes(specs, first(batches), (sizes) => examine(input, sizes).fault);
+  const choices = chooseSizes(specs, first(batches), {
+    fault: (sizes) => examine(input, sizes).fault,
+    ones: (sizes) => examine(input, sizes).ones,
+  });
   if ("fault" in choices) throw nothingFits(specs, choices.sizes, choices.fault);
   const withBatch = (sizes: Sizes, count: number): Sizes =>
     batchName === null ? sizes : new Map([[batchName, count], ...sizes]);
@@ -62,8 +65,9 @@ export function planRuns(input: PlanInput): readonly PlannedRun[] {
 
 function examine({ reference, specs, shapes }: PlanInput, sizes: Sizes): Examination {
   const fault = faultOfShapes(shapes, sizes);
-  if (fault !== null) return { fault, work: null };
-  return reference.examine(new Map(specs.map((spec) => [spec.name, shapeOf(spec, sizes)])));
+  if (fault !== null) return { fault, work: null, ones: 0 };
+  const { ones, ...rest } = reference.examine(new Map(specs.map((spec) => [spec.name, shapeOf(spec, sizes)])));
+  return { ...rest, ones: ones + countOnes(shapes, sizes) };
 }
 
 function costOf(input: PlanInput, sizes: Sizes): Cost {

@@ -91,6 +91,14 @@ describe("shapes of a Layers model", () => {
   });
 });
 
+test("axes of size 1 are counted, those of nested models too", async () => {
+  const inner = tf.sequential({ layers: [tf.layers.maxPooling1d({ poolSize: 4, inputShape: [null, 3] })] });
+  const input = tf.input({ shape: [null, 3] });
+  const model = tf.model({ inputs: input, outputs: one(inner, input) });
+  expect((await examined(model, [2, 7, 3])).ones).toBe(1);
+  expect((await examined(model, [2, 8, 3])).ones).toBe(0);
+});
+
 describe("the work of a run", () => {
   test("counts every weight once for each position, and every element that is written", async () => {
     const image = tf.input({ shape: [10, 12, 3] });

@@ -10,8 +10,8 @@ function input(name: string, ...dims: FeedSpec["dims"]): FeedSpec {
   return { name, dtype: "float32", dims, domain: { kind: "normal" } };
 }
 
-function choose(specs: readonly FeedSpec[], findFault: FindFault): SizeChoices {
-  const choices = chooseSizes(specs, 1, findFault);
+function choose(specs: readonly FeedSpec[], fault: FindFault, ones: (sizes: Sizes) => number = () => 0): SizeChoices {
+  const choices = chooseSizes(specs, 1, { fault, ones });
   if ("fault" in choices) throw new TypeError(choices.fault);
   return choices;
 }
@@ -124,6 +124,15 @@ describe("the choice of sizes", () => {
     ]);
   });
 
+  test("takes a larger size at which no axis is reduced to 1", () => {
+    const pooled = (sizes: Sizes): number => (Math.ceil(sizeOf(sizes, "height") / 16) === 1 ? 2 : 1);
+    const { ordinary } = choose([input("image", "batch", "height", "width", 3)], () => null, pooled);
+    expect(listed(ordinary)).toEqual([
+      { height: 5, width: 6 },
+      { height: 17, width: 18 },
+    ]);
+  });
+
   test("finds multiples, and keeps axes apart by them", () => {
     const halving: FindFault = (sizes) =>
       [...sizes].some(([name, size]) => name !== "batch" && size % 8 > 0) ? "odd" : null;
@@ -184,14 +193,14 @@ describe("the choice of sizes", () => {
   });
 
   test("says what is wrong where nothing fits", () => {
-    expect(chooseSizes([input("x", "batch", "time")], 1, () => "never")).toEqual({
+    expect(chooseSizes([input("x", "batch", "time")], 1, { fault: () => "never", ones: () => 0 })).toEqual({
       sizes: new Map([
         ["batch", 1],
         ["time", 64],
       ]),
       fault: "never",
     });
-    expect(chooseSizes([input("x", 4)], 1, () => "never")).toMatchObject({ fault: "never" });
+    expect(chooseSizes([input("x", 4)], 1, { fault: () => "never", ones: () => 0 })).toMatchObject({ fault: "never" });
   });
 
   test("gives the batch to what judges the sizes", () => {

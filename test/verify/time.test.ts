@@ -29,7 +29,7 @@ function reference(compute: Reference["run"]): Reference {
     name: "tfjs none",
     note: null,
     judgesShapes: true,
-    examine: () => ({ fault: null, work: 1 }),
+    examine: () => ({ fault: null, work: 1, ones: 0 }),
     run: compute,
     runChecked: compute,
     useChecked: () => Promise.resolve(),

@@ -27,11 +27,11 @@ export function examineLayers(tf: Tfjs, model: tfjs.LayersModel, spec: ModelSpec
   });
   try {
     walk.model(model, spec, "", inputs);
-    return { fault: null, work: walk.work };
+    return { fault: null, work: walk.work, ones: walk.ones };
   } catch (error) {
     // TF.js's layers throw errors of several kinds; all of them speak of shapes here.
     if (error instanceof InternalError || !(error instanceof Error)) throw error;
-    return { fault: error.message, work: null };
+    return { fault: error.message, work: null, ones: 0 };
   }
 }
 
@@ -40,6 +40,8 @@ class ShapeWalk {
   readonly #least: number;
   /** Multiplications and additions so far. */
   work = 0;
+  /** Axes of size 1 so far. */
+  ones = 0;
 
   constructor(tf: Tfjs, least: number) {
     this.#tf = tf;
@@ -78,6 +80,7 @@ class ShapeWalk {
         );
       }
     }
+    this.ones += outputs.flat().filter((size) => size === 1).length;
     this.work += workOf(layer, spec, inputs, outputs);
     return outputs;
   }

@@ -48,7 +48,7 @@ class LoadedGraph implements LoadedModel {
 
   /** A Graph model has no rules for shapes but its kernels'. */
   examine(): ReturnType<LoadedModel["examine"]> {
-    return { fault: null, work: null };
+    return { fault: null, work: null, ones: 0 };
   }
 
   async run(feeds: Tensors): Promise<readonly Tensor[]> {

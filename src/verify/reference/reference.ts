@@ -10,6 +10,8 @@ export interface Examination {
   readonly fault: string | null;
   /** Multiplications and additions of one run, roughly; null when that is unknown. */
   readonly work: number | null;
+  /** How many axes of inner tensors have the size 1. */
+  readonly ones: number;
 }
 
 /** An inner tensor of a model. */

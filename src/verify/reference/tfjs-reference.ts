@@ -35,7 +35,7 @@ interface Opened {
 }
 
 /**
- * TF.js running a model. What a backend lacks a kernel for, or breaks down on, is run on the next one.
+ * TF.js running a model. What fails on one backend is run on the next one.
  *
  * @throws {SetupError} when TF.js is not installed.
  */
@@ -56,7 +56,8 @@ export async function openReference(load: LoadOn, options: BackendOptions = {}):
       } catch (error) {
         const next = providers[providers.indexOf(opened.backend.provider) + 1];
         if (error instanceof Interruption) throw error.cause;
-        if (next === undefined || !isBackendsFault(error)) throw failure(opened.backend, error);
+        // A faster backend may lack a kernel, or refuse what TF.js computes elsewhere.
+        if (next === undefined) throw failure(opened.backend, error);
         opened = await open(next);
       }
     }
@@ -117,10 +118,4 @@ function failure({ name }: TfjsBackend, error: unknown): ToolError {
   if (error instanceof ToolError) return error;
   const message = error instanceof Error ? error.message : String(error);
   return new InferenceError(`TF.js (${name}) does not run the model: ${message}`, { cause: error });
-}
-
-/** A missing kernel, or a trap of WebAssembly; anything else is the model's own fault. */
-function isBackendsFault(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  return /not registered|not supported|only supports/i.test(error.message) || error.name === "RuntimeError";
 }

@@ -4,6 +4,13 @@ import { batchDimension, freeDimensions, type FeedSpec, type Sizes } from "../fe
 /** Judges sizes: why the model does not take them, or null. */
 export type FindFault = (sizes: Sizes) => string | null;
 
+/** What is known of a model's shapes. */
+export interface ShapeKnowledge {
+  readonly fault: FindFault;
+  /** How many axes of inner tensors have the size 1. */
+  readonly ones: (sizes: Sizes) => number;
+}
+
 /** Sizes of the free dimensions, the batch aside, that a model accepts. */
 export interface SizeChoices {
   /** One small choice and one larger; one alone where no larger one is accepted. Empty when there is nothing to choose. */
@@ -32,6 +39,9 @@ const LADDER: readonly number[] = [
   ...range(9216, 65_536, 1024),
 ];
 
+/** Sizes so large that hardly an axis is reduced to 1. */
+const ROOMY: readonly number[] = [512, 640, 1024, 384, 256, 2048, 8192, 65_536];
+
 /** How much a dimension has more than the one before it, tried in this order, so that the axes can be told apart. */
 const STEPS: readonly number[] = [1, 2, 4, 8, 16, 32];
 
@@ -50,17 +60,18 @@ function range(from: number, to: number, step: number): number[] {
 export function chooseSizes(
   specs: readonly FeedSpec[],
   batch: number,
-  findFault: FindFault,
+  knowledge: ShapeKnowledge,
 ): SizeChoices | NothingFits {
   const batchName = batchDimension(specs);
   const names = freeDimensions(specs).filter((name) => name !== batchName);
   const withBatch = (sizes: Sizes): Sizes => (batchName === null ? sizes : new Map([[batchName, batch], ...sizes]));
-  const faultOf: FindFault = (sizes) => findFault(withBatch(sizes));
+  const faultOf: FindFault = (sizes) => knowledge.fault(withBatch(sizes));
+  const onesOf = (sizes: Sizes): number => knowledge.ones(withBatch(sizes));
   if (names.length === 0) {
     const fault = faultOf(new Map());
     return fault === null ? { ordinary: [new Map()], ones: [], zeros: [] } : { sizes: withBatch(new Map()), fault };
   }
-  const ordinary = ordinarySizes(orders(specs, names), faultOf);
+  const ordinary = ordinarySizes(orders(specs, names), { fault: faultOf, ones: onesOf });
   const [small] = ordinary;
   if (small === undefined) {
     const sizes = new Map(names.map((name) => [name, 64]));
@@ -87,14 +98,23 @@ function orders(specs: readonly FeedSpec[], names: readonly string[]): readonly 
   ];
 }
 
-function ordinarySizes([apart, byInput, alike]: readonly [Order, Order, Order], faultOf: FindFault): readonly Sizes[] {
+function ordinarySizes(
+  [apart, byInput, alike]: readonly [Order, Order, Order],
+  { fault: faultOf, ones }: ShapeKnowledge,
+): readonly Sizes[] {
   const accepts = (size: number, order: Order, step: number): boolean => faultOf(spread(order, size, step)) === null;
   const least = LADDER.find((size) => accepts(size, alike, 0));
   if (least === undefined) return searched([...alike.keys()], faultOf);
   // Sizes that differ, so that an axis mistaken for another shows.
   const candidates = [apart, byInput].flatMap((each) => STEPS.map((step) => ({ order: each, step })));
   const { order, step } = candidates.find((each) => accepts(least, each.order, each.step)) ?? { order: alike, step: 0 };
-  const larger = LADDER.find((size) => size >= 1.5 * least && accepts(size, order, step));
+  const above = LADDER.filter((size) => size >= 1.5 * least);
+  // In the larger run no axis has the size 1 that would have another in a large one: 1 hides axes that are mistaken for others.
+  const large = ROOMY.find((size) => size > least && accepts(size, order, step));
+  const fewest = large === undefined ? Infinity : ones(spread(order, large, step));
+  const larger =
+    above.find((size) => accepts(size, order, step) && ones(spread(order, size, step)) <= fewest) ??
+    above.find((size) => accepts(size, order, step));
   return [least, ...(larger === undefined ? [] : [larger])].map((size) => spread(order, size, step));
 }
 

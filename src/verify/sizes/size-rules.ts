@@ -24,3 +24,10 @@ export function faultOfShapes(tensors: readonly ShapedTensor[], sizes: Sizes): s
   }
   return null;
 }
+
+/** How many axes of these tensors have the size 1 that need not: their size depends on a free one. */
+export function countOnes(tensors: readonly ShapedTensor[], sizes: Sizes): number {
+  return tensors
+    .flatMap(({ dims }) => dims)
+    .filter((size) => typeof size === "string" && evaluateSize(size, sizes) === 1).length;
+}

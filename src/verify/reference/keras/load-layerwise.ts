@@ -24,7 +24,7 @@ export function loadLayerwise(tf: Tfjs, source: LayersSource, part: Part | null,
     manner: "layer by layer",
     note: `TF.js does not load the model as a whole: ${reason}`,
     judgesShapes: false,
-    examine: () => ({ fault: null, work: null }),
+    examine: () => ({ fault: null, work: null, ones: 0 }),
     async run(feeds, watch) {
       if (part !== null) return expectAll(await record(feeds, watch, part.taps), part.taps);
       const outputs = await layers.run(feeds, fetches, { watch, recorder: null });
