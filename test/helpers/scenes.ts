@@ -90,6 +90,26 @@ function write(digit: number, random: Random, { width, height, size, place, pen:
   return sheet;
 }
 
+/** A digit in black on white, or the reverse, cut out of its sheet with a margin of so many pixels. */
+export function cutOut(
+  digit: number,
+  seed: number,
+  { pen, margin, marks }: { readonly pen: number; readonly margin: number; readonly marks: "dark" | "light" },
+): Image {
+  const side = 240;
+  const sheet = write(digit, new Random(seed, digit), { width: side, height: side, size: 150, place: [0.5, 0.5], pen });
+  const ink = sheet.ink.map((strength) => Math.min(1, strength));
+  const drawn = [...ink.keys()].filter((pixel) => (ink[pixel] ?? 0) > 0.3);
+  const [across, down] = [drawn.map((pixel) => pixel % side), drawn.map((pixel) => Math.floor(pixel / side))];
+  const [left, top] = [Math.min(...across) - margin, Math.min(...down) - margin];
+  const [width, height] = [Math.max(...across) + margin - left + 1, Math.max(...down) + margin - top + 1];
+  const data = Float32Array.from({ length: width * height }, (_, pixel) => {
+    const strength = ink[(top + Math.floor(pixel / width)) * side + left + (pixel % width)] ?? Number.NaN;
+    return marks === "light" ? strength : 1 - strength;
+  });
+  return { width, height, channels: 1, data };
+}
+
 /** The same picture with its paper transparent: what is drawn is in the alpha, [H, W, 4]. */
 export function onGlass(digit: number, seed: number, colour: readonly [number, number, number]): Image {
   const [width, height] = [200, 200];
@@ -120,6 +140,11 @@ const shadow =
     return 1 - (1 - left) * into;
   };
 
+/** Whether light falls between the bars of a window, of two panes from -reach to reach. */
+function barred(from: number, reach: number): boolean {
+  return Math.abs(from) < reach && Math.abs(from) > 0.02;
+}
+
 const chalk: Scene = { paper: [0.16, 0.24, 0.2], ink: [0.85, 0.85, 0.8] };
 const pencil: Scene = { ink: [0.66, 0.66, 0.66], pen: 0.06 };
 const table: Colour = [0.25, 0.16, 0.1];
@@ -138,6 +163,13 @@ export const SCENES: Readonly<Record<string, Scene>> = {
   "paper with a shadow over a corner": { light: shadow(0.7, 0.7, 1.05, 0.35, 0.01) },
   "paper with a shadow over a fifth of it": { light: shadow(1, 0, 0.82, 0.4, 0.01) },
   "paper with light through a window": { light: (u, v) => (Math.abs(u - 0.5) < 0.22 && v > 0.2 && v < 0.75 ? 1 : 0.5) },
+  "paper with light through a window with bars": {
+    light: (u, v) => (barred(u - 0.5, 0.3) && barred(v - 0.48, 0.32) ? 1 : 0.5),
+  },
+  "paper with slanting light through a window with bars": {
+    size: 0.55,
+    light: (u, v) => (barred(u - 0.45 + 0.3 * (v - 0.5), 0.28) && barred(v - 0.5 - 0.1 * u, 0.3) ? 1 : 0.55),
+  },
   "paper with a shadow within it": { light: (u, v) => (Math.hypot(u - 0.4, v - 0.45) < 0.25 ? 0.5 : 1) },
   "paper with a soft shadow within it": {
     light: (u, v) => 1 - 0.5 * Math.exp(-16 * ((u - 0.5) ** 2 + (v - 0.5) ** 2)),
@@ -151,6 +183,15 @@ export const SCENES: Readonly<Record<string, Scene>> = {
   "a slanting sheet on a dark table": {
     size: 0.45,
     beside: (u, v) => (u + 0.15 * v > 0.9 || v - 0.1 * u > 0.85 ? table : null),
+  },
+  "a sheet on a dark table": {
+    size: 0.42,
+    beside: (u, v) => (Math.abs(u - 0.5 + 0.1 * v) > 0.38 || Math.abs(v - 0.5 - 0.08 * u) > 0.42 ? table : null),
+  },
+  "paper in a black frame": { size: 0.5, beside: (u, v) => (Math.min(u, v, 1 - u, 1 - v) < 0.07 ? [0, 0, 0] : null) },
+  "a form, in a printed box": {
+    size: 0.5,
+    print: (x, y) => (Math.abs(Math.max(Math.abs(x - 160), Math.abs(y - 120)) - 100) < 1 ? 0.45 : 1),
   },
   "paper, in pencil": pencil,
   "paper, in pencil, in a gradient": { ...pencil, light: (u, v) => 1 - 0.5 * (0.3 * u + 0.7 * v) },

@@ -8,7 +8,7 @@ import sharp, { type Sharp } from "sharp";
 import { afterAll, expect, test } from "vitest";
 
 import { DataError } from "../../src/errors.ts";
-import { flatten, toGrey } from "../../src/infer/preprocess/image.ts";
+import { flatten, pixelsOf, toGrey } from "../../src/infer/preprocess/image.ts";
 import { decodeImage } from "../../src/node/decode-image.ts";
 import { encodeGreyPng } from "../../src/node/png.ts";
 
@@ -61,7 +61,7 @@ const forms: Readonly<Record<string, () => Sharp>> = {
 async function levels(name: string, make: () => Sharp): Promise<number[]> {
   const path = join(folder, name);
   await make().toFile(path);
-  const { width, height, data } = toGrey(flatten(await decodeImage(path, 512)));
+  const { width, height, data } = toGrey(pixelsOf(flatten(await decodeImage(path, 512))));
   expect([width, height]).toEqual([WIDTH, HEIGHT]);
   const at = (x: number, y: number): number => data[y * WIDTH + x] ?? Number.NaN;
   return [at(6, 5), at(30, 5), at(6, 18), at(30, 18)];

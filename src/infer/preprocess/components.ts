@@ -1,38 +1,40 @@
-import { at } from "./image.ts";
+import { i32, u8 } from "./values.ts";
 
-/** Connected parts (8 neighbours) of a mask: the part of each pixel, 0 for none, and each part's size from part 1 on. */
+/** The connected parts (8 neighbours) of a mask. */
 export interface Components {
+  /** The part of each pixel, from 1 on; 0 outside the mask. [H, W] */
   readonly part: Int32Array;
-  /** `sizes[k]` pixels are of part k; `sizes[0]` is unused. */
-  readonly sizes: readonly number[];
+  /** Number of parts; the last part has this number. */
+  readonly count: number;
 }
 
 /** Label the connected parts of a mask [H, W] of 0 and 1. */
 export function components(mask: Uint8Array, width: number, height: number): Components {
   const part = new Int32Array(mask.length);
-  const sizes = [0];
-  const stack: number[] = [];
+  const stack = new Int32Array(mask.length);
+  let count = 0;
   for (let seed = 0; seed < mask.length; seed++) {
-    if (mask[seed] !== 1 || part[seed] !== 0) continue;
-    const label = sizes.length;
-    let size = 0;
-    part[seed] = label;
-    stack.push(seed);
-    for (let pixel = stack.pop(); pixel !== undefined; pixel = stack.pop()) {
-      size++;
+    if (u8(mask, seed) === 0 || i32(part, seed) !== 0) continue;
+    count++;
+    part[seed] = count;
+    stack[0] = seed;
+    let depth = 1;
+    while (depth > 0) {
+      const pixel = i32(stack, --depth);
       const x = pixel % width;
-      const y = (pixel - x) / width;
-      for (let ny = Math.max(0, y - 1); ny <= Math.min(height - 1, y + 1); ny++) {
-        for (let nx = Math.max(0, x - 1); nx <= Math.min(width - 1, x + 1); nx++) {
-          const next = ny * width + nx;
-          if (at(mask, next) === 1 && part[next] === 0) {
-            part[next] = label;
-            stack.push(next);
-          }
+      const left = x > 0 ? -1 : 0;
+      const right = x < width - 1 ? 1 : 0;
+      const top = pixel >= width ? -width : 0;
+      const bottom = pixel < (height - 1) * width ? width : 0;
+      for (let down = top; down <= bottom; down += width) {
+        for (let across = left; across <= right; across++) {
+          const next = pixel + down + across;
+          if (u8(mask, next) === 0 || i32(part, next) !== 0) continue;
+          part[next] = count;
+          stack[depth++] = next;
         }
       }
     }
-    sizes.push(size);
   }
-  return { part, sizes };
+  return { part, count };
 }

@@ -1,45 +1,68 @@
-import { at } from "./image.ts";
+import { f32, i32, u8 } from "./values.ts";
 
 /**
  * Euclidean distance of every pixel to the nearest pixel that is set, 0 on those; [H, W]. Infinity where none is set.
  * Exact, in linear time: P. Felzenszwalb and D. Huttenlocher, "Distance Transforms of Sampled Functions" (2012).
  */
 export function distanceTo(set: Uint8Array, width: number, height: number): Float32Array {
-  const squared = new Float32Array(set.length).fill(Infinity);
-  set.forEach((value, pixel) => {
-    if (value === 1) squared[pixel] = 0;
-  });
-  for (let x = 0; x < width; x++) transformLine(squared, x, width, height);
-  for (let y = 0; y < height; y++) transformLine(squared, y * width, 1, width);
-  return squared.map(Math.sqrt);
+  const squared = new Float32Array(set.length);
+  for (let x = 0; x < width; x++) squareDown(set, squared, x, width, height);
+  const scratch = new Scratch(width);
+  for (let y = 0; y < height; y++) transformRow(squared, y * width, width, scratch);
+  for (let pixel = 0; pixel < squared.length; pixel++) squared[pixel] = Math.sqrt(f32(squared, pixel));
+  return squared;
 }
 
-/** Replace f by min over q of (p - q)² + f(q) along one line: the lower envelope of parabolas. */
-function transformLine(values: Float32Array, start: number, step: number, length: number): void {
-  const line = new Float32Array(length);
-  const roots: number[] = [];
-  const bounds: number[] = [];
+/** Squared distance along one column. */
+function squareDown(set: Uint8Array, squared: Float32Array, x: number, width: number, height: number): void {
+  let steps = Infinity;
+  for (let y = 0, pixel = x; y < height; y++, pixel += width) {
+    steps = u8(set, pixel) === 1 ? 0 : steps + 1;
+    squared[pixel] = steps;
+  }
+  steps = Infinity;
+  for (let y = height - 1, pixel = x + y * width; y >= 0; y--, pixel -= width) {
+    steps = Math.min(f32(squared, pixel), steps + 1);
+    squared[pixel] = steps * steps;
+  }
+}
+
+class Scratch {
+  readonly line: Float32Array;
+  readonly roots: Int32Array;
+  readonly bounds: Float32Array;
+
+  constructor(length: number) {
+    this.line = new Float32Array(length);
+    this.roots = new Int32Array(length);
+    this.bounds = new Float32Array(length);
+  }
+}
+
+/** Replace f by min over q of (p - q)² + f(q) along one row: the lower envelope of parabolas. */
+function transformRow(values: Float32Array, start: number, length: number, { line, roots, bounds }: Scratch): void {
+  let last = -1;
   for (let q = 0; q < length; q++) {
-    const f = at(values, start + q * step);
+    const f = f32(values, start + q);
     line[q] = f;
     if (f === Infinity) continue;
     let meet = -Infinity;
-    while (roots.length > 0) {
-      const root = roots.at(-1) ?? 0;
-      meet = (f + q * q - at(line, root) - root * root) / (2 * (q - root));
-      if (meet > (bounds.at(-1) ?? -Infinity)) break;
-      roots.pop();
-      bounds.pop();
+    while (last >= 0) {
+      const root = i32(roots, last);
+      meet = (f + q * q - f32(line, root) - root * root) / (2 * (q - root));
+      if (meet > f32(bounds, last)) break;
+      last--;
       meet = -Infinity;
     }
-    roots.push(q);
-    bounds.push(meet);
+    last++;
+    roots[last] = q;
+    bounds[last] = meet;
   }
-  if (roots.length === 0) return;
+  if (last < 0) return;
   let nearest = 0;
   for (let p = 0; p < length; p++) {
-    while (nearest + 1 < roots.length && (bounds[nearest + 1] ?? Infinity) < p) nearest++;
-    const root = roots[nearest] ?? 0;
-    values[start + p * step] = (p - root) ** 2 + at(line, root);
+    while (nearest < last && f32(bounds, nearest + 1) < p) nearest++;
+    const root = i32(roots, nearest);
+    values[start + p] = (p - root) ** 2 + f32(line, root);
   }
 }

@@ -1,18 +1,19 @@
 import type { Plane } from "./image.ts";
 import type { Box } from "./resize.ts";
+import { f32 } from "./values.ts";
 
 /** The smallest box around all ink stronger than `least`, or null when there is none. */
 export function extentOf({ width, height, data }: Plane, least: number): Box | null {
   let [left, right, top, bottom] = [width, -1, height, -1];
-  data.forEach((value, pixel) => {
-    if (value <= least) return;
-    const x = pixel % width;
-    const y = Math.floor(pixel / width);
-    left = Math.min(left, x);
-    right = Math.max(right, x);
-    top = Math.min(top, y);
-    bottom = Math.max(bottom, y);
-  });
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      if (f32(data, y * width + x) <= least) continue;
+      if (x < left) left = x;
+      if (x > right) right = x;
+      if (y < top) top = y;
+      bottom = y;
+    }
+  }
   return right < 0 ? null : { left, top, width: right - left + 1, height: bottom - top + 1 };
 }
 

@@ -1,5 +1,9 @@
 import { DataError } from "../../errors.ts";
 
+import { f32, u8 } from "./values.ts";
+
+export { f32 as at } from "./values.ts";
+
 /**
  * A picture in memory, [H, W, C] row-major: 1 grey, 2 grey and alpha, 3 red, green, blue, 4 those and alpha. Bytes go from
  * 0 to 255, floats from 0 to 1; alpha 0 is transparent. A canvas' ImageData with `channels: 4` is one.
@@ -19,14 +23,22 @@ export interface Pixels {
   readonly data: Float32Array;
 }
 
-/** One value a pixel, [H, W]. */
+/** An opaque picture that is read once or twice alone: {@link Pixels}, or bytes from 0 to 255. */
+export interface Raster {
+  readonly width: number;
+  readonly height: number;
+  readonly channels: 1 | 3;
+  readonly data: Float32Array | Uint8Array;
+}
+
+/** One value per pixel, [H, W]. */
 export interface Plane {
   readonly width: number;
   readonly height: number;
   readonly data: Float32Array;
 }
 
-/** @throws {DataError} when sizes do not fit together, or a value is not a finite number. */
+/** @throws {DataError} when the sizes contradict each other, or a value is not a finite number. */
 export function checkImage({ width, height, channels, data }: Image): void {
   if (!Number.isInteger(width) || !Number.isInteger(height) || width < 1 || height < 1) {
     throw new DataError(`not an image: it is ${width} x ${height} pixels; expected at least 1 x 1`);
@@ -49,60 +61,74 @@ export function checkImage({ width, height, channels, data }: Image): void {
 }
 
 /**
- * The picture without its transparency, on a ground that its drawing stands out from.
+ * The picture without its transparency, on a ground that its drawing stands out from. Its own values, not a copy, where
+ * there is no transparency.
  *
  * @throws {DataError} see {@link checkImage}.
  */
-export function flatten(image: Image): Pixels {
+export function flatten(image: Image): Raster {
   checkImage(image);
-  const { width, height, channels, data } = image;
-  const unit = data instanceof Float32Array ? 1 : 1 / 255;
-  const colours = channels < 3 ? 1 : 3;
+  const { width, height, channels } = image;
+  if (channels === 1 || channels === 3) return { width, height, channels, data: plainBytes(image.data) };
+  const data = unitValues(image.data);
+  const colours = channels === 2 ? 1 : 3;
+  const ground = groundBelow(data, channels);
   const flat = new Float32Array(width * height * colours);
-  const ground = channels === colours ? 0 : groundOf(image, unit, colours);
   for (let pixel = 0; pixel < width * height; pixel++) {
-    const alpha = channels === colours ? 1 : at(data, pixel * channels + colours) * unit;
+    const alpha = f32(data, pixel * channels + colours);
     for (let colour = 0; colour < colours; colour++) {
-      const value = at(data, pixel * channels + colour) * unit;
-      flat[pixel * colours + colour] = value * alpha + ground * (1 - alpha);
+      flat[pixel * colours + colour] = f32(data, pixel * channels + colour) * alpha + ground * (1 - alpha);
     }
   }
   return { width, height, channels: colours, data: flat };
 }
 
-/** Where opaque pixels are all about as light, the drawing is in the alpha; then light lines want a black ground. */
+/** Clamped bytes and Node's buffers as plain bytes over the same memory: loops over one kind of array are faster. */
+function plainBytes(data: Image["data"]): Float32Array | Uint8Array {
+  if (data instanceof Float32Array) return data;
+  return new Uint8Array(data.buffer, data.byteOffset, data.length);
+}
+
+/** Values from 0 to 1; floats as they are, not a copy. */
+function unitValues(data: Image["data"]): Float32Array {
+  const plain = plainBytes(data);
+  if (plain instanceof Float32Array) return plain;
+  const values = new Float32Array(plain.length);
+  for (let index = 0; index < plain.length; index++) values[index] = u8(plain, index) / 255;
+  return values;
+}
+
+/** The picture with values from 0 to 1. */
+export function pixelsOf({ data, ...raster }: Raster): Pixels {
+  return { ...raster, data: unitValues(data) };
+}
+
+/** If all opaque pixels are about as light, the alpha channel holds the drawing. */
 const EVEN_SPREAD = 0.25;
 
 /** The grey, 0 to 1, to put under transparent pixels. */
-function groundOf({ width, height, channels, data }: Image, unit: number, colours: 1 | 3): number {
+function groundBelow(data: Float32Array, channels: 2 | 4): number {
   const lights: number[] = [];
-  for (let pixel = 0; pixel < width * height; pixel++) {
-    const alpha = at(data, pixel * channels + colours) * unit;
-    if (alpha >= 0.5) lights.push(lightness(data, pixel * channels, colours) * unit);
+  for (let start = 0; start < data.length; start += channels) {
+    if (f32(data, start + channels - 1) >= 0.5) lights.push(channels === 2 ? f32(data, start) : lightness(data, start));
   }
-  if (lights.length === 0) return 1;
-  lights.sort((a, b) => a - b);
-  const quantile = (share: number): number => lights[Math.floor(share * (lights.length - 1))] ?? 0;
+  const sorted = Float32Array.from(lights).toSorted();
+  if (sorted.length === 0) return 1;
+  const quantile = (share: number): number => f32(sorted, Math.floor(share * (sorted.length - 1)));
   const middle = quantile(0.5);
-  if (quantile(0.95) - quantile(0.05) < EVEN_SPREAD) return middle > 0.5 ? 0 : 1;
-  return middle;
+  if (quantile(0.95) - quantile(0.05) >= EVEN_SPREAD) return middle;
+  return middle > 0.5 ? 0 : 1;
 }
 
-/** Luma (Rec. 601), in the units of the data. */
-function lightness(data: Image["data"], start: number, colours: 1 | 3): number {
-  if (colours === 1) return at(data, start);
-  return 0.299 * at(data, start) + 0.587 * at(data, start + 1) + 0.114 * at(data, start + 2);
+/** Luma (Rec. 601) of the red, green and blue from `start` on. */
+function lightness(data: Float32Array, start: number): number {
+  return 0.299 * f32(data, start) + 0.587 * f32(data, start + 1) + 0.114 * f32(data, start + 2);
 }
 
-/** Grey of each pixel, 0 to 1. */
+/** Grey of each pixel, 0 to 1. Of a grey picture its own values, not a copy. */
 export function toGrey({ width, height, channels, data }: Pixels): Plane {
   if (channels === 1) return { width, height, data };
   const grey = new Float32Array(width * height);
-  for (let pixel = 0; pixel < grey.length; pixel++) grey[pixel] = lightness(data, pixel * 3, 3);
+  for (let pixel = 0; pixel < grey.length; pixel++) grey[pixel] = lightness(data, pixel * 3);
   return { width, height, data: grey };
-}
-
-/** Element `index` of an array that is known to have it. */
-export function at(data: Image["data"], index: number): number {
-  return data[index] ?? 0;
 }

@@ -1,281 +1,252 @@
 import { DataError } from "../../errors.ts";
 
-import { borderPixels, findGround } from "./background.ts";
 import { components } from "./components.ts";
 import { distanceTo } from "./distance.ts";
-import { cropped, extentOf } from "./extent.ts";
-import { at, toGrey, type Pixels, type Plane } from "./image.ts";
-import { withoutFrame } from "./frame.ts";
-import { inEvenLight, inEvenLightWithin, type Marks } from "./light.ts";
-import { withMargin } from "./margin.ts";
-import { enlarge, resize, scaledSize } from "./resize.ts";
-import { maskWhere, quantile, valuesAt } from "./statistics.ts";
+import { channelOf, findDrawing, type Drawing, type Marks } from "./drawing.ts";
+import { pixelsOf, toGrey, type Pixels, type Plane, type Raster } from "./image.ts";
+import { grown, withoutMarks } from "./morphology.ts";
+import { enlarge, resize, scaledSize, sketch, whole, type Box } from "./resize.ts";
+import { maskWhere, quantile } from "./statistics.ts";
+import { f32, i32, item, u8 } from "./values.ts";
 
-/** Longer side, in pixels, at which ink is looked for; larger pictures are made smaller first. */
-const WORKING_SIDE = 400;
+/** Longer side, in pixels, of the copy in which the drawing is looked for. */
+const COPY_SIDE = 64;
 /** Pictures smaller than this are enlarged, to that size: a pixel as wide as a stroke says little of its edge. */
 const COARSE_SIDE = 32;
+/** A drawing smaller than this in the copy is looked for again in a copy of its surroundings. */
+const LEAST_SIDE = 18;
+/** Longer side, in pixels, at which ink is measured at most. */
+const INK_SIDE = 60;
 /** Contrast between ink and ground below which a picture is blank; black to white is 1 (a channel). */
 const LEAST_CONTRAST = 0.06;
 /** Ink of at least this strength belongs to a stroke. */
 const STROKE = 0.4;
 /** Strength that counts as full ink: pens do not press evenly. */
 const FULL = 0.65;
-/** A part of the drawing smaller than this share of its largest part is a speck. */
-const SPECK = 0.04;
-/** A part that touches the picture's edge and is smaller than this share of the largest is cut off from something else. */
-const CUT_OFF = 0.4;
-/** Depth from which on ink may be a patch of light or shade: that of a pen of 0.2 of a digit's height is up to 0.12. */
-const PATCH = 0.14;
-/** Depth below which ink is surely made of strokes. */
-const STROKES = 0.1;
-/** Longer side of the copy in which a patch is told from strokes. */
-const COPY_SIDE = 160;
-/** Ink is so far from the ground's grey at least, else it is a gap between thick strokes. */
-const APART = 0.1;
+/** Pixels around the drawing as it was found that it may reach: what else it touches is not of it. */
+const AROUND = 4;
 /** Pixels around a stroke that its soft edge reaches. */
 const SOFT_EDGE = 2;
-/** Pixels from the picture's side that count as its edge. */
-const EDGE = 2;
+/** Share of the pixels around a drawing that are no ink; the strongest of them is what ink begins above. */
+const NOT_INK = 0.93;
+/** Spread of the ground around a drawing, as a share of its lightest, up to which the light on it is even. */
+const EVEN = 0.1;
+/** Shade is made brighter at most so many times, for noise grows with it. */
+const MOST_GAIN = 5;
 
 /**
- * What is drawn, as strength of ink from 0 (ground) to 1, whatever its colour and the ground's; [H, W]. Specks and noise
- * away from strokes are gone. Pictures over 400 pixels a side come back smaller.
+ * What is drawn, as strength of ink from 0 (ground) to 1, whatever its colour and the ground's; [H, W], the drawing and some
+ * of its surroundings.
  *
  * @throws {DataError} when nothing is drawn.
  */
-export function findInk(picture: Pixels): Plane {
-  const pixels = smooth(withMargin(withoutFrame(shrink(picture, WORKING_SIDE))));
-  const ink = inkOf(inEvenLight(pixels) ?? pixels);
-  const depth = depthOf(ink);
-  if (depth < PATCH) return ink;
-  const marks = marksOnPatch(shrink(pixels, COPY_SIDE), depth);
-  const even = marks === null ? null : inEvenLightWithin(pixels, marks);
-  return (even === null ? null : inkOrNull(even)) ?? ink;
+export function findInk(picture: Raster): Plane {
+  const pixels = darkOnLight(smooth(picture));
+  const found = locate(pixels);
+  if (found === null) throw blank();
+  return inkOf(pixels, found);
 }
 
-function inkOf(pixels: Pixels): Plane {
-  return keepStrokes(withoutRuling(strengthOfInk(pixels)));
+interface Found {
+  readonly drawing: Drawing;
+  /** The part of the picture that the drawing's mask covers. */
+  readonly part: Box;
 }
 
-/**
- * Whether what is drawn is dark or light where a shadow, or light, fell on a part of the picture and was taken for the
- * drawing; null where that is not so.
- *
- * @param depth Of what was taken for it.
- */
-function marksOnPatch(pixels: Pixels, depth: number): Marks | null {
-  const grey = toGrey(pixels);
-  const ground = quantile(valuesAt(grey.data, borderPixels(grey.width, grey.height)), 0.5);
-  const found = (["dark", "light"] as const).flatMap((marks) => {
-    const even = inEvenLightWithin(pixels, marks);
-    const ink = even === null ? null : inkOrNull(even);
-    if (ink === null || Math.abs(greyOf(ink, grey) - ground) < APART) return [];
-    return [{ marks, depth: depthOf(ink) }];
-  });
-  const best = found.toSorted((a, b) => a.depth - b.depth)[0];
-  return best !== undefined && best.depth < Math.min(STROKES, depth / 2) ? best.marks : null;
+function locate(pixels: Raster): Found | null {
+  const part = whole(pixels);
+  const drawing = findDrawing(copyOf(pixels, part, COPY_SIDE));
+  if (drawing === null) return null;
+  const side = Math.max(drawing.box.width, drawing.box.height);
+  if (side >= LEAST_SIDE || drawing.width >= pixels.width) return { drawing, part };
+  const nearer = aroundBox(sourceBox({ drawing, part }), 1.2, pixels);
+  const again = findDrawing(copyOf(pixels, nearer, COPY_SIDE));
+  return again === null ? { drawing, part } : { drawing: again, part: nearer };
 }
 
-/** Mean grey of what is inked. */
-function greyOf(ink: Plane, grey: Plane): number {
-  let [sum, count] = [0, 0];
-  ink.data.forEach((strength, pixel) => {
-    if (strength < 0.5) return;
-    sum += at(grey.data, pixel);
-    count++;
-  });
-  return count === 0 ? 0 : sum / count;
+/** A part of a picture, its longer side `side` pixels at most. */
+function copyOf(pixels: Raster, part: Box, side: number): Pixels {
+  const scale = Math.min(1, side / Math.max(part.width, part.height));
+  return { ...sketch(pixels, ...scaledSize(part, scale), part), channels: pixels.channels };
 }
 
-function inkOrNull(pixels: Pixels): Plane | null {
-  try {
-    return inkOf(pixels);
-  } catch (error) {
-    if (error instanceof DataError) return null;
-    throw error;
-  }
+/** Where the drawing is in the picture, in its pixels. */
+function sourceBox({ drawing: { box, width, height }, part }: Found): Box {
+  const [across, down] = [part.width / width, part.height / height];
+  const left = Math.floor(part.left + box.left * across);
+  const top = Math.floor(part.top + box.top * down);
+  const right = Math.ceil(part.left + (box.left + box.width) * across);
+  const bottom = Math.ceil(part.top + (box.top + box.height) * down);
+  return { left, top, width: right - left, height: bottom - top };
 }
 
-/** Half the width of the thickest stroke, as a share of the drawing's longer side. */
-function depthOf(ink: Plane): number {
-  const extent = extentOf(ink, 0.5);
-  if (extent === null) return 0;
-  const { width, height, data } = cropped(ink);
-  const mask = maskWhere(data, (value) => value < 0.5);
-  const deepest = distanceTo(mask, width, height).reduce((most, value) => Math.max(most, value), 0);
-  return deepest / Math.max(extent.width, extent.height);
+/** A box with a margin of `share` of its longer side, as far as the picture goes. */
+function aroundBox(box: Box, share: number, pixels: Raster): Box {
+  const margin = Math.ceil(share * Math.max(box.width, box.height)) + 2;
+  const left = Math.max(0, box.left - margin);
+  const top = Math.max(0, box.top - margin);
+  const right = Math.min(pixels.width, box.left + box.width + margin);
+  const bottom = Math.min(pixels.height, box.top + box.height + margin);
+  return { left, top, width: right - left, height: bottom - top };
 }
 
-function shrink(pixels: Pixels, side: number): Pixels {
-  const scale = side / Math.max(pixels.width, pixels.height);
-  return scale >= 1 ? pixels : { ...resize(pixels, ...scaledSize(pixels, scale)), channels: pixels.channels };
-}
-
-function smooth(pixels: Pixels): Pixels {
+function smooth(pixels: Raster): Raster {
   const scale = COARSE_SIDE / Math.max(pixels.width, pixels.height);
   return scale <= 1 ? pixels : { ...enlarge(pixels, ...scaledSize(pixels, scale)), channels: pixels.channels };
 }
 
+/** In smaller pictures soft edges are as wide as strokes; on black they would count for more than on white. */
+const SOFT_SIDE = 40;
+
+/** A small picture that is mostly dark as its negative. */
+function darkOnLight(picture: Raster): Raster {
+  if (Math.min(picture.width, picture.height) >= SOFT_SIDE) return picture;
+  const pixels = pixelsOf(picture);
+  if (quantile(toGrey(pixels).data, 0.5) >= 0.5) return pixels;
+  return { ...pixels, data: pixels.data.map((value) => 1 - value) };
+}
+
+function inkOf(pixels: Raster, found: Found): Plane {
+  const box = sourceBox(found);
+  const part = aroundBox(box, 0.25, pixels);
+  const scale = Math.min(1, INK_SIDE / Math.max(box.width, box.height));
+  const near: Pixels = { ...resize(pixels, ...scaledSize(part, scale), part), channels: pixels.channels };
+  const drawn = maskIn(near, part, found);
+  const rest = outsideOf(drawn, near);
+  const even = inEvenLight(near, drawn, rest, found.drawing.marks);
+  return keepStrokes(strengthOfInk(even, drawn, rest), drawn);
+}
+
+/** The drawing's mask at the size of a part of the picture. */
+function maskIn({ width, height }: Pixels, part: Box, { drawing, part: covered }: Found): Uint8Array {
+  const mask = new Uint8Array(width * height);
+  for (let y = 0; y < height; y++) {
+    const v = part.top + ((y + 0.5) * part.height) / height - covered.top;
+    const row = Math.floor((v * drawing.height) / covered.height);
+    if (row < 0 || row >= drawing.height) continue;
+    for (let x = 0; x < width; x++) {
+      const u = part.left + ((x + 0.5) * part.width) / width - covered.left;
+      const column = Math.floor((u * drawing.width) / covered.width);
+      if (column >= 0 && column < drawing.width) mask[y * width + x] = u8(drawing.mask, row * drawing.width + column);
+    }
+  }
+  return mask;
+}
+
+/** Half the width of the thickest stroke, in pixels. */
+function depthOf(mask: Uint8Array, width: number, height: number): number {
+  const distance = distanceTo(
+    mask.map((value) => 1 - value),
+    width,
+    height,
+  );
+  let most = 0;
+  for (let pixel = 0; pixel < distance.length; pixel++) {
+    const value = f32(distance, pixel);
+    if (value > most && value < Infinity) most = value;
+  }
+  return most;
+}
+
+/** 1 for the pixels that are not within 3 of the drawing; where there are none, for all beside it. */
+function outsideOf(drawn: Uint8Array, { width, height }: Pixels): Uint8Array {
+  const far = grown(drawn, width, height, 3).map((value) => 1 - value);
+  return far.includes(1) ? far : drawn.map((value) => 1 - value);
+}
+
+function chosen(values: Float32Array, mask: Uint8Array): Float32Array {
+  const some = new Float32Array(values.length);
+  let count = 0;
+  for (let pixel = 0; pixel < values.length; pixel++) if (u8(mask, pixel) === 1) some[count++] = f32(values, pixel);
+  return some.subarray(0, count);
+}
+
+/** Differences from the ground, as though the same light fell on all of the picture; [H, W, C]. */
+function inEvenLight(pixels: Pixels, drawn: Uint8Array, rest: Uint8Array, marks: Marks): Pixels {
+  const { width, height, channels } = pixels;
+  const grey = toGrey(pixels);
+  const around = chosen(grey.data, rest);
+  const light = quantile(around, 0.9);
+  const isEven = light - quantile(around, 0.1) < EVEN * Math.max(light, 0.4);
+  const reach = isEven ? 0 : Math.max(2, Math.ceil(1.3 * depthOf(drawn, width, height) + 1));
+  const data = new Float32Array(pixels.data.length);
+  for (let channel = 0; channel < channels; channel++) {
+    const own = channelOf(pixels, channel);
+    if (isEven) {
+      const ground = quantile(chosen(own.data, rest), 0.5);
+      for (let pixel = 0; pixel < own.data.length; pixel++)
+        data[pixel * channels + channel] = f32(own.data, pixel) - ground;
+      continue;
+    }
+    const ground = withoutMarks(own, marks, reach).data;
+    const target = quantile(chosen(ground, rest), 0.5);
+    for (let pixel = 0; pixel < ground.length; pixel++) {
+      const gain = target / Math.max(f32(ground, pixel), target / MOST_GAIN, 1e-3);
+      ground[pixel] = Math.min(1, f32(own.data, pixel) * gain);
+    }
+    // The closing of noise is lighter than what it closes, its opening darker.
+    const level = quantile(chosen(ground, rest), 0.5);
+    for (let pixel = 0; pixel < ground.length; pixel++) data[pixel * channels + channel] = f32(ground, pixel) - level;
+  }
+  return { width, height, channels, data };
+}
+
 /** Distance of each pixel's colour from the ground, along the way from the ground's colour to the ink's. */
-function strengthOfInk(pixels: Pixels): Plane {
-  const { width, height, channels, data } = pixels;
-  const ground = findGround(pixels);
+function strengthOfInk({ width, height, channels, data }: Pixels, drawn: Uint8Array, rest: Uint8Array): Plane {
   const count = width * height;
-  const apart = new Float32Array(count * channels);
   const size = new Float32Array(count);
   for (let pixel = 0; pixel < count; pixel++) {
     let square = 0;
-    for (let channel = 0; channel < channels; channel++) {
-      const difference = at(data, pixel * channels + channel) - at(ground[channel]?.data ?? size, pixel);
-      apart[pixel * channels + channel] = difference;
-      square += difference * difference;
-    }
+    for (let channel = 0; channel < channels; channel++) square += f32(data, pixel * channels + channel) ** 2;
     size[pixel] = Math.sqrt(square / channels);
   }
-  const noise = noiseOf(size, width, height);
-  const top = exceededBy(size, Math.min(24, Math.max(1, Math.round(0.002 * count))));
+  const noise = quantile(chosen(size, rest), 0.5);
+  const inside = chosen(size, drawn);
+  const top = quantile(inside, 0.95);
   if (top < LEAST_CONTRAST + 3 * noise) throw blank();
-  const colour = colourOfInk(apart, size, channels, 0.5 * top);
-  const length = colour.reduce((sum, value) => sum + value * value, 0);
-  const floor = Math.min(0.5, (1.5 * noise) / Math.sqrt(length / channels));
+  const colour = Array.from({ length: channels }, () => 0);
+  for (let pixel = 0; pixel < count; pixel++) {
+    if (u8(drawn, pixel) === 0 || f32(size, pixel) < 0.5 * top) continue;
+    for (let channel = 0; channel < channels; channel++)
+      colour[channel] = item(colour, channel) + f32(data, pixel * channels + channel);
+  }
+  const sum = Math.sqrt(colour.reduce((total, value) => total + value * value, 0) / channels);
+  const target = quantile(
+    inside.filter((value) => value >= 0.5 * top),
+    0.6,
+  );
+  const unit = colour.map((value) => value / Math.max(sum, 1e-12) / target / channels);
   const ink = new Float32Array(count);
   for (let pixel = 0; pixel < count; pixel++) {
     let dot = 0;
-    for (let channel = 0; channel < channels; channel++) {
-      dot += at(apart, pixel * channels + channel) * (colour[channel] ?? 0);
-    }
-    const strength = (dot / length - floor) / (1 - floor);
-    ink[pixel] = Math.min(1, Math.max(0, strength));
+    for (let channel = 0; channel < channels; channel++)
+      dot += f32(data, pixel * channels + channel) * item(unit, channel);
+    ink[pixel] = dot;
   }
+  const floor = Math.min(0.6, Math.max((1.5 * noise) / target, quantile(chosen(ink, rest), NOT_INK)));
+  for (let pixel = 0; pixel < count; pixel++)
+    ink[pixel] = Math.min(1, Math.max(0, (f32(ink, pixel) - floor) / (1 - floor)));
   return { width, height, data: ink };
 }
 
-const BINS = 1024;
-
-/** A value that about so many of the values exceed; all are from 0 to 1. */
-function exceededBy(values: Float32Array, rank: number): number {
-  const bins = new Uint32Array(BINS);
-  for (const value of values) {
-    const bin = Math.min(BINS - 1, Math.floor(value * BINS));
-    bins[bin] = (bins[bin] ?? 0) + 1;
-  }
-  let above = 0;
-  for (let bin = BINS - 1; bin > 0; bin--) {
-    above += bins[bin] ?? 0;
-    if (above > rank) return (bin + 0.5) / BINS;
-  }
-  return 0;
-}
-
-/** Noise of the ground: the spread of the border, where ink is rare. */
-function noiseOf(size: Float32Array, width: number, height: number): number {
-  return quantile(valuesAt(size, borderPixels(width, height)), 0.5);
-}
-
-/** Mean of the differences that are clearly ink, stretched to the strong among them. */
-function colourOfInk(apart: Float32Array, size: Float32Array, channels: number, least: number): number[] {
-  const sums = Array.from({ length: channels }, () => 0);
-  const strong: number[] = [];
-  size.forEach((value, pixel) => {
-    if (value < least) return;
-    strong.push(value);
-    for (let channel = 0; channel < channels; channel++) {
-      sums[channel] = (sums[channel] ?? 0) + at(apart, pixel * channels + channel);
-    }
-  });
-  strong.sort((a, b) => a - b);
-  const target = strong[Math.floor(0.6 * (strong.length - 1))] ?? 1;
-  const length = Math.sqrt(sums.reduce((sum, value) => sum + value * value, 0) / channels);
-  return sums.map((value) => (value / Math.max(length, 1e-12)) * target);
-}
-
-/** Share of a row or column that a ruled line covers. */
-const RULED = 0.9;
-/** Pixels of a row or column that are looked at. */
-const LOOKS = 64;
-
-/** Take ruled lines away: what nearly all of a row, or of a column, has at least. */
-function withoutRuling({ width, height, data }: Plane): Plane {
-  const rows = Float32Array.from({ length: height }, (_, y) => common(data, y * width, 1, width));
-  const columns = Float32Array.from({ length: width }, (_, x) => common(data, x, width, height));
-  if (rows.every((value) => value === 0) && columns.every((value) => value === 0)) return { width, height, data };
-  const rest = data.map((value, pixel) => {
-    const line = Math.max(at(rows, Math.floor(pixel / width)), at(columns, pixel % width));
-    return Math.max(0, (value - line) / Math.max(1 - line, 0.1));
-  });
-  return { width, height, data: rest };
-}
-
-/** The strength that so large a share of a line as ruling covers has at least. */
-function common(data: Float32Array, start: number, step: number, length: number): number {
-  const looks = Math.min(LOOKS, length);
-  const seen = Float32Array.from({ length: looks }, (_, look) =>
-    at(data, start + step * Math.floor((look * length) / looks)),
-  );
-  return at(seen.toSorted(), Math.floor((1 - RULED) * looks));
-}
-
-/** Erase what is not near a stroke, strokes that are specks and those cut off at the edge; make the rest full ink. */
-function keepStrokes({ width, height, data }: Plane): Plane {
+/** Erase what is not near a stroke of the drawing; make the rest full ink. */
+function keepStrokes({ width, height, data }: Plane, drawn: Uint8Array): Plane {
+  const around = grown(drawn, width, height, AROUND);
   const mask = maskWhere(data, (value) => value >= STROKE);
-  const { part, sizes } = components(mask, width, height);
-  const kept = keptParts(part, sizes, width, height);
-  const near = aroundKept(part, kept, width, height);
-  return { width, height, data: data.map((value, pixel) => (near[pixel] === 1 ? Math.min(1, value / FULL) : 0)) };
-}
-
-/** 1 for each part that is kept. */
-function keptParts(part: Int32Array, sizes: readonly number[], width: number, height: number): Uint8Array {
-  const atEdge = new Uint8Array(sizes.length);
-  part.forEach((label, pixel) => {
-    const x = pixel % width;
-    const y = (pixel - x) / width;
-    if (x < EDGE || y < EDGE || x >= width - EDGE || y >= height - EDGE) atEdge[label] = 1;
-  });
-  const largest = sizes.reduce((most, size) => Math.max(most, size), 0);
-  if (largest === 0) throw blank();
-  return Uint8Array.from(sizes, (size, label) => {
-    const least = (atEdge[label] === 1 ? CUT_OFF : SPECK) * largest;
-    return label > 0 && size >= least ? 1 : 0;
-  });
-}
-
-/** 1 for the pixels of parts that are kept, and for those that their soft edges may reach. */
-function aroundKept(part: Int32Array, kept: Uint8Array, width: number, height: number): Uint8Array {
-  const isKept = new Uint8Array(part.length);
-  part.forEach((label, pixel) => (isKept[pixel] = at(kept, label)));
-  const marks = isKept.slice();
-  isKept.forEach((own, pixel) => {
-    if (own === 0) return;
-    const x = pixel % width;
-    const y = (pixel - x) / width;
-    if (isInside(isKept, x, y, width, height)) return;
-    for (const [across, down] of DISC) {
-      const toX = x + across;
-      const toY = y + down;
-      if (toX >= 0 && toX < width && toY >= 0 && toY < height) marks[toY * width + toX] = 1;
-    }
-  });
-  return marks;
-}
-
-/** Whether all eight neighbours of a pixel are set: what it reaches, they do. */
-function isInside(set: Uint8Array, x: number, y: number, width: number, height: number): boolean {
-  if (x === 0 || y === 0 || x === width - 1 || y === height - 1) return false;
-  for (let down = -1; down <= 1; down++) {
-    for (let across = -1; across <= 1; across++) if (at(set, (y + down) * width + x + across) === 0) return false;
+  for (let pixel = 0; pixel < mask.length; pixel++) if (u8(around, pixel) === 0) mask[pixel] = 0;
+  const { part, count } = components(mask, width, height);
+  const kept = new Uint8Array(count + 1);
+  for (let pixel = 0; pixel < mask.length; pixel++) if (u8(drawn, pixel) === 1) kept[i32(part, pixel)] = 1;
+  kept[0] = 0;
+  const strokes = new Uint8Array(mask.length);
+  for (let pixel = 0; pixel < mask.length; pixel++) strokes[pixel] = u8(kept, i32(part, pixel));
+  if (!strokes.includes(1)) throw blank();
+  const near = grown(strokes, width, height, SOFT_EDGE);
+  const ink = new Float32Array(data.length);
+  for (let pixel = 0; pixel < ink.length; pixel++) {
+    if (u8(near, pixel) === 1) ink[pixel] = Math.min(1, f32(data, pixel) / FULL);
   }
-  return true;
-}
-
-const DISC: readonly (readonly [across: number, down: number])[] = disc(SOFT_EDGE);
-
-function disc(radius: number): (readonly [across: number, down: number])[] {
-  const offsets = Array.from({ length: 2 * radius + 1 }, (_, index) => index - radius);
-  return offsets.flatMap((down) => {
-    return offsets.filter((across) => across ** 2 + down ** 2 <= radius ** 2).map((across) => [across, down] as const);
-  });
+  return { width, height, data: ink };
 }
 
 function blank(): DataError {

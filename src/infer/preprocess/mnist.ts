@@ -1,9 +1,10 @@
 import { distanceTo } from "./distance.ts";
 import { cropped, extentOf } from "./extent.ts";
-import { at, toGrey, type Pixels, type Plane } from "./image.ts";
+import { pixelsOf, toGrey, type Plane, type Raster } from "./image.ts";
 import { findInk } from "./ink.ts";
 import { resize, scaledSize } from "./resize.ts";
 import { maskWhere } from "./statistics.ts";
+import { f32, u8 } from "./values.ts";
 
 /** Side of MNIST's images, and of the box in their middle that a digit fills. */
 const SIDE = 28;
@@ -21,15 +22,15 @@ const THINNEST = 2;
  *
  * @throws {DataError} when the picture is blank.
  */
-export function fitMnist(pixels: Pixels): Plane {
-  return asItIs(pixels) ?? place(scaleInk(thicken(cropped(findInk(pixels)))));
+export function fitMnist(picture: Raster): Plane {
+  return asItIs(picture) ?? place(scaleInk(thicken(cropped(findInk(picture)))));
 }
 
-/** A 28 x 28 picture that is made as MNIST's are already, light on dark or its negative, comes back unchanged. */
-function asItIs(pixels: Pixels): Plane | null {
-  if (pixels.width !== SIDE || pixels.height !== SIDE) return null;
-  const grey = toGrey(pixels);
-  const paper = at(grey.data, 0);
+/** A 28 x 28 picture that is already made as MNIST's are, light on dark or its negative, comes back unchanged. */
+function asItIs(picture: Raster): Plane | null {
+  if (picture.width !== SIDE || picture.height !== SIDE) return null;
+  const grey = toGrey(pixelsOf(picture));
+  const paper = f32(grey.data, 0);
   if (paper !== 0 && paper !== 1) return null;
   const ink = paper === 0 ? grey : { ...grey, data: grey.data.map((value) => 1 - value) };
   const extent = extentOf(ink, 0);
@@ -53,35 +54,33 @@ function thicken(ink: Plane): Plane {
   const margin = Math.ceil(radius) + 1;
   const wide = { width: width + 2 * margin, height: height + 2 * margin };
   const wideMask = new Uint8Array(wide.width * wide.height);
-  const wideInk = new Float32Array(wideMask.length);
+  const thick = new Float32Array(wideMask.length);
   for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      const to = (y + margin) * wide.width + x + margin;
-      wideMask[to] = at(mask, y * width + x);
-      wideInk[to] = at(data, y * width + x);
-    }
+    const to = (y + margin) * wide.width + margin;
+    wideMask.set(mask.subarray(y * width, (y + 1) * width), to);
+    thick.set(data.subarray(y * width, (y + 1) * width), to);
   }
   const distance = distanceTo(wideMask, wide.width, wide.height);
-  const thick = wideInk.map((value, pixel) =>
-    Math.max(value, Math.min(1, Math.max(0, radius + 0.5 - at(distance, pixel)))),
-  );
+  for (let pixel = 0; pixel < thick.length; pixel++) {
+    thick[pixel] = Math.max(f32(thick, pixel), Math.min(1, Math.max(0, radius + 0.5 - f32(distance, pixel))));
+  }
   return { ...wide, data: thick };
 }
 
 /** Mean width of strokes: four times the mean depth of their pixels, as in a long bar. */
 function strokeWidth(mask: Uint8Array, width: number, height: number): number {
   const outside = distanceTo(
-    maskWhere(mask, (value) => value === 0),
+    mask.map((value) => 1 - value),
     width,
     height,
   );
-  let sum = 0;
-  let count = 0;
-  outside.forEach((distance, pixel) => {
-    if (mask[pixel] !== 1 || distance === Infinity) return;
+  let [sum, count] = [0, 0];
+  for (let pixel = 0; pixel < mask.length; pixel++) {
+    const distance = f32(outside, pixel);
+    if (u8(mask, pixel) !== 1 || distance === Infinity) continue;
     sum += distance - 0.5;
     count++;
-  });
+  }
   return count === 0 ? 1 : Math.max(1, (4 * sum) / count);
 }
 
@@ -108,15 +107,16 @@ function place(ink: Plane): Plane {
 }
 
 /** Centre of mass; the middle of the first pixel is at 0.5. */
-function centreOfMass({ width, data }: Plane): { readonly x: number; readonly y: number } {
-  let mass = 0;
-  let x = 0;
-  let y = 0;
-  data.forEach((value, pixel) => {
-    mass += value;
-    x += value * ((pixel % width) + 0.5);
-    y += value * (Math.floor(pixel / width) + 0.5);
-  });
+function centreOfMass({ width, height, data }: Plane): { readonly x: number; readonly y: number } {
+  let [mass, x, y] = [0, 0, 0];
+  for (let row = 0; row < height; row++) {
+    for (let column = 0; column < width; column++) {
+      const value = f32(data, row * width + column);
+      mass += value;
+      x += value * (column + 0.5);
+      y += value * (row + 0.5);
+    }
+  }
   return mass === 0 ? { x: SIDE / 2, y: SIDE / 2 } : { x: x / mass, y: y / mass };
 }
 

@@ -1,4 +1,5 @@
-import { at, type Plane } from "./image.ts";
+import { f32, u8 } from "./values.ts";
+import type { Plane } from "./image.ts";
 
 /**
  * The plane without its dark marks (closing) or its light ones (opening): what no square of 2 `reach` + 1 pixels fits into
@@ -16,16 +17,16 @@ export function withoutMarks(plane: Plane, marks: "dark" | "light", reach: numbe
   for (let y = 0; y < height; y++) {
     const from = clamp(y - reach, plane.height) * plane.width;
     for (let x = 0; x < width; x++) {
-      data[y * width + x] = sign * at(plane.data, from + clamp(x - reach, plane.width));
+      data[y * width + x] = sign * f32(plane.data, from + clamp(x - reach, plane.width));
     }
   }
   dilate(data, width, height, reach);
-  for (let pixel = 0; pixel < data.length; pixel++) data[pixel] = -at(data, pixel);
+  for (let pixel = 0; pixel < data.length; pixel++) data[pixel] = -f32(data, pixel);
   dilate(data, width, height, reach);
   const rest = new Float32Array(plane.width * plane.height);
   for (let y = 0; y < plane.height; y++) {
     const from = (y + reach) * width + reach;
-    for (let x = 0; x < plane.width; x++) rest[y * plane.width + x] = -sign * at(data, from + x);
+    for (let x = 0; x < plane.width; x++) rest[y * plane.width + x] = -sign * f32(data, from + x);
   }
   return { width: plane.width, height: plane.height, data: rest };
 }
@@ -44,16 +45,20 @@ function dilateRows(data: Float32Array, width: number, height: number, reach: nu
   const [fromLeft, fromRight] = [line.slice(), line.slice()];
   for (let y = 0; y < height; y++) {
     line.set(data.subarray(y * width, (y + 1) * width), reach);
-    for (let index = 0; index < total; index++) {
-      const value = at(line, index);
-      fromLeft[index] = index % span === 0 ? value : Math.max(value, at(fromLeft, index - 1));
+    for (let start = 0; start < total; start += span) {
+      const end = Math.min(start + span, total);
+      let most = -Infinity;
+      for (let index = start; index < end; index++) {
+        most = larger(f32(line, index), most);
+        fromLeft[index] = most;
+      }
+      most = -Infinity;
+      for (let index = end - 1; index >= start; index--) {
+        most = larger(f32(line, index), most);
+        fromRight[index] = most;
+      }
     }
-    for (let index = total - 1; index >= 0; index--) {
-      const value = at(line, index);
-      const ends = index === total - 1 || index % span === span - 1;
-      fromRight[index] = ends ? value : Math.max(value, at(fromRight, index + 1));
-    }
-    for (let x = 0; x < width; x++) data[y * width + x] = Math.max(at(fromRight, x), at(fromLeft, x + span - 1));
+    for (let x = 0; x < width; x++) data[y * width + x] = larger(f32(fromRight, x), f32(fromLeft, x + span - 1));
   }
 }
 
@@ -67,36 +72,43 @@ function dilateColumns(data: Float32Array, width: number, height: number, reach:
   for (let row = 1; row < total; row++) if (row % span !== 0) raise(fromTop, row * width, -width, width);
   for (let row = total - 2; row >= 0; row--) if (row % span !== span - 1) raise(padded, row * width, width, width);
   const below = (span - 1) * width;
-  for (let pixel = 0; pixel < data.length; pixel++)
-    data[pixel] = Math.max(at(padded, pixel), at(fromTop, pixel + below));
+  for (let pixel = 0; pixel < data.length; pixel++) {
+    data[pixel] = larger(f32(padded, pixel), f32(fromTop, pixel + below));
+  }
 }
 
 /** Each of `count` values raised to the one `step` further on, where that is larger. */
 function raise(values: Float32Array, start: number, step: number, count: number): void {
   for (let index = start; index < start + count; index++) {
-    values[index] = Math.max(at(values, index), at(values, index + step));
+    values[index] = larger(f32(values, index), f32(values, index + step));
   }
 }
 
-/** Each value replaced by the middle one of three along its row, then along its column: odd pixels go, edges stay. */
-export function median(plane: Plane): Plane {
-  return medianAlong(medianAlong(plane, "rows"), "columns");
-}
-
-function medianAlong({ width, height, data }: Plane, along: "rows" | "columns"): Plane {
-  const step = along === "rows" ? 1 : width;
-  const rest = data.slice();
-  const [left, top] = along === "rows" ? [1, 0] : [0, 1];
-  for (let y = top; y < height - top; y++) {
-    for (let x = left; x < width - left; x++) {
-      const pixel = y * width + x;
-      const [a, b, c] = [at(data, pixel - step), at(data, pixel), at(data, pixel + step)];
-      rest[pixel] = Math.max(Math.min(a, b), Math.min(Math.max(a, b), c));
-    }
-  }
-  return { width, height, data: rest };
+/** `Math.max` also orders zeros by sign and looks for NaN, which takes twice as long. */
+function larger(a: number, b: number): number {
+  return a > b ? a : b;
 }
 
 function clamp(index: number, length: number): number {
   return Math.min(Math.max(index, 0), length - 1);
+}
+
+/** A mask, and all within `reach` rows and columns of it. */
+export function grown(mask: Uint8Array, width: number, height: number, reach: number): Uint8Array {
+  const wide = new Uint8Array(mask.length);
+  for (let y = 0; y < height; y++) spread(mask, wide, y * width, 1, width, reach);
+  const both = new Uint8Array(mask.length);
+  for (let x = 0; x < width; x++) spread(wide, both, x, width, height, reach);
+  return both;
+}
+
+/** {@link grown} along one line of `count` pixels, `step` apart from `start` on. */
+function spread(mask: Uint8Array, to: Uint8Array, start: number, step: number, count: number, reach: number): void {
+  let end = -1;
+  for (let index = 0; index < count; index++) {
+    if (u8(mask, start + index * step) === 0) continue;
+    const last = Math.min(count - 1, index + reach);
+    for (let place = Math.max(end + 1, index - reach); place <= last; place++) to[start + place * step] = 1;
+    end = Math.max(end, last);
+  }
 }

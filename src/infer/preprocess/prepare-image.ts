@@ -1,10 +1,11 @@
 import { InferenceError } from "../../errors.ts";
 import type { ImageInput } from "../../metadata.ts";
 
-import { flatten, toGrey, type Image, type Pixels, type Plane } from "./image.ts";
+import { flatten, pixelsOf, toGrey, type Image, type Pixels, type Plane, type Raster } from "./image.ts";
 import { fitLine } from "./line.ts";
 import { fitMnist } from "./mnist.ts";
 import { resize } from "./resize.ts";
+import { f32 } from "./values.ts";
 
 /**
  * A picture of any size as a model's metadata wants it: [H, W, C] row-major, black and white at the ends of its range. The
@@ -14,20 +15,20 @@ import { resize } from "./resize.ts";
  * @throws {InferenceError} when the model wants pictures of free width that are no lines
  */
 export function prepareImage(image: Image, input: ImageInput): Float32Array {
-  const pixels = flatten(image);
+  const picture = flatten(image);
   const [black, white] = input.range;
-  return fitted(pixels, input).map((value) => black + value * (white - black));
+  return fitted(picture, input).map((value) => black + value * (white - black));
 }
 
-function fitted(pixels: Pixels, { fit, height, width, channels, line }: ImageInput): Float32Array {
-  if (fit === "mnist") return fitMnist(pixels).data;
-  if (fit === "line" && width === null) return wholeSteps(fitLine(pixels, height), line?.columns ?? 1);
+function fitted(picture: Raster, { fit, height, width, channels, line }: ImageInput): Float32Array {
+  if (fit === "mnist") return fitMnist(picture).data;
+  if (fit === "line" && width === null) return wholeSteps(fitLine(pixelsOf(picture), height), line?.columns ?? 1);
   if (width === null) {
     throw new InferenceError(`the model takes images of any width by "${fit}", which only lines have`, {
       hint: "run it on raw tensors: infer --tensor NAME=file.npy --out DIR",
     });
   }
-  return resize(inColours(pixels, channels), width, height).data;
+  return resize(inColours(pixelsOf(picture), channels), width, height).data;
 }
 
 /** A line with paper at its right end up to a whole number of steps. */
@@ -46,6 +47,6 @@ function inColours(pixels: Pixels, channels: 1 | 3): Pixels {
     width,
     height,
     channels,
-    data: Float32Array.from({ length: data.length * 3 }, (_, at) => data[Math.floor(at / 3)] ?? 0),
+    data: Float32Array.from({ length: data.length * 3 }, (_, index) => f32(data, Math.floor(index / 3))),
   };
 }

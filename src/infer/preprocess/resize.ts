@@ -1,10 +1,15 @@
-import { at } from "./image.ts";
+import { f32, i32, item, u8 } from "./values.ts";
 
-/** Values of a picture, [H, W, C] row-major. */
+/** Values of a picture, [H, W, C] row-major: from 0 to 1, or bytes from 0 to 255. */
 export interface Grid {
   readonly width: number;
   readonly height: number;
   readonly channels: number;
+  readonly data: Float32Array | Uint8Array;
+}
+
+/** A picture at its new size, values from 0 to 1. */
+export interface Resized extends Grid {
   readonly data: Float32Array;
 }
 
@@ -17,50 +22,168 @@ export interface Box {
 }
 
 /**
- * The part `box` of a picture at another size: each new pixel is the mean of what it covers where the picture shrinks,
+ * The part `box` of a picture at another size: each new pixel is the mean of the pixels it covers where the picture shrinks,
  * and linear between neighbours where it grows. [H, W, C] to [height, width, C].
  */
-export function resize(grid: Grid, width: number, height: number, box: Box = whole(grid)): Grid {
-  return resample(grid, width, height, box, linearTaps);
+export function resize(grid: Grid, width: number, height: number, box: Box = whole(grid)): Resized {
+  return resample(grid, width, height, box, linear);
 }
 
-/** A whole picture made larger, cubic between neighbours (Catmull-Rom): few pixels become a smooth drawing. Values stay in 0 to 1. */
-export function enlarge(grid: Grid, width: number, height: number): Grid {
-  const larger = resample(grid, width, height, whole(grid), cubicTaps);
+/** {@link resize} of a picture that shrinks a lot, from some of its pixels: at least 3 x 3 make a new one. */
+export function sketch(grid: Grid, width: number, height: number, box: Box = whole(grid)): Resized {
+  return resample(grid, width, height, box, linear, ENOUGH);
+}
+
+/** The part `box` of a picture made larger, cubic between neighbours (Catmull-Rom): few pixels become a smooth drawing. Values stay in 0 to 1. */
+export function enlarge(grid: Grid, width: number, height: number, box: Box = whole(grid)): Resized {
+  const larger = resample(grid, width, height, box, cubic);
   return { ...larger, data: larger.data.map((value) => Math.min(1, Math.max(0, value))) };
 }
 
-type Between = (centre: number, origin: number, end: number) => Taps;
-
-function resample(grid: Grid, width: number, height: number, box: Box, between: Between): Grid {
+function resample(grid: Grid, width: number, height: number, box: Box, between: Between, enough = Infinity): Resized {
   const { channels } = grid;
-  const across = taps(box.left, box.width, width, grid.width, between);
-  const down = taps(box.top, box.height, height, grid.height, between);
-  const narrow = new Float32Array(box.height * width * channels);
-  for (let y = 0; y < box.height; y++) {
-    const row = (box.top + y) * grid.width;
-    for (let x = 0; x < width; x++) {
-      const { start, weights } = across[x] ?? NO_TAPS;
+  const across = tapsAlong(box.left, box.width, width, grid.width, between, enough);
+  const down = tapsAlong(box.top, box.height, height, grid.height, between, enough);
+  const rows = Math.min(box.height, grid.height - box.top);
+  const narrow = new Float32Array(rows * width * channels);
+  if (!(grid.data instanceof Float32Array)) multiply(across.weights, 1 / 255);
+  const isUsed = rowsOf(down, box.top, rows);
+  for (let y = 0; y < rows; y++) {
+    if (u8(isUsed, y) === 0) continue;
+    const source = (box.top + y) * grid.width * channels;
+    const target = y * width * channels;
+    if (channels !== 3) {
       for (let channel = 0; channel < channels; channel++) {
-        let sum = 0;
-        for (let tap = 0; tap < weights.length; tap++) {
-          sum += at(weights, tap) * at(grid.data, (row + start + tap) * channels + channel);
-        }
-        narrow[(y * width + x) * channels + channel] = sum;
+        narrowRow(grid.data, source + channel, narrow, target + channel, channels, across);
       }
+    } else if (grid.data instanceof Float32Array) {
+      narrowColours(grid.data, source, narrow, target, across);
+    } else {
+      narrowBytes(grid.data, source, narrow, target, across);
     }
   }
   const data = new Float32Array(height * width * channels);
   const line = width * channels;
   for (let y = 0; y < height; y++) {
-    const { start, weights } = down[y] ?? NO_TAPS;
-    for (let tap = 0; tap < weights.length; tap++) {
-      const weight = at(weights, tap);
-      const from = (start - box.top + tap) * line;
-      for (let x = 0; x < line; x++) data[y * line + x] = at(data, y * line + x) + weight * at(narrow, from + x);
+    let from = (i32(down.start, y) - box.top) * line;
+    for (let tap = i32(down.first, y); tap < i32(down.first, y + 1); tap++) {
+      addWeighted(data, y * line, narrow, from, line, f32(down.weights, tap));
+      from += line * down.step;
     }
   }
   return { width, height, channels, data };
+}
+
+/** 1 for the rows of the box that some new row is made of. */
+function rowsOf({ step, start, first }: Taps, top: number, rows: number): Uint8Array {
+  const isUsed = new Uint8Array(rows);
+  for (let y = 0; y < start.length; y++) {
+    const count = i32(first, y + 1) - i32(first, y);
+    for (let tap = 0; tap < count; tap++) isUsed[i32(start, y) - top + tap * step] = 1;
+  }
+  return isUsed;
+}
+
+function multiply(values: Float32Array, factor: number): void {
+  for (let index = 0; index < values.length; index++) values[index] = f32(values, index) * factor;
+}
+
+function addWeighted(
+  to: Float32Array,
+  target: number,
+  from: Float32Array,
+  source: number,
+  count: number,
+  weight: number,
+): void {
+  for (let index = 0; index < count; index++) {
+    to[target + index] = f32(to, target + index) + weight * f32(from, source + index);
+  }
+}
+
+function either(values: Float32Array | Uint8Array, index: number): number {
+  return values instanceof Float32Array ? f32(values, index) : u8(values, index);
+}
+
+/** One row of one channel: values `channels` apart from `source` on, to every `channels`-th from `target` on. */
+function narrowRow(
+  from: Float32Array | Uint8Array,
+  source: number,
+  to: Float32Array,
+  target: number,
+  channels: number,
+  { step, first, start, weights }: Taps,
+): void {
+  let place = target;
+  for (let x = 0; x < start.length; x++) {
+    const end = i32(first, x + 1);
+    let at = source + i32(start, x) * channels;
+    let sum = 0;
+    for (let tap = i32(first, x); tap < end; tap++) {
+      sum += f32(weights, tap) * either(from, at);
+      at += channels * step;
+    }
+    to[place] = sum;
+    place += channels;
+  }
+}
+
+/** {@link narrowRow} for three channels at once. */
+function narrowColours(
+  from: Float32Array,
+  source: number,
+  to: Float32Array,
+  target: number,
+  { step, first, start, weights }: Taps,
+): void {
+  let place = target;
+  for (let x = 0; x < start.length; x++) {
+    const end = i32(first, x + 1);
+    let at = source + i32(start, x) * 3;
+    let red = 0;
+    let green = 0;
+    let blue = 0;
+    for (let tap = i32(first, x); tap < end; tap++) {
+      const weight = f32(weights, tap);
+      red += weight * f32(from, at);
+      green += weight * f32(from, at + 1);
+      blue += weight * f32(from, at + 2);
+      at += 3 * step;
+    }
+    to[place] = red;
+    to[place + 1] = green;
+    to[place + 2] = blue;
+    place += 3;
+  }
+}
+
+/** {@link narrowColours} of bytes: a loop over two kinds of array is several times slower. */
+function narrowBytes(
+  from: Uint8Array,
+  source: number,
+  to: Float32Array,
+  target: number,
+  { step, first, start, weights }: Taps,
+): void {
+  let place = target;
+  for (let x = 0; x < start.length; x++) {
+    const end = i32(first, x + 1);
+    let at = source + i32(start, x) * 3;
+    let red = 0;
+    let green = 0;
+    let blue = 0;
+    for (let tap = i32(first, x); tap < end; tap++) {
+      const weight = f32(weights, tap);
+      red += weight * u8(from, at);
+      green += weight * u8(from, at + 1);
+      blue += weight * u8(from, at + 2);
+      at += 3 * step;
+    }
+    to[place] = red;
+    to[place + 1] = green;
+    to[place + 2] = blue;
+    place += 3;
+  }
 }
 
 /** Width and height, scaled, at least a pixel each. */
@@ -75,60 +198,103 @@ export function whole({ width, height }: { readonly width: number; readonly heig
   return { left: 0, top: 0, width, height };
 }
 
-/** Source pixels from `start` on, with weights that sum to 1, that make one new pixel. */
+/**
+ * New pixel x is the sum of source pixels, every `step`-th from `start[x]` on, each times a weight: those from `first[x]` to
+ * before `first[x + 1]`, which sum to 1.
+ */
 interface Taps {
-  readonly start: number;
+  readonly step: number;
+  readonly start: Int32Array;
+  readonly first: Int32Array;
   readonly weights: Float32Array;
 }
 
-const NO_TAPS: Taps = { start: 0, weights: new Float32Array() };
+/** Weights of the pixels from `start` on. */
+interface Weighted {
+  readonly start: number;
+  readonly weights: readonly number[];
+}
+
+/** The pixels, inside `origin` to before `end`, that make the new pixel at `centre`. */
+type Between = (centre: number, origin: number, end: number) => Weighted;
+
+/** Pixels along an axis that make a new one where a picture shrinks a lot; of more, some are passed over. */
+const ENOUGH = 3;
 
 /** Weights along one axis. Taps stay inside the box, and so inside the picture. */
-function taps(origin: number, length: number, target: number, limit: number, between: Between): Taps[] {
+function tapsAlong(
+  origin: number,
+  length: number,
+  target: number,
+  limit: number,
+  between: Between,
+  enough: number,
+): Taps {
   const end = Math.min(origin + length, limit);
   const scale = length / target;
-  return Array.from({ length: target }, (_, index) =>
-    scale >= 1
-      ? coverTaps(origin + index * scale, origin + (index + 1) * scale, end)
-      : between(origin + (index + 0.5) * scale - 0.5, origin, end),
-  );
+  return scale >= 1
+    ? coveringTaps(origin, scale, target, end, enough)
+    : betweenTaps(origin, scale, target, end, between);
 }
 
-function coverTaps(from: number, to: number, end: number): Taps {
-  const start = Math.min(Math.floor(from + 1e-6), end - 1);
-  const stop = Math.min(Math.max(Math.ceil(to - 1e-6), start + 1), end);
-  const weights = Float32Array.from({ length: stop - start }, (_, tap) =>
-    Math.max(0, Math.min(to, start + tap + 1) - Math.max(from, start + tap)),
-  );
-  return { start, weights: normalise(weights) };
+function betweenTaps(origin: number, scale: number, target: number, end: number, between: Between): Taps {
+  const all = Array.from({ length: target }, (_, index) => between(origin + (index + 0.5) * scale - 0.5, origin, end));
+  const first = new Int32Array(target + 1);
+  all.forEach(({ weights }, index) => (first[index + 1] = i32(first, index) + weights.length));
+  return {
+    step: 1,
+    start: Int32Array.from(all, ({ start }) => start),
+    first,
+    weights: Float32Array.from(all.flatMap(({ weights }) => weights)),
+  };
 }
 
-function linearTaps(centre: number, origin: number, end: number): Taps {
+/** Each new pixel is the mean of those it covers. */
+function coveringTaps(origin: number, scale: number, target: number, end: number, enough: number): Taps {
+  const step = Math.max(1, Math.floor(scale / enough));
+  const start = new Int32Array(target);
+  const first = new Int32Array(target + 1);
+  const weights = new Float32Array(target * (Math.ceil(scale / step) + 2));
+  let tap = 0;
+  for (let index = 0; index < target; index++) {
+    const [from, to] = [origin + index * scale, origin + (index + 1) * scale];
+    const begin = Math.min(Math.floor(from + 1e-6), end - 1);
+    const stop = Math.min(Math.max(Math.ceil(to - 1e-6), begin + 1), end);
+    let sum = 0;
+    for (let pixel = begin; pixel < stop; pixel += step) {
+      const cover = Math.max(0, Math.min(to, pixel + 1) - Math.max(from, pixel));
+      weights[tap++] = cover;
+      sum += cover;
+    }
+    start[index] = begin;
+    first[index + 1] = tap;
+    for (let own = i32(first, index); own < tap; own++) weights[own] = f32(weights, own) / sum;
+  }
+  return { step, start, first, weights: weights.subarray(0, tap) };
+}
+
+function linear(centre: number, origin: number, end: number): Weighted {
   const clamped = Math.min(Math.max(centre, origin), end - 1);
   const start = Math.floor(clamped);
   const share = clamped - start;
-  return { start, weights: share === 0 ? Float32Array.of(1) : Float32Array.of(1 - share, share) };
+  return { start, weights: share === 0 ? [1] : [1 - share, share] };
 }
 
 /** Weights of four neighbours; those outside are the outermost inside. R. Keys, "Cubic convolution interpolation", 1981. */
-function cubicTaps(centre: number, origin: number, end: number): Taps {
+function cubic(centre: number, origin: number, end: number): Weighted {
   const first = Math.floor(centre) - 1;
-  const start = Math.min(Math.max(first, origin), end - 1);
-  const weights = new Float32Array(Math.min(Math.max(first + 3, origin), end - 1) - start + 1);
+  const inside = (pixel: number): number => Math.min(Math.max(pixel, origin), end - 1);
+  const start = inside(first);
+  const weights = Array.from({ length: inside(first + 3) - start + 1 }, () => 0);
   for (let tap = first; tap < first + 4; tap++) {
-    const place = Math.min(Math.max(tap, origin), end - 1) - start;
-    weights[place] = at(weights, place) + cubic(Math.abs(centre - tap));
+    const place = inside(tap) - start;
+    weights[place] = item(weights, place) + catmullRom(Math.abs(centre - tap));
   }
   return { start, weights };
 }
 
-function cubic(distance: number): number {
+function catmullRom(distance: number): number {
   if (distance >= 2) return 0;
   const [square, cube] = [distance * distance, distance ** 3];
   return distance < 1 ? 1.5 * cube - 2.5 * square + 1 : -0.5 * cube + 2.5 * square - 4 * distance + 2;
-}
-
-function normalise(weights: Float32Array): Float32Array {
-  const sum = weights.reduce((total, weight) => total + weight, 0);
-  return weights.map((weight) => weight / sum);
 }

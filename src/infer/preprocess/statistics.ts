@@ -1,32 +1,31 @@
-import { at } from "./image.ts";
+import { f32, i32 } from "./values.ts";
 
-/** Values that statistics look at, at most; a prime, so that they do not come from a few columns of a picture alone. */
-const SAMPLES = 4093;
+const BINS = 512;
 
-/** Some of many values, evenly spread over them. */
-export function sampleOf(values: Float32Array): Float32Array {
-  const count = Math.min(values.length, SAMPLES);
-  const sample = new Float32Array(count);
-  for (let index = 0; index < count; index++) sample[index] = at(values, Math.floor((index * values.length) / count));
-  return sample;
-}
-
-/** The value that so large a share of some values stays at or under. */
-export function quantile(values: Float32Array, share: number): number {
-  const sorted = sampleOf(values).toSorted();
-  return at(sorted, Math.floor(share * (sorted.length - 1)));
-}
-
-/** Values at some places, in their order. */
-export function valuesAt(values: Float32Array, places: readonly number[]): Float32Array {
-  const some = new Float32Array(places.length);
-  places.forEach((place, index) => (some[index] = at(values, place)));
-  return some;
+/**
+ * The value that a share of the values stays at or under, from a histogram of 512 bins over 0 to `most`; values outside
+ * count as the nearest of the two. 0 for no values.
+ */
+export function quantile(values: Float32Array, share: number, most = 1): number {
+  if (values.length === 0) return 0;
+  const bins = new Int32Array(BINS);
+  const scale = BINS / most;
+  for (let index = 0; index < values.length; index++) {
+    const bin = Math.floor(f32(values, index) * scale);
+    const inside = bin < 0 ? 0 : bin >= BINS ? BINS - 1 : bin;
+    bins[inside] = i32(bins, inside) + 1;
+  }
+  let left = share * values.length;
+  for (let bin = 0; bin < BINS; bin++) {
+    left -= i32(bins, bin);
+    if (left <= 0) return (bin + 0.5) / scale;
+  }
+  return most;
 }
 
 /** 1 where a value is wanted, 0 elsewhere: `Uint8Array.from` with a function takes ten times as long. */
-export function maskWhere(values: Float32Array | Uint8Array, isWanted: (value: number) => boolean): Uint8Array {
+export function maskWhere(values: Float32Array, isWanted: (value: number) => boolean): Uint8Array {
   const mask = new Uint8Array(values.length);
-  for (let index = 0; index < mask.length; index++) if (isWanted(at(values, index))) mask[index] = 1;
+  for (let index = 0; index < mask.length; index++) if (isWanted(f32(values, index))) mask[index] = 1;
   return mask;
 }

@@ -4,7 +4,7 @@ import { basename, dirname, extname, join } from "node:path";
 
 import type { LineSample, LineSet } from "../../data/lines/line-set.ts";
 import { DataError } from "../../errors.ts";
-import { flatten, toGrey } from "../../infer/preprocess/image.ts";
+import { flatten, pixelsOf, toGrey } from "../../infer/preprocess/image.ts";
 import { fitLine } from "../../infer/preprocess/line.ts";
 import type { Plane } from "../../infer/preprocess/image.ts";
 import { decodeImage } from "../decode-image.ts";
@@ -81,7 +81,7 @@ async function readSample(
     characters === undefined ? [] : Array.from(text).filter((character) => !characters.includes(character));
   if (outside.length > 0) return { name, reason: `its label has ${quoted(outside)}, which is not in the charset` };
   try {
-    const pixels = flatten(await decodeImage(file, LONGEST_SIDE));
+    const pixels = pixelsOf(flatten(await decodeImage(file, LONGEST_SIDE)));
     const grey = toGrey(pixels);
     const plane = fitLine(pixels, height);
     const [needed, given] = [stepsFor(text), stepsOf(plane.width)];
