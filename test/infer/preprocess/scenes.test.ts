@@ -10,8 +10,12 @@ const { session, recognizer } = await openShipped();
 const COUNT = 20;
 /** How many of them at least are read right. */
 const FLOOR = COUNT - 1;
-/** Bars as dark as the shadow beside them and crossing strokes leave a digit more often unread. */
-const LOWER: Readonly<Record<string, number>> = { "paper with slanting light through a window with bars": 17 };
+/** Faint ink, and bars of shade that cross strokes, leave a digit unread more often. */
+const LOWER: Readonly<Record<string, number>> = {
+  "paper with light through a window with bars": 17,
+  "paper with slanting light through a window with bars": 17,
+  "paper, in pencil, with a hard shadow": 18,
+};
 
 afterAll(() => session.dispose());
 
