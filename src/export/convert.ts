@@ -72,14 +72,21 @@ export function convert(source: LayersSource, options: ConvertOptions): Converte
   const taken = inputs.map(({ name }) => name);
   if (options.everyLayer) {
     const taps = everyTap(run.calls, taken);
-    return { graph, inputs, outputs: taps, taps, calls: run.calls, notes };
+    return { graph, inputs, outputs: taps, taps, calls: run.calls, notes: [...notes, ...run.notes] };
   }
   if (requested === null) {
     const typed = flows.map((flow) => graph.cast(flow.value, typeOf(flow)));
-    return { graph, inputs, outputs: nameOutputs(model, typed), taps: null, calls: run.calls, notes };
+    return {
+      graph,
+      inputs,
+      outputs: nameOutputs(model, typed),
+      taps: null,
+      calls: run.calls,
+      notes: [...notes, ...run.notes],
+    };
   }
   const taps = tapsOf(requested, run.calls, taken);
-  return { graph, inputs, outputs: taps, taps, calls: run.calls, notes };
+  return { graph, inputs, outputs: taps, taps, calls: run.calls, notes: [...notes, ...run.notes] };
 }
 
 /** Read the configuration of every layer that is needed, so that all that is unsupported is named at once. */

@@ -53,6 +53,8 @@ export interface EmitContext {
   readonly mask: Value | null;
   /** Final states of the layer's calls before, which a stateful one goes on from; null where it cannot. */
   readonly memory: LayerMemory | null;
+  /** Tell the user where Keras gives other numbers than TF.js and the file; nothing is told of models that TF.js wrote. */
+  readonly noteKeras: (difference: string) => void;
   /** Runs the model that the layer, or a layer in it, wraps; null when none does. */
   readonly wrapped: ((inputs: readonly Flow[], mask: Value | null) => readonly Flow[]) | null;
 }

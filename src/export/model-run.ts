@@ -62,6 +62,7 @@ export class ModelRun {
   readonly #orders = new Map<ModelSpec, readonly TensorRef[]>();
   readonly #memories = new Map<string, LayerMemory>();
   readonly #occurrences = new Map<string, number>();
+  readonly #notes = new Set<string>();
   #scope = "";
   #calls: ConvertedCall[] = [];
 
@@ -75,6 +76,11 @@ export class ModelRun {
   /** Every call so far, in the order TF.js runs them; those within a nested model come before its own. */
   get calls(): readonly ConvertedCall[] {
     return this.#calls;
+  }
+
+  /** Where Keras gives other numbers than TF.js. */
+  get notes(): readonly string[] {
+    return [...this.#notes];
   }
 
   /** The tensors `fetches` of the whole model applied to `inputs`. */
@@ -213,6 +219,12 @@ export class ModelRun {
         mask: given ?? mask,
         memory,
         wrapped: this.#wrapped(layer, path),
+        noteKeras: (difference: string): void => {
+          if (this.#source.tfjs || this.#keras) return;
+          this.#notes.add(
+            `layer ${path.join("/")} (${layer.className}): ${difference}; the file gives TF.js's numbers`,
+          );
+        },
       };
       const outputs = bound.emit(context, inputs);
       for (const { value } of outputs) expectSaneShape(dimsOf(value));

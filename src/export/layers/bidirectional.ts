@@ -11,7 +11,14 @@ import type { GraphBuilder } from "../build/builder.ts";
 import { reduce } from "../build/reduce.ts";
 import { concat } from "../build/ops/shape.ts";
 import { axisOf, viewOf, type Value } from "../ir/value.ts";
-import { readInputs, readRecurrent, recall, type RecurrentConfig, type RecurrentInputs } from "../recurrent/layer.ts";
+import {
+  noteLingering,
+  readInputs,
+  readRecurrent,
+  recall,
+  type RecurrentConfig,
+  type RecurrentInputs,
+} from "../recurrent/layer.ts";
 import { passMask } from "../recurrent/mask.ts";
 import { emitNative, isNative } from "../recurrent/native.ts";
 import { runPass } from "../recurrent/run.ts";
@@ -103,6 +110,7 @@ function emitBidirectional(
   const masks = [config.forward, config.backward].map(({ cell, goBackwards }) =>
     passMask(context.graph, given.mask, given.ownMask, given.input, cell, goBackwards),
   );
+  if (masks.some((mask) => mask !== null)) noteMask(context, config, given.ownMask);
   const single = masks.every((mask) => mask === null) ? emitSingleNode(context, config, given) : null;
   if (single !== null) return [single];
   const half = given.initial === null ? 0 : given.initial.length / 2;
@@ -136,6 +144,13 @@ function emitBidirectional(
   const merged = config.merge === null ? outputs : [mergeOutputs(context.graph, outputs, config.merge)];
   const ordered = returnSequences && goBackwards ? merged.map((each) => reverseTime(context.graph, each)) : merged;
   return returnState ? [...ordered, ...passes.flatMap(({ states }) => states)] : ordered;
+}
+
+function noteMask(context: EmitContext, { forward }: BidirectionalConfig, ownMask: boolean): void {
+  if (!ownMask) noteLingering(context);
+  else if (forward.returnSequences) {
+    context.noteKeras("at masked steps Keras gives zeros inside Bidirectional, and TF.js repeats the step before");
+  }
 }
 
 /** Both directions in one node, or null where that cannot be. */

@@ -78,12 +78,14 @@ function globalPooling(className: string, opType: "ReduceMax" | "ReduceMean", ra
     parse(config, { keras3, kerasMasks }) {
       const format = rank === 1 && !keras3 ? "channels_last" : config.dataFormat();
       const keep = kerasMasks && config.boolean("keepdims", false);
-      return { format, keep, masked: kerasMasks && rank === 1 && opType === "ReduceMean" };
+      const heedsMasks = rank === 1 && opType === "ReduceMean";
+      return { format, keep, heedsMasks, masked: kerasMasks && heedsMasks };
     },
-    emit({ graph }, { format, keep, masked }, inputs) {
+    emit({ graph, noteKeras }, { format, keep, heedsMasks, masked }, inputs) {
       const input = only(inputs);
       expectRank(input, rank + 2);
       const mask = inputs[0]?.mask ?? null;
+      if (heedsMasks && mask !== null) noteKeras("Keras leaves masked steps out of the mean, and TF.js does not");
       if (masked && mask !== null) return maskedMean(graph, input, mask, spatialAxes(format, rank).spatial, keep);
       return reduce(graph, opType, input, spatialAxes(format, rank).spatial, keep);
     },

@@ -26,6 +26,8 @@ export interface RecurrentConfig {
   readonly stateful: boolean;
   /** Whether steps that are masked give zeros instead of the output before them, as Keras has it. */
   readonly zeroMasked: boolean;
+  /** Whether the layer asks for those zeros, which TF.js ignores. */
+  readonly zeroRequested: boolean;
   readonly form: RecurrentForm;
 }
 
@@ -38,6 +40,7 @@ export function readRecurrent(className: string, config: ConfigReader, context: 
     goBackwards: config.boolean("go_backwards", false),
     stateful: config.boolean("stateful", false),
     zeroMasked: context.kerasMasks && config.boolean("zero_output_for_mask", false),
+    zeroRequested: config.boolean("zero_output_for_mask", false),
     form: context.recurrentForm,
   };
 }
@@ -67,6 +70,11 @@ export function recurrentConverter(className: string, ops: readonly string[]): L
 function emitRecurrent(context: EmitContext, config: RecurrentConfig, inputs: readonly Flow[]): readonly Value[] {
   const { input, mask, ownMask, initial } = readInputs(context, config.cell, inputs);
   const { cell, goBackwards } = config;
+  const steps = passMask(context.graph, mask, ownMask, input, cell, goBackwards);
+  if (steps !== null && !ownMask) noteLingering(context);
+  else if (steps !== null && config.zeroRequested && config.returnSequences) {
+    context.noteKeras("zero_output_for_mask gives zeros at masked steps in Keras, and TF.js ignores it");
+  }
   const { sequence, states } = runPass(
     context.graph,
     {
@@ -74,7 +82,7 @@ function emitRecurrent(context: EmitContext, config: RecurrentConfig, inputs: re
       weights: context.weights,
       reverse: goBackwards,
       initial: initial ?? recall(context, config, "forward"),
-      mask: passMask(context.graph, mask, ownMask, input, cell, goBackwards),
+      mask: steps,
       form: config.form,
       everyStep: config.returnSequences,
       zeroMasked: config.zeroMasked,
@@ -86,6 +94,11 @@ function emitRecurrent(context: EmitContext, config: RecurrentConfig, inputs: re
   if (output === null || output === undefined) throw new RangeError("the pass gave no output");
   const ordered = config.returnSequences && config.goBackwards ? reverseTime(context.graph, output) : output;
   return config.returnState ? [ordered, ...states] : [ordered];
+}
+
+/** Keras hands a mask on along the layers' own connections alone. */
+export function noteLingering({ noteKeras }: EmitContext): void {
+  noteKeras("TF.js masks it by the mask of an earlier layer, which Keras does not hand on to it");
 }
 
 /** N T C; N T H W C for images. */

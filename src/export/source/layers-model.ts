@@ -44,6 +44,7 @@ export function readLayersModel(raw: RawModel): LayersSource {
     weightsOf: (path) => weightsOf(owners().owners, path),
     checkWeights: () => [...owners().notes, ...nonFiniteNotes(stored)],
     keras3: dialect.keras3,
+    tfjs: dialect.tfjs,
     generatedBy: text(ownValue(manifest, "generatedBy")),
     convertedBy: text(ownValue(manifest, "convertedBy")),
     metadata,

@@ -93,6 +93,8 @@ export interface LayersSource {
   checkWeights(): readonly string[];
   /** Written by Keras 3, whose activations of the same name may be other functions. */
   readonly keras3: boolean;
+  /** Written by TF.js itself, not by Keras. */
+  readonly tfjs: boolean;
   /** `generatedBy`, `convertedBy` and `userDefinedMetadata` of the file. */
   readonly generatedBy: string | null;
   readonly convertedBy: string | null;
