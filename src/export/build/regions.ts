@@ -180,7 +180,8 @@ function sameType(next: TensorType, before: TensorType, exit: TensorType): boole
   );
 }
 
-const FREE = /(^|\/)size(_\d+)?$/;
+// A key is in quotes when the name has a scope.
+const FREE = /(^|\/)size(_\d+)?'?$/;
 
 /** Made by {@link joined}: a size that may differ from one iteration to the next. */
 function isFree(size: Dim): boolean {

@@ -1,14 +1,17 @@
 import { ExportError } from "../../../errors.ts";
-import { ints } from "../../../onnx/model.ts";
+import { int, ints } from "../../../onnx/model.ts";
+import { at } from "../../../require.ts";
 import type { GraphBuilder } from "../../build/builder.ts";
 import { cast } from "../../build/ops/elementwise.ts";
 import { nonMaxSuppression, topK } from "../../build/ops/neural.ts";
 import { gather, nonZero, pad, reshape, slice, squeeze, shapeOf } from "../../build/ops/shape.ts";
 import type { GraphTensor } from "../../ir/graph-tensor.ts";
-import { dimOf, viewOf, type Value } from "../../ir/value.ts";
+import { dimOf, insertAxis, viewOf, type Value } from "../../ir/value.ts";
 import type { GraphOpConverter, OpContext } from "../converter.ts";
 
 import { defineOp } from "./define.ts";
+import { number, sameTypes } from "./operands.ts";
+import { softSuppression } from "./soft-suppression.ts";
 
 // TF.js: operations/executors/dynamic_executor.js, evaluation_executor.js, tfjs-core backends/non_max_suppression_impl.js.
 
@@ -90,12 +93,11 @@ const paddedSuppression = defineOp(
   },
 );
 
-const scoredSuppression = defineOp(["NonMaxSuppressionV5"], [...OPS, "Gather"], (context) => {
+const scoredSuppression = defineOp(["NonMaxSuppressionV5"], [...OPS, "Gather", "Loop"], (context) => {
   const { graph } = context;
   const sigma = context.constant(5);
-  if (sigma === null || Number(sigma.data[0]) !== 0) {
-    throw new ExportError("soft suppression (soft_nms_sigma other than 0) cannot be converted yet");
-  }
+  if (sigma === null) throw new ExportError("sigma (input 5) must be constant; it depends on the model's inputs");
+  if (Number(sigma.data[0]) > 0) return softSuppression(context, Number(sigma.data[0]));
   const { indices } = suppress(context, true);
   const scores = gather(graph, graph.plain(context.tensor(1)), indices);
   return [viewOf(cast(graph, indices, "int32")), viewOf(scores)];
@@ -123,10 +125,24 @@ function countInput(graph: GraphBuilder, context: OpContext): GraphTensor {
   return reshape(graph, cast(graph, graph.plain(value), "int64"), graph.int64s([1]));
 }
 
+/** The elements of the first list that the second lacks, and their places. */
+const listDiff = defineOp(["ListDiff"], ["Equal", "Cast", "ReduceSum", "NonZero", "Gather"], (context) => {
+  const { graph } = context;
+  const values = sameTypes(graph, [context.tensor(0), context.tensor(1)]);
+  const [x, y] = [at(values, 0), at(values, 1)];
+  const equal = graph.binary("Equal", insertAxis(x, 1), insertAxis(y, 0));
+  const marks = graph.plain(graph.cast(equal, "int32"));
+  const hits = graph.op("ReduceSum", [marks, graph.int64s([1])], { keepdims: int(0) });
+  const missing = graph.op("Equal", [hits, number(graph, 0, "int32")]);
+  const places = squeeze(graph, nonZero(graph, missing), [0]);
+  return [viewOf(gather(graph, graph.plain(x), places)), graph.cast(viewOf(places), "int32")];
+});
+
 export const dynamics: readonly GraphOpConverter[] = [
   plainSuppression,
   paddedSuppression,
   scoredSuppression,
   where,
   largest,
+  listDiff,
 ];

@@ -5,6 +5,7 @@ import { basicMath } from "./basic-math.ts";
 import { convolutions } from "./convolution.ts";
 import { creations } from "./creation.ts";
 import { dynamics } from "./dynamic.ts";
+import { evaluations } from "./evaluation.ts";
 import { graphOps } from "./graph.ts";
 import { imageOps } from "./image.ts";
 import { listOps } from "./lists.ts";
@@ -12,9 +13,12 @@ import { logical } from "./logical.ts";
 import { matrixOps } from "./matrices.ts";
 import { normalizations } from "./normalization.ts";
 import { poolings } from "./pooling.ts";
+import { randomOps } from "./random.ts";
 import { reductions } from "./reduction.ts";
 import { shapeOps } from "./shapes.ts";
 import { sliceJoins } from "./slice-join.ts";
+import { sparseOps } from "./sparse.ts";
+import { spectralOps } from "./spectral.ts";
 import { tableOps } from "./tables.ts";
 import { transformations } from "./transformation.ts";
 
@@ -25,6 +29,7 @@ export const builtInOps: readonly GraphOpConverter[] = [
   ...convolutions,
   ...creations,
   ...dynamics,
+  ...evaluations,
   ...graphOps,
   ...imageOps,
   ...listOps,
@@ -32,9 +37,12 @@ export const builtInOps: readonly GraphOpConverter[] = [
   ...matrixOps,
   ...normalizations,
   ...poolings,
+  ...randomOps,
   ...reductions,
   ...shapeOps,
   ...sliceJoins,
+  ...sparseOps,
+  ...spectralOps,
   ...tableOps,
   ...transformations,
 ];

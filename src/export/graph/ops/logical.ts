@@ -42,7 +42,14 @@ function select(context: OpContext): Value {
   return graph.binary("Or", chosen, graph.binary("And", graph.unary("Not", condition), no));
 }
 
+/** TF.js's executor asks this node for inputs that its own list of ops does not name: it never runs there. */
+const bitwiseAnd = defineOp(["BitwiseAnd"], ["BitwiseAnd"], (context) => {
+  expectOpset(context.graph, 18, "BitwiseAnd");
+  return context.graph.binary("BitwiseAnd", context.tensor(0), context.tensor(1));
+});
+
 export const logical: readonly GraphOpConverter[] = [
+  bitwiseAnd,
   ...COMPARISONS.map(([tfOp, op]) =>
     defineOp([tfOp], [op], (context) => {
       const [a, b] = operands(context);

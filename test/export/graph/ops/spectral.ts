@@ -33,7 +33,7 @@ const inverse: OpCase[] = [[5], [2, 5], [2, 3, 3], [2, 4], [3], [2]].map((shape)
     `[${shape.join()}]`,
     { a: floats(shape), b: floats(shape), length: axes([2 * ((shape.at(-1) ?? 1) - 1)]) },
     [node("Complex", "z", ["a", "b"]), node("IRFFT", "op", ["z", "length"])],
-    { fetch: ["op"] },
+    { fetch: ["op"], free: ["fixed"] },
   ),
 );
 
