@@ -39,6 +39,25 @@ export interface ClassOutput {
   readonly kind: "classes";
   readonly labels: readonly string[];
   readonly activation: "softmax" | "logits";
+  /** How sure an answer is; without it the largest probability is the confidence. */
+  readonly confidence?: ConfidenceModel;
+}
+
+/**
+ * How a classifier's probabilities become a confidence: the probability that its answer is right for an image that may show
+ * something else than a class. Logistic regression on three figures of the log-probabilities, fitted by `scripts/calibrate.mjs`
+ * on images of the classes and on others; in the ONNX file's metadata.
+ */
+export interface ConfidenceModel {
+  /** Smaller probabilities count as this. */
+  readonly floor: number;
+  readonly bias: number;
+  /** Weight of the largest log-probability minus the second largest. */
+  readonly margin: number;
+  /** Weight of the mean of the other log-probabilities. */
+  readonly mean: number;
+  /** Weight of their standard deviation: for what is no class, the others differ more than for a class. */
+  readonly spread: number;
 }
 
 /** Output [N, T, characters + 1] for CTC decoding; the blank is the last class. */

@@ -49,7 +49,7 @@ export function create(summary: string): Command {
   );
   return addPlaceListOptions(command, "tfjs/tensorflow, tfjs/wasm, node/cpu, web/wasm on one thread and on all")
     .option("--rounds <n>", "how many times everything is measured", parseWhole("--rounds", 1), 5)
-    .option("--batches <list>", "batch sizes, where the model leaves it free", parseBatches, [1, 4, 16, 64, 256])
+    .option("--batches <list>", "batch sizes, where the model has a free batch size", parseBatches, [1, 4, 16, 64, 256])
     .option(
       "--input-shape <name=dims>",
       `sizes of an input's free dimensions, e.g. image=1,64,64,3 (default: ${FREE_SIZE}); may be repeated`,

@@ -51,13 +51,13 @@ export function create(summary: string): Command {
   return addPlaceOptions(command)
     .option(
       "--batch-size <n>",
-      "pictures in one run, where the model leaves it free",
+      "images in one run, where the model has a free batch size",
       parseWhole("--batch-size", 1),
       64,
     )
     .option(
       "--workers <n>",
-      "threads that prepare pictures (default: one a core, at most 8, where it is worth it)",
+      "threads that prepare images (default: one for each core, at most 8, when there are many large images)",
       parseWhole("--workers", 0, 64),
     )
     .addOption(
@@ -69,8 +69,8 @@ export function create(summary: string): Command {
     .option("--lexicon <file>", "of lines: read only the words of this file, one a line")
     .option("--limit <n>", "take the first images only", parseWhole("--limit", 1))
     .option("-0, --null", "paths on stdin are separated by NUL, as find -print0 writes them")
-    .option("--tensor <name=file>", "a raw input tensor, .npy; may be repeated", collect)
-    .option("--out <dir>", "folder for the outputs of --tensor, each NAME.npy")
+    .option("--tensor <name=file>", "a raw input tensor from a .npy file; may be repeated", collect)
+    .option("-o, --out <dir>", "folder for the outputs of --tensor, each as NAME.npy (default: the current folder)")
     .action(run);
 }
 

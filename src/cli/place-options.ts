@@ -36,11 +36,11 @@ export interface PlacesOptions extends PlaceFlags {
 /** Options of a command that runs a model in one place. */
 export function addPlaceOptions(command: Command): Command {
   command
-    .addOption(new Option("--runtime <name>", "what runs it").choices(RUNTIMES).default("node"))
+    .addOption(new Option("--runtime <name>", "the library that runs the model").choices(RUNTIMES).default("node"))
     .addOption(
       new Option(
         "--provider <name>",
-        "where it runs (default: the runtime's own); auto: webgpu where it is available",
+        "execution provider (default: the runtime's own); auto takes webgpu where it is available",
       ).choices(PROVIDERS),
     );
   return addPlaceFlags(command, { runtime: "web" });
@@ -67,11 +67,11 @@ export function addPlaceListOptions(command: Command, places: string): Command {
 }
 
 function addPlaceFlags(command: Command, implied: object | undefined): Command {
-  const browser = new Option("--browser", "onnxruntime-web runs in headless Chromium instead of this process");
+  const browser = new Option("--browser", "run onnxruntime-web in headless Chromium instead of this process");
   return command
     .option(
       "--threads <n>",
-      "threads of one operator (default: the runtime's own choice)",
+      "threads within one operator (default: chosen by the runtime)",
       parseWhole("--threads", 1, MOST_THREADS),
     )
     .addOption(implied === undefined ? browser : browser.implies(implied));

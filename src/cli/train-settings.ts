@@ -92,59 +92,70 @@ export function addSettings(command: Command): Command {
   const whole = (name: string, least: number): ((text: string) => number) => parseWhole(`--${name}`, least);
   const amount = (name: string): ((text: string) => number) => parseTolerance(`--${name}`);
   return command
-    .option("--init <model>", "begin with the weights of this model of the same network, instead of drawing them")
-    .option("--teacher <model>", "train towards this model's answers, too; may be repeated", collect)
+    .option("--init <model>", "start from the weights of this model, which has the same network")
+    .option("--teacher <model>", "also learn from the answers of this model (distillation); may be repeated", collect)
     .option(
       "--teacher-share <x>",
-      "of the target that is the teachers', the rest being the label's (default: 0.5)",
+      "share of the target that comes from the teachers; the label has the rest (default: 0.5)",
       parsePositive("--teacher-share"),
     )
     .option("--dataset <name>", "auto (MNIST, else the rendered digits), mnist, digits, or lines (default: auto)")
     .option(
       "--data <dir>",
-      "folder of MNIST's files; of lines a folder of labelled pictures (labels.tsv, or names), or a module that makes them",
+      "folder of MNIST's files; for lines a folder of labelled images (labels.tsv, or file names), or a module that makes them",
     )
-    .option("--limit <n>", "train on the first images only; lines made for an epoch (default: 8192)", whole("limit", 1))
+    .option(
+      "--limit <n>",
+      "train on the first images only; for lines that a module makes, how many in an epoch (default: 8192)",
+      whole("limit", 1),
+    )
     .option(
       "--add <source>",
-      "train on these too: digits:N rendered ones, a folder DIR/0 … DIR/9 of pictures, or N lines that a module makes, module.mjs:N; may be repeated",
+      "more images to train on: digits:N (rendered), a folder of images DIR/0 … DIR/9, or module.mjs:N lines that a module makes; may be repeated",
       collect,
     )
     .option(
       "--validation <n>",
-      "images (from 1) or share (below 1) of the training set to score after each epoch; the test set is then looked at once",
+      "keep this many images (or, below 1, this share) of the training set for validation; the test set is then scored only once",
       amount("validation"),
     )
-    .option("--validate-on <dir>", "of lines: another folder of labelled pictures to score after each epoch")
+    .option("--validate-on <dir>", "lines: another folder of labelled images to score after each epoch")
     .option(
       "--hold-out <n>",
-      "of lines: as many more, or such a share, to look at once, at the end",
+      "lines: keep this many more images (or this share) for a test at the end",
       amount("hold-out"),
     )
-    .option("--epochs <n>", "times through the training set (default: 10)", whole("epochs", 1))
+    .option("--epochs <n>", "passes through the training set (default: 10)", whole("epochs", 1))
     .option("--batch-size <n>", "images in one step (default: 128)", whole("batch-size", 1))
-    .option("--seed <n>", "decides every random number (default: 1)", whole("seed", 0))
-    .option("--learning-rate <x>", "Adam's highest rate (default: 0.001)", parsePositive("--learning-rate"))
-    .option("--schedule <phases>", "of the rate, e.g. warmup:1,cosine (default: constant)")
-    .option("--weight-decay <x>", "decoupled decay of the kernels (default: 0)", amount("weight-decay"))
-    .option("--clip-norm <x>", "largest global norm of the gradients", parsePositive("--clip-norm"))
+    .option("--seed <n>", "seed of all random numbers (default: 1)", whole("seed", 0))
+    .option("--learning-rate <x>", "highest learning rate of Adam (default: 0.001)", parsePositive("--learning-rate"))
+    .option("--schedule <phases>", "phases of the learning rate, e.g. warmup:1,cosine (default: constant)")
+    .option("--weight-decay <x>", "decoupled weight decay of the kernels (default: 0)", amount("weight-decay"))
+    .option("--clip-norm <x>", "clip the gradients to this global norm", parsePositive("--clip-norm"))
     .option(
       "--label-smoothing <x>",
-      "share of a target spread over all classes (default: 0)",
+      "share of the target that is spread over all classes (default: 0)",
       amount("label-smoothing"),
     )
     .option(
       "--average-decay <x>",
-      "score and keep a moving average of the weights, e.g. 0.999",
+      "keep a moving average of the weights with this decay, e.g. 0.999",
       amount("average-decay"),
     )
-    .option("--augment <name>", `change the images: none, ${Object.keys(AUGMENTS).join(", ")}, or a JSON object`)
-    .option("--calm-epochs <n>", "change images less in the last epochs", whole("calm-epochs", 0))
-    .option("--calm-strength <x>", "how much of the change is left then (default: 0.5)", amount("calm-strength"))
-    .option("--patience <n>", "stop after so many epochs without a better validation", whole("patience", 1))
-    .option("--keep-best", "end with the epoch that validated best, not the last one")
-    .option("--workers <n>", "threads that prepare images (default: 1 when images are changed)", whole("workers", 0))
-    .option("--out <dir>", "folder to write (default: runs/NETWORK)");
+    .option(
+      "--augment <name>",
+      `augment the images: none, ${Object.keys(AUGMENTS).join(", ")}, or a JSON object (default: none)`,
+    )
+    .option("--calm-epochs <n>", "epochs at the end with weaker augmentation", whole("calm-epochs", 0))
+    .option(
+      "--calm-strength <x>",
+      "strength of the augmentation in those epochs (default: 0.5)",
+      amount("calm-strength"),
+    )
+    .option("--patience <n>", "stop after this many epochs without a better validation loss", whole("patience", 1))
+    .option("--keep-best", "keep the weights of the best epoch on validation, not of the last one")
+    .option("--workers <n>", "threads that prepare images (default: 1 with augmentation, else 0)", whole("workers", 0))
+    .option("-o, --out <dir>", "folder to write (default: runs/NETWORK)");
 }
 
 /**

@@ -53,13 +53,13 @@ export function create(summary: string): Command {
     "train --resume",
   ]).option(
     "--network <name>",
-    [...networks.map(({ name, summary: about }) => `${name}: ${about}`), LINE_ABOUT].join("; "),
+    [...networks.map(({ name, summary: about }) => `${name} (${about})`), LINE_ABOUT].join(" or "),
   );
   return addSettings(command)
-    .option("--config <file>", 'JSON of these settings, e.g. {"epochs": 20}; options given beside it win')
-    .option("--resume", "go on from the checkpoint in that folder")
-    .option("--overwrite", "train afresh in a folder that holds a checkpoint, which is lost")
-    .option("--eager", "run every operation by itself instead of one graph a step")
+    .option("--config <file>", 'JSON file of these settings, e.g. {"epochs": 20}; options on the command line win')
+    .option("--resume", "continue from the checkpoint in the folder of --out")
+    .option("--overwrite", "start again in a folder that holds a checkpoint, and lose it")
+    .option("--eager", "run op by op instead of one graph for each step")
     .option("--backend <name>", "auto (native TensorFlow, else WebAssembly), tensorflow or wasm", "auto")
     .option("--log-dir <dir>", "folder of TensorBoard's event files (default: logs in the folder that --out names)")
     .action(run);

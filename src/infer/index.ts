@@ -3,7 +3,7 @@
  * that say how. Imports nothing from Node; a runtime's package is imported when its first model is loaded.
  */
 export { DataError, InferenceError, ModelFormatError, SetupError, ToolError } from "../errors.ts";
-export type { ClassOutput, ImageInput, LineInput, Recognizer, SequenceOutput } from "../metadata.ts";
+export type { ClassOutput, ConfidenceModel, ImageInput, LineInput, Recognizer, SequenceOutput } from "../metadata.ts";
 export { float32, type DType, type Tensor, type TensorData } from "../tensor.ts";
 
 export { alignLabel } from "./decode/align.ts";

@@ -1,4 +1,5 @@
 import { InferenceError, ModelFormatError } from "../errors.ts";
+import { confidenceOf, isConfidenceModel, UNSURE_BELOW } from "./confidence.ts";
 import { RECOGNIZER_KEY, type ClassOutput, type Recognizer } from "../metadata.ts";
 import { softmax } from "../softmax.ts";
 import { float32, type Tensor } from "../tensor.ts";
@@ -6,6 +7,7 @@ import { float32, type Tensor } from "../tensor.ts";
 import { readLineImages, type Decode, type ReadingCharacter } from "./read-lines.ts";
 import type { Session } from "./runtime.ts";
 
+/** A label that an image may have. */
 export interface Candidate {
   readonly label: string;
   /** 0 to 1. */
@@ -15,8 +17,13 @@ export interface Candidate {
 /** What a recogniser reads in one picture. */
 export interface Reading {
   readonly text: string;
-  /** Of the whole text, 0 to 1; NaN when the model's answer is not made of numbers. */
+  /**
+   * Of the whole text, 0 to 1: where the model is calibrated the probability that the text is right, else the model's own
+   * probability of it. NaN when the model's answer is not made of numbers.
+   */
   readonly confidence: number;
+  /** The model is calibrated and the text is more likely wrong than right; else absent. */
+  readonly unsure?: true;
   /** The likeliest labels, best first. */
   readonly top: readonly Candidate[];
   /** Of a line: its characters, and where they are. */
@@ -91,7 +98,10 @@ function isOutput(output: unknown): boolean {
   if (typeof output !== "object" || output === null || !("kind" in output && "activation" in output)) return false;
   const { kind, activation } = output;
   if (activation !== "softmax" && activation !== "logits") return false;
-  if (kind === "classes") return "labels" in output && areTexts(output.labels);
+  if (kind === "classes") {
+    const isCalibrated = !("confidence" in output) || isConfidenceModel(output.confidence);
+    return isCalibrated && "labels" in output && areTexts(output.labels);
+  }
   return kind === "ctc" && "characters" in output && areTexts(output.characters);
 }
 
@@ -160,8 +170,11 @@ function readingOf(
     .map((label, index) => ({ label, probability: probabilities[index] ?? 0 }))
     .toSorted((a, b) => b.probability - a.probability)
     .slice(0, count);
-  const isSound = probabilities.every(Number.isFinite);
-  return { text: top[0]?.label ?? "", confidence: isSound ? (top[0]?.probability ?? 0) : Number.NaN, top };
+  const text = top[0]?.label ?? "";
+  if (!probabilities.every(Number.isFinite)) return { text, confidence: Number.NaN, top };
+  if (output.confidence === undefined) return { text, confidence: top[0]?.probability ?? 0, top };
+  const confidence = confidenceOf(probabilities, output.confidence);
+  return { text, confidence, ...(confidence < UNSURE_BELOW ? { unsure: true } : {}), top };
 }
 
 /** Index of the largest score of a row. */

@@ -8,7 +8,7 @@ import { startCounting, type CountingProgress } from "../counting.ts";
 import { interruptSignal } from "../interrupt.ts";
 import { complain, note, printable, printJson, printLine } from "../output.ts";
 
-import { percent, ranOn, summaryLine, type Loaded } from "./summary.ts";
+import { ranOn, said, summaryLine, type Loaded } from "./summary.ts";
 
 const EXIT_INTERRUPTED = 130;
 /** Done, but some inputs could not be read. */
@@ -87,5 +87,5 @@ async function* nothing(): AsyncGenerator<string> {}
 function printAnswer(answer: Answer, loaded: Loaded, json: boolean): void {
   if (json) printJson({ ...answer, ...ranOn(loaded) });
   else if ("error" in answer) complain(`${printable(answer.input)}: ${answer.error}`);
-  else printLine(`${printable(answer.input)}: ${answer.text} (${percent(answer.confidence)})`);
+  else printLine(`${printable(answer.input)}: ${said(answer)}`);
 }

@@ -8,7 +8,7 @@ import { interruptSignal } from "../interrupt.ts";
 import { note, printJson, printLine } from "../output.ts";
 import { startProgress } from "../progress.ts";
 
-import { percent, ranOn, summaryLine, type Loaded } from "./summary.ts";
+import { percent, ranOn, said, summaryLine, type Loaded } from "./summary.ts";
 
 const EXIT_INTERRUPTED = 130;
 const SAMPLE = 1000;
@@ -110,7 +110,7 @@ const INK = " .:-=+*#%@";
 /** Two rows of pixels to a line of text, since characters are twice as tall as wide. */
 function printDigit(image: Float32Array, reading: Reading, label: number | undefined): void {
   const beside = [
-    `read as ${reading.text} (${percent(reading.confidence)})`,
+    `read as ${said(reading)}`,
     `labelled ${label ?? "?"}`,
     ...reading.top.slice(1).map(({ label: other, probability }) => `or ${other} (${percent(probability)})`),
   ];

@@ -1,3 +1,4 @@
+import type { Reading } from "../../infer/recognize.ts";
 import type { Session } from "../../infer/runtime.ts";
 
 /** A model that is loaded: what answers, and where. */
@@ -35,6 +36,11 @@ export function ranOn({ session: { runtime, provider, elsewhere }, browser }: Lo
     ...(browser ? { browser } : {}),
     ...(elsewhere.length === 0 ? {} : { elsewhere }),
   };
+}
+
+/** `7 (99.98 %)`, or `unsure (3? 12.40 %)` where a calibrated model is. */
+export function said({ text, confidence, unsure }: Pick<Reading, "text" | "confidence" | "unsure">): string {
+  return unsure === true ? `unsure (${text}? ${percent(confidence)})` : `${text} (${percent(confidence)})`;
 }
 
 export function percent(share: number): string {
