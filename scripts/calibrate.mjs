@@ -38,8 +38,8 @@ if (folder === undefined) throw new Error("usage: node scripts/calibrate.mjs MOD
 
 /** Probabilities below count as this. */
 const FLOOR = 1e-6;
-/** Weight of the digits, all together, against that of everything else: two images in three are digits. */
-const DIGITS_TO_OTHERS = 2;
+/** Weight of the digits, all together, against that of everything else: as many images are digits as are not. */
+const DIGITS_TO_OTHERS = 1;
 const PIXELS = 28 * 28;
 /** Of drawings, in the units of their paths. */
 const SIDE = 200;

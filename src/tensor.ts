@@ -15,6 +15,7 @@ export interface TensorData {
   readonly string: readonly string[];
 }
 
+/** Element type of a tensor, by its ONNX name in lower case. */
 export type DType = keyof TensorData;
 
 /** A dense tensor, row-major: `data.length` is the product of `dims`. */

@@ -62,6 +62,7 @@ export interface EmitContext {
 /** States of a stateful layer by direction, kept from one call to the next within a run. */
 export type LayerMemory = Map<string, readonly Value[]>;
 
+/** What {@link defineConverter} needs to know of a layer class. */
 export interface ConverterDefinition<Config> {
   /** `class_name` in the serialized model. */
   readonly className: string;
@@ -101,6 +102,11 @@ export interface LayerConverter {
   bind(config: ConfigReader, context: BindContext): BoundLayer;
 }
 
+/**
+ * A converter of a layer class of one's own, for `registerLayer` or the option `converters`. See docs/custom-layers.md.
+ *
+ * @param definition How its config is read, and which ONNX nodes compute it.
+ */
 export function defineConverter<Config>(definition: ConverterDefinition<Config>): LayerConverter {
   const { className, ops } = definition;
   return {

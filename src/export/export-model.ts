@@ -26,6 +26,7 @@ const DEFAULT_OPSET = 17;
 const OLDEST_OPSET = 13;
 const NEWEST_OPSET = 21;
 
+/** How a model is exported. */
 export interface ExportOptions {
   /** ONNX operator set, 13 to 21; 17 runs wherever ONNX Runtime does. */
   readonly opset?: number;
@@ -55,6 +56,7 @@ export interface ExportedValue {
   readonly dims: readonly (number | string)[];
 }
 
+/** An exported file, and what is in it. */
 export interface ExportedModel {
   /** The ONNX file. It is put together from {@link ExportedModel.chunks} when it is first read, which copies all weights. */
   readonly bytes: Uint8Array;

@@ -12,6 +12,7 @@ export type RuntimeName = "node" | "web" | "tfjs";
  */
 export type Provider = "cpu" | "wasm" | "webgpu" | "tensorflow";
 
+/** How a model is loaded into a runtime. */
 export interface SessionOptions {
   /**
    * Without it the runtime's own default: `cpu` for node, `wasm` for web, the fastest at hand for tfjs. `auto` is

@@ -11,12 +11,18 @@ export type Attribute =
   | { readonly type: "graph"; readonly value: OnnxGraph }
   | { readonly type: "tensor"; readonly value: Tensor };
 
+/** Attributes of an ONNX node, by name. */
 export type Attributes = Readonly<Record<string, Attribute>>;
 
+/** An attribute that holds an integer. */
 export const int = (value: number): Attribute => ({ type: "int", value });
+/** An attribute that holds a float. */
 export const float = (value: number): Attribute => ({ type: "float", value });
+/** An attribute that holds a string. */
 export const string = (value: string): Attribute => ({ type: "string", value });
+/** An attribute that holds integers. */
 export const ints = (value: readonly number[]): Attribute => ({ type: "ints", value });
+/** An attribute that holds floats. */
 export const floats = (value: readonly number[]): Attribute => ({ type: "floats", value });
 export const strings = (value: readonly string[]): Attribute => ({ type: "strings", value });
 export const subgraph = (value: OnnxGraph): Attribute => ({ type: "graph", value });

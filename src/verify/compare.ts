@@ -6,6 +6,7 @@ export interface Tolerance {
   readonly rtol: number;
 }
 
+/** The tolerance that `export` and `verify` use. */
 export const DEFAULT_TOLERANCE: Tolerance = { atol: 1e-5, rtol: 1e-4 };
 
 export interface Comparison {

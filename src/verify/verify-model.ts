@@ -28,6 +28,7 @@ export interface Target {
   readonly load?: (onnx: Uint8Array) => Promise<Session>;
 }
 
+/** Where and how an exported file is compared with its original. */
 export interface VerifyModelOptions {
   /** Where to run the file. */
   readonly targets: readonly Target[];
@@ -48,6 +49,7 @@ export interface VerifyModelOptions {
   readonly signal?: AbortSignal;
 }
 
+/** What a comparison of an exported file with its original came to. */
 export interface ModelVerification {
   /** Whether every output of every run is right. */
   readonly passed: boolean;

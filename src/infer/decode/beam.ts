@@ -3,6 +3,7 @@ import { ANYTHING, type Constraint, type LanguageModel } from "./constraint.ts";
 import type { ReadLine } from "./greedy.ts";
 import { logAdd, NEVER, scoreAt, type Steps } from "./matrix.ts";
 
+/** How a beam search decodes. */
 export interface BeamOptions {
   /** Texts that are kept after each step. Default 16. */
   readonly width?: number;

@@ -3,6 +3,7 @@ import type { LanguageModel } from "./constraint.ts";
 /** Characters of a text that no class stands for. */
 const OTHER = -1;
 
+/** How an n-gram model of characters is made. */
 export interface NGramOptions {
   /** Characters that are looked at together, e.g. 3: each is weighed by the two before it. */
   readonly order: number;

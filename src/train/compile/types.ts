@@ -107,6 +107,7 @@ export interface FunctionStepOptions extends StepOptions {
   readonly predictFunction?: (xs: readonly Tensor[]) => readonly Tensor[];
 }
 
+/** What `compileStep` makes a step of: a model with a loss, or a function. */
 export type CompileOptions = ModelStepOptions | FunctionStepOptions;
 
 /** Loss and metrics of one batch. */
@@ -115,6 +116,7 @@ export interface StepResult {
   readonly metrics: Readonly<Record<string, number>>;
 }
 
+/** Which weights are used. */
 export interface UseWeights {
   /** Use the moving average instead of the weights. */
   readonly average?: boolean;

@@ -16,6 +16,7 @@ export interface CtcTargets {
   readonly dropped: readonly number[];
 }
 
+/** How labels become targets of the loss. */
 export interface CtcTargetOptions {
   /** How many classes there are without the blank; labels are below. */
   readonly classes: number;
@@ -82,6 +83,7 @@ export function ctcTargets(
   };
 }
 
+/** What computes the loss: TensorFlow's own kernel, operations of TF.js that any backend has, or the first where it is there. */
 export type CtcMethod = "auto" | "native" | "portable";
 
 /**

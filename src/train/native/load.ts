@@ -14,6 +14,7 @@ import { nativeStatus } from "./status.ts";
 /** The namespace of `@tensorflow/tfjs-node`. */
 export type TensorFlow = typeof import("@tensorflow/tfjs-node");
 
+/** How native TensorFlow is loaded. */
 export interface LoadOptions {
   /** Set native TensorFlow up when it is missing or damaged (`auto`, the default), or throw (`never`). */
   readonly install?: "auto" | "never";

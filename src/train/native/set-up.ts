@@ -15,6 +15,7 @@ import { installCommand, nameNeed, type Need, thisMachine } from "./install-comm
 import { findPackage, installPackages, type NativePlan } from "./plan.ts";
 import { lastLines, runProgram } from "./programs.ts";
 
+/** How native TensorFlow is set up. */
 export interface SetUpOptions {
   readonly listener?: SetupListener;
   /** Ends the set-up: programs it started are stopped and what is half-made is removed. */
