@@ -107,6 +107,24 @@ test("what names nothing is an error line, and the rest is read", () => {
   expect(stderr).toMatch(/^1 of 4 images read \(3 failed\) in .* by node on cpu \(model: .*\)\n$/);
 });
 
+test("the shipped recogniser is sure of a digit, and unsure of what is none", async () => {
+  const draw = async (name: string, path: string): Promise<void> => {
+    const stroke = `<path d="${path}" fill="none" stroke="black" stroke-width="14" stroke-linecap="round"/>`;
+    const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="300" height="300"><rect width="300" height="300" fill="white"/>${stroke}</svg>`;
+    await sharp(Buffer.from(svg)).png().toFile(join(folder, name));
+  };
+  await draw("seven.png", "M80 80 L220 80 L140 240");
+  await draw("scribble.png", "M60 80C200 20 250 200 90 150S240 280 150 120S40 220 220 230S150 60 100 260");
+  await draw("cross.png", "M60 60L240 240M240 60L60 240");
+  const names = ["seven.png", "scribble.png", "cross.png"];
+  const lines = runCommand(["infer", ...names], { cwd: folder }).stdout;
+  expect(lines).toMatch(/^seven.png: 7 \(9\d\.\d\d %\)\nscribble.png: unsure \(\d\? \d\.\d\d %\)\ncross.png: unsure \(/);
+  const [seven, scribble] = parsed(runCommand(["infer", ...names, "--json"], { cwd: folder }).stdout);
+  expect([seven?.get("unsure"), scribble?.get("unsure")]).toEqual([undefined, true]);
+  expect(seven?.get("confidence")).toBeGreaterThan(0.9);
+  expect(scribble?.get("confidence")).toBeLessThan(0.1);
+});
+
 test("--quiet leaves answers and what could not be read, and no summary", () => {
   const { status, stdout, stderr } = infer(["plain0.png", "nothere.png", "--quiet"]);
   expect(status).toBe(3);
