@@ -118,7 +118,9 @@ test("the shipped recogniser is sure of a digit, and unsure of what is none", as
   await draw("cross.png", "M60 60L240 240M240 60L60 240");
   const names = ["seven.png", "scribble.png", "cross.png"];
   const lines = runCommand(["infer", ...names], { cwd: folder }).stdout;
-  expect(lines).toMatch(/^seven.png: 7 \(9\d\.\d\d %\)\nscribble.png: unsure \(\d\? \d\.\d\d %\)\ncross.png: unsure \(/);
+  expect(lines).toMatch(
+    /^seven.png: 7 \(9\d\.\d\d %\)\nscribble.png: unsure \(\d\? \d\.\d\d %\)\ncross.png: unsure \(/,
+  );
   const [seven, scribble] = parsed(runCommand(["infer", ...names, "--json"], { cwd: folder }).stdout);
   expect([seven?.get("unsure"), scribble?.get("unsure")]).toEqual([undefined, true]);
   expect(seven?.get("confidence")).toBeGreaterThan(0.9);
