@@ -43,8 +43,7 @@ test("node: exports, compares and runs", () => {
 
 test("python: runs the file", { timeout: 300_000 }, async ({ skip }) => {
   const python = await pythonWith("onnxruntime==1.23.2", "onnxruntime");
-  if (typeof python === "string") return skip(python);
-  const { command, env } = python;
+  const { command, env } = typeof python === "string" ? skip(python) : python;
   const args = [join(folder, "python", "run.py"), join(model, "model.onnx")];
   const { stdout, stderr } = spawnSync(command, args, { encoding: "utf8", env });
   expect(stderr).toBe("");
@@ -57,7 +56,7 @@ describe("in a browser", { timeout: 240_000 }, () => {
     cpSync(model, join(site, "public", "my-model"), { recursive: true });
     await viteBuild({ root: site, configFile: join(site, "vite.config.js"), logLevel: "error" });
     const shown = await resultOf(join(site, "dist"));
-    if (shown === null) return skip("no Chromium here");
+    if (shown === null) skip("no Chromium here");
     expect(shown).toBe(`20 nodes\n${answer}`);
   });
 
@@ -67,7 +66,7 @@ describe("in a browser", { timeout: 240_000 }, () => {
     cpSync(join(site, "index.html"), join(site, "dist", "index.html"));
     cpSync(model, join(site, "dist", "my-model"), { recursive: true });
     const shown = await resultOf(join(site, "dist"));
-    if (shown === null) return skip("no Chromium here");
+    if (shown === null) skip("no Chromium here");
     expect(shown).toBe(`20 nodes\n${answer}`);
   });
 });
