@@ -1,5 +1,5 @@
 import { InternalError } from "../../errors.ts";
-import { dim, type Dim } from "../../onnx/dim.ts";
+import { asSymbol, dim, type Dim } from "../../onnx/dim.ts";
 import { int, ints, type Attributes } from "../../onnx/model.ts";
 import type { Inferred, TensorType } from "../../onnx/operators/index.ts";
 import { at } from "../../require.ts";
@@ -148,7 +148,8 @@ function settle(
     shape,
     ...(isSequence === undefined ? {} : { isSequence }),
   }));
-  for (;;) {
+  for (let rounds = 0; ; rounds++) {
+    if (rounds > MAX_ROUNDS) throw new InternalError("the types that a loop carries do not settle");
     const traced = trace(types);
     const next = types.map((type, index) => {
       const exit = traced.exit[index];
@@ -180,12 +181,14 @@ function sameType(next: TensorType, before: TensorType, exit: TensorType): boole
   );
 }
 
-// A key is in quotes when the name has a scope.
-const FREE = /(^|\/)size(_\d+)?'?$/;
+/** Sizes become free in the first round, and ranks unknown in the second; a body in a body may need a few more. */
+const MAX_ROUNDS = 8;
+
+const FREE = /(^|\/)size(_\d+)?$/;
 
 /** Made by {@link joined}: a size that may differ from one iteration to the next. */
 function isFree(size: Dim): boolean {
-  return FREE.test(size.key);
+  return FREE.test(asSymbol(size) ?? "");
 }
 
 /** `Scan` over the first axis of `scanned`, as many iterations as that has. */

@@ -20,7 +20,7 @@ export interface ComplexValue {
  * What a TensorList or TensorArray handle stands for while the graph is written. TF.js keeps the tensors by number, and a list
  * has as many as have been written.
  */
-export type ListValue = StackedList | SequenceList | EmptyList;
+export type ListValue = StackedList | SequenceList | ItemList | EmptyList;
 
 /** All elements in one tensor, along its first axis. */
 export interface StackedList {
@@ -34,6 +34,13 @@ export interface SequenceList {
   readonly kind: "list";
   readonly form: "sequence";
   readonly sequence: GraphTensor;
+}
+
+/** Elements that were written at known places; null where nothing has been. */
+export interface ItemList {
+  readonly kind: "list";
+  readonly form: "items";
+  readonly elements: readonly (Value | null)[];
 }
 
 /** Nothing has been written yet. */

@@ -33,6 +33,8 @@ export interface Lowering {
 export class Lowerer {
   readonly #lowering: Lowering;
   #depth = 0;
+  /** What the names of nodes have in front of them already. */
+  #scope = "";
 
   constructor(lowering: Lowering) {
     this.#lowering = lowering;
@@ -81,7 +83,7 @@ export class Lowerer {
       whenTrue: joinRegions(steps.map(({ whenTrue }) => whenTrue)),
       whenFalse: joinRegions(steps.map(({ whenFalse }) => whenFalse)),
     };
-    const values = graph.within(leader.name, () => this.#if(graph, merged, environment));
+    const values = this.#within(graph, leader.name, () => this.#if(graph, merged, environment));
     let next = 0;
     return steps.map(({ whenTrue }) => {
       const start = next;
@@ -113,14 +115,14 @@ export class Lowerer {
     switch (step.kind) {
       case "op": {
         const inputs = step.inputs.map((port) => environment.read(port));
-        return graph.within(step.name, () => this.#lowering.convert(graph, step, inputs));
+        return this.#within(graph, step.name, () => this.#lowering.convert(graph, step, inputs));
       }
       case "alias":
         return [environment.read(step.input)];
       case "if":
         throw new InternalError(`${step.name} is written with others of its condition`);
       case "while":
-        return graph.within(step.name, () => this.#while(graph, step, environment));
+        return this.#within(graph, step.name, () => this.#while(graph, step, environment));
       case "parameter":
         throw new InternalError(`${step.name} is given, not computed`);
       default:
@@ -137,6 +139,18 @@ export class Lowerer {
       return region.results.map((port) => inner.read(port));
     } finally {
       this.#depth--;
+    }
+  }
+
+  /** Names of nodes are paths; in a body the path to it is in front of them already. */
+  #within<Result>(graph: GraphBuilder, name: string, work: () => Result): Result {
+    const outer = this.#scope;
+    const own = name.startsWith(outer) && name.length > outer.length ? name.slice(outer.length) : name;
+    this.#scope = `${outer}${own}/`;
+    try {
+      return graph.within(own, work);
+    } finally {
+      this.#scope = outer;
     }
   }
 

@@ -1,9 +1,9 @@
 import { ExportError, InternalError } from "../../../errors.ts";
 import type { GraphBuilder } from "../../build/builder.ts";
-import { sequenceEmpty, splitToSequence } from "../../build/ops/sequence.ts";
+import { sequenceConstruct, sequenceEmpty, splitToSequence } from "../../build/ops/sequence.ts";
 import type { GraphTensor } from "../../ir/graph-tensor.ts";
-import { viewOf } from "../../ir/value.ts";
-import { isComplex, isList, isTable, isTensor, type ListValue, type OpValue } from "../converter.ts";
+import { viewOf, type Value } from "../../ir/value.ts";
+import { isComplex, isList, isTable, isTensor, type ItemList, type ListValue, type OpValue } from "../converter.ts";
 
 /** How a value crosses the border of a body: as tensors, and as what they are made into again on the other side. */
 export interface Packed {
@@ -62,12 +62,25 @@ export function sequenceOf(graph: GraphBuilder, list: ListValue): GraphTensor {
       return list.sequence;
     case "stacked":
       return splitToSequence(graph, graph.plain(list.tensor), 0);
+    case "items":
+      return sequenceConstruct(
+        graph,
+        writtenElements(list).map((element) => graph.plain(element)),
+      );
     case "empty":
       if (list.dtype === "complex64") throw new ExportError("ONNX has no sequences of complex tensors");
       return sequenceEmpty(graph, list.dtype);
     default:
       return list satisfies never;
   }
+}
+
+/** @throws {ExportError} when an element has never been written */
+export function writtenElements({ elements }: ItemList): readonly Value[] {
+  return elements.map((element, index) => {
+    if (element !== null) return element;
+    throw new ExportError(`element ${index} of the list is read, and was never written`);
+  });
 }
 
 function expect(tensor: GraphTensor | undefined): GraphTensor {

@@ -11,11 +11,11 @@ import {
   sequenceInsert,
   sequenceLength,
 } from "../../build/ops/sequence.ts";
-import { gather, reshape, shapeOf, slice, squeeze } from "../../build/ops/shape.ts";
+import { concat, gather, reshape, shapeOf, slice, squeeze } from "../../build/ops/shape.ts";
 import { branch } from "../../build/regions.ts";
 import type { GraphTensor } from "../../ir/graph-tensor.ts";
-import { dimOf, viewOf, type Value } from "../../ir/value.ts";
-import { sequenceOf } from "../control-flow/pack.ts";
+import { dimOf, insertAxis, viewOf, type Value } from "../../ir/value.ts";
+import { sequenceOf, writtenElements } from "../control-flow/pack.ts";
 import { inputAt, isList, type GraphOpConverter, type ListValue, type OpContext } from "../converter.ts";
 import type { AttributeShape } from "../source/attributes.ts";
 import type { GraphNode } from "../source/node.ts";
@@ -58,6 +58,10 @@ function stackedTensor({ graph }: OpContext, list: ListValue, element: Element):
           [null],
         ),
       );
+    case "items": {
+      const rows = writtenElements(list).map((item) => graph.plain(insertAxis(item, 0)));
+      return viewOf(concat(graph, rows, 0));
+    }
     case "empty":
       throw new ExportError("nothing has been written to the list that it reads");
     default:
@@ -103,6 +107,12 @@ function scalar(graph: GraphBuilder, value: Value): GraphTensor {
 
 function elementAt(context: OpContext, list: ListValue, index: Value, element: Element): Value {
   const { graph } = context;
+  const known = knownPlace(index);
+  if (list.form === "items" && known !== null) {
+    const item = list.elements[known] ?? null;
+    if (item === null) throw new ExportError(`element ${known} of the list is read, and was never written`);
+    return item;
+  }
   const place = scalar(graph, index);
   if (list.form === "sequence") {
     return viewOf(typed(graph, list.sequence, ["SequenceAt", [list.sequence, place], {}], element, []));
@@ -113,6 +123,14 @@ function elementAt(context: OpContext, list: ListValue, index: Value, element: E
 /** The list with an element at a place that is in it, or right behind its end. */
 function written(context: OpContext, list: ListValue, index: Value | null, element: Value): ListValue {
   const { graph } = context;
+  if (list.form === "empty" || list.form === "items") {
+    const items = list.form === "empty" ? [] : list.elements;
+    const at = index === null ? items.length : knownPlace(index);
+    if (at !== null && at >= 0 && at < MAX_ITEMS) {
+      const elements = Array.from({ length: Math.max(items.length, at + 1) }, (_, place) => items[place] ?? null);
+      return { kind: "list", form: "items", elements: elements.with(at, element) };
+    }
+  }
   const before = sequenceOf(graph, list);
   const tensor = graph.plain(element);
   if (index === null) return sequence(sequenceInsert(graph, before, tensor));
@@ -124,6 +142,15 @@ function written(context: OpContext, list: ListValue, index: Value | null, eleme
     (body) => [sequenceInsert(body, before, tensor)],
   );
   return sequence(first(after));
+}
+
+/** Lists with more elements at known places are sequences. */
+const MAX_ITEMS = 1024;
+
+/** The place that an index says, when it is known. */
+function knownPlace({ tensor }: Value): number | null {
+  const [place] = tensor.elements ?? [];
+  return place === undefined ? null : asNumber(place);
 }
 
 function emptyList(context: OpContext, { op, attributes }: GraphNode): ListValue {
@@ -209,18 +236,34 @@ const concatenated: GraphOpConverter = {
   convert(context, { op }) {
     const list = listOf(context, op === "TensorArrayConcatV3" ? 1 : 0);
     if (list.form === "sequence") return viewOf(concatFromSequence(context.graph, list.sequence, 0, false));
+    if (list.form === "items") {
+      return viewOf(
+        concat(
+          context.graph,
+          writtenElements(list).map((item) => context.graph.plain(item)),
+          0,
+        ),
+      );
+    }
     const tensor = stackedTensor(context, list, null);
     return context.graph.reshape(tensor, [null, ...tensor.dims.slice(2)]);
   },
 };
 
+/** TF.js gives each part the shape of a row, so that all lengths must be 1. */
+const splitRows: GraphOpConverter = {
+  tfOps: ["TensorListSplit"],
+  ops: [],
+  convert: (context) => stacked(context.tensor(0)),
+};
+
 /** Parts of the lengths given, along the first axis. */
 const split: GraphOpConverter = {
-  tfOps: ["TensorListSplit", "TensorArraySplitV3"],
+  tfOps: ["TensorArraySplitV3"],
   ops: ["SplitToSequence"],
-  convert(context, { op }) {
+  convert(context) {
     const { graph } = context;
-    const tensor = graph.plain(context.tensor(op === "TensorListSplit" ? 0 : 1));
+    const tensor = graph.plain(context.tensor(1));
     const lengths = cast(graph, graph.plain(context.tensor(2)), "int64");
     return sequence(graph.op("SplitToSequence", [tensor, lengths]));
   },
@@ -267,7 +310,8 @@ const length: GraphOpConverter = {
     const { graph } = context;
     const list = listOf(context, op === "TensorListLength" ? 0 : 1);
     if (list.form === "sequence") return viewOf(cast(graph, sequenceLength(graph, list.sequence), "int32"));
-    const size = list.form === "empty" ? dim(0) : dimOf(list.tensor, 0);
+    const size =
+      list.form === "stacked" ? dimOf(list.tensor, 0) : dim(list.form === "items" ? list.elements.length : 0);
     return viewOf(cast(graph, squeeze(graph, graph.shapeTensor([size]), [0]), "int32"));
   },
 };
@@ -284,7 +328,10 @@ const popBack: GraphOpConverter = {
   ops: SEQUENCES,
   convert(context) {
     const { graph } = context;
-    const list = sequenceOf(graph, listOf(context, 0));
+    const given = listOf(context, 0);
+    const item = given.form === "items" ? (given.elements.at(-1) ?? null) : null;
+    if (given.form === "items" && item !== null) return [item, { ...given, elements: given.elements.slice(0, -1) }];
+    const list = sequenceOf(graph, given);
     const last = graph.constant("last", { dtype: "int64", dims: [], data: BigInt64Array.of(-1n) });
     return [viewOf(sequenceAt(graph, list, last)), sequence(sequenceErase(graph, list))];
   },
@@ -316,6 +363,7 @@ export const listOps: readonly GraphOpConverter[] = [
   gathered,
   concatenated,
   split,
+  splitRows,
   arrayWrite,
   arrayRead,
   scattered,
