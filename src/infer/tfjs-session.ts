@@ -154,12 +154,17 @@ function namesOf(tensors: readonly tfjs.SymbolicTensor[], listed: readonly strin
 function wrapGraphModel(model: tfjs.GraphModel): LoadedModel {
   const keys = model.inputNodes;
   // Resources, such as hash tables, have no type; TF.js fills them in.
-  const nodes = model.inputs.filter(({ dtype }) => typeof dtype === "string");
-  const inputs = nodes.map((node) => describeNode(node, keys[model.inputs.indexOf(node)]));
+  const inputs = model.inputs.flatMap((node, index) =>
+    typeof node.dtype === "string" ? [describeNode(node, keys[index])] : [],
+  );
   const outputKeys = model.outputNodes;
   const structured = model.modelStructuredOutputKeys;
+  const declared = entriesOf(model.modelSignature, "outputs");
   const outputs = model.outputs.map((node, index) => {
-    const described = describeNode(node, outputKeys[index]);
+    const key = outputKeys[index] ?? node.name;
+    const entry = declared[key];
+    const dtype = typeof node.dtype === "string" ? node.dtype : signatureType(isObject(entry) ? entry["dtype"] : null);
+    const described = describeNode({ ...node, dtype }, key);
     const name = isObject(structured) ? structured[String(index)] : undefined;
     return typeof name === "string" ? { ...described, name } : described;
   });
@@ -179,6 +184,26 @@ function wrapGraphModel(model: tfjs.GraphModel): LoadedModel {
       model.dispose();
     },
   };
+}
+
+/** TensorFlow's types that TF.js has, by name and by number. */
+const SIGNATURE_TYPES: readonly (readonly [
+  names: readonly unknown[],
+  dtype: "float32" | "int32" | "bool" | "string",
+])[] = [
+  [["DT_INT32", 3, "DT_INT64", 9, "DT_UINT8", 4, "DT_INT8", 6], "int32"],
+  [["DT_BOOL", 10], "bool"],
+  [["DT_STRING", 7], "string"],
+];
+
+/** The type that a signature declares. Where there is none, TF.js tells the type only when the model has run: most are float32. */
+function signatureType(type: unknown): "float32" | "int32" | "bool" | "string" {
+  return SIGNATURE_TYPES.find(([names]) => names.includes(type))?.[1] ?? "float32";
+}
+
+function entriesOf(signature: unknown, part: "outputs"): Readonly<Record<string, unknown>> {
+  const entries = isObject(signature) ? signature[part] : null;
+  return isObject(entries) ? entries : {};
 }
 
 /** Control flow and outputs of unknown size run only asynchronously; TF.js says so at the first try. */

@@ -205,6 +205,55 @@ test("runs a GraphModel", async () => {
   await session.dispose();
 });
 
+test("a GraphModel's inputs and outputs are named by its signature, as in the export, and typed by it", async () => {
+  const { manifest, weights } = graphModel();
+  const session = await runtime
+    .load(
+      {
+        weights: Uint8Array.of(...(weights ?? []), 1, 0, 0, 0),
+        manifest: {
+          ...Object(manifest),
+          modelTopology: {
+            node: [
+              node("x", "Placeholder", [], { dtype: { type: "DT_FLOAT" } }),
+              node("W", "Const", [], { dtype: { type: "DT_FLOAT" } }),
+              node("product", "MatMul", ["x", "W"], { T: { type: "DT_FLOAT" } }),
+              // Its type is not among its attributes.
+              node("best", "ArgMax", ["product", "axis"], {}),
+              node("axis", "Const", [], { dtype: { type: "DT_INT32" } }),
+            ],
+            versions: { producer: 1 },
+          },
+          weightsManifest: [
+            {
+              paths: ["w.bin"],
+              weights: [
+                { name: "W", shape: [3, 2], dtype: "float32" },
+                { name: "axis", shape: [], dtype: "int32" },
+              ],
+            },
+          ],
+          signature: {
+            inputs: { rows: { name: "x:0", dtype: "DT_FLOAT" } },
+            outputs: {
+              "best:0": { name: "best:0", dtype: "DT_INT64" },
+              scores: { name: "product:0", dtype: "DT_FLOAT" },
+            },
+          },
+        },
+      },
+      { provider: "cpu" },
+    )
+    .catch((error: unknown) => error);
+  expect(session).toMatchObject({
+    inputs: [{ name: "rows" }],
+    outputs: [
+      { name: "best", dtype: "int32" },
+      { name: "scores", dtype: "float32" },
+    ],
+  });
+});
+
 test("without a wish it takes the fastest backend at hand and tells of the step down", async () => {
   const notes: string[] = [];
   const session = await runtime.load(await save(twoByTwo()), { onNote: (note) => notes.push(note) });
