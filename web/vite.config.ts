@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { defineConfig, type Plugin, type UserConfig } from "vite";
@@ -36,6 +36,23 @@ function contentSecurityPolicy(): Plugin {
         injectTo: "head-prepend",
       },
     ],
+  };
+}
+
+/** Link the project where package.json names its page; without one, the name stands alone. */
+function projectLink(): Plugin {
+  return {
+    name: "project-link",
+    transformIndexHtml(html) {
+      const manifest: unknown = JSON.parse(readFileSync(join(root, "..", "package.json"), "utf8"));
+      const homepage =
+        typeof manifest === "object" && manifest !== null && "homepage" in manifest ? manifest.homepage : undefined;
+      const name = "tfjs-to-onnx";
+      return html.replace(
+        "<!-- project -->",
+        typeof homepage === "string" ? `<a href="${encodeURI(homepage)}">${name}</a>` : name,
+      );
+    },
   };
 }
 
@@ -85,7 +102,7 @@ const config: UserConfig = defineConfig({
       },
     },
   },
-  plugins: [contentSecurityPolicy(), precache()],
+  plugins: [contentSecurityPolicy(), projectLink(), precache()],
 });
 
 export default config;

@@ -9,9 +9,9 @@ export interface Line {
   readonly values: readonly number[];
 }
 
-const WIDTH = 360;
+const WIDTH = 372;
 const HEIGHT = 220;
-const PLOT = { left: 46, right: 350, top: 12, bottom: 188 };
+const PLOT = { left: 60, right: 362, top: 12, bottom: 188 };
 
 /** A drawing of lines over the epochs, beginning with epoch 1. */
 export function lineChart(label: string, lines: readonly Line[], format: (value: number) => string): string {
@@ -28,14 +28,20 @@ export function lineChart(label: string, lines: readonly Line[], format: (value:
   const drawn = lines.map(({ values: own, style }) => {
     const points = own.map((value, index) => `${fixed(x(index + 1))},${fixed(y(value))}`);
     const dots = points.map((point) => `<circle class="${style}" cx="${point.replace(",", '" cy="')}" r="2.5"/>`);
-    return `<polyline class="${style}" points="${points.join(" ")}"/>${own.length <= 30 ? dots.join("") : ""}`;
+    const line = own.length > 1 ? `<polyline class="${style}" points="${points.join(" ")}"/>` : "";
+    return line + (own.length <= 30 ? dots.join("") : "");
   });
   const spoken = lines.map(({ name, values: own }) => `${name} ${format(own.at(-1) ?? Number.NaN)}`).join(", ");
   return drawing(`${label} by epoch; after the last: ${spoken}`, [
     ...grid,
-    `<text x="${PLOT.left}" y="${HEIGHT - 14}">1</text>`,
-    `<text x="${PLOT.right}" y="${HEIGHT - 14}" text-anchor="end">${epochs}</text>`,
-    `<text x="${(PLOT.left + PLOT.right) / 2}" y="${HEIGHT - 14}" text-anchor="middle">epoch</text>`,
+    ...(epochs === 1
+      ? []
+      : [
+          `<text x="${PLOT.left}" y="${HEIGHT - 14}">1</text>`,
+          `<text x="${PLOT.right}" y="${HEIGHT - 14}" text-anchor="end">${epochs}</text>`,
+        ]),
+    `<text x="${(PLOT.left + PLOT.right) / 2}" y="${HEIGHT - 14}" text-anchor="middle">${epochs === 1 ? "epoch 1" : "epoch"}</text>`,
+    upright(label.toLowerCase()),
     ...drawn,
   ]);
 }
@@ -67,7 +73,14 @@ export function calibrationChart(bins: readonly CalibrationBin[]): string {
     ...bars,
     `<path class="ideal" d="M${x(0)} ${y(0)}L${x(1)} ${y(1)}"/>`,
     `<text x="${(PLOT.left + PLOT.right) / 2}" y="${HEIGHT - 2}" text-anchor="middle">confidence</text>`,
+    upright("right answers"),
   ]);
+}
+
+/** What the vertical axis shows, written upwards beside it. */
+function upright(text: string): string {
+  const middle = (PLOT.top + PLOT.bottom) / 2;
+  return `<text transform="translate(10 ${middle}) rotate(-90)" text-anchor="middle">${escaped(text)}</text>`;
 }
 
 function drawing(label: string, parts: readonly string[]): string {

@@ -1,8 +1,8 @@
 export const STYLE = `
 :root { color-scheme: light dark; --paper: #fff; --ink: #1b1f24; --soft: #5b6570; --line: #d8dee4; --card: #f6f8fa;
-  --training: #8a63d2; --test: #0969da; --bad: #cf222e; --good: 9, 105, 218; --wrong: 207, 34, 46; }
+  --training: #bc4c00; --test: #0969da; --bad: #cf222e; --good: 9, 105, 218; --wrong: 207, 34, 46; }
 @media (prefers-color-scheme: dark) { :root { --paper: #0d1117; --ink: #e6edf3; --soft: #9aa4b0; --line: #30363d;
-  --card: #161b22; --training: #b392f0; --test: #58a6ff; --bad: #ff7b72; --good: 56, 139, 253; --wrong: 248, 81, 73; } }
+  --card: #161b22; --training: #f0883e; --test: #58a6ff; --bad: #ff7b72; --good: 56, 139, 253; --wrong: 248, 81, 73; } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.5 system-ui, sans-serif; }
 main { max-width: 68rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; }
@@ -21,7 +21,7 @@ svg { display: block; width: 100%; height: auto; font-size: 11px; }
 svg text { fill: var(--soft); }
 .grid { stroke: var(--line); }
 polyline { fill: none; stroke-width: 2; stroke-linejoin: round; }
-polyline.training { stroke: var(--training); } polyline.test { stroke: var(--test); }
+polyline.training { stroke: var(--training); stroke-dasharray: 6 3; } polyline.test { stroke: var(--test); }
 circle.training, .key.training { fill: var(--training); } circle.test, .key.test { fill: var(--test); }
 .bar { fill: var(--test); } .ideal { stroke: var(--soft); stroke-dasharray: 4 4; }
 .legend i { display: inline-block; width: 0.9rem; height: 0.25rem; margin: 0 0.35rem 0.25rem 0; border-radius: 2px; }
