@@ -99,6 +99,8 @@ describe("integers, booleans and strings", () => {
     expect(compareTensors(long(7n), int(7), tolerance).passed).toBe(true);
     expect(compareTensors(long(7n), int(8), tolerance).passed).toBe(false);
     expect(compareTensors(float(7), int(7), tolerance).passed).toBe(true);
+    expect(compareTensors(float(100_000.5), int(100_000), { atol: 10, rtol: 10 }).passed).toBe(false);
+    expect(compareTensors(int(7), float(7.00001), tolerance).passed).toBe(true);
     expect(compareTensors(float(7.5), int(7), tolerance).passed).toBe(false);
   });
 });

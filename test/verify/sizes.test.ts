@@ -185,6 +185,12 @@ describe("the choice of sizes", () => {
     ]);
   });
 
+  test("leaves out sizes of 1 and 0 that the model does not take", () => {
+    const long: FindFault = (sizes) => (sizeOf(sizes, "a") < 3 ? "a is too short" : null);
+    const { ones, zeros } = choose([input("x", "batch", "a", 3), input("y", "batch", "b", 3)], long);
+    expect([listed(ones), zeros]).toEqual([[{ a: 8, b: 1 }], []]);
+  });
+
   test("gives 1 to one axis, and to all axes of an input", () => {
     const { ones } = choose([input("x", "batch", "h", "w"), input("y", "batch", "h2", "w2")], () => null);
     expect(ones).toHaveLength(6);
