@@ -1,5 +1,7 @@
+import { checkOptions } from "../options.ts";
+
 import { exportAnySource, readAnyModel } from "./any-source.ts";
-import type { ExportedModel, ExportOptions } from "./export-model.ts";
+import { EXPORT_OPTIONS, type ExportedModel, type ExportOptions } from "./export-model.ts";
 import { fromArtifacts, fromModel, isSavable, type ModelArtifacts, type SavableModel } from "./source/artifacts.ts";
 import { fromFetch } from "./source/fetch.ts";
 import { fromFiles, type ModelFile } from "./source/files.ts";
@@ -16,8 +18,10 @@ export type ModelSource = SavableModel | ModelArtifacts | string | URL | Iterabl
  * @throws {UnsupportedLayersError} naming every layer that cannot be converted.
  * @throws {UnsupportedOpsError} naming every node of a Graph model that cannot be converted.
  * @throws {ExportError} when an option does not fit the model, or a layer cannot be converted for its weights or shapes.
+ * @throws {TypeError} for an option that there is not.
  */
 export async function exportModel(source: ModelSource, options: ExportOptions = {}): Promise<ExportedModel> {
+  checkOptions("exportModel", options, EXPORT_OPTIONS);
   return exportAnySource(await readAnyModel(await readSource(source)), options);
 }
 

@@ -1,6 +1,7 @@
 import { ExportError } from "../errors.ts";
 import { MINIMUM_SIZES_KEY, RECOGNIZER_KEY } from "../metadata.ts";
 import type { OnnxGraph, OnnxModel } from "../onnx/model.ts";
+import { checkOptions, type OptionNames } from "../options.ts";
 import type { DType } from "../tensor.ts";
 import { show } from "../onnx/dim.ts";
 import { VERSION } from "../version.ts";
@@ -48,6 +49,17 @@ export interface ExportOptions {
   /** How recurrent layers are written; see docs. */
   readonly recurrentForm?: RecurrentForm;
 }
+
+export const EXPORT_OPTIONS: OptionNames<ExportOptions> = {
+  opset: true,
+  batch: true,
+  logits: true,
+  inputShapes: true,
+  outputs: true,
+  converters: true,
+  opConverters: true,
+  recurrentForm: true,
+};
 
 /** An input or output of the exported model. Free dimensions are named. */
 export interface ExportedValue {
@@ -99,8 +111,10 @@ export interface ExportedLayer extends Omit<ConvertedCall, "values"> {
  * @throws {ModelFormatError} when the model is not sound.
  * @throws {UnsupportedLayersError} naming every layer that cannot be converted.
  * @throws {ExportError} when an option does not fit the model, or a layer cannot be converted for its weights or shapes.
+ * @throws {TypeError} for an option that there is not.
  */
 export function exportRaw(raw: RawModel, options: ExportOptions = {}): ExportedModel {
+  checkOptions("exportRaw", options, EXPORT_OPTIONS);
   return exportSource(readLayersModel(raw), options);
 }
 

@@ -2,7 +2,7 @@ import type { InferenceSession } from "onnxruntime-common";
 
 import { InferenceError, SetupError } from "../errors.ts";
 
-import { checkThreads, unknownProvider } from "./check-options.ts";
+import { checkSessionOptions, unknownProvider } from "./check-options.ts";
 import { notLoaded } from "./import-package.ts";
 import { onnxBytes, openOnnxModel, ortOptions } from "./onnx-model.ts";
 import type { OnnxHeader } from "../onnx/header.ts";
@@ -26,7 +26,7 @@ export function createNodeRuntime(logCreation?: LogCreation): Runtime {
   return {
     name: "node",
     async load(model, options = {}) {
-      checkThreads(options);
+      checkSessionOptions(options);
       const { bytes, header } = openOnnxModel(onnxBytes(model, "node"), options);
       refuseTelemetry();
       const ort = await importOrt();

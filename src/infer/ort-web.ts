@@ -3,7 +3,7 @@ import type { Env } from "onnxruntime-common";
 import { InferenceError, SetupError } from "../errors.ts";
 
 import { endOnDeviceLoss } from "./device-loss.ts";
-import { checkThreads, unknownProvider } from "./check-options.ts";
+import { checkSessionOptions, unknownProvider } from "./check-options.ts";
 import { inNode, notLoaded } from "./import-package.ts";
 import type { OnnxHeader } from "../onnx/header.ts";
 import { onnxBytes, openOnnxModel, ortOptions } from "./onnx-model.ts";
@@ -31,7 +31,7 @@ export function createWebRuntime(nodeGpu?: NodeGpu): Runtime {
   return {
     name: "web",
     async load(model, options = {}) {
-      checkThreads(options);
+      checkSessionOptions(options);
       const { bytes, header } = openOnnxModel(onnxBytes(model, "web"), options);
       const wasm = (): Promise<Session> => loadWasm(bytes, header, options);
       const webgpu = async (): Promise<Session> => {

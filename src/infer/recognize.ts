@@ -115,6 +115,7 @@ function areTexts(value: unknown): boolean {
  *
  * @param decode how lines are read from the steps; default greedily
  * @throws {InferenceError} when the model does not give as many classes as it has labels or characters
+ * @throws {TypeError} for options in an object, which it does not take
  */
 export async function readImages(
   session: Session,
@@ -123,6 +124,11 @@ export async function readImages(
   top: number = TOP,
   decode?: Decode,
 ): Promise<Reading[]> {
+  if (!Number.isInteger(top) || (decode !== undefined && typeof decode !== "function")) {
+    throw new TypeError(
+      "readImages takes, after the images, a whole number of labels and a function that decodes lines",
+    );
+  }
   const { input, output } = recognizer;
   if (output.kind === "ctc") {
     const lines = await readLineImages(session, input, output, images, decode);

@@ -1,4 +1,5 @@
 import { InferenceError } from "../errors.ts";
+import { checkOptions, type OptionNames } from "../options.ts";
 
 import type { LogCreation } from "./ort-node.ts";
 import type { NodeGpu } from "./ort-web.ts";
@@ -22,12 +23,16 @@ export interface RuntimeHooks {
   readonly logCreation?: LogCreation;
 }
 
+const HOOKS: OptionNames<RuntimeHooks> = { loadNative: true, nodeGpu: true, logCreation: true };
+
 /**
  * A runtime by its name. Its package is imported when it loads its first model.
  *
  * @throws {InferenceError} when there is none of that name
+ * @throws {TypeError} for a hook that there is not
  */
 export async function getRuntime(name: RuntimeName, hooks: RuntimeHooks = {}): Promise<Runtime> {
+  checkOptions("getRuntime", hooks, HOOKS);
   switch (name) {
     case "node":
       return (await import("./ort-node.ts")).createNodeRuntime(hooks.logCreation);

@@ -4,7 +4,7 @@ import { InferenceError } from "../errors.ts";
 import type { DType, Tensor } from "../tensor.ts";
 
 import { checkFeeds } from "./check-feeds.ts";
-import { checkThreads } from "./check-options.ts";
+import { checkSessionOptions } from "./check-options.ts";
 import { reasonOf } from "./ort-session.ts";
 import { Queue } from "./queue.ts";
 import type { Runtime, Session, SessionOptions, Tensors, TfjsModel, ValueInfo } from "./runtime.ts";
@@ -15,7 +15,7 @@ export function createTfjsRuntime(loadNative?: LoadNative): Runtime {
   return {
     name: "tfjs",
     async load(model, options = {}) {
-      checkThreads(options);
+      checkSessionOptions(options);
       if (model instanceof Uint8Array) {
         throw new InferenceError("the runtime tfjs runs TF.js models; got an ONNX file", {
           hint: "give the model.json that was exported, or use the runtime node or web",

@@ -1,3 +1,5 @@
+import { checkOptions, type OptionNames } from "../../options.ts";
+
 import { alignLabel } from "./align.ts";
 import { ANYTHING, type Constraint, type LanguageModel } from "./constraint.ts";
 import type { ReadLine } from "./greedy.ts";
@@ -11,6 +13,8 @@ export interface BeamOptions {
   /** How many texts to give at most. Default 1. */
   readonly count?: number;
 }
+
+const BEAM_OPTIONS: OptionNames<BeamOptions> = { width: true, languageModel: true, count: true };
 
 /** A text so far, and the log-probability of all paths that spell it. */
 interface Prefix<State> {
@@ -41,6 +45,7 @@ export function decodeBeam(log: Steps, options: BeamOptions = {}): ReadLine[] {
  * @returns best first; none when no text that is allowed fits into the steps or into the beam
  */
 export function decodeWithin<State>(log: Steps, constraint: Constraint<State>, options: BeamOptions = {}): ReadLine[] {
+  checkOptions("decodeBeam and decodeWithin", options, BEAM_OPTIONS);
   const { width = 16, languageModel, count = 1 } = options;
   const blank = log.classes - 1;
   const first: Prefix<State> = { symbols: [], state: constraint.start, language: 0, blank: 0, character: NEVER };

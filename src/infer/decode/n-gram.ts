@@ -1,3 +1,5 @@
+import { checkOptions, type OptionNames } from "../../options.ts";
+
 import type { LanguageModel } from "./constraint.ts";
 
 /** Characters of a text that no class stands for. */
@@ -11,15 +13,15 @@ export interface NGramOptions {
   readonly weight?: number;
 }
 
+const N_GRAM_OPTIONS: OptionNames<NGramOptions> = { order: true, weight: true };
+
 /**
  * How likely characters follow one another in some texts: counts of up to `order` characters, each order smoothed with the
  * one below (Witten and Bell 1991).
  */
-export function nGram(
-  texts: Iterable<string>,
-  characters: readonly string[],
-  { order, weight = 0.5 }: NGramOptions,
-): LanguageModel {
+export function nGram(texts: Iterable<string>, characters: readonly string[], options: NGramOptions): LanguageModel {
+  checkOptions("nGram", options, N_GRAM_OPTIONS);
+  const { order, weight = 0.5 } = options;
   const classOf = new Map(characters.map((character, index) => [character, index]));
   const contexts = new Map<string, Map<number, number>>();
   for (const text of texts) {

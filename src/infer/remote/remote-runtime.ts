@@ -1,5 +1,6 @@
 import { InferenceError } from "../../errors.ts";
 import { checkFeeds } from "../check-feeds.ts";
+import { checkSessionOptions } from "../check-options.ts";
 import { onnxBytes, readOnnxModel } from "../onnx-model.ts";
 import { Queue } from "../queue.ts";
 import type { Runtime, RuntimeName, Session, SessionOptions } from "../runtime.ts";
@@ -28,6 +29,7 @@ export function createRemoteRuntime(name: RuntimeName, open: (options: SessionOp
   return {
     name,
     async load(model, options = {}) {
+      checkSessionOptions(options);
       const bytes = onnxBytes(model, name);
       readOnnxModel(bytes, options);
       if (current === undefined || current.over) current = new SharedLine(open(options));

@@ -1,4 +1,5 @@
 import { TrainError } from "../../errors.ts";
+import { checkOptions, type OptionNames } from "../../options.ts";
 import { applyUpdates, gradientsOf, numbersOf, scalarsOf, splitScalars } from "./eager.ts";
 import { Ledger } from "./ledger.ts";
 import { nativeBackendOf } from "./native.ts";
@@ -30,13 +31,36 @@ import type {
   UseWeights,
 } from "./types.ts";
 
+const COMPILE_OPTIONS: OptionNames<CompileOptions> = {
+  optimizer: true,
+  seed: true,
+  clipNorm: true,
+  weightDecay: true,
+  decays: true,
+  averageDecay: true,
+  mode: true,
+  tolerance: true,
+  compare: true,
+  onNote: true,
+  model: true,
+  loss: true,
+  metrics: true,
+  labelSmoothing: true,
+  variables: true,
+  trainable: true,
+  lossFunction: true,
+  predictFunction: true,
+};
+
 /**
  * Prepares training steps of a model or of functions.
  *
  * @param tf TF.js with its backend ready; tfjs-node for compiled steps
  * @throws TrainError if a variable, a loss or the optimizer cannot be used
+ * @throws TypeError for an option that there is not
  */
 export function compileStep(tf: TensorFlow, options: CompileOptions): CompiledStep {
+  checkOptions("compileStep", options, COMPILE_OPTIONS);
   return new Step(tf, options);
 }
 

@@ -1,4 +1,5 @@
 import { InternalError, TrainError } from "../../errors.ts";
+import { checkOptions, type OptionNames } from "../../options.ts";
 import { nativeBackendOf } from "../compile/native.ts";
 import type { Tensor, TensorFlow } from "../compile/types.ts";
 
@@ -28,6 +29,8 @@ export interface CtcTargetOptions {
   readonly nameOf?: (index: number) => string;
 }
 
+const TARGET_OPTIONS: OptionNames<CtcTargetOptions> = { classes: true, tooLong: true, length: true, nameOf: true };
+
 /** Steps that a label needs at least: one each, and a blank between two equal neighbours. */
 export function stepsNeeded(label: ArrayLike<number | string>): number {
   let steps = label.length;
@@ -49,6 +52,7 @@ export function ctcTargets(
   steps: ArrayLike<number>,
   options: CtcTargetOptions,
 ): CtcTargets {
+  checkOptions("ctcTargets", options, TARGET_OPTIONS);
   const { classes, tooLong = "throw", nameOf = (index: number): string => `sample ${index}` } = options;
   if (labels.length !== steps.length) {
     throw new TrainError(`${labels.length} labels with ${steps.length} numbers of steps; expected as many of both`);
