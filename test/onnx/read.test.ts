@@ -119,6 +119,20 @@ describe("a file made elsewhere", () => {
     expect(smallNumbers({ ...read, dims: [3] }, 3)).toBe(null);
   });
 
+  test("may keep integers of 64 bits without a sign", () => {
+    const part = packed((writer) => writer.uint64(2 ** 63));
+    const tensor = { name: "c", dims: [1], dataType: ELEMENT_TYPE.uint64, uint64Data: [part] };
+    const [read] = readOnnx(file({ initializer: [tensor] })).graph.initializers;
+    expect(read === undefined ? null : smallNumbers(read, 1)).toEqual([2 ** 63]);
+  });
+
+  test("may write a free size as -1 or as an empty name; 0 is a size", () => {
+    const dim = [{ dimValue: 0 }, { dimValue: -1 }, { dimParam: "" }, {}, { dimParam: "n" }];
+    const output = [{ name: "y", type: { tensorType: { elemType: 1, shape: { dim } } } }];
+    const [read] = readOnnx(file({ output })).graph.outputs;
+    expect(read?.type).toEqual({ kind: "tensor", elementType: 1, dims: [0, null, null, null, "n"] });
+  });
+
   test("may keep weights in another file", () => {
     const entries = { location: "w.data", offset: "8", length: "16" };
     const externalData = Object.entries(entries).map(([key, value]) => ({ key, value }));
