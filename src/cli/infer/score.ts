@@ -34,7 +34,7 @@ export async function showSample(loaded: Loaded, recognizer: Recognizer, options
   const set = await openTest("auto", { ...options, limit: options.limit ?? SAMPLE });
   if (options.json !== true) await drawSome(loaded.session, recognizer, set);
   await report(loaded, set, options, (accuracy) => {
-    return `${percent(accuracy)} of the first ${set.images.toLocaleString("en")} images of ${set.name}'s test set`;
+    return `${percent(accuracy)} of the first ${set.images.toLocaleString("en")} images of the test set of ${set.name}`;
   });
 }
 
