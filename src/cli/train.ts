@@ -197,8 +197,12 @@ function shown(value: unknown): string {
 
 /** What a checkpoint must agree in to go on from it. */
 function identityOf(settings: TrainSettings, recipe: Recipe, own: TrainJob<unknown>["identity"]): RunIdentity {
+  // The first difference is what is told, and other data tells the most.
+  const { dataset, images, ...others } = own;
   return {
     network: settings.network,
+    dataset,
+    images,
     batchSize: recipe.batchSize,
     seed: recipe.seed,
     learningRate: recipe.learningRate,
@@ -209,7 +213,7 @@ function identityOf(settings: TrainSettings, recipe: Recipe, own: TrainJob<unkno
     labelSmoothing: recipe.labelSmoothing,
     averageDecay: recipe.averageDecay ?? 0,
     calmStrength: recipe.calmStrength,
-    ...own,
+    ...others,
   };
 }
 
