@@ -96,8 +96,8 @@ test("no thread where pictures take too little time for it", async () => {
 
 test("a bad file is told from a fault of the whole run, in threads too", async () => {
   const pool = new PicturePool({ input: digits, workers: 1, startWorker });
-  const lines: ImageInput = { ...digits, fit: "line", width: null };
-  const other = new PicturePool({ input: lines, workers: 1, startWorker });
+  const unfit: ImageInput = { ...digits, fit: "stretch", width: null };
+  const other = new PicturePool({ input: unfit, workers: 1, startWorker });
   for (let index = 0; index < 60; index++) {
     await expect(pool.prepare(join(folder, "bad.png"))).rejects.toThrow(DataError);
     await expect(pool.prepare(join(folder, "bad.png"))).rejects.toThrow("not an image: it is no sound PNG");
