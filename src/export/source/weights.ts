@@ -1,3 +1,4 @@
+import { at } from "../../require.ts";
 import { ModelFormatError } from "../../errors.ts";
 import { sizeOf } from "../../tensor.ts";
 
@@ -245,10 +246,16 @@ function decodeComplex({ dims }: WeightSpec, bytes: Uint8Array): ComplexWeight {
 
 function decode({ dims, quantization }: WeightSpec, dtype: Weight["dtype"], bytes: Uint8Array): Weight {
   if (quantization !== null) {
-    const data = dequantised(quantization, bytes);
-    return dtype === "int32"
-      ? { dtype, dims, data: Int32Array.from(data, Math.round) }
-      : { dtype: "float32", dims, data: Float32Array.from(data) };
+    const stored = storedValues(quantization, bytes);
+    const valueOf = reader(quantization, stored.length);
+    if (dtype === "int32") {
+      const data = new Int32Array(stored.length);
+      stored.forEach((value, index) => (data[index] = Math.round(valueOf(value))));
+      return { dtype, dims, data };
+    }
+    const data = new Float32Array(stored.length);
+    stored.forEach((value, index) => (data[index] = valueOf(value)));
+    return { dtype: "float32", dims, data };
   }
   if (dtype === "bool") return { dtype, dims, data: bytes };
   const { buffer, byteOffset } = aligned(bytes, 4);
@@ -263,16 +270,23 @@ function aligned(bytes: Uint8Array, width: number): Uint8Array {
   return bytes.byteOffset % width === 0 ? bytes : bytes.slice();
 }
 
-/** In float64, as TF.js computes them. */
-function dequantised(quantization: Quantization, bytes: Uint8Array): Float64Array {
-  const { buffer, byteOffset } = aligned(bytes, QUANTIZED_BYTES[quantization.dtype]);
-  if (quantization.dtype === "uint8") return affine(bytes, quantization);
-  const stored = new Uint16Array(buffer, byteOffset, bytes.byteLength / 2);
-  return quantization.dtype === "uint16" ? affine(stored, quantization) : Float64Array.from(stored, halfToNumber);
+function storedValues({ dtype }: Quantization, bytes: Uint8Array): Uint8Array | Uint16Array {
+  if (dtype === "uint8") return bytes;
+  const { buffer, byteOffset } = aligned(bytes, QUANTIZED_BYTES[dtype]);
+  return new Uint16Array(buffer, byteOffset, bytes.byteLength / 2);
 }
 
-function affine(stored: Uint8Array | Uint16Array, { scale, min }: { scale: number; min: number }): Float64Array {
-  return Float64Array.from(stored, (value) => value * scale + min);
+/** What a stored value stands for, in float64 as TF.js computes it. For many values, all possible ones are worked out once. */
+function reader(quantization: Quantization, count: number): (stored: number) => number {
+  const valueOf =
+    quantization.dtype === "float16"
+      ? halfToNumber
+      : (stored: number): number => stored * quantization.scale + quantization.min;
+  const possible = 2 ** (8 * QUANTIZED_BYTES[quantization.dtype]);
+  if (count < 2 * possible) return valueOf;
+  const values = new Float64Array(possible);
+  for (let stored = 0; stored < possible; stored++) values[stored] = valueOf(stored);
+  return (stored) => at(values, stored);
 }
 
 /** IEEE 754 binary16: 1 sign bit, 5 of exponent (bias 15), 10 of fraction. */
