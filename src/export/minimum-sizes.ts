@@ -29,13 +29,25 @@ export function minimumSizes(
 
 /** The number of windows grows with the size, so that halving finds the first size with a window. */
 function leastSize(count: Dim, symbol: string): number | null {
-  const fits = (size: number): boolean => evaluate(count, new Map([[symbol, size]])) >= 1;
-  if (!fits(MOST)) return null;
   let [low, high] = [0, MOST];
+  const most = windowsAt(count, symbol, high);
+  if (most === null || most < 1) return null;
   while (high - low > 1) {
     const middle = Math.floor((low + high) / 2);
-    if (fits(middle)) high = middle;
+    const windows = windowsAt(count, symbol, middle);
+    if (windows === null) return null;
+    if (windows >= 1) high = middle;
     else low = middle;
   }
   return high;
+}
+
+/** Null at a size that the model refuses, because tensors made of it cannot be broadcast. */
+function windowsAt(count: Dim, symbol: string, size: number): number | null {
+  try {
+    return evaluate(count, new Map([[symbol, size]]));
+  } catch (error) {
+    if (error instanceof RangeError) return null;
+    throw error;
+  }
 }
