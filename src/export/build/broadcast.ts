@@ -1,4 +1,4 @@
-import { InternalError } from "../../errors.ts";
+import { ExportError, InternalError } from "../../errors.ts";
 import { broadcast, showShape, type Dim } from "../../onnx/dim.ts";
 import { at } from "../../require.ts";
 import type { GraphTensor } from "../ir/graph-tensor.ts";
@@ -21,7 +21,7 @@ export interface LaidOut {
  * Lay out values that an elementwise node broadcasts by TF.js's axes, aligned at the last. All are stored in the order of the
  * one that has every axis, where there is one, so that only those stored otherwise cost a Transpose.
  *
- * @throws {InternalError} when known sizes cannot be broadcast
+ * @throws {ExportError} when known sizes cannot be broadcast
  */
 export function layOutAlike(graph: Storing, values: readonly Value[]): LaidOut {
   const rank = Math.max(...values.map((value) => value.rank));
@@ -128,7 +128,7 @@ function broadcastSizes(sizes: readonly Dim[], values: readonly Value[], axis: n
     return broadcast(...sizes);
   } catch {
     const shapes = values.map(({ dims }) => showShape(dims));
-    throw new InternalError(`shapes ${shapes.join(" and ")} cannot be broadcast along axis ${axis}`);
+    throw new ExportError(`shapes ${shapes.join(" and ")} cannot be broadcast along axis ${axis}`);
   }
 }
 
