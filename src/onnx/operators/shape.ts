@@ -302,7 +302,11 @@ const expand: Rule = (call) => {
   const { dtype, shape, elements } = call.input(0);
   const target = call.typed(1, INT64);
   const sizes = target.elements;
-  if (sizes === null) return one(dtype, null);
+  if (sizes === null) {
+    const rank = lengthOf(target.shape);
+    if (rank === null || shape === null) return one(dtype, null);
+    return one(dtype, unknownShape(call, Math.max(rank, shape.length), "expanded"));
+  }
   const result = call.broadcast([shape, sizes]);
   const [length] = result ?? [];
   const count = length === undefined ? null : asNumber(length);

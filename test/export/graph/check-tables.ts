@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test, vi } from "vitest";
 
 import { exportModel } from "../../../src/export/export-any.ts";
+import type { ExportOptions } from "../../../src/export/export-model.ts";
 import { allOps } from "../../../src/export/graph/registry.ts";
 
 import { byOp, opsOf, TABLES } from "./ops/index.ts";
@@ -13,6 +14,8 @@ const STRUCTURE: ReadonlySet<string> = new Set([
   "Enter",
   "Exit",
   "If",
+  "LookupTableImportV2",
+  "LookupTableImport",
   "LoopCond",
   "Merge",
   "NextIteration",
@@ -36,8 +39,13 @@ function isCovered(given: OpCase): boolean {
  * Tests for the tables of some categories: each op in TF.js and, exported, on both runtimes.
  *
  * @param isReady Whether the export of a case is to be compared; without it, where there are converters for all of its nodes.
+ * @param options For every export.
  */
-export function checkTables(categories: readonly string[], isReady: (given: OpCase) => boolean = isCovered): void {
+export function checkTables(
+  categories: readonly string[],
+  isReady: (given: OpCase) => boolean = isCovered,
+  options: ExportOptions = {},
+): void {
   beforeAll(() => {
     // TF.js prints what Print nodes are given, and warns where executeAsync was not needed.
     vi.spyOn(console, "warn").mockReturnValue();
@@ -56,7 +64,7 @@ export function checkTables(categories: readonly string[], isReady: (given: OpCa
     const covered = byOp(cases.filter(isReady));
     const waiting = byOp(cases.filter((given) => !isReady(given)));
     test.each([...covered])("%s", async (_op, group) => {
-      expect(reportOf(await checkCases(group, exportModel))).toBe("");
+      expect(reportOf(await checkCases(group, async (artifacts) => exportModel(artifacts, options)))).toBe("");
     });
     for (const [op, group] of waiting) {
       test(`${op} in TF.js`, async () => {

@@ -13,6 +13,7 @@ import { logical } from "./logical.ts";
 import { matrixOps } from "./matrices.ts";
 import { normalizations } from "./normalization.ts";
 import { poolings } from "./pooling.ts";
+import { raggedOps } from "./ragged.ts";
 import { randomOps } from "./random.ts";
 import { reductions } from "./reduction.ts";
 import { shapeOps } from "./shapes.ts";
@@ -37,6 +38,7 @@ export const builtInOps: readonly GraphOpConverter[] = [
   ...matrixOps,
   ...normalizations,
   ...poolings,
+  ...raggedOps,
   ...randomOps,
   ...reductions,
   ...shapeOps,

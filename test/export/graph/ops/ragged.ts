@@ -53,6 +53,12 @@ const gathered: OpCase[] = [
     [given("int32", [0, 3, 3, 5]), given("int32", [0, 3, 3, 7, 9, 10]), floats([10]), given("int32", [2, 1, 0])],
     { attrs: { OUTPUT_RAGGED_RANK: attr.int(2), PARAMS_RAGGED_RANK: attr.int(2) }, outputs: 3 },
   ),
+  opCase(
+    "RaggedGather",
+    "a table of indices",
+    [given("int32", [0, 3, 3, 5]), floats([5, 2]), given("int32", [2, 1, 0, 0, 2, 2], [3, 2])],
+    { attrs: { OUTPUT_RAGGED_RANK: attr.int(2), PARAMS_RAGGED_RANK: attr.int(1) }, outputs: 3 },
+  ),
 ];
 
 const ranged: OpCase[] = [
@@ -103,6 +109,19 @@ const dense: OpCase[] = [
     "cut short",
     [axes([3, 2]), given("float32", [1, 2, 3, 4, 5]), scalar(0, "float32"), given("int32", [0, 1, 1, 5])],
     { attrs: { row_partition_types: attr.strings(["ROW_SPLITS"]) } },
+  ),
+  opCase(
+    "RaggedTensorToTensor",
+    "two levels",
+    [
+      axes([-1, 2, -1]),
+      floats([7]),
+      scalar(0, "float32"),
+      scalar(3),
+      given("int32", [0, 0, 0, 2]),
+      given("int32", [0, 2, 2, 6, 7]),
+    ],
+    { attrs: { row_partition_types: attr.strings(["FIRST_DIM_SIZE", "VALUE_ROWIDS", "ROW_SPLITS"]) } },
   ),
   opCase(
     "RaggedTensorToTensor",

@@ -10,7 +10,25 @@ const split: OpCase[] = [
     attrs: { skip_empty: attr.bool(false) },
     outputs: 3,
   }),
+  opCase("StringSplit", "at the ends", [strings([",a,,b,", ",", ""]), constant(strings([","], []))], {
+    attrs: { skip_empty: attr.bool(false) },
+    outputs: 3,
+  }),
+  opCase("StringSplit", "of nothing", [strings(["", ""]), constant(strings([" "], []))], {
+    attrs: { skip_empty: attr.bool(true) },
+    outputs: 3,
+  }),
 ];
+
+/** ONNX splits at one string, TensorFlow at each of several bytes. */
+const mixed: OpCase[] = [",;", ""].map((delimiter) =>
+  opCase(
+    "StringSplit",
+    `at ${delimiter === "" ? "every byte" : delimiter}`,
+    [strings(["a,b;c"]), constant(strings([delimiter], []))],
+    { attrs: { skip_empty: attr.bool(false) }, outputs: 3 },
+  ),
+);
 
 const hashed: OpCase[] = [
   opCase("StringToHashBucketFast", "", [strings(["a", "b", "hello", "", "a"])], {
@@ -44,7 +62,8 @@ function refused(cases: readonly OpCase[]): OpCase[] {
 }
 
 export const string: readonly OpCase[] = [
-  ...refused(split),
+  ...split,
+  ...refused(mixed),
   ...refused(hashed),
   ...refused(grams),
   ...refused(replaced),
