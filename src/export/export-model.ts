@@ -1,28 +1,21 @@
 import { ExportError } from "../errors.ts";
-import { MINIMUM_SIZES_KEY, RECOGNIZER_KEY } from "../metadata.ts";
-import type { OnnxGraph, OnnxModel } from "../onnx/model.ts";
 import { checkOptions, type OptionNames } from "../options.ts";
 import type { DType } from "../tensor.ts";
 import { show } from "../onnx/dim.ts";
-import { VERSION } from "../version.ts";
 
 import type { GraphBuilder } from "./build/builder.ts";
-import { finishGraph, type NamedValue } from "./build/finish.ts";
+import type { NamedValue } from "./build/finish.ts";
 import { convert } from "./convert.ts";
 import type { LayerConverter, RecurrentForm } from "./converter.ts";
 import type { GraphOpConverter } from "./graph/converter.ts";
-import { withFile } from "./exported-file.ts";
+import { finishModel } from "./finish-model.ts";
 import { internalError } from "./internal-error.ts";
-import { minimumSizes } from "./minimum-sizes.ts";
 import type { ConvertedCall } from "./model-run.ts";
-import { dropUnused } from "./onnx/passes/drop-unused.ts";
-import { runPasses } from "./onnx/passes/index.ts";
 import { allConverters } from "./registry.ts";
 import type { Tap } from "./requested-outputs.ts";
 import { readLayersModel } from "./source/layers-model.ts";
 import type { LayersSource, RawModel } from "./source/model.ts";
 
-export const PRODUCER = "tfjs-to-onnx";
 const DEFAULT_OPSET = 17;
 const OLDEST_OPSET = 13;
 const NEWEST_OPSET = 21;
@@ -163,49 +156,33 @@ function buildModel(source: LayersSource, options: ExportOptions, everyLayer: bo
   const builder = converted.graph;
   const outputs =
     options.logits === true ? converted.outputs.map((each) => withoutSoftmax(builder, each)) : converted.outputs;
-  const finished = finishGraph(builder, source.model.name, converted.inputs, outputs);
-  const graph = runPasses(dropUnused(finished.graph));
-  const model: OnnxModel = {
-    irVersion: irVersionOf(opset),
-    opset,
-    producerName: PRODUCER,
-    producerVersion: VERSION,
-    graph,
-    metadata: metadataOf(source, minimumSizes(converted.inputs, builder.windowCounts)),
-  };
-  return withFile(model, {
-    kind: "layers",
-    opset,
-    nodes: countNodes(graph),
-    parameters: source.parameters,
-    inputs: graph.inputs.map(describe),
-    outputs: graph.outputs.map(describe),
-    layers: converted.calls.map(({ path, className, call, occurrence, repeated, scope, values }) => ({
-      path,
-      className,
-      call,
-      occurrence,
-      repeated,
-      scope,
-      outputs: values.map(({ dims }) => dims.map(show)),
-    })),
-    taps:
-      converted.taps?.map(({ name, path, occurrence, tensor }): ExportedTap => ({ name, path, occurrence, tensor })) ??
-      null,
-    notes: converted.notes,
+  return finishModel({
+    builder,
+    name: source.model.name,
+    inputs: converted.inputs,
+    outputs,
+    source,
+    about: {
+      kind: "layers",
+      layers: converted.calls.map(({ path, className, call, occurrence, repeated, scope, values }) => ({
+        path,
+        className,
+        call,
+        occurrence,
+        repeated,
+        scope,
+        outputs: values.map(({ dims }) => dims.map(show)),
+      })),
+      taps:
+        converted.taps?.map(({ name, path, occurrence, tensor }): ExportedTap => ({
+          name,
+          path,
+          occurrence,
+          tensor,
+        })) ?? null,
+      notes: converted.notes,
+    },
   });
-}
-
-export function describe({ name, dtype, dims }: OnnxGraph["inputs"][number]): ExportedValue {
-  return { name, dtype, dims: dims ?? [] };
-}
-
-/** IR versions are those of the ONNX releases that brought each opset: https://onnx.ai/onnx/repo-docs/Versioning.html */
-export function irVersionOf(opset: number): number {
-  if (opset >= 21) return 10;
-  if (opset >= 19) return 9;
-  if (opset >= 15) return 8;
-  return 7;
 }
 
 /** @throws {ExportError} when the output is not made by a Softmax node */
@@ -216,26 +193,4 @@ function withoutSoftmax(graph: GraphBuilder, { name, value }: NamedValue): Named
     throw new ExportError(`output ${name} does not end in a softmax to leave out`, { hint: "export without --logits" });
   }
   return { name, value: value.replacedBy(input) };
-}
-
-export function countNodes(graph: OnnxGraph): number {
-  const inner = graph.nodes.flatMap((node) =>
-    Object.values(node.attributes).map((attribute) => (attribute.type === "graph" ? countNodes(attribute.value) : 0)),
-  );
-  return graph.nodes.length + inner.reduce((sum, count) => sum + count, 0);
-}
-
-export function metadataOf(
-  source: Pick<LayersSource, "generatedBy" | "convertedBy" | "metadata">,
-  minimums: ReadonlyMap<string, number>,
-): ReadonlyMap<string, string> {
-  const entries = new Map<string, string>();
-  if (source.generatedBy !== null) entries.set("tfjs-to-onnx.generatedBy", source.generatedBy);
-  if (source.convertedBy !== null) entries.set("tfjs-to-onnx.convertedBy", source.convertedBy);
-  for (const [key, value] of Object.entries(source.metadata)) {
-    if (key === "recognizer") entries.set(RECOGNIZER_KEY, JSON.stringify(value));
-    else entries.set(key, typeof value === "string" ? value : JSON.stringify(value));
-  }
-  if (minimums.size > 0) entries.set(MINIMUM_SIZES_KEY, JSON.stringify(Object.fromEntries(minimums)));
-  return entries;
 }

@@ -13,7 +13,6 @@ import { graphModel } from "./reference/graph-model.ts";
 import { layersModel } from "./reference/layers-model.ts";
 import type { Part } from "./reference/part.ts";
 import type { LoadOn } from "./reference/tfjs-reference.ts";
-import type { ShapedTensor } from "./sizes/size-rules.ts";
 
 /** The TF.js model that a file is compared with, of either kind, and the exporter's view of it. */
 export interface Original {
@@ -27,8 +26,6 @@ export interface Original {
   exportOf(source: LayersSource): Uint8Array;
   /** Exports the model once more, with the outputs of every layer or node. */
   probe(): Probe;
-  /** Shapes of inner tensors where the file has none; null where TF.js has rules of its own. */
-  shapes(): readonly ShapedTensor[];
 }
 
 /**
@@ -52,7 +49,6 @@ export function layersOriginal(raw: RawModel, source: LayersSource, file: OnnxFi
       return exportSource(other, { ...options, inputShapes: {}, batch: "dynamic" }).bytes;
     },
     probe: () => exportEveryLayer(source, options),
-    shapes: () => shapesOf(exportSource(source, options)),
   };
 }
 
@@ -88,7 +84,6 @@ export async function graphOriginal(
       throw new InternalError("a Graph model is not exported for other shapes");
     },
     probe: () => exportEveryNode(source, options),
-    shapes: () => shapesOf(exportGraphSource(source, options)),
   };
 }
 
@@ -100,8 +95,4 @@ function tensorOf({ outputs, nodes }: GraphSource, name: string): string {
   throw new ToolError(`the file's output ${name} is neither an output of the model nor one of its nodes`, {
     hint: "verify the file with the model that it was exported from",
   });
-}
-
-function shapesOf({ layers }: ExportedModel): readonly ShapedTensor[] {
-  return layers.flatMap(({ path, outputs }) => outputs.map((dims) => ({ name: path, dims })));
 }

@@ -121,7 +121,7 @@ async function verifySubject(subject: Subject, options: VerifyModelOptions, cloc
   try {
     for (const target of targets) sessions.push(await open(onnx, target));
     const specs = feedSpecs(sessions[0], original, subject.shapes);
-    const plan = planRuns({ reference, specs, batches, shapes: shapesOf(file, specs, reference, original) });
+    const plan = planRuns({ reference, specs, batches, shapes: reference.judgesShapes ? file.outputs : file.shapes });
     smaller = smallerSubject(subject, original, plan, specs, reference, clock);
     if (smaller === null) {
       const sides = { reference, sessions, specs, tolerance, seed, leftOutSoftmax: original.leftOutSoftmax, clock };
@@ -244,18 +244,6 @@ function feedSpecs(session: Session | undefined, { domains }: Original, shapes: 
     }),
     domain: domains.get(name) ?? { kind: "normal" },
   }));
-}
-
-/** A fresh export is made only where sizes are free, and TF.js has no rules to judge them by. */
-function shapesOf(
-  file: OnnxFile,
-  specs: readonly FeedSpec[],
-  reference: Reference,
-  original: Original,
-): OnnxFile["shapes"] {
-  const isFree = specs.some(({ dims }) => dims.some((size) => typeof size === "string" && size !== "batch"));
-  if (!isFree || file.shapes.length > file.outputs.length || reference.judgesShapes) return file.shapes;
-  return [...file.shapes, ...original.shapes()];
 }
 
 interface LocatedFailure {

@@ -9,28 +9,38 @@ import onnx.shape_inference
 
 
 def shapes(graph):
-    """Types and shapes of the outputs; null for what is not known."""
+    """Shapes of the outputs and of the inner tensors that are described; null for a size that is not known."""
     return {
-        output.name: [
+        value.name: [
             dim.dim_value if dim.HasField("dim_value") else dim.dim_param or None
-            for dim in output.type.tensor_type.shape.dim
+            for dim in value.type.tensor_type.shape.dim
         ]
-        for output in graph.output
+        for value in [*graph.output, *graph.value_info]
     }
+
+
+def types(graph):
+    return {value.name: value.type.tensor_type.elem_type for value in graph.value_info}
 
 
 def check(path):
     onnx.checker.check_model(path, full_check=True)
     model = onnx.load(path)
-    declared = shapes(model.graph)
+    declared, declared_types = shapes(model.graph), types(model.graph)
     for output in model.graph.output:
         output.type.tensor_type.ClearField("shape")
-    inferred = shapes(onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True).graph)
-    for name, dims in inferred.items():
+    del model.graph.value_info[:]
+    graph = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True).graph
+    for name, dims in shapes(graph).items():
+        if name not in declared:
+            continue
         pairs = list(zip(dims, declared[name]))
         # An output of unknown rank is inferred as one without dimensions.
         if dims and (len(dims) != len(declared[name]) or any(isinstance(a, int) and a != b for a, b in pairs)):
-            raise ValueError(f"output {name} is declared {declared[name]}, inferred {dims}")
+            raise ValueError(f"{name} is declared {declared[name]}, inferred {dims}")
+    for name, kind in types(graph).items():
+        if declared_types.get(name, kind) != kind:
+            raise ValueError(f"{name} is declared with element type {declared_types[name]}, inferred {kind}")
 
 
 print(json.dumps({"onnx": onnx.__version__}), flush=True)

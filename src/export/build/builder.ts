@@ -1,15 +1,7 @@
 import { InternalError } from "../../errors.ts";
 import { ELEMENT_TYPE } from "../../onnx/element-type.ts";
 import { asNumber, dim, fold, show, symbolsOf, type Dim, type DimLike } from "../../onnx/dim.ts";
-import {
-  int,
-  ints,
-  subgraph,
-  type Attributes,
-  type OnnxGraph,
-  type OnnxNode,
-  type OnnxValueInfo,
-} from "../../onnx/model.ts";
+import { int, ints, subgraph, type Attributes, type OnnxGraph, type OnnxNode } from "../../onnx/model.ts";
 import { OperatorCall, ruleFor, type Inferred, type TensorType } from "../../onnx/operators/index.ts";
 import { first } from "../../require.ts";
 import { sizeOf, type DType, type Tensor } from "../../tensor.ts";
@@ -31,6 +23,7 @@ import { layOutAlike } from "./broadcast.ts";
 import { Constants } from "./constants.ts";
 import { knownSize, permuteFactors } from "./permute.ts";
 import { cutOut, insertedOnes, permutation, plans, resizeCost, splitRuns } from "./rearrange.ts";
+import { valueInfo } from "./value-info.ts";
 
 /** An input of a node, or null for an optional input that is left out. */
 export type NodeInput = GraphTensor | null;
@@ -687,10 +680,4 @@ function elementsOf(data: Tensor): readonly Dim[] | null {
   if (data.dtype !== "int64") return null;
   const values = Array.from(data.data, Number);
   return values.every(Number.isSafeInteger) ? values.map(dim) : null;
-}
-
-/** Name, type and shape as a file has them. */
-export function valueInfo({ name, dtype, shape, isSequence }: { readonly name: string } & TensorType): OnnxValueInfo {
-  const info = { name, dtype, dims: shape === null ? null : shape.map(show) };
-  return isSequence === true ? { ...info, isSequence } : info;
 }

@@ -4,7 +4,8 @@ import type { TensorType } from "../../onnx/operators/index.ts";
 import type { GraphTensor } from "../ir/graph-tensor.ts";
 import type { Value } from "../ir/value.ts";
 
-import { valueInfo, type GraphBuilder } from "./builder.ts";
+import type { GraphBuilder } from "./builder.ts";
+import { valueInfo } from "./value-info.ts";
 
 export interface NamedValue {
   readonly name: string;

@@ -1,24 +1,8 @@
 import { ExportError } from "../../errors.ts";
 import { show } from "../../onnx/dim.ts";
-import type { OnnxModel } from "../../onnx/model.ts";
-import { VERSION } from "../../version.ts";
-import { finishGraph } from "../build/finish.ts";
-import {
-  countNodes,
-  describe,
-  irVersionOf,
-  metadataOf,
-  opsetOf,
-  PRODUCER,
-  type ExportedModel,
-  type ExportedTap,
-  type ExportOptions,
-} from "../export-model.ts";
-import { minimumSizes } from "../minimum-sizes.ts";
-import { withFile } from "../exported-file.ts";
+import { opsetOf, type ExportedModel, type ExportedTap, type ExportOptions } from "../export-model.ts";
+import { finishModel } from "../finish-model.ts";
 import { internalError } from "../internal-error.ts";
-import { dropUnused } from "../onnx/passes/drop-unused.ts";
-import { runPasses } from "../onnx/passes/index.ts";
 import type { RawModel } from "../source/model.ts";
 
 import { convertGraph } from "./convert-graph.ts";
@@ -68,38 +52,30 @@ function buildModel(source: GraphSource, options: ExportOptions, everyNode: bool
     outputs: options.outputs ?? null,
     everyNode,
   });
-  const finished = finishGraph(converted.graph, "model", converted.inputs, converted.outputs);
-  const graph = runPasses(dropUnused(finished.graph));
-  const model: OnnxModel = {
-    irVersion: irVersionOf(opset),
-    opset,
-    producerName: PRODUCER,
-    producerVersion: VERSION,
-    graph,
-    metadata: metadataOf(source, minimumSizes(converted.inputs, converted.graph.windowCounts)),
-  };
-  return withFile(model, {
-    kind: "graph",
-    opset,
-    nodes: countNodes(graph),
-    parameters: source.parameters,
-    inputs: graph.inputs.map(describe),
-    outputs: graph.outputs.map(describe),
-    layers: converted.nodes.map(({ name, op, values }) => ({
-      path: name,
-      className: op,
-      call: 0,
-      occurrence: 0,
-      repeated: false,
-      scope: `${name}/`,
-      outputs: values.map((value) => value?.dims.map(show) ?? []),
-    })),
-    notes: [],
-    taps: converted.taps.map(({ name, source: { node, output } }): ExportedTap => ({
-      name,
-      path: node,
-      occurrence: 0,
-      tensor: output,
-    })),
+  return finishModel({
+    builder: converted.graph,
+    name: "model",
+    inputs: converted.inputs,
+    outputs: converted.outputs,
+    source,
+    about: {
+      kind: "graph",
+      layers: converted.nodes.map(({ name, op, values }) => ({
+        path: name,
+        className: op,
+        call: 0,
+        occurrence: 0,
+        repeated: false,
+        scope: `${name}/`,
+        outputs: values.map((value) => value?.dims.map(show) ?? []),
+      })),
+      notes: [],
+      taps: converted.taps.map(({ name, source: { node, output } }): ExportedTap => ({
+        name,
+        path: node,
+        occurrence: 0,
+        tensor: output,
+      })),
+    },
   });
 }

@@ -16,7 +16,7 @@ export interface OnnxFile {
   readonly outputs: readonly ShapedTensor[];
   /** Nodes of the outermost graph. */
   readonly nodes: readonly FileNode[];
-  /** Shapes of the outputs, and of inner tensors as far as the file has them (`value_info`). */
+  /** Shapes of all tensors of the outermost graph whose shapes the file has: its outputs, and `value_info`. */
   readonly shapes: readonly ShapedTensor[];
 }
 

@@ -1,0 +1,83 @@
+import { MINIMUM_SIZES_KEY, RECOGNIZER_KEY } from "../metadata.ts";
+import type { OnnxGraph, OnnxModel } from "../onnx/model.ts";
+import { VERSION } from "../version.ts";
+
+import type { GraphBuilder } from "./build/builder.ts";
+import { finishGraph, type NamedValue } from "./build/finish.ts";
+import { withValueInfo } from "./build/value-info.ts";
+import type { ExportedModel, ExportedValue } from "./export-model.ts";
+import { withFile } from "./exported-file.ts";
+import { minimumSizes } from "./minimum-sizes.ts";
+import { dropUnused } from "./onnx/passes/drop-unused.ts";
+import { runPasses } from "./onnx/passes/index.ts";
+import type { LayersSource } from "./source/model.ts";
+
+const PRODUCER = "tfjs-to-onnx";
+
+/** A converted model, before the passes. */
+export interface Unfinished {
+  readonly builder: GraphBuilder;
+  /** Name of the graph. */
+  readonly name: string;
+  readonly inputs: readonly NamedValue[];
+  readonly outputs: readonly NamedValue[];
+  readonly source: Pick<LayersSource, "generatedBy" | "convertedBy" | "metadata" | "parameters">;
+  readonly about: Pick<ExportedModel, "kind" | "layers" | "taps" | "notes">;
+}
+
+/** What follows the conversion of a model of either kind: the passes, types and shapes of all tensors, and the file. */
+export function finishModel({ builder, name, inputs, outputs, source, about }: Unfinished): ExportedModel {
+  const { opset } = builder;
+  const finished = finishGraph(builder, name, inputs, outputs);
+  const graph = withValueInfo(runPasses(dropUnused(finished.graph)), finished.types);
+  const model: OnnxModel = {
+    irVersion: irVersionOf(opset),
+    opset,
+    producerName: PRODUCER,
+    producerVersion: VERSION,
+    graph,
+    metadata: metadataOf(source, minimumSizes(inputs, builder.windowCounts)),
+  };
+  return withFile(model, {
+    ...about,
+    opset,
+    nodes: countNodes(graph),
+    parameters: source.parameters,
+    inputs: graph.inputs.map(describe),
+    outputs: graph.outputs.map(describe),
+  });
+}
+
+function describe({ name, dtype, dims }: OnnxGraph["inputs"][number]): ExportedValue {
+  return { name, dtype, dims: dims ?? [] };
+}
+
+/** IR versions are those of the ONNX releases that brought each opset: https://onnx.ai/onnx/repo-docs/Versioning.html */
+function irVersionOf(opset: number): number {
+  if (opset >= 21) return 10;
+  if (opset >= 19) return 9;
+  if (opset >= 15) return 8;
+  return 7;
+}
+
+function countNodes(graph: OnnxGraph): number {
+  const inner = graph.nodes.flatMap((node) =>
+    Object.values(node.attributes).map((attribute) => (attribute.type === "graph" ? countNodes(attribute.value) : 0)),
+  );
+  return graph.nodes.length + inner.reduce((sum, count) => sum + count, 0);
+}
+
+function metadataOf(
+  source: Pick<LayersSource, "generatedBy" | "convertedBy" | "metadata">,
+  minimums: ReadonlyMap<string, number>,
+): ReadonlyMap<string, string> {
+  const entries = new Map<string, string>();
+  if (source.generatedBy !== null) entries.set("tfjs-to-onnx.generatedBy", source.generatedBy);
+  if (source.convertedBy !== null) entries.set("tfjs-to-onnx.convertedBy", source.convertedBy);
+  for (const [key, value] of Object.entries(source.metadata)) {
+    if (key === "recognizer") entries.set(RECOGNIZER_KEY, JSON.stringify(value));
+    else entries.set(key, typeof value === "string" ? value : JSON.stringify(value));
+  }
+  if (minimums.size > 0) entries.set(MINIMUM_SIZES_KEY, JSON.stringify(Object.fromEntries(minimums)));
+  return entries;
+}
