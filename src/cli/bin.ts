@@ -2,6 +2,7 @@
 import { codeOf } from "../node/error-code.ts";
 
 import { EXIT_FAILURE, main } from "./main.ts";
+import { needsReader } from "./output.ts";
 
 process.stdout.on("error", endWithout);
 
@@ -12,9 +13,14 @@ process.stdout.write("", (error) => {
   process.stderr.write("", () => process.exit(code));
 });
 
-/** Stdout is closed. That is no error when the reader has seen enough (`| head`); a full disk is one. */
+/**
+ * Stdout is closed. That is no error when the reader has seen enough (`| head`), unless the command must know that all of its
+ * lines were taken; a full disk is one.
+ */
 function endWithout(error: Error): never {
-  if (codeOf(error) === "EPIPE") process.exit(process.exitCode ?? 0);
-  process.stderr.write(`error: cannot write to stdout: ${error.message}\n`);
+  const isClosed = codeOf(error) === "EPIPE";
+  if (isClosed && !needsReader()) process.exit(process.exitCode ?? 0);
+  const what = isClosed ? "its reader went away before all was written" : error.message;
+  process.stderr.write(`error: cannot write to stdout: ${what}\n`);
   process.exit(EXIT_FAILURE);
 }

@@ -24,6 +24,7 @@ interface InferOptions extends CommonOptions, PlaceOptions, DecodingOptions {
   readonly data?: string;
   readonly limit?: number;
   readonly null?: true;
+  readonly keepGoing?: true;
   readonly tensor?: readonly string[];
   readonly out?: string;
 }
@@ -36,13 +37,14 @@ export function create(summary: string): Command {
     "infer --dataset mnist --data ~/mnist --json",
     "find . -name '*.png' | tfjs-to-onnx infer - --json",
     "find . -name '*.png' -print0 | tfjs-to-onnx infer - --null",
+    "tfjs-to-onnx infer - --json --keep-going --threads 1 --workers 0 < lines.jsonl",
     "infer --model model.onnx --tensor input=x.npy --out results",
     "infer --model runs/line line.png --pattern '[0-9a-z]{5}'",
     "infer -- -odd-name.png",
   ])
     .argument(
       "[input...]",
-      "images, folders, globs, - for a list on stdin; without one, a sample of the test set. Models that read lines take images of one line each: a page of many lines is not cut into lines",
+      'images, folders, globs, - for a list on stdin: a path or a JSON object {"id": ..., "input": path or base64} a line; without one, a sample of the test set. Models that read lines take images of one line each: a page of many lines is not cut into lines',
     )
     .option(
       "--model <file|name>",
@@ -69,6 +71,10 @@ export function create(summary: string): Command {
     .option("--lexicon <file>", "of lines: read only the words of this file, one a line")
     .option("--limit <n>", "take the first images only", parseWhole("--limit", 1))
     .option("-0, --null", "paths on stdin are separated by NUL, as find -print0 writes them")
+    .option(
+      "--keep-going",
+      "an input that cannot be read is an answer (a line with its error): exit 0 then, not 3, so that 0 says that every line was answered. For engines such as Spark, with --threads 1 --workers 0 in a process for each core",
+    )
     .option("--tensor <name=file>", "a raw input tensor from a .npy file; may be repeated", collect)
     .option("-o, --out <dir>", "folder for the outputs of --tensor, each as NAME.npy (default: the current folder)")
     .action(run);
@@ -142,5 +148,8 @@ function checkUsage(inputs: readonly string[], options: InferOptions): void {
   }
   if (options.null === true && !inputs.includes("-")) {
     throw new UsageError("--null is for a list on stdin; give - for it");
+  }
+  if (options.keepGoing === true && inputs.length === 0) {
+    throw new UsageError("--keep-going is for images; name some, or give - for a list on stdin");
   }
 }

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { styleText } from "node:util";
 
 /** Text in one of the few styles that this program uses. */
@@ -13,7 +14,11 @@ const FORMATS = { strong: "bold", good: "green", bad: "red", hint: "cyan", faint
 export type Text = string | Styled;
 
 /** What `--quiet` and `export -o -` change, for the whole process. */
-const mode: { quiet: boolean; lines: NodeJS.WriteStream } = { quiet: false, lines: process.stdout };
+const mode: { quiet: boolean; needsReader: boolean; lines: NodeJS.WriteStream } = {
+  quiet: false,
+  needsReader: false,
+  lines: process.stdout,
+};
 
 /** Print only answers and errors: no notes, no summaries and no progress. */
 export function beQuiet(): void {
@@ -29,9 +34,28 @@ export function keepStdoutForData(): void {
   mode.lines = process.stderr;
 }
 
+/** From now on, a reader of stdout that goes away is a fault: what it has is only a part of the answers. */
+export function needReader(): void {
+  mode.needsReader = true;
+}
+
+export function needsReader(): boolean {
+  return mode.needsReader;
+}
+
 /** One JSON object on a line of stdout. */
 export function printJson(value: unknown): void {
-  process.stdout.write(`${JSON.stringify(value)}\n`);
+  printJsonText(JSON.stringify(value));
+}
+
+/** A line of stdout that is JSON already. */
+export function printJsonText(json: string): void {
+  process.stdout.write(`${json}\n`);
+}
+
+/** Waits for a slow reader of stdout, where lines would be held in memory for it. */
+export async function stdoutTaken(): Promise<void> {
+  if (process.stdout.writableNeedDrain) await once(process.stdout, "drain");
 }
 
 /** A line for people on stdout, see {@link plain}; commands print it only without `--json`. */

@@ -9,18 +9,19 @@ import type { Image } from "../infer/preprocess/image.ts";
 import { checkBytes, checkPixels, formOf, MOST_PIXELS } from "../infer/preprocess/picture-file.ts";
 
 import { fileFault } from "./file-fault.ts";
+import type { PictureSource } from "./picture-messages.ts";
 import { decodePlainPng } from "./plain-png.ts";
 
 /**
- * A picture file (PNG, JPEG, WebP, GIF, TIFF, AVIF …) as pixels: its first frame, turned as its EXIF says, 8 bits a
+ * A picture file, by its path or its contents (PNG, JPEG, WebP, GIF, TIFF, AVIF …) as pixels: its first frame, turned as its EXIF says, 8 bits a
  * channel in sRGB, its longer side at most `longestSide`.
  *
  * @throws {DataError} when it cannot be read, or is none, or has more than 64 megapixels
  * @param signal Ends the wait for a pipe, with its reason.
  * @throws {SetupError} when the optional package sharp is missing and the picture is no plain PNG
  */
-export async function decodeImage(path: string, longestSide: number, signal?: AbortSignal): Promise<Image> {
-  const bytes = await bytesOf(path, signal);
+export async function decodeImage(picture: PictureSource, longestSide: number, signal?: AbortSignal): Promise<Image> {
+  const bytes = typeof picture === "string" ? await bytesOf(picture, signal) : picture;
   const plain = await decodePlainPng(bytes, longestSide);
   if (plain !== null) return plain;
   const sharp = await importSharp();

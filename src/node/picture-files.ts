@@ -2,22 +2,20 @@ import type { Dirent } from "node:fs";
 import { opendir, realpath, stat } from "node:fs/promises";
 
 import { fileFault } from "./file-fault.ts";
+import type { Listed } from "./list-entry.ts";
 
 /** Names of what `decodeImage` reads; others in a folder are passed over, as its other files are. */
 const PICTURE = /\.(?:png|jpe?g|jfif|webp|gif|tiff?|avif)$/i;
 const NO_PICTURES = "no pictures in this folder: PNG, JPEG, WebP, GIF, TIFF and AVIF are looked for";
-
-/** A file to read, or an argument that names none, with what is wrong with it. */
-export type Listed = { readonly input: string } | { readonly input: string; readonly error: string };
 
 /**
  * Files that arguments name, in order: files as they are; of folders, at any depth, the pictures, sorted by path; globs
  * likewise; `-` for what `list` gives. Hidden files are left out, links are followed. Only the names of one folder (and
  * of those around it) are held at a time. A name that matches nothing comes back with its fault, so does an empty folder.
  */
-export async function* pictureFiles(inputs: readonly string[], list: AsyncIterable<string>): AsyncGenerator<Listed> {
+export async function* pictureFiles(inputs: readonly string[], list: AsyncIterable<Listed>): AsyncGenerator<Listed> {
   for (const input of inputs) {
-    if (input === "-") for await (const line of list) yield { input: line };
+    if (input === "-") yield* list;
     else yield* expanded(input);
   }
 }

@@ -1,12 +1,15 @@
 import type { ImageInput } from "../metadata.ts";
 
+/** The path of a picture file, or its contents. */
+export type PictureSource = string | Uint8Array;
+
 /** What a thread that prepares pictures is born with. */
 export interface PictureWorkerStart {
   readonly input: ImageInput;
 }
 
 /** Prepare this file; null: no more will come. */
-export type PictureOrder = { readonly id: number; readonly path: string } | null;
+export type PictureOrder = { readonly id: number; readonly picture: PictureSource } | null;
 
 /** What became of an order. */
 export type PictureReply =

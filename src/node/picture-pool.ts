@@ -3,7 +3,7 @@ import { Worker } from "node:worker_threads";
 import { DataError } from "../errors.ts";
 import type { ImageInput } from "../metadata.ts";
 
-import type { PictureOrder, PictureReply, PictureWorkerStart } from "./picture-messages.ts";
+import type { PictureOrder, PictureReply, PictureSource, PictureWorkerStart } from "./picture-messages.ts";
 import { prepareFile } from "./prepare-file.ts";
 
 export interface PicturePoolOptions {
@@ -51,18 +51,18 @@ export class PicturePool {
    *
    * @throws {DataError} also when a thread ended over it
    */
-  async prepare(path: string): Promise<Float32Array<ArrayBuffer>> {
+  async prepare(picture: PictureSource): Promise<Float32Array<ArrayBuffer>> {
     if (++this.#asked > FEW && this.#isWorth && !this.#closed) this.#startMissing();
     const thread = this.#threads.find(({ isFree }) => isFree);
-    return (await thread?.prepare(path)) ?? this.#prepareHere(path);
+    return (await thread?.prepare(picture)) ?? this.#prepareHere(picture);
   }
 
-  #prepareHere(path: string): Promise<Float32Array<ArrayBuffer>> {
+  #prepareHere(picture: PictureSource): Promise<Float32Array<ArrayBuffer>> {
     const onPrepared = (ms: number): void => {
       this.#heldUp.pictures++;
       this.#heldUp.ms += ms;
     };
-    return prepareFile(path, this.#input, onPrepared, this.#signal);
+    return prepareFile(picture, this.#input, onPrepared, this.#signal);
   }
 
   get #isWorth(): boolean {
@@ -118,11 +118,11 @@ class Thread {
     return this.#hasEnded;
   }
 
-  prepare(path: string): Promise<Float32Array<ArrayBuffer> | null> {
+  prepare(picture: PictureSource): Promise<Float32Array<ArrayBuffer> | null> {
     const id = this.#orders++;
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
-      this.#tell({ id, path });
+      this.#tell({ id, picture });
     });
   }
 

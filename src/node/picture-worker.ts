@@ -3,7 +3,7 @@ import { parentPort, workerData, type MessagePort } from "node:worker_threads";
 import { DataError } from "../errors.ts";
 import type { ImageInput } from "../metadata.ts";
 
-import type { PictureOrder, PictureReply, PictureWorkerStart } from "./picture-messages.ts";
+import type { PictureOrder, PictureReply, PictureSource, PictureWorkerStart } from "./picture-messages.ts";
 import { prepareFile } from "./prepare-file.ts";
 
 function isStart(value: unknown): value is PictureWorkerStart {
@@ -20,7 +20,7 @@ function serve(port: MessagePort, input: ImageInput): void {
       void Promise.all(underWork).then(() => port.close());
       return;
     }
-    const work = answer(order.id, order.path, input)
+    const work = answer(order.id, order.picture, input)
       .then(reply)
       .finally(() => underWork.delete(work));
     underWork.add(work);
@@ -28,9 +28,9 @@ function serve(port: MessagePort, input: ImageInput): void {
   reply({ kind: "ready" });
 }
 
-async function answer(id: number, path: string, input: ImageInput): Promise<PictureReply> {
+async function answer(id: number, picture: PictureSource, input: ImageInput): Promise<PictureReply> {
   try {
-    return { kind: "image", id, image: await prepareFile(path, input) };
+    return { kind: "image", id, image: await prepareFile(picture, input) };
   } catch (error) {
     return error instanceof DataError ? { kind: "refused", id, message: error.message } : { kind: "failed", id };
   }

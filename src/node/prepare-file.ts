@@ -2,9 +2,10 @@ import { prepareImage } from "../infer/preprocess/prepare-image.ts";
 import type { ImageInput } from "../metadata.ts";
 
 import { decodeImage } from "./decode-image.ts";
+import type { PictureSource } from "./picture-messages.ts";
 
 /**
- * A picture file as a model's metadata wants it, [H, W, C] row-major; the array is the caller's alone.
+ * A picture file, by its path or its contents, as a model's metadata wants it, [H, W, C] row-major; the array is the caller's alone.
  *
  * @param onPrepared Told how long this thread was held up once the file was decoded.
  * @param signal Ends the wait for a pipe, with its reason.
@@ -13,12 +14,12 @@ import { decodeImage } from "./decode-image.ts";
  * @throws {SetupError} when the optional package sharp is missing
  */
 export async function prepareFile(
-  path: string,
+  picture: PictureSource,
   input: ImageInput,
   onPrepared?: (ms: number) => void,
   signal?: AbortSignal,
 ): Promise<Float32Array<ArrayBuffer>> {
-  const image = await decodeImage(path, longestSide(input), signal);
+  const image = await decodeImage(picture, longestSide(input), signal);
   const started = performance.now();
   const prepared = new Float32Array(prepareImage(image, input));
   onPrepared?.(performance.now() - started);

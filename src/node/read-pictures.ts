@@ -7,18 +7,19 @@ import type { Session } from "../infer/runtime.ts";
 import type { Recognizer } from "../metadata.ts";
 
 import { parallelBatches } from "./parallel-batches.ts";
-import type { Listed } from "./picture-files.ts";
+import type { Listed, Picture } from "./list-entry.ts";
 import { PicturePool, type PicturePoolOptions } from "./picture-pool.ts";
 
 /** What was read in one picture, or why nothing was. */
-export type Answer = ({ readonly input: string } & Reading) | Refused;
+export type Answer = Asked & (Reading | { readonly error: string });
 
-interface Refused {
-  readonly input: string;
-  readonly error: string;
+type Asked = Pick<Picture, "input" | "id">;
+
+interface Prepared {
+  readonly asked: Asked;
+  /** The picture as the model takes it, or why there is none. */
+  readonly outcome: Float32Array | string;
 }
-
-type Prepared = { readonly input: string; readonly image: Float32Array } | Refused;
 
 export interface ReadPicturesOptions {
   /** Pictures in one run, where the model leaves it free. */
@@ -77,11 +78,13 @@ function defaultWorkers(): number {
 }
 
 async function prepared(file: Listed, pool: PicturePool): Promise<Prepared> {
-  if ("error" in file) return file;
+  const { input, id, bytes } = file;
+  const asked = { ...(id === undefined ? {} : { id }), input };
+  if ("error" in file) return { asked, outcome: file.error };
   try {
-    return { input: file.input, image: await pool.prepare(file.input) };
+    return { asked, outcome: await pool.prepare(bytes ?? input) };
   } catch (error) {
-    if (error instanceof DataError) return { input: file.input, error: error.message };
+    if (error instanceof DataError) return { asked, outcome: error.message };
     throw error;
   }
 }
@@ -102,7 +105,7 @@ async function answers(
   batch: readonly Prepared[],
   { least, decode }: { readonly least: number; readonly decode: Decode | undefined },
 ): Promise<readonly Answer[]> {
-  const images = batch.flatMap((each) => ("image" in each ? [each.image] : []));
+  const images = batch.flatMap(({ outcome }) => (typeof outcome === "string" ? [] : [outcome]));
   const blanks = Array.from(
     { length: Math.max(0, least - images.length) },
     () => new Float32Array(images[0]?.length ?? 0),
@@ -110,11 +113,11 @@ async function answers(
   const readings =
     images.length === 0 ? [] : await readImages(session, recognizer, [...images, ...blanks], TOP, decode);
   let next = 0;
-  return batch.map((each): Answer => {
-    if ("error" in each) return each;
+  return batch.map(({ asked, outcome }): Answer => {
+    if (typeof outcome === "string") return { ...asked, error: outcome };
     const reading = readings[next++];
-    if (reading === undefined) throw new InferenceError(`no answer for ${each.input}`);
-    if (Number.isNaN(reading.confidence)) return { input: each.input, error: "the model's answer is not a number" };
-    return { input: each.input, ...reading };
+    if (reading === undefined) throw new InferenceError(`no answer for ${asked.input}`);
+    if (Number.isNaN(reading.confidence)) return { ...asked, error: "the model's answer is not a number" };
+    return { ...asked, ...reading };
   });
 }

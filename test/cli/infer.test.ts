@@ -157,8 +157,65 @@ test("names with line breaks come from a list with NULs, those with a dash after
   expect(infer(["--", "-dash.png"]).stdout).toMatch(/^-dash.png: \d /);
 });
 
-test("an empty list is an error", () => {
-  expect(infer(["-"])).toMatchObject({ status: 1, stdout: "" });
+test("an empty list has all its answers, and is noted", () => {
+  const { status, stdout, stderr } = infer(["-", "--json"]);
+  expect({ status, stdout }).toEqual({ status: 0, stdout: "" });
+  expect(stderr).toContain("the list on stdin is empty");
+});
+
+test("JSON lines give their id back as it was, in order, and every line is answered", () => {
+  const picture = readFileSync(join(folder, "plain1.png"));
+  const lines = [
+    '{"id":9007199254740993,"input":"plain0.png"}',
+    "large0.png",
+    JSON.stringify({ id: { day: "a" }, input: picture.toString("base64") }),
+    '{"id":3,"input":"nothere.png"}',
+    '{"id":4,"inp',
+    "",
+    `{"id":6,"input":"data:image/png;base64,${picture.toString("base64")}"}`,
+    '{"id":"é","input":"bad.png"}',
+  ];
+  const args = ["-", "--json", "--keep-going", "--threads", "1", "--workers", "0", "--batch-size", "2"];
+  const { status, stdout, stderr } = infer(args, lines.join("\n"));
+  expect(status).toBe(0);
+  const answers = stdout.trim().split("\n");
+  expect(answers[0]).toMatch(/^\{"id":9007199254740993,"input":"plain0.png","text":/);
+  const found = parsed(stdout);
+  expect(found.map((line) => line.get("id"))).toEqual([
+    2 ** 53,
+    undefined,
+    { day: "a" },
+    3,
+    undefined,
+    undefined,
+    6,
+    "é",
+  ]);
+  expect(found.map((line) => line.has("error"))).toEqual([false, false, false, true, true, true, false, true]);
+  const [alone] = parsed(infer(["plain1.png", "--json"]).stdout);
+  for (const index of [2, 6]) expect(found[index]?.get("text")).toBe(alone?.get("text"));
+  expect(found[4]?.get("input")).toBe('{"id":4,"inp');
+  expect(stderr).toContain("4 of 8 images read (4 failed)");
+  // Without the option the exit code tells; a line that is empty counts for nothing then.
+  const strict = infer(["-", "--json"], lines.join("\n"));
+  expect(strict.status).toBe(3);
+  expect(parsed(strict.stdout)).toHaveLength(7);
+});
+
+test("the run itself is what fails without a model, without a list, or with a NUL for a newline", () => {
+  const engine = ["-", "--json", "--keep-going"];
+  expect(runCommand(["infer", "--model", "gone.onnx", ...engine], { cwd: folder, input: "plain0.png" })).toMatchObject({
+    status: 1,
+    stdout: "",
+  });
+  const script = 'exec "$@" < .';
+  const noList = spawnSync("sh", ["-c", script, "sh", process.execPath, bin, "infer", "--model", model, ...engine], {
+    cwd: folder,
+    encoding: "utf8",
+  });
+  expect(noList).toMatchObject({ status: 1, stdout: "" });
+  expect(noList.stderr).toContain("error: the list on stdin cannot be read: it is a folder");
+  expect(infer(["--keep-going"])).toMatchObject({ status: 2, stdout: "" });
 });
 
 function start(args: readonly string[]): ChildProcessWithoutNullStreams {
@@ -239,15 +296,15 @@ test("more threads than could ever help are wrong usage", () => {
   expect(infer(["plain0.png", "--threads", "9999"])).toMatchObject({ status: 2, stdout: "" });
 });
 
-test("a reader that has seen enough is no fault", async () => {
+test("a reader that goes away before all is answered is a fault", async () => {
   const child = start(["-"]);
   let stderr = "";
   child.stderr.on("data", (piece: Buffer) => (stderr += piece.toString()));
   child.stdin.on("error", () => undefined);
   child.stdin.end("plain0.png\n".repeat(3000));
   child.stdout.once("data", () => child.stdout.destroy());
-  expect(await exitOf(child)).toBe(0);
-  expect(stderr).toBe("");
+  expect(await exitOf(child)).toBe(1);
+  expect(stderr).toBe("error: cannot write to stdout: its reader went away before all was written\n");
 });
 
 test.runIf(existsSync("/dev/full"))("a full disk is an error, however little is printed", () => {

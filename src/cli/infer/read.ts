@@ -1,12 +1,16 @@
+import { fstatSync } from "node:fs";
+
 import { DataError } from "../../errors.ts";
 import type { Recognizer } from "../../metadata.ts";
 import { pictureFiles } from "../../node/picture-files.ts";
+import { fileFault } from "../../node/file-fault.ts";
+import { listedLine, type Listed } from "../../node/list-entry.ts";
 import { readList } from "../../node/read-list.ts";
 import type { Decode } from "../../infer/read-lines.ts";
 import { readPictures, type Answer } from "../../node/read-pictures.ts";
 import { startCounting, type CountingProgress } from "../counting.ts";
 import { interruptSignal } from "../interrupt.ts";
-import { complain, note, printable, printJson, printLine } from "../output.ts";
+import { complain, needReader, note, printable, printJsonText, printLine, stdoutTaken } from "../output.ts";
 
 import { ranOn, said, summaryLine, type Loaded } from "./summary.ts";
 
@@ -24,9 +28,14 @@ export interface ReadOptions {
   readonly limit?: number;
   /** Paths on stdin are separated by NUL. */
   readonly null?: true;
+  /** An input that cannot be read is an answer, and no reason for an exit code of its own. */
+  readonly keepGoing?: true;
 }
 
-/** Read the pictures that arguments name, a line each, in order; an error of one file is a line of its own. */
+/**
+ * Read the pictures that arguments name, a line each, in order; an error of one file is a line of its own. Sets the exit code: 3
+ * when some could not be read, unless `keepGoing` says that this is an answer too; 130 after Ctrl-C.
+ */
 export async function readInputs(
   loaded: Loaded,
   recognizer: Recognizer,
@@ -36,7 +45,8 @@ export async function readInputs(
   const { batchSize, workers } = options;
   const signal = interruptSignal();
   const most = options.limit ?? Number.POSITIVE_INFINITY;
-  const files = first(most, pictureFiles(inputs, readList(process.stdin, options.null === true ? "\0" : "\n")));
+  const files = first(most, pictureFiles(inputs, listOnStdin(options)));
+  needReader();
   const progress = startCounting("reading");
   if (progress.shown && !inputs.includes("-")) void announceTotal(inputs, most, progress);
   const started = performance.now();
@@ -52,6 +62,7 @@ export async function readInputs(
       else read++;
       progress.clear();
       printAnswer(answer, loaded, options.json === true);
+      await stdoutTaken();
       progress.update(read + failed);
     }
   } finally {
@@ -62,8 +73,32 @@ export async function readInputs(
   const what = failed === 0 ? `${read} ${images} read` : `${read} of ${total} ${images} read (${failed} failed)`;
   note(summaryLine(loaded, signal.aborted ? `interrupted: ${what}` : what, (performance.now() - started) / 1000));
   if (signal.aborted) process.exitCode = EXIT_INTERRUPTED;
-  else if (failed > 0) process.exitCode = EXIT_UNREADABLE;
-  else if (read === 0) throw new DataError("the list on stdin is empty", { hint: "give one path a line" });
+  else if (failed > 0 && options.keepGoing !== true) process.exitCode = EXIT_UNREADABLE;
+  else if (total === 0) note("the list on stdin is empty: one path or JSON object a line is expected");
+}
+
+/** Lines of the list on stdin, each a path or a JSON object; between NULs there are only paths. */
+async function* listOnStdin(options: ReadOptions): AsyncGenerator<Listed> {
+  const every = options.keepGoing === true;
+  if (options.null === true) {
+    for await (const entry of readList(stdin(), { separator: "\0", every })) {
+      yield "error" in entry ? { input: entry.text, error: entry.error } : { input: entry.text };
+    }
+  } else {
+    for await (const entry of readList(stdin(), { separator: "\n", every })) yield listedLine(entry);
+  }
+}
+
+/** @throws {DataError} when stdin cannot be read: the list is only a part then */
+async function* stdin(): AsyncGenerator {
+  // Node takes a folder for an empty stream.
+  if (fstatSync(process.stdin.fd).isDirectory())
+    throw new DataError("the list on stdin cannot be read: it is a folder");
+  try {
+    yield* process.stdin;
+  } catch (cause) {
+    throw new DataError(`the list on stdin ${fileFault(cause)}`, { cause });
+  }
 }
 
 /** Count the files while they are read already, for the time left. */
@@ -82,10 +117,16 @@ async function* first<Item>(most: number, items: AsyncIterable<Item>): AsyncGene
   }
 }
 
-async function* nothing(): AsyncGenerator<string> {}
+async function* nothing(): AsyncGenerator<never> {}
 
 function printAnswer(answer: Answer, loaded: Loaded, json: boolean): void {
-  if (json) printJson({ ...answer, ...ranOn(loaded) });
-  else if ("error" in answer) complain(`${printable(answer.input)}: ${answer.error}`);
-  else printLine(`${printable(answer.input)}: ${said(answer)}`);
+  const { id, ...rest } = answer;
+  if (json) {
+    const body = JSON.stringify({ ...rest, ...ranOn(loaded) });
+    printJsonText(id === undefined ? body : `{"id":${id},${body.slice(1)}`);
+    return;
+  }
+  const name = id === undefined ? printable(answer.input) : printable(`${id} ${answer.input}`.trimEnd());
+  if ("error" in answer) complain(`${name}: ${answer.error}`);
+  else printLine(`${name}: ${said(answer)}`);
 }

@@ -71,7 +71,7 @@ function labelOf(below: string): number | undefined {
   return digit === undefined ? undefined : Number(digit);
 }
 
-async function* nothing(): AsyncGenerator<string> {
+async function* nothing(): AsyncGenerator<never> {
   // Pictures come from the folder alone.
 }
 
