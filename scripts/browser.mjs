@@ -1,5 +1,5 @@
 // A Chromium for the tests in test/web: one that is installed, else Playwright's download, else the system's package
-// manager where that needs nobody's password. What cannot be had is said, and those tests are skipped.
+// manager where that needs nobody's password. What is not available is said, and those tests are skipped.
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-// `npm run nodes`: the whole pipeline, small, under every Node this package supports that can be had: this one, and those
+// `npm run nodes`: the whole pipeline, small, under every Node this package supports that is available: this one, and those
 // the npm registry has as packages (linux and macOS). Exits 1 when a step fails under one of them.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";

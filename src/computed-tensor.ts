@@ -36,7 +36,7 @@ export function computedTensor(dims: readonly number[], computation: Computation
   return tensor;
 }
 
-/** Whether reading `data` computes all elements anew. */
+/** Whether reading `data` computes all elements again. */
 export function isComputed(tensor: Tensor): boolean {
   return computations.has(tensor);
 }

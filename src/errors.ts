@@ -17,7 +17,7 @@ export class ModelFormatError extends ToolError {
   override readonly name = "ModelFormatError";
 }
 
-/** A sound TF.js model that cannot be turned into ONNX. */
+/** A valid TF.js model that cannot be converted to ONNX. */
 export class ExportError extends ToolError {
   override readonly name: string = "ExportError";
 }

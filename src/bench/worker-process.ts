@@ -26,7 +26,7 @@ export interface WorkerProcess {
 /**
  * Start a process for a contender and wait for its first answer.
  *
- * @throws {InferenceError} when it cannot be had here, with the reason. @throws {ToolError} when interrupted.
+ * @throws {InferenceError} when it is not available here, with the reason. @throws {ToolError} when interrupted.
  */
 export async function startWorker(job: Job, signal: AbortSignal): Promise<WorkerProcess> {
   if (signal.aborted) throw interrupted();

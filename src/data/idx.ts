@@ -102,7 +102,7 @@ export function digitsFromIdx(
   };
 }
 
-const REPLACE = "put a sound copy of the file in its place";
+const REPLACE = "replace the file with an intact copy";
 
 function cutShort(file: string, found: number, expected: string): DataError {
   return new DataError(`${file}: cut short: found ${found} bytes, expected ${expected}`, { hint: REPLACE });

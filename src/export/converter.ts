@@ -47,7 +47,7 @@ export interface EmitContext {
   /** Tensors given by keyword: `initial_state`, `constants`. */
   readonly keywords: Readonly<Record<string, readonly Flow[]>>;
   /**
-   * The mask the layer is called with, which is what a layer that heeds masks goes by. TF.js hands a mask it has met on to
+   * The mask the layer is called with, which is what a layer that supports masks uses. TF.js passes a mask it has met on to
    * all layers it runs later, so this need not be that of the layer's inputs.
    */
   readonly mask: Value | null;

@@ -14,7 +14,7 @@ export type ModelSource = SavableModel | ModelArtifacts | string | URL | Iterabl
  * Turn a TF.js model, a LayersModel or a GraphModel, into an ONNX file, from wherever it is.
  *
  * @throws {ToolError} when an address does not answer, or a weight file is missing.
- * @throws {ModelFormatError} when the model is not sound.
+ * @throws {ModelFormatError} when the model's files are damaged or contradict each other.
  * @throws {UnsupportedLayersError} naming every layer that cannot be converted.
  * @throws {UnsupportedOpsError} naming every node of a Graph model that cannot be converted.
  * @throws {ExportError} when an option does not fit the model, or a layer cannot be converted for its weights or shapes.

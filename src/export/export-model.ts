@@ -101,7 +101,7 @@ export interface ExportedLayer extends Omit<ConvertedCall, "values"> {
 /**
  * Turn a TF.js LayersModel into an ONNX file.
  *
- * @throws {ModelFormatError} when the model is not sound.
+ * @throws {ModelFormatError} when the model's files are damaged or contradict each other.
  * @throws {UnsupportedLayersError} naming every layer that cannot be converted.
  * @throws {ExportError} when an option does not fit the model, or a layer cannot be converted for its weights or shapes.
  * @throws {TypeError} for an option that there is not.

@@ -16,7 +16,7 @@ export type Provider = "cpu" | "wasm" | "webgpu" | "tensorflow";
 export interface SessionOptions {
   /**
    * Without it the runtime's own default: `cpu` for node, `wasm` for web, the fastest at hand for tfjs. `auto` is
-   * `webgpu` where it can be had (node, web), else the default, and `onNote` is told which and why.
+   * `webgpu` where it is available (node, web), else the default, and `onNote` is told which and why.
    */
   readonly provider?: Provider | "auto";
   /** Threads of one operator; without it 1 on the web, the runtime's own choice elsewhere. */

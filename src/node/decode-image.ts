@@ -52,7 +52,7 @@ function unreadableForm(bytes: Uint8Array, cause: unknown): DataError | null {
  * place, so that they may be of another picture that is decoded at the same time.
  */
 const REASONS: readonly (readonly [said: RegExp, reason: string])[] = [
-  [/unsupported image format|XML parse error/i, "it is no sound PNG, JPEG, WebP, GIF, TIFF, AVIF or SVG"],
+  [/unsupported image format|XML parse error/i, "not a valid PNG, JPEG, WebP, GIF, TIFF, AVIF or SVG"],
   [/corrupt header/i, "its header is damaged"],
   [
     /premature end|bad seek|unexpected end|end of (?:file|stream|image)|truncat|not enough data|read error|unable to read|unknown error/i,

@@ -72,7 +72,7 @@ function readHeader(bytes: Buffer, name: string): Header {
   if (descr === undefined && /['"]descr['"]\s*:\s*\[/.test(text))
     throw unsupported(name, "several fields (a structured array)");
   if (descr === undefined || order === undefined || shape === undefined) {
-    throw new DataError(`${name} has no sound .npy header`, { hint: "write it with numpy.save(FILE, array)" });
+    throw new DataError(`${name} has no valid .npy header`, { hint: "write it with numpy.save(FILE, array)" });
   }
   const dims = shape.split(",").flatMap((dim) => (dim.trim() === "" ? [] : [Number.parseInt(dim, 10)]));
   if (dims.length > MOST_AXES) {

@@ -9,7 +9,7 @@ import type { PictureSource } from "./picture-messages.ts";
  *
  * @param onPrepared Told how long this thread was held up once the file was decoded.
  * @param signal Ends the wait for a pipe, with its reason.
- * @throws {DataError} when it is no sound picture, or blank where a digit is looked for
+ * @throws {DataError} when it is not a valid picture, or blank where a digit is looked for
  * @throws {InferenceError} when the model is none for such pictures
  * @throws {SetupError} when the optional package sharp is missing
  */

@@ -42,7 +42,7 @@ const WORTH_MS = 2;
 
 /**
  * Read picture files with a recogniser, in their order; files are decoded while the runtime works on those before. A file
- * that is no sound picture is an answer that says so.
+ * that is not a valid picture is an answer that says so.
  *
  * @throws {InferenceError} when the runtime fails, or the model is no recogniser of such pictures
  * @throws {SetupError} when the optional package sharp is missing

@@ -18,7 +18,7 @@ const { AttributeType } = onnx.AttributeProto;
 /** A file that is still in pieces. */
 export interface Chunks {
   /**
-   * In the order of the file. Large weights are views of the tensors they were written from. What is computed is computed anew
+   * In the order of the file. Large weights are views of the tensors they were written from. What is computed is computed again
    * each time the pieces are gone through.
    */
   readonly chunks: Iterable<Uint8Array>;

@@ -5,7 +5,7 @@ import { expect } from "vitest";
 
 import { type Python, pythonWith } from "../helpers/python-package.ts";
 
-/** The official checker; text that says why it is not to be had. */
+/** The official checker; text that says why it is not available. */
 export const python: Python | string = await pythonWith("onnx==1.23.2", "onnx.checker");
 if (typeof python === "string") process.stderr.write(`skipped: the official checker, for ${python}\n`);
 

@@ -74,7 +74,7 @@ test("--browser is a true browser, and finds the same wrong layer there", ({ ski
   });
 });
 
-test("what was asked for and cannot be had is an error that says why", () => {
+test("what was asked for and is not available is an error that says why", () => {
   expect(verify([file, "--browser"], { CHROME_PATH: "/nowhere/chrome" })).toEqual({
     status: 1,
     signal: null,

@@ -5,7 +5,7 @@ import { float32 } from "../../src/tensor.ts";
 
 import { smallDense } from "./tiny-onnx.ts";
 
-/** When the graphics device goes, runs under way and later ones end with a typed error, sessions can be disposed; what is loaded anew runs. */
+/** When the graphics device goes, runs under way and later ones end with a typed error, sessions can be disposed; what is loaded afterwards runs. */
 export async function expectDeviceLossIsTold(runtime: Runtime): Promise<void> {
   const { env } = await import("onnxruntime-web/webgpu");
   const load = () => runtime.load(smallDense(), { provider: "webgpu" });

@@ -1,7 +1,7 @@
 import { SetupError } from "../../src/errors.ts";
 import { loadNative } from "../../src/node/native-tensorflow.ts";
 
-/** Whether native TensorFlow is set up; says aloud when not. */
+/** Whether native TensorFlow is set up; prints a note when not. */
 export async function hasNative(): Promise<boolean> {
   try {
     await loadNative({});

@@ -3,7 +3,7 @@ import { getRuntime } from "../../src/infer/runtimes.ts";
 
 import { smallDense } from "./tiny-onnx.ts";
 
-/** Whether Node has a WebGPU on this machine; says aloud when not. */
+/** Whether Node has a WebGPU on this machine; prints a note when not. */
 export async function hasWebGpu(): Promise<boolean> {
   try {
     const runtime = await getRuntime("node");

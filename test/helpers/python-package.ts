@@ -18,7 +18,7 @@ export interface Python {
  *
  * @param requirement the version to install, e.g. "onnx==1.23.2"
  * @param module what must be importable
- * @returns a sentence when neither can be had
+ * @returns a sentence when neither is available
  */
 export async function pythonWith(requirement: string, module: string): Promise<Python | string> {
   const folder = join(cacheDir(), requirement.replace("==", "-"));

@@ -3,7 +3,7 @@ import { join } from "node:path";
 
 import { type Python, pythonWith } from "./python-package.ts";
 
-/** TensorBoard; text that says why it is not to be had. */
+/** TensorBoard; text that says why it is not available. */
 export const tensorboard: Python | string = await pythonWith(
   "tensorboard==2.21.0",
   "tensorboard.backend.event_processing.event_accumulator",

@@ -158,7 +158,7 @@ test("one plain error for what is no picture", async () => {
     .toFile(huge);
   const faults: readonly (readonly [string, RegExp])[] = [
     [write("zero.png", ""), /^not an image: the file is empty$/],
-    [write("text.png", "hello"), /^not an image: it is no sound PNG, JPEG, WebP, GIF, TIFF, AVIF or SVG$/],
+    [write("text.png", "hello"), /^not an image: not a valid PNG, JPEG, WebP, GIF, TIFF, AVIF or SVG$/],
     [write("short.png", png.subarray(0, png.length - 30)), DAMAGED],
     [write("short.jpg", jpeg.subarray(0, jpeg.length - 100)), DAMAGED],
     [write("head.png", png.subarray(0, 12)), /^not an image: /],
@@ -171,9 +171,9 @@ test("one plain error for what is no picture", async () => {
     ],
     [write("half.gif", await half(colours().gif())), DAMAGED],
     [write("half.webp", await half(colours().webp())), BAD_HEADER],
-    [write("half.tiff", await half(colours().tiff())), /^not an image: it is no sound PNG, JPEG/],
+    [write("half.tiff", await half(colours().tiff())), /^not an image: not a valid PNG, JPEG/],
     [write("half.avif", await half(colours().avif())), BAD_HEADER],
-    [write("old.bmp", "BM0000"), /^not an image: it is no sound PNG, JPEG/],
+    [write("old.bmp", "BM0000"), /^not an image: not a valid PNG, JPEG/],
     [write("none.png", encodePng(0, 10, deflateSync(Buffer.alloc(10)))), BAD_HEADER],
     [write("none2.png", encodePng(10, 0, deflateSync(Buffer.alloc(10)))), BAD_HEADER],
     [

@@ -100,7 +100,7 @@ test("a bad file is told from a fault of the whole run, in threads too", async (
   const other = new PicturePool({ input: unfit, workers: 1, startWorker });
   for (let index = 0; index < 60; index++) {
     await expect(pool.prepare(join(folder, "bad.png"))).rejects.toThrow(DataError);
-    await expect(pool.prepare(join(folder, "bad.png"))).rejects.toThrow("not an image: it is no sound PNG");
+    await expect(pool.prepare(join(folder, "bad.png"))).rejects.toThrow("not an image: not a valid PNG");
     await expect(other.prepare(pathOf(1))).rejects.toThrow(InferenceError);
   }
   expect((await pool.prepare(pathOf(1))).length).toBe(28 * 28);

@@ -33,14 +33,14 @@ async function install(): Promise<void> {
   await cache.addAll(PRECACHE.files.map((file) => new Request(file, { cache: "reload" })));
 }
 
-/** A new version waits until no page of the old one is open, whose files it takes away, or all of them are to be loaded anew. */
+/** A new version waits until no page of the old one is open, whose files it takes away, or all of them are to be loaded again. */
 async function activate(): Promise<void> {
   const old = (await caches.keys()).filter((name) => name.startsWith(PREFIX) && name !== cacheName);
   await Promise.all(old.map((name) => caches.delete(name)));
   await worker.clients.claim();
 }
 
-/** From the cache; what is not there yet (WebGPU's module, 27 MB), or is to be anew, from the network, and kept. */
+/** From the cache; what is not there yet (WebGPU's module, 27 MB), or must be fresh, from the network, and kept. */
 async function respond(request: Request): Promise<Response> {
   const cache = await caches.open(cacheName);
   const isAnew = request.cache === "reload";

@@ -101,13 +101,13 @@ function disable(name: Engine, why: string): void {
   }
 }
 
-/** @param anew Fetch the network again, whatever was kept of it. */
-function openReader(anew = false): Reader {
+/** @param fresh Fetch the network again, whatever was kept of it. */
+function openReader(fresh = false): Reader {
   where = "";
   page.ran.textContent = "Loading …";
   offerWays("none");
   notice.takeBack("broken", "slow");
-  return new Reader(engine, anew, {
+  return new Reader(engine, fresh, {
     onOpened: ({ runtime, provider, threads, elsewhere }) => {
       offerWays("none");
       notice.takeBack("slow");
@@ -140,9 +140,9 @@ function openReader(anew = false): Reader {
   });
 }
 
-function reopen(anew = false): void {
+function reopen(fresh = false): void {
   reader.close();
-  reader = openReader(anew);
+  reader = openReader(fresh);
   readPad();
 }
 

@@ -10,7 +10,7 @@ export type Request =
       readonly kind: "open";
       readonly engine: Engine;
       /** Fetch the network again, whatever was kept of it. */
-      readonly anew: boolean;
+      readonly fresh: boolean;
     }
   | {
       readonly kind: "read";
@@ -52,7 +52,7 @@ export interface Problem {
   readonly hint: string | undefined;
 }
 
-/** Only pictures are the reader's to mend; hints of other errors are for those who call the library. */
+/** The reader can only replace pictures; hints of other errors are for those who call the library. */
 export function problemOf(error: unknown): Problem {
   if (error instanceof DataError) return { message: error.message, hint: error.hint };
   return { message: error instanceof Error ? error.message : String(error), hint: undefined };

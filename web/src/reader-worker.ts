@@ -24,10 +24,10 @@ addEventListener("message", (event: MessageEvent<Request>) => {
   else void read(request);
 });
 
-async function open({ engine, anew }: Extract<Request, { kind: "open" }>): Promise<void> {
+async function open({ engine, fresh }: Extract<Request, { kind: "open" }>): Promise<void> {
   const options = optionsOf(engine);
   try {
-    opened = load(options, anew);
+    opened = load(options, fresh);
     const { session } = await opened;
     const { runtime, provider, elsewhere } = session;
     answer({ kind: "opened", runtime, provider, threads: options.threads ?? 1, elsewhere });
@@ -42,8 +42,8 @@ function optionsOf(engine: Engine): SessionOptions {
   return { provider: "wasm", threads: Math.min(MOST_THREADS, Math.max(2, navigator.hardwareConcurrency)) };
 }
 
-async function load(options: SessionOptions, anew: boolean): Promise<Opened> {
-  const bytes = await fetchModel(anew);
+async function load(options: SessionOptions, fresh: boolean): Promise<Opened> {
+  const bytes = await fetchModel(fresh);
   const recognizer = recognizerOf(bytes);
   const session = await ortWeb.load(bytes, options);
   // The first run compiles and allocates; it would make the first stroke wait.
@@ -52,12 +52,12 @@ async function load(options: SessionOptions, anew: boolean): Promise<Opened> {
   return { session, recognizer };
 }
 
-async function fetchModel(anew: boolean): Promise<Uint8Array> {
+async function fetchModel(fresh: boolean): Promise<Uint8Array> {
   const url = new URL("../../models/crnn-mnist-best/model.onnx", import.meta.url);
   const broken = (cause: unknown): never => {
     throw new InferenceError("the network cannot be fetched: the connection failed", { cause });
   };
-  const response = await fetch(url, { cache: anew ? "reload" : "default" }).catch(broken);
+  const response = await fetch(url, { cache: fresh ? "reload" : "default" }).catch(broken);
   if (!response.ok) {
     throw new InferenceError(`the network cannot be fetched: the server answered ${response.status}`);
   }

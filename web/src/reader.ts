@@ -30,13 +30,13 @@ export class Reader {
   #busy = true;
   #waiting: ImageData | undefined;
 
-  /** @param anew Fetch the network again, whatever was kept of it. */
-  constructor(engine: Engine, anew: boolean, events: ReaderEvents) {
+  /** @param fresh Fetch the network again, whatever was kept of it. */
+  constructor(engine: Engine, fresh: boolean, events: ReaderEvents) {
     this.#events = events;
     this.#worker = new Worker(new URL("./reader-worker.ts", import.meta.url), { type: "module" });
     this.#worker.addEventListener("message", (event: MessageEvent<Response>) => this.#hear(event.data));
     this.#worker.addEventListener("error", (event) => this.#end(event));
-    this.#ask({ kind: "open", engine, anew });
+    this.#ask({ kind: "open", engine, fresh });
   }
 
   read(image: ImageData): void {

@@ -39,7 +39,7 @@ function depthwise(
 const TO_NHWC = [0, 2, 3, 1];
 const TO_NCHW = [0, 3, 1, 2];
 
-/** @param byKeras Keras heeds `dilation_rate`, TF.js does not. */
+/** @param byKeras Keras applies `dilation_rate`, TF.js ignores it. */
 function depthwiseConvolution(className: string, byKeras: boolean): LayerConverter {
   return defineConverter({
     className,

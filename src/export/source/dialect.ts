@@ -52,7 +52,7 @@ export function layerClass(entry: JsonObject, className: string, config: JsonObj
   return RENAMED_CLASSES.get(className) ?? className;
 }
 
-/** Layers of files mended by hand may say little; operations have `axis` at most where a layer has the same name. */
+/** Layers of files edited by hand may say little; operations have `axis` at most where a layer has the same name. */
 function isOperation(className: string, config: JsonObject): boolean {
   if (className === "InputLayer" || config["trainable"] !== undefined) return false;
   return !isLayerClass(className) || Object.keys(config).every((key) => key === "name" || key === "axis");
@@ -63,7 +63,7 @@ const NESTED_KEYS = ["layer", "backward_layer", "cell", "cells"] as const;
 
 /**
  * A layer's configuration in Keras 2's form: the keys it had there, plain values for serialized ones. TF.js also takes keys in
- * camel case (`batchInputShape`), which files that were mended by hand have.
+ * camel case (`batchInputShape`), which files that were edited by hand have.
  */
 export function keras2Config(className: string, config: JsonObject, dialect: Dialect): JsonObject {
   const result = emptyObject<Json>();

@@ -37,7 +37,7 @@ function dilate(data: Float32Array, width: number, height: number, reach: number
   dilateColumns(data, width, height, reach);
 }
 
-/** Largest values of a window along each row: the larger of two running maxima, which begin anew every window's length. */
+/** Largest values of a window along each row: the larger of two running maxima, which begin again every window's length. */
 function dilateRows(data: Float32Array, width: number, height: number, reach: number): void {
   const span = 2 * reach + 1;
   const total = width + 2 * reach;

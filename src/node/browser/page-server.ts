@@ -43,7 +43,7 @@ export async function servePage(page: Page): Promise<PageServer> {
   const base = `/${randomUUID()}/`;
   let own = "";
   const server = createServer((request, response) => {
-    // A name that a stranger's server resolves to this machine would let the stranger's page read answers (DNS rebinding).
+    // A host name that another server resolves to this machine would let that server's page read answers (DNS rebinding).
     if (request.headers.host !== own) {
       respond(response, 403, "text/plain", "this is no address of the page");
       return;

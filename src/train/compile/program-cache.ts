@@ -83,7 +83,7 @@ export class ProgramCache<T extends { readonly program: Program }> {
     if (!this.#warned) {
       this.#warned = true;
       this.#onNote(
-        `${this.#what} is compiled anew for every shape of batch, and there are more than ${LIMIT}: pad to fewer`,
+        `${this.#what} is compiled again for every shape of batch, and there are more than ${LIMIT}: pad to fewer`,
       );
     }
     this.#byShape.delete(oldest[0]);

@@ -4,7 +4,7 @@ import type * as tfjs from "@tensorflow/tfjs";
 export type Tf = Omit<typeof tfjs, "default">;
 
 /**
- * Options of the recurrent layers. Building draws every weight anew (see `initialise`): zeros cost nothing, TF.js's
+ * Options of the recurrent layers. Building draws every weight again (see `initialise`): zeros cost nothing, TF.js's
  * orthogonal matrices seconds.
  */
 export const recurrent = {

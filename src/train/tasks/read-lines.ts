@@ -157,7 +157,7 @@ class Reading implements TaskRun<readonly LineAnswer[]> {
     };
   }
 
-  /** Op by op: every width would be compiled anew. */
+  /** Op by op: every width would be compiled again. */
   evaluate(step: CompiledStep, part: Part, average: boolean): Score {
     step.pull({ average });
     const { normalise = (text: string): string => text } = this.#options;

@@ -42,8 +42,8 @@ interface Opened {
 export async function openReference(load: LoadOn, options: BackendOptions = {}): Promise<Reference> {
   const providers = options.provider === undefined ? PORTABLE : [options.provider];
   const [fastest] = providers;
-  const surest = providers.at(-1);
-  if (fastest === undefined || surest === undefined) throw new InternalError("TF.js has no backend to run on");
+  const mostReliable = providers.at(-1);
+  if (fastest === undefined || mostReliable === undefined) throw new InternalError("TF.js has no backend to run on");
   const open = async (provider: Provider): Promise<Opened> => {
     const backend = await openTfjsBackend({ provider }, options.loadNative);
     return { backend, model: await onBackend(backend, () => load(backend)) };
@@ -76,7 +76,7 @@ export async function openReference(load: LoadOn, options: BackendOptions = {}):
     examine: (shapes) => opened.model.examine(shapes),
     run: (feeds, watch = unwatched) => attempt((model) => model.run(feeds, interrupting(watch))),
     async runChecked(feeds, watch = unwatched) {
-      const checking = opened.backend.provider === surest ? opened : await open(surest);
+      const checking = opened.backend.provider === mostReliable ? opened : await open(mostReliable);
       try {
         return await onBackend(checking.backend, () => checking.model.run(feeds, interrupting(watch)));
       } catch (error) {
@@ -87,9 +87,9 @@ export async function openReference(load: LoadOn, options: BackendOptions = {}):
       }
     },
     async useChecked() {
-      if (opened.backend.provider === surest) return;
+      if (opened.backend.provider === mostReliable) return;
       const before = opened;
-      opened = await open(surest);
+      opened = await open(mostReliable);
       before.model.dispose();
     },
     trace: (feeds, wanted, watch = unwatched) => attempt((model) => model.trace(feeds, wanted, interrupting(watch))),

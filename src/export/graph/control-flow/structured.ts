@@ -30,7 +30,7 @@ const CALLS = new Set(["PartitionedCall", "StatefulPartitionedCall"]);
 
 /**
  * The graph as nested regions, with only the nodes that the outputs need. Switch and Merge become If; Enter, NextIteration
- * and Exit become While; functions are put in where they are called. What a loop computes anew from the same values each
+ * and Exit become While; functions are put in where they are called. What a loop computes again from the same values each
  * time moves out of it.
  *
  * @param inputs The Placeholders that get values from outside.
