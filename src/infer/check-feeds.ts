@@ -108,8 +108,8 @@ function missing(input: ValueInfo, inputs: readonly ValueInfo[], feeds: Tensors)
 }
 
 function unknown(inputs: readonly ValueInfo[], feeds: Tensors): InferenceError {
-  const unknown = Object.keys(feeds).filter((name) => inputs.every((input) => input.name !== name));
-  return new InferenceError(`the model has no input ${unknown.map(quote).join(", ")}`, { hint: takes(inputs) });
+  const names = Object.keys(feeds).filter((name) => inputs.every((input) => input.name !== name));
+  return new InferenceError(`the model has no input ${names.map(quote).join(", ")}`, { hint: takes(inputs) });
 }
 
 function takes(inputs: readonly ValueInfo[]): string {
