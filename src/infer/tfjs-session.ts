@@ -295,13 +295,19 @@ export function toTfjs(tf: Tfjs, name: string, tensor: Tensor | undefined): tfjs
 export async function fromTfjs(tensor: tfjs.Tensor, name: string): Promise<Tensor> {
   const dims = tensor.shape;
   const data: unknown = await tensor.data();
-  if (tensor.dtype === "int32" && data instanceof Int32Array) return { dtype: "int32", dims, data };
-  if (tensor.dtype === "bool" && data instanceof Uint8Array) return { dtype: "bool", dims, data };
   if (tensor.dtype === "string" && isStrings(data)) return { dtype: "string", dims, data };
-  // TF.js's plain backend keeps the array of integers that were cast.
-  if (tensor.dtype === "float32" && data instanceof Int32Array)
-    return { dtype: "float32", dims, data: Float32Array.from(data) };
-  if (data instanceof Float32Array) return { dtype: "float32", dims, data };
+  // TF.js's plain backend may keep the array of a tensor that was cast: bytes in a float32 tensor.
+  if (data instanceof Float32Array || data instanceof Int32Array || data instanceof Uint8Array) {
+    if (tensor.dtype === "float32") {
+      return { dtype: "float32", dims, data: data instanceof Float32Array ? data : Float32Array.from(data) };
+    }
+    if (tensor.dtype === "int32") {
+      return { dtype: "int32", dims, data: data instanceof Int32Array ? data : Int32Array.from(data) };
+    }
+    if (tensor.dtype === "bool") {
+      return { dtype: "bool", dims, data: data instanceof Uint8Array ? data : Uint8Array.from(data) };
+    }
+  }
   throw new InferenceError(`output "${name}" came back as ${tensor.dtype}; expected float32, int32, bool or string`);
 }
 
