@@ -32,7 +32,7 @@ type TfjsActivation = (typeof ACTIVATIONS)[number];
 /** One of TF.js's activations, or one that only Keras has or that has arguments of its own. */
 export type Activation = TfjsActivation | KerasActivation;
 
-/** What {@link readActivation} must know of the model. */
+/** What {@link readActivation} needs to know about the model. */
 type Dialect = Pick<BindContext, "keras3">;
 
 /** How an activation is written: by name, as a function, or as a layer with a configuration. */

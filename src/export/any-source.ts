@@ -9,7 +9,7 @@ export type AnySource = LayersSource | GraphSource;
 /**
  * Read a LayersModel or a GraphModel. The part for Graph models is loaded when one is met.
  *
- * @throws {ModelFormatError} when the model is incomplete, contradicts itself, or is none.
+ * @throws {ModelFormatError} when the model is incomplete, contradicts itself, or is not a model.
  */
 export async function readAnyModel(raw: RawModel): Promise<AnySource> {
   if (!isGraphModel(raw.manifest)) return readLayersModel(raw);
@@ -17,7 +17,7 @@ export async function readAnyModel(raw: RawModel): Promise<AnySource> {
   return readGraphModel(raw);
 }
 
-/** Turn a model of either kind into an ONNX file. It throws what {@link exportSource} and `exportGraphSource` throw. */
+/** Turn a model of either kind into an ONNX file. Throws what {@link exportSource} and `exportGraphSource` throw. */
 export async function exportAnySource(source: AnySource, options: ExportOptions = {}): Promise<ExportedModel> {
   if (source.kind === "layers") return exportSource(source, options);
   const { exportGraphSource } = await import("./graph/export-graph.ts");

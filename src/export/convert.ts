@@ -44,15 +44,15 @@ export interface Converted {
   /** Where each output comes from, when the user asked for some layers' outputs instead of the model's. */
   readonly taps: readonly Tap[] | null;
   readonly calls: readonly ConvertedCall[];
-  /** What the user should know of the model. */
+  /** Notes for the user about the model. */
   readonly notes: readonly string[];
 }
 
 /**
  * Turn a model of layers into a graph.
  *
- * @throws {UnsupportedLayersError} naming every layer that has no converter or a configuration that cannot be honoured.
- * @throws {ExportError} on the first layer whose weights or inputs cannot be honoured.
+ * @throws {UnsupportedLayersError} naming every layer that has no converter or a configuration that is not supported.
+ * @throws {ExportError} on the first layer whose weights or inputs are not supported.
  */
 export function convert(source: LayersSource, options: ConvertOptions): Converted {
   const { model } = source;
@@ -214,7 +214,7 @@ function fixDims(name: string, dims: readonly Dim[], shape: readonly number[] | 
   });
 }
 
-/** Names of the model's outputs as TF.js has them: those of the layers, told apart where one layer gives several. */
+/** Names of the model's outputs as TF.js has them: those of the layers, made unique where one layer has several. */
 export function outputNames(model: ModelSpec): string[] {
   const inputs = new Set(model.inputs.map(({ layer }) => layer));
   const used = new Set<string>();

@@ -11,8 +11,8 @@ export interface Flow {
   readonly value: Value;
   readonly mask: Value | null;
   /**
-   * What TF.js has the elements as, where they are stored as another type: it computes layers' outputs in any type, and hands
-   * them to the next layer as float32.
+   * The element type in TF.js, where the file stores another one: TF.js computes a layer's output in any type, and passes
+   * it to the next layer as float32.
    */
   readonly type?: DType;
 }
@@ -29,7 +29,7 @@ export type RecurrentForm =
   /** Only operators that every execution provider runs, WebGPU's included. */
   | "portable";
 
-/** What a converter may know before anything is emitted. */
+/** What a converter knows before it adds nodes. */
 export interface BindContext {
   /** Written by Keras 3: `hard_sigmoid` is clip(x/6 + 0.5, 0, 1), `gelu` is exact, and so on. */
   readonly keras3: boolean;
@@ -51,9 +51,9 @@ export interface EmitContext {
    * all layers it runs later, so this need not be that of the layer's inputs.
    */
   readonly mask: Value | null;
-  /** Final states of the layer's calls before, which a stateful one goes on from; null where it cannot. */
+  /** Final states of the layer's earlier calls, from which a stateful layer continues; null where it cannot. */
   readonly memory: LayerMemory | null;
-  /** Tell the user where Keras gives other numbers than TF.js and the file; nothing is told of models that TF.js wrote. */
+  /** Tells the user where Keras gives other numbers than TF.js and the file. Ignored for models that TF.js wrote. */
   readonly noteKeras: (difference: string) => void;
   /** Runs the model that the layer, or a layer in it, wraps; null when none does. */
   readonly wrapped: ((inputs: readonly Flow[], mask: Value | null) => readonly Flow[]) | null;
@@ -68,22 +68,22 @@ export interface ConverterDefinition<Config> {
   readonly className: string;
   /** ONNX operators this converter may emit, for the support table. */
   readonly ops: readonly string[];
-  /** Elements of which types it works on; without it inputs come as float32. */
+  /** The element types it accepts; without it inputs come as float32. */
   readonly takes?: "any";
   /** `kept`: in TF.js the output of integers is integers. Without it, as the output is stored. */
   readonly integers?: "kept" | ((config: Config) => boolean);
   /** Whether a call changes what the next one gives. */
   readonly stateful?: (config: Config) => boolean;
-  /** Read the config keys that change the numbers. @throws {ExportError} on values that cannot be honoured. */
+  /** Read the config keys that change the numbers. @throws {ExportError} on values that are not supported. */
   parse(config: ConfigReader, context: BindContext): Config;
   /** Append nodes that compute the layer. @returns its output, or outputs */
   emit(context: EmitContext, config: Config, inputs: readonly Flow[]): Value | readonly Value[];
   /**
-   * The mask of the first output: `pass` hands the first input's on (TF.js's `supportsMasking` with the default
+   * The mask of the first output: `pass` passes the first input's mask on (TF.js's `supportsMasking` with the default
    * `computeMask`); without it the mask ends here.
    */
   readonly mask?: "pass" | ((context: EmitContext, config: Config, inputs: readonly Flow[]) => Value | null);
-  /** The same where masks follow Keras's rules, if that is something else. */
+  /** The same where masks follow Keras's rules, if these differ. */
   readonly kerasMask?: "pass";
 }
 
@@ -95,7 +95,7 @@ export interface BoundLayer {
   emit(context: EmitContext, inputs: readonly Flow[]): readonly Flow[];
 }
 
-/** A definition with its config type sealed inside, so unlike layers share one registry. */
+/** A definition that hides its config type, so that one registry holds all layers. */
 export interface LayerConverter {
   readonly className: string;
   readonly ops: readonly string[];
@@ -103,7 +103,7 @@ export interface LayerConverter {
 }
 
 /**
- * A converter of a layer class of one's own, for `registerLayer` or the option `converters`. See docs/custom-layers.md.
+ * A converter for a custom layer class, for `registerLayer` or the option `converters`. See docs/custom-layers.md.
  *
  * @param definition How its config is read, and which ONNX nodes compute it.
  */
@@ -136,7 +136,7 @@ function asFloat({ graph }: EmitContext, flow: Flow): Flow {
   return { value: graph.cast(flow.value, "float32"), mask: flow.mask };
 }
 
-/** Integers that were only moved are what TF.js had them as. */
+/** Integers that were only moved keep their type in TF.js. */
 function withType<Config>(
   { takes, integers }: ConverterDefinition<Config>,
   config: Config,

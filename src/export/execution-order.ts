@@ -3,12 +3,12 @@ import { ModelFormatError } from "../errors.ts";
 import type { Call, ModelSpec, TensorRef } from "./source/model.ts";
 
 /**
- * The tensors a model computes to come by `fetches`, each after those it is made of, in the very order in which TF.js
- * computes them: depth first, the last input of a call before its first. What a layer is handed depends on that order (see
+ * The tensors a model computes for `fetches`, each after those it is computed from, in exactly the order in which TF.js
+ * computes them: depth first, the last input of a call before its first. The mask a layer gets depends on that order (see
  * ModelRun). A call with several outputs is listed once for each of them that is used. Source: tfjs-layers,
  * engine/executor.js, `getTopologicalSortAndRecipientCounts`.
  *
- * @throws {ModelFormatError} for references to layers or calls that are not there.
+ * @throws {ModelFormatError} for references to layers or calls that do not exist.
  */
 export function executionOrder(model: ModelSpec, fetches: readonly TensorRef[]): readonly TensorRef[] {
   const layers = new Map(model.layers.map((layer) => [layer.name, layer]));

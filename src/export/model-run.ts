@@ -33,17 +33,17 @@ export interface ConvertedCall {
 export type Bound = ReadonlyMap<LayerSpec, BoundLayer>;
 
 /**
- * The arguments TF.js hands from layer to layer. It has one object for a whole run: a mask that was put there stays for
- * the layers after, whether it reaches them or not, until a layer with another masked input comes. A nested model is given
- * the object of the model around it, or a new one where that has none yet.
+ * The mask that TF.js carries from layer to layer. It keeps one object for a whole run: a mask stays there for all later
+ * layers, even those that it does not reach, until a layer with another masked input replaces it. A nested model gets the
+ * object of the model around it, or a new one where that has none yet.
  */
-interface Handed {
+interface CarriedMask {
   mask: Value | null;
 }
 
-/** What one run of a call was handed, gave, and left for the next layers. */
+/** One run of a call: the mask before it, its outputs, and the mask it leaves for the next layers. */
 interface Run {
-  readonly before: Handed | null;
+  readonly before: CarriedMask | null;
   readonly after: Value | null;
   readonly flows: readonly Flow[];
   readonly calls: readonly ConvertedCall[];
@@ -88,15 +88,15 @@ export class ModelRun {
     return this.#execute(this.#source.model, [], inputs, fetches, executionOrder(this.#source.model, fetches), null);
   }
 
-  #nested(model: ModelSpec, path: readonly string[], inputs: readonly Flow[], handed: Handed): readonly Flow[] {
+  #nested(model: ModelSpec, path: readonly string[], inputs: readonly Flow[], carried: CarriedMask): readonly Flow[] {
     const order = this.#orders.get(model) ?? executionOrder(model, model.outputs);
     this.#orders.set(model, order);
-    if (this.#keras) return this.#execute(model, path, inputs, model.outputs, order, handed);
+    if (this.#keras) return this.#execute(model, path, inputs, model.outputs, order, carried);
     const given = inputs.map((flow) => ({ ...flow, mask: null }));
-    const before = handed.mask;
-    const outputs = this.#execute(model, path, given, model.outputs, order, handed);
-    // TF.js frees the masks made within: a layer outside that is handed one fails.
-    if (handed.mask?.name !== before?.name) handed.mask = null;
+    const before = carried.mask;
+    const outputs = this.#execute(model, path, given, model.outputs, order, carried);
+    // TF.js frees masks that were made inside: a layer outside that gets one fails.
+    if (carried.mask?.name !== before?.name) carried.mask = null;
     return outputs.map((flow) => ({ ...flow, mask: null }));
   }
 
@@ -106,7 +106,7 @@ export class ModelRun {
     inputs: readonly Flow[],
     fetches: readonly TensorRef[],
     order: readonly TensorRef[],
-    handed: Handed | null,
+    carried: CarriedMask | null,
   ): readonly Flow[] {
     const layers = new Map(model.layers.map((layer) => [layer.name, layer]));
     const results = new Map<string, readonly Flow[]>();
@@ -120,7 +120,7 @@ export class ModelRun {
     });
     const runs = new Map<string, Run[]>();
     const fetched = new Map<string, readonly Flow[]>();
-    let current = handed;
+    let current = carried;
     for (const ref of order) {
       const key = callKey(ref);
       const layer = layers.get(ref.layer);
@@ -134,7 +134,7 @@ export class ModelRun {
       const known = runs.get(key) ?? [];
       const before = current === null ? null : { mask: current.mask };
       const isStateful = this.#bound.get(layer)?.stateful === true;
-      const same = isStateful ? undefined : known.find((run) => sameHanded(run.before, before));
+      const same = isStateful ? undefined : known.find((run) => sameCarriedMask(run.before, before));
       const run = same ?? this.#apply(layer, call, ref.call, [...path, layer.name], flows, results, current);
       if (same === undefined) runs.set(key, [...known, run]);
       else this.#repeat(same);
@@ -162,10 +162,10 @@ export class ModelRun {
     path: readonly string[],
     inputs: readonly Flow[],
     results: ReadonlyMap<string, readonly Flow[]>,
-    current: Handed | null,
+    current: CarriedMask | null,
   ): Run {
     const before = current === null ? null : { mask: current.mask };
-    const handed: Handed = this.#keras ? { mask: inputs[0]?.mask ?? null } : { mask: before?.mask ?? null };
+    const carried: CarriedMask = this.#keras ? { mask: inputs[0]?.mask ?? null } : { mask: before?.mask ?? null };
     const [outer, outerScope] = [this.#calls, this.#scope];
     const name = index === 0 ? layer.name : `${layer.name}_${index}`;
     const scope = `${outerScope}${name}/`;
@@ -173,8 +173,8 @@ export class ModelRun {
     this.#scope = scope;
     const flows = this.#graph.within(name, () =>
       layer.model === null
-        ? this.#layer(layer, call, path, inputs, results, handed.mask)
-        : this.#nested(layer.model, path, inputs, handed),
+        ? this.#layer(layer, call, path, inputs, results, carried.mask)
+        : this.#nested(layer.model, path, inputs, carried),
     );
     const values = flows.map(({ value }) => value);
     const own = { path: path.join("/"), className: layer.className, call: index, repeated: false, scope, values };
@@ -183,7 +183,7 @@ export class ModelRun {
     for (const each of calls) outer.push(each);
     this.#calls = outer;
     this.#scope = outerScope;
-    return { before, after: handed.mask, flows, calls };
+    return { before, after: carried.mask, flows, calls };
   }
 
   /** @throws {ExportError} in a model that TF.js loads, which has no tensors for masks */
@@ -270,8 +270,8 @@ function seenAsFloat(flow: Flow): Flow {
   return typeOf(flow) === "float32" ? flow : { ...flow, type: "float32" };
 }
 
-/** Whether a layer would be handed the same; an object without a mask is not the same as none, for nested models. */
-function sameHanded(a: Handed | null, b: Handed | null): boolean {
+/** Whether a layer would get the same mask. For nested models, an object without a mask differs from no object. */
+function sameCarriedMask(a: CarriedMask | null, b: CarriedMask | null): boolean {
   if (a === null || b === null) return a === b;
   return a.mask?.name === b.mask?.name;
 }

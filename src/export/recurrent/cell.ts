@@ -35,7 +35,7 @@ export interface ConvCell {
   readonly useBias: boolean;
 }
 
-/** Cells one upon another: each takes the output of the one before. */
+/** Stacked cells: each takes the output of the one before. */
 export interface StackedCells {
   readonly kind: "stacked";
   readonly cells: readonly Cell[];
@@ -62,7 +62,7 @@ export function stateCount(cell: Cell): number {
   }
 }
 
-/** Read the cell of a layer or cell class. @throws {ExportError} for a class that is no cell */
+/** Read the cell of a layer or cell class. @throws {ExportError} for a class that is not a cell */
 export function readCell(className: string, config: ConfigReader, context: BindContext): Cell {
   switch (className) {
     case "SimpleRNN":

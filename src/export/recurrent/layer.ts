@@ -31,7 +31,7 @@ export interface RecurrentConfig {
   readonly form: RecurrentForm;
 }
 
-/** Read the configuration of any recurrent layer. @throws {ExportError} for values that cannot be honoured */
+/** Read the configuration of any recurrent layer. @throws {ExportError} for values that are not supported */
 export function readRecurrent(className: string, config: ConfigReader, context: BindContext): RecurrentConfig {
   return {
     cell: readLayerCell(className, config, context),
@@ -96,9 +96,9 @@ function emitRecurrent(context: EmitContext, config: RecurrentConfig, inputs: re
   return config.returnState ? [ordered, ...states] : [ordered];
 }
 
-/** Keras hands a mask on along the layers' own connections alone. */
+/** Keras passes a mask on only along the connections of the layers. */
 export function noteLingering({ noteKeras }: EmitContext): void {
-  noteKeras("TF.js masks it by the mask of an earlier layer, which Keras does not hand on to it");
+  noteKeras("TF.js masks it by the mask of an earlier layer, which Keras does not pass on to it");
 }
 
 /** N T C; N T H W C for images. */
@@ -137,7 +137,7 @@ export interface RecurrentInputs {
 /**
  * The sequence, and the initial states, which TF.js saves as inputs after it and Keras 3 gives by keyword.
  *
- * @throws {ExportError} for inputs that are no sequences, and for constants, which TF.js refuses
+ * @throws {ExportError} for inputs that are not sequences, and for constants, which TF.js refuses
  */
 export function readInputs({ keywords, mask }: EmitContext, cell: Cell, inputs: readonly Flow[]): RecurrentInputs {
   const [first, ...others] = inputs;

@@ -107,7 +107,7 @@ function hold(
   );
 }
 
-/** The mask stored [T, N, …] with the dimensions of a state, which it is spread over. */
+/** The mask stored [T, N, …], with dimensions that broadcast over those of a state. */
 function storeMask(graph: GraphBuilder, stepper: Stepper, mask: Value): Value {
   const missing = stepper.stateAxes.length + 1 - mask.axes.length;
   let full = mask;

@@ -9,8 +9,8 @@ import { stateCount, type Cell } from "./cell.ts";
 const TO_THE_END = 2 ** 31 - 1;
 
 /**
- * The mask that a recurrent layer is called with, as a pass over its steps goes by it: axes N T and one or more that are
- * spread over a state's. A mask of more steps than there are is cut: to the first ones, or to the last ones in a pass that
+ * The mask that a recurrent layer is called with, in the form that a pass over its steps uses: axes N T, then one or more that
+ * broadcast over those of a state. A mask of more steps than there are is cut: to the first ones, or to the last ones in a pass that
  * goes backwards. Null where TF.js would fail on a mask that only lingers from another layer. Source: tfjs-layers,
  * layers/recurrent.js, `rnn`.
  *
@@ -44,7 +44,7 @@ function fitsBatch(mask: Value, input: Value): boolean {
   return isNumber(size, 1) || size === dimOf(input, 0);
 }
 
-/** Whether the mask's axes after N T can be spread over a state of the cell's. */
+/** Whether the mask's axes after N T broadcast over a state of the cell. */
 function fitsState(mask: Value, cell: Cell): boolean {
   const sizes = dimsOf(mask).slice(2);
   if (cell.kind === "ConvLSTM" || sizes.every((size) => isNumber(size, 1))) return true;

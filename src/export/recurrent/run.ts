@@ -20,7 +20,7 @@ export interface Pass {
   readonly reverse: boolean;
   /** States to start from; null for zeros. */
   readonly initial: readonly Value[] | null;
-  /** bool, axes N T and more that are spread over a state's: where false, states stay as they are. */
+  /** bool, axes N T and more that broadcast over those of a state. Where it is false, states do not change. */
   readonly mask: Value | null;
   readonly form: RecurrentForm;
   readonly everyStep: boolean;

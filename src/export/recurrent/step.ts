@@ -14,14 +14,14 @@ import { GATES, readGatedWeights, type GatedCell, type GatedWeights } from "./ce
 
 /** A recurrence ready to be computed step by step. */
 export interface Stepper {
-  /** What each step takes of the input, made for all steps at once: stored [T, N, …], T and N as the input has them. */
+  /** The input's part of each step, computed for all steps at once: stored [T, N, …], T and N as the input has them. */
   readonly projected: Value;
   /** Axes of a state, as TF.js orders them. */
   readonly stateAxes: readonly Axis[];
   /** Dimensions in which states are stored while stepping. */
   readonly stateStored: readonly Axis[];
   readonly stateCount: number;
-  /** Zeros stored as a state is, made of the input alone: every provider runs them, WebGPU too. */
+  /** Zeros stored as a state is, computed from the input only, with operators that every provider runs, WebGPU included. */
   readonly zeros: (graph: GraphBuilder) => GraphTensor;
   /** Next states from one step's part of `projected` (stored without its first dimension). The first is the output. */
   step(graph: GraphBuilder, input: Value, states: readonly Value[]): readonly Value[];
@@ -57,7 +57,7 @@ export function gatedStepper(graph: GraphBuilder, cell: GatedCell, weights: Laye
 }
 
 /**
- * Zeros [N, H, …] out of [T, N, G·H, …]: no number is less than itself. ONNX's ConstantOfShape computes on a shape, which
+ * Zeros [N, H, …] out of [T, N, G·H, …]: `x < x` is false for every x. ONNX's ConstantOfShape computes on a shape, which
  * WebGPU leaves to the CPU, and a product with zero keeps NaN.
  */
 export function zerosLike(graph: GraphBuilder, projected: GraphTensor, units: number): GraphTensor {

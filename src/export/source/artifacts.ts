@@ -5,12 +5,12 @@ import type { RawModel } from "./model.ts";
 import { joined } from "./shards.ts";
 import { readWeightsManifest } from "./weights.ts";
 
-/** What of `tf.io.ModelArtifacts` matters here. */
+/** The parts of `tf.io.ModelArtifacts` that are used here. */
 export interface ModelArtifacts {
   readonly modelTopology?: unknown;
   readonly weightSpecs?: unknown;
   readonly weightData?: unknown;
-  /** A function that gives a ReadableStream of buffers, which TF.js 4 has in the place of `weightData` when asked to stream. */
+  /** Returns a ReadableStream of buffers. TF.js 4 gives it instead of `weightData` when streaming is requested. */
   readonly getWeightStream?: unknown;
   readonly format?: unknown;
   readonly generatedBy?: unknown;
@@ -27,7 +27,7 @@ interface SaveAnswer {
   readonly modelArtifactsInfo: { readonly dateSaved: Date; readonly modelTopologyType: "JSON" };
 }
 
-/** What of a `tf.LayersModel` or a `tf.GraphModel` matters here. */
+/** The parts of a `tf.LayersModel` or `tf.GraphModel` that are used here. */
 export interface SavableModel {
   save(handler: { save(artifacts: ModelArtifacts): Promise<SaveAnswer> }): Promise<unknown>;
 }
@@ -66,7 +66,7 @@ export async function fromArtifacts(artifacts: ModelArtifacts): Promise<RawModel
 /**
  * A live `tf.LayersModel` or `tf.GraphModel`, through its own `save`.
  *
- * @throws {ModelFormatError} when it gives no artifacts. What its `save` throws comes through.
+ * @throws {ModelFormatError} when it gives no artifacts. Errors of its `save` are passed on.
  */
 export async function fromModel(model: SavableModel): Promise<RawModel> {
   const saved: { raw: RawModel | null } = { raw: null };
@@ -80,7 +80,7 @@ export async function fromModel(model: SavableModel): Promise<RawModel> {
   return saved.raw;
 }
 
-/** The pieces of a weight stream, as many as the weights need and one more, which is too many. */
+/** The pieces of a weight stream: as many as the weights need, plus one more if the stream is too long. */
 async function streamed({ getWeightStream, weightSpecs }: ModelArtifacts): Promise<readonly unknown[] | null> {
   if (typeof getWeightStream !== "function") return null;
   const stream: unknown = Reflect.apply(getWeightStream, undefined, []);
@@ -113,7 +113,7 @@ function buffersOf(data: unknown): readonly Uint8Array[] {
   });
 }
 
-/** Buffers of other realms (frames, workers) are no instances of this one's ArrayBuffer. */
+/** Buffers from other realms (frames, workers) are not instances of this realm's ArrayBuffer. */
 function isBuffer(value: unknown): value is ArrayBuffer {
   return /^\[object (Shared)?ArrayBuffer\]$/.test(Object.prototype.toString.call(value));
 }

@@ -18,7 +18,7 @@ export function readCalls(nodes: Json | undefined, names: ReadonlySet<string>): 
   return calls.filter((call) => call.inputs.length > 0 || Object.keys(call.kwargs).length > 0);
 }
 
-/** No layer of any model comes near; the search for an order keeps the inputs of a call on a stack. */
+/** Limit on the inputs of one call: the search for an order keeps them on a stack. No known model comes near. */
 const MAX_INPUTS = 10_000;
 
 function expectFewInputs({ inputs, kwargs }: Call): void {
@@ -60,7 +60,7 @@ function isIndex(value: Json | undefined): value is number {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 }
 
-/** What TensorFlow 2 writes in the place of a tensor for an argument that is a constant. */
+/** TensorFlow 2 writes this instead of a tensor where an argument is a constant. */
 const CONSTANT = "_CONSTANT_VALUE";
 
 function listedCall(node: Json, names: ReadonlySet<string>): Call {
@@ -138,7 +138,7 @@ function keywordCall(node: JsonObject): Call {
   return { inputs, kwargs };
 }
 
-/** The tensors of an argument of Keras 3, out of lists and mappings, in their order; null when it holds anything else. */
+/** The tensors in an argument of Keras 3, taken out of nested lists and mappings, in order; null when it holds anything else. */
 function kerasTensors(value: Json): readonly TensorRef[] | null {
   if (isJsonObject(value) && value["class_name"] === "__keras_tensor__") return [historyOf(value)];
   const items = isJsonList(value) ? value : isJsonObject(value) ? Object.values(value) : [];

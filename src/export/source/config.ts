@@ -22,7 +22,7 @@ export type DataFormat = "channels_first" | "channels_last";
  * Typed view of one layer's serialized `config`. Every read names the key it failed on; the caller adds the layer.
  * Keys nobody reads are ignored. A key that is absent or null gives the fallback, where one is given.
  *
- * @throws {ModelFormatError} from every read, when the value has not the form that is asked for; `oneOf` throws an
+ * @throws {ModelFormatError} from every read, when the value does not have the requested form; `oneOf` throws an
  *   ExportError for a name it does not know.
  */
 export class ConfigReader {
@@ -33,7 +33,7 @@ export class ConfigReader {
     this.#config = config;
   }
 
-  /** The configuration with other values for some keys. */
+  /** A copy of the configuration in which some keys have new values. */
   with(values: Readonly<Record<string, unknown>>): ConfigReader {
     return new ConfigReader({ ...this.#config, ...values });
   }
@@ -43,12 +43,12 @@ export class ConfigReader {
     return this.raw(key) !== undefined;
   }
 
-  /** Whether the key is there and null, where that means something else than its absence. */
+  /** Whether the key is present with the value null, for keys where that differs from being absent. */
   isNull(key: string): boolean {
     return Object.hasOwn(this.#config, key) && this.#config[key] === null;
   }
 
-  /** The value as it was written; undefined when absent or null. Keys of Object.prototype do not shine through. */
+  /** The value as written; undefined when absent or null. Keys of Object.prototype are not visible. */
   raw(key: string): unknown {
     return Object.hasOwn(this.#config, key) ? (this.#config[key] ?? undefined) : undefined;
   }
@@ -162,7 +162,7 @@ export class ConfigReader {
     return this.oneOf(key, ["channels_last", "channels_first"], "channels_last");
   }
 
-  /** The activation under `key`, whichever way it is written; `linear` when there is none. Keras' `silu` is `swish`. */
+  /** The activation under `key`, in any of its serialized forms; `linear` when there is none. Keras' `silu` is `swish`. */
   activation(key = "activation", fallback = "linear"): ActivationSpec {
     const value = this.raw(key);
     if (value === undefined) return { name: fallback, config: new ConfigReader({}), isLayer: false };

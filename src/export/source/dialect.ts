@@ -4,7 +4,7 @@ import { isCamelCase, snakeCase } from "./config.ts";
 import { isLayerClass } from "./weight-names.ts";
 import { emptyObject, isJsonList, isJsonObject, shown, type Json, type JsonObject } from "./json.ts";
 
-/** Who wrote the topology; the same words mean different things to them. */
+/** Which library wrote the topology. The same names mean different things in each. */
 export interface Dialect {
   /** Keras 3, whose nodes have keyword arguments and whose Sequential models count calls from 0. */
   readonly keras3: boolean;
@@ -12,7 +12,7 @@ export interface Dialect {
   readonly tfjs: boolean;
 }
 
-/** Tell the dialect of a topology (`model.toJSON()`, or a whole Keras file's attributes) from its version and its form. */
+/** Determine the dialect of a topology (`model.toJSON()`, or a whole Keras file's attributes) from its version and its form. */
 export function dialectOf(topology: JsonObject, model: JsonObject): Dialect {
   const version = topology["keras_version"] ?? model["keras_version"];
   const written = typeof version === "string" ? version : "";
@@ -102,7 +102,7 @@ function rename(config: Record<string, Json>, from: string, to: string): void {
   if (value !== undefined) config[to] ??= value;
 }
 
-/** Keras writes shapes, tuples and arrays that are no lists as objects. */
+/** Keras writes shapes, tuples and arrays as objects. */
 function plainValue(value: Json): Json {
   if (!isJsonObject(value)) return value;
   const config = value["config"];
@@ -114,7 +114,7 @@ function plainValue(value: Json): Json {
 }
 
 /**
- * The dtype a policy object names. All computing is in float32, as in TF.js.
+ * The dtype a policy object names. All computation is in float32, as in TF.js.
  *
  * @throws {ModelFormatError} for an object that names none
  */

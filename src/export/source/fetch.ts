@@ -13,10 +13,10 @@ import {
 import type { WeightGroup } from "./weights.ts";
 
 const FETCHES_AT_ONCE = 6;
-/** Far more than the texts of any vocabulary. */
+/** Far more bytes than any vocabulary of strings has. */
 const MAX_STRING_BYTES = 256 * 2 ** 20;
 const STALL_MS = 30_000;
-/** Slower than the slowest modem. */
+/** Lower than the rate of the slowest modem, in bytes a second. */
 const SLOWEST_BYTES_PER_MS = 1;
 
 export interface FetchOptions {
@@ -83,7 +83,7 @@ function shardAddress(model: URL, path: string): URL {
   const address = new URL(model.href);
   const [own = "", ...query] = path.split("?");
   address.pathname = folder + own.replaceAll("#", "%23");
-  // A weight file may be signed by itself.
+  // A weight file may have a signature of its own.
   if (query.length > 0)
     address.search = [query.join("?"), ...address.search.slice(1).split("&")].filter(Boolean).join("&");
   // The parser resolves dots in spellings that checkShardPath may not know.
@@ -92,12 +92,12 @@ function shardAddress(model: URL, path: string): URL {
 }
 
 async function fetchShard(group: WeightGroup, address: URL, options: FetchOptions): Promise<Uint8Array> {
-  // Only the file tells how long strings are.
+  // The lengths of strings are known only from the file.
   const limit = group.hasStrings ? group.byteLength + MAX_STRING_BYTES : group.byteLength;
   return await fetchBytes(address, limit, options, () => checkGroupSize(group, limit + 1));
 }
 
-/** The body of an answer, of at most `limit` bytes. @param tooLong Throws what to say of more, if it knows better. */
+/** The body of an answer, of at most `limit` bytes. @param tooLong Throws a more specific error for longer bodies. */
 async function fetchBytes(
   address: URL,
   limit: number,
@@ -152,7 +152,7 @@ function refused(address: URL, { status, statusText }: Response): ToolError {
   return new ToolError(`${shownAddress(address)} answered ${answer}`, hint === undefined ? {} : { hint });
 }
 
-/** Aborts a request that its caller aborts, or that nothing comes from for a while. */
+/** Aborts a request when its caller aborts it, or when no data arrives for a while. */
 class StallWatch {
   readonly #controller = new AbortController();
   readonly #address: URL;

@@ -4,7 +4,7 @@ import { listed, quoted } from "./json.ts";
 import type { RawModel } from "./model.ts";
 import { checkGroupSize, checkShardPath, joined, MAX_JSON_BYTES, parseManifest } from "./shards.ts";
 
-/** What of a browser's `File` matters here. */
+/** The parts of a browser's `File` that are used here. */
 export interface ModelFile {
   readonly name: string;
   readonly size: number;

@@ -7,7 +7,7 @@ export interface JsonObject {
 
 /** Far beyond the deepest model seen; each model within a model adds about six levels. */
 const MAX_DEPTH = 200;
-/** The description of a model is not the whole of a file. */
+/** The description of a model is only a part of a file. */
 const MAX_TEXT_DEPTH = 2 * MAX_DEPTH;
 /** Far beyond the largest description seen, of about 50,000 values. */
 const MAX_VALUES = 1_000_000;
@@ -52,7 +52,7 @@ export function listed(names: readonly string[], most = 8): string {
 }
 
 /**
- * JSON.parse for text from outside, which would take gigabytes to parse brackets that are opened a million times.
+ * JSON.parse for text from outside, with a limit on nesting: parsing a million open brackets would take gigabytes.
  *
  * @param where What the text is, for messages.
  * @throws {ModelFormatError} when it is nested deeper than any description is. @throws {SyntaxError} when it is not JSON
@@ -88,7 +88,7 @@ function endOfString(text: string, start: number): number {
   return at;
 }
 
-/** An object without prototype, so that no key means more than it says. */
+/** An object without prototype, so that no key has a special meaning. */
 export function emptyObject<Value>(): Record<string, Value> {
   const made: Record<string, Value> = {};
   Object.setPrototypeOf(made, null);
@@ -107,7 +107,7 @@ export function plainJson(value: unknown, where: string): Json {
   return copy(value, { name: where, within: null }, { values: 0 }, 0);
 }
 
-/** Where a value is, as a chain, since a text for each of a million values would cost more than the copy. */
+/** The place of a value, as a linked chain: building a text for each of a million values would cost more than the copy. */
 interface Place {
   readonly name: string;
   readonly within: Place | null;
@@ -153,7 +153,7 @@ function copyObject(
   return result;
 }
 
-/** Buffers, dates, maps and their like are objects, but not data that JSON holds. */
+/** Buffers, dates, maps and similar objects cannot be stored in JSON. */
 function isData(object: object): boolean {
   return Object.prototype.toString.call(object) === "[object Object]";
 }

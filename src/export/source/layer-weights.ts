@@ -4,7 +4,7 @@ import { listed } from "./json.ts";
 import type { LayerWeights, Weight } from "./model.ts";
 import type { StoredWeight } from "./weights.ts";
 
-/** A weight of a layer: within which of its directions and cells it is, and what the layer's class calls it. */
+/** A weight of a layer: the directions and cells it is in, and its name in the layer's class. */
 export interface OwnWeight {
   readonly scope: readonly string[];
   readonly name: string;
@@ -34,7 +34,7 @@ export class OwnWeights implements LayerWeights {
     return this.#find(name) !== null;
   }
 
-  /** Where nothing is stored within `child`, it shares the names of what it is in: a wrapped layer, the cell of an RNN. */
+  /** Weights of a wrapped layer or cell. When nothing is stored under `child`, its weights have the names of the layer around it. */
   within(child: string): LayerWeights {
     const scope = canonicalScope(child);
     const own = this.#weights.filter((weight) => weight.scope[0] === scope);

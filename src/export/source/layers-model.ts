@@ -13,7 +13,7 @@ import { readWeights, readWeightsManifest, type StoredWeight } from "./weights.t
 /**
  * Read a TF.js LayersModel, in any dialect: TF.js' own, that of the converter for Keras 2 files, Keras 3's.
  *
- * @throws {ModelFormatError} when the model is incomplete, contradicts itself, or is none.
+ * @throws {ModelFormatError} when the model is incomplete, contradicts itself, or is not a model.
  * @throws {ExportError} when it is a graph model.
  */
 export function readLayersModel(raw: RawModel): LayersSource {
@@ -62,7 +62,7 @@ function checkedOwners(read: ReadTopology, stored: readonly StoredWeight[], dial
   return found;
 }
 
-/** Weights with NaN or infinite values, which models whose training diverged are saved with. */
+/** Weights with NaN or infinite values. Models whose training diverged have them. */
 function nonFiniteNotes(stored: readonly StoredWeight[]): readonly string[] {
   return stored.flatMap((weight) => {
     const { dtype, data } = weight.read();
@@ -78,7 +78,7 @@ function nonFiniteNotes(stored: readonly StoredWeight[]): readonly string[] {
   });
 }
 
-/** `value - value` is 0 for finite numbers alone, and the sum of many costs no branch. */
+/** `value - value` is 0 for finite numbers only, and summing many of these needs no branch. */
 function isFinite(data: ArrayLike<number> & Iterable<number>): boolean {
   let sum = 0;
   for (const value of data) sum += value - value;
@@ -122,7 +122,7 @@ function versionOf(topology: Readonly<Record<string, unknown>>): JsonObject {
   return typeof version === "string" ? { keras_version: version } : {};
 }
 
-/** Topologies are also kept as text, as `model.toJSON()` gives it. */
+/** A topology may also be stored as text, as `model.toJSON()` returns it. */
 function parsed(value: unknown, where: string): unknown {
   if (typeof value !== "string") return value;
   try {
@@ -191,7 +191,7 @@ function refuseMissing(
   );
 }
 
-/** @throws {ModelFormatError} naming layers that have weights and take no part, which no model is saved with. */
+/** @throws {ModelFormatError} naming layers that have weights but are not part of the computation; no saved model has such layers. */
 function refuseUnused(used: ReadonlySet<string>, layers: readonly LayerAt[], owners: WeightOwners): void {
   const unused = layers.filter(({ path }) => owners.has(pathKey(path)) && !used.has(pathKey(path)));
   if (unused.length === 0) return;

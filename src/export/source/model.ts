@@ -103,12 +103,12 @@ export interface LayersSource {
   readonly parameters: number;
 }
 
-/** The parts of a model.json and its weights, as `tf.io.ModelArtifacts` has them; whatever came from outside is untrusted. */
+/** The parts of a model.json and its weights, as `tf.io.ModelArtifacts` has them; untrusted input. */
 export interface RawModel {
   /** The parsed model.json (or an equal object made from `tf.io.ModelArtifacts`). */
   readonly manifest: unknown;
   /** All weight bytes in the manifest's order, or null when the model has none. */
   readonly weights: Uint8Array | null;
-  /** A model that was live, not loaded from files: TF.js may count calls of layers in another order when it loads them. */
+  /** The model was live, not loaded from files. TF.js may count calls of layers in another order when it loads files. */
   readonly live?: true;
 }

@@ -46,7 +46,7 @@ export function operationAsLayer(entry: JsonObject, className: string, config: J
   }
   if (args.length !== 2) return null;
   if (isFloat(first) && isFloat(second)) {
-    // Layers line up tensors of other ranks at their first axes, operations at their last.
+    // Layers align tensors of different ranks at their first axes, operations at their last axes.
     return MERGES.has(className) && rankOf(first) === rankOf(second) ? { className, config } : null;
   }
   const tensor = isFloat(first) ? first : second;
@@ -60,7 +60,7 @@ function layer(className: string, { name }: JsonObject, own: JsonObject): LayerL
   return { className, config: Object.assign(emptyObject<Json>(), { name }, own) };
 }
 
-/** What an operation is called with; null when it is called several times, or by keyword. */
+/** The arguments of an operation; null when it is called several times, or with keyword arguments. */
 function onlyArguments(nodes: Json | undefined): readonly Json[] | null {
   if (nodes === undefined || !isJsonList(nodes) || nodes.length !== 1) return null;
   const [node = null] = nodes;

@@ -15,7 +15,7 @@ function* usedBy(call: Call): Generator<TensorRef> {
  * uses, otherwise in the order given.
  *
  * @throws {ModelFormatError} for references to layers, calls or outputs that do not exist, calls that wait for each
- *   other, inputs that are none or twice, and outputs that need an input the model does not have.
+ *   other, missing or duplicate inputs, and outputs that need an input the model does not have.
  */
 export function layersInOrder(
   layers: readonly LayerSpec[],
@@ -40,8 +40,8 @@ export function layersInOrder(
 }
 
 /**
- * The layers with their calls in the order in which TF.js makes them when it loads the model, which is how it counts them: it
- * goes through the file again and again, and makes each call whose inputs are there. As given where that never ends.
+ * The layers with their calls in the order in which TF.js makes and counts them when it loads the model: it
+ * scans the file repeatedly, and makes each call whose inputs exist. The given order where that never ends.
  * Source: tfjs-layers 4.22.0, engine/container.ts, fromConfig.
  */
 export function callsAsMade(layers: readonly LayerSpec[]): readonly LayerSpec[] {

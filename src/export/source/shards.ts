@@ -3,9 +3,9 @@ import { ModelFormatError } from "../../errors.ts";
 import { isObject, parseJson, plainJson, quoted } from "./json.ts";
 import { readWeightsManifest, type WeightGroup } from "./weights.ts";
 
-/** The largest model.json seen has 2 MB. */
+/** Limit on the size of a model.json, in bytes. The largest one seen has 2 MB. */
 export const MAX_JSON_BYTES: number = 64 * 2 ** 20;
-/** Shards of 4 MB, TF.js's usual size, make 40 GB of these. */
+/** Limit on the number of shards. With TF.js's usual 4 MB for each they hold 40 GB. */
 const MAX_SHARDS = 10_000;
 
 /** The parts of a model.json whose weight files are still to be read. */
@@ -18,7 +18,7 @@ export interface ParsedManifest {
 /**
  * Parse the text of a model.json, and say which weight files belong to it.
  *
- * @param name What the text is, for messages: a path or an address.
+ * @param name Where the text comes from, for messages: a path or an address.
  * @throws {ModelFormatError} when it is not JSON, or lists no files for its weights.
  */
 export function parseManifest(text: string, name: string): ParsedManifest {
@@ -96,7 +96,7 @@ export function checkGroupSize(group: WeightGroup, byteLength: number): void {
   );
 }
 
-/** Weight data in one piece. One part alone is taken as it is. */
+/** Weight data in one buffer. A single part is returned without a copy. */
 export function joined(parts: readonly Uint8Array[]): Uint8Array {
   const [first] = parts;
   if (parts.length === 1 && first !== undefined) return first;

@@ -268,7 +268,7 @@ function isSize(value: Json): boolean {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 }
 
-/** What ties a layer into a functional model is written beside its configuration. */
+/** The keys that connect a layer in a functional model are stored beside its configuration. */
 function checkNode(entry: JsonObject, index: number): void {
   const { name, inbound_nodes: nodes, config } = entry;
   if (isJsonObject(config) && config["name"] === undefined) {
@@ -304,13 +304,13 @@ function checkSingle({ name, model }: LayerSpec): void {
   );
 }
 
-/** Layers that give their states as well have several outputs, which a Sequential model has no place for. */
+/** Layers that also return their states have several outputs, which a Sequential model does not allow. */
 function checkSingleState({ name, config, wrapped }: LayerSpec): void {
   if (config["return_state"] !== true && wrapped?.config["return_state"] !== true) return;
   throw new ModelFormatError(`layer ${quoted(name)} in a Sequential model must have one output; return_state is true`);
 }
 
-/** Shape of a Sequential model's input, from whatever says it: the first layer, or what Keras built the model with. */
+/** Shape of a Sequential model's input, from whatever says it: the first layer, or the shape that Keras built the model with. */
 function inputShape(first: LayerSpec, config: JsonObject, entry: JsonObject): Json {
   const own = asConfig(first.config);
   const wrapped = asConfig(first.wrapped?.config ?? {});
@@ -428,7 +428,7 @@ function shiftCall(call: Call, shifts: ReadonlyMap<string, number>): Call {
 }
 
 /**
- * Keras 3 writes the mask that an Embedding or Masking layer makes as a comparison among the layers, and hands it on by
+ * Keras 3 writes the mask that an Embedding or Masking layer makes as a comparison among the layers, and passes it on by
  * keyword. Masks follow from the layers anyway, as in TF.js.
  */
 function withoutComputedMasks(layers: readonly LayerSpec[]): readonly LayerSpec[] {
@@ -479,7 +479,7 @@ function followsFromLayers(
   return comparisons > 0;
 }
 
-/** @throws {ModelFormatError} when models called within models add up to more calls than anyone can have meant. */
+/** @throws {ModelFormatError} when models called within models add up to more calls than a real model has. */
 function checkSize(model: ModelSpec): void {
   if (expandedCalls(model) > MAX_EXPANDED_CALLS) {
     throw new ModelFormatError(`models called within models add up to more than ${MAX_EXPANDED_CALLS} calls of layers`);

@@ -94,7 +94,7 @@ export const RANDOM_IN_TRAINING = [
   "RandomZoom",
 ] as const;
 
-/** The same of Keras's layers that TF.js has no class for; null where their configuration does not tell. */
+/** The same for Keras's layers that TF.js has no class for; null where the configuration does not determine them. */
 const BEYOND_TFJS: ReadonlyMap<string, Names | null> = new Map([
   ["Conv1DTranspose", kernel],
   ["DepthwiseConv1D", (config) => withBias(config, "depthwise_kernel")],
@@ -121,12 +121,12 @@ const BEYOND_TFJS: ReadonlyMap<string, Names | null> = new Map([
   ].map((className): [string, Names] => [className, none]),
 ]);
 
-/** Weights by their numbers in Keras' own format, for classes whose configuration does not tell which of them there are. */
+/** Weights by their numbers in Keras' own format, for classes whose configuration does not determine which weights exist. */
 const NUMBERED_NAMES: ReadonlyMap<string, readonly string[]> = new Map([
   ["Normalization", ["mean", "variance", "count"]],
 ]);
 
-/** Names of weights in the order of their numbers; none where the configuration tells. */
+/** Names of weights in the order of their numbers; none where the configuration determines them. */
 export function namesByNumber(className: string): readonly string[] {
   return NUMBERED_NAMES.get(className) ?? [];
 }
@@ -138,14 +138,14 @@ export function numberedName(layer: InnerLayer, index: number): string | undefin
   return namesByNumber(layer.className)[index] ?? String(index);
 }
 
-/** Whether Keras has a class of layers and TF.js has not, so that it cannot load a model with them. */
+/** Whether Keras has this class of layers and TF.js does not. TF.js cannot load a model with such layers. */
 export function isBeyondTfjs(className: string): boolean {
   return BEYOND_TFJS.has(className);
 }
 
 const WRAPPERS: ReadonlySet<string> = new Set(["TimeDistributed", "Bidirectional", "RNN", "StackedRNNCells"]);
 
-/** Whether this is a class of layers of TF.js's or Keras's that is converted: no model, and none of a user's. */
+/** Whether this is a built-in class of TF.js or Keras that is converted: neither a model nor a user's own class. */
 export function isLayerClass(className: string): boolean {
   return NAMES.has(className) || BEYOND_TFJS.has(className) || WRAPPERS.has(className);
 }
@@ -165,7 +165,7 @@ export interface InnerLayer {
 }
 
 /**
- * The weights a layer of this class and configuration has; null when that is not known, as for layers of a user's. Those of the
+ * The weights a layer of this class and configuration has; null when that is not known, as for a user's own layers. Those of the
  * two directions are within `forward` and `backward`, those of stacked cells within `cell_0`, `cell_1` and so on.
  */
 export function expectedWeights({ className, config }: InnerLayer): readonly ExpectedWeight[] | null {
@@ -222,7 +222,7 @@ export const RECURRENT: ReadonlySet<string> = new Set([
   "ConvLSTM2D",
 ]);
 
-/** What Bidirectional may wrap. Itself it may not: sixty times within itself its weights would be beyond counting. */
+/** What Bidirectional may wrap. It must not wrap itself: nested sixty times, its weights could not be counted. */
 function recurrentLayer(value: unknown): InnerLayer | null {
   const inner = innerLayer(value);
   return inner !== null && RECURRENT.has(inner.className) ? inner : null;

@@ -19,11 +19,11 @@ export type WeightOwners = ReadonlyMap<string, readonly OwnWeight[]>;
 
 export interface FoundOwners {
   readonly owners: WeightOwners;
-  /** What the user should know of weights that were found by other than their own names. */
+  /** Notes for the user about weights that were matched by another name. */
   readonly notes: readonly string[];
 }
 
-/** A layer's path as a key that no names can forge. */
+/** A layer's path as a unique key: no other path gives the same key, whatever its names. */
 export function pathKey(path: readonly string[]): string {
   return JSON.stringify(path);
 }
@@ -61,7 +61,7 @@ function withShared(owners: WeightOwners, layers: readonly LayerAt[]): WeightOwn
   return new Map([...owners, ...given.filter(([, own]) => own.length > 0)]);
 }
 
-/** What layers written more than once have in common: all but the numbers Keras gives to what it has written before. */
+/** A key that is equal for copies of one layer: its path without the numbers that Keras adds to later copies. */
 function likeness({ path, className, config }: LayerAt): string {
   return JSON.stringify([path.at(-1), className, config], (key, value: unknown) =>
     key === "shared_object_id" ? undefined : value,
@@ -93,7 +93,7 @@ const MAX_COMPARISONS = 10_000_000;
 
 const NUMBERED = /\/\d+$/;
 
-/** Where the name of a weight leads: layers of that name, and the rest of the name within them. */
+/** The layers that the start of a weight's name matches, and the rest of the name within them. */
 interface Match {
   readonly layers: readonly LayerAt[];
   readonly inner: readonly string[];
@@ -331,7 +331,7 @@ function isComplete(layer: LayerAt, group: readonly Matched[]): boolean {
   return group.length === expected.size && [...found].every((key) => expected.has(key)) && found.size === expected.size;
 }
 
-/** What differs between the names of the weights and those of the layers. */
+/** How the names of the weights differ from those of the layers. */
 function strayHint(strays: readonly StoredWeight[], bare: readonly LayerAt[]): string {
   if (bare.length === 0) {
     return "every layer has its weights without these; the model.json describes another model than the one whose weights it lists";
@@ -348,7 +348,7 @@ function strayHint(strays: readonly StoredWeight[], bare: readonly LayerAt[]): s
 /** Folders of Keras' own file format that hold a model's layers. */
 const CONTAINERS: ReadonlySet<string> = new Set(["layers", "_layers", "_layer_checkpoint_dependencies"]);
 
-/** Numbered weights as folders within folders. */
+/** Numbered weights as nested folders. */
 class Folder {
   readonly folders = new Map<string, Folder>();
   readonly #weights: { readonly index: number; readonly weight: StoredWeight }[] = [];
@@ -377,7 +377,7 @@ class Folder {
   }
 }
 
-/** Deeper than layers can be nested; folders are walked by recursion. */
+/** Limit on the depth of folders, which are walked by recursion. Layers cannot be nested as deep. */
 const MAX_FOLDERS = 400;
 
 function folderAt(root: Folder, tokens: readonly string[]): Folder {
@@ -450,7 +450,7 @@ class NameIndex {
     return this.#models.get(pathKey(path));
   }
 
-  /** Keras 2 names the weights of a Normalization that was adapted before it was in a model after nothing. */
+  /** Keras 2 gives no layer name to the weights of a Normalization that was adapted before it was added to a model. */
   withBareName(name: string): Match | null {
     const all = [...this.#layers.values()].filter(
       (layer) => expectedWeights(layer) === null && namesByNumber(layer.className).includes(name),
@@ -506,7 +506,7 @@ class NameIndex {
 /** Names with more slashes have never been seen in a file; the limit bounds the search. */
 const MAX_NAME_TOKENS = 32;
 
-/** How many of the tokens may be one name, most first. */
+/** How many tokens a name may span, in descending order. */
 function lengths(tokens: readonly string[]): readonly number[] {
   const most = Math.min(tokens.length, MAX_NAME_TOKENS);
   return Array.from({ length: most }, (_, index) => most - index);
@@ -516,7 +516,7 @@ function weightKey(scope: readonly string[], name: string): string {
   return pathKey([...scope, name]);
 }
 
-/** Keras 3 calls the kernel of a depthwise convolution just that. */
+/** Keras 3 calls the kernel of a depthwise convolution `kernel`. */
 function ownName({ className }: LayerAt, name: string): string {
   return /^DepthwiseConv[12]D$/.test(className) && name === "kernel" ? "depthwise_kernel" : name;
 }
@@ -569,7 +569,7 @@ function directionAt(
   return null;
 }
 
-/** The part of a layer that the rest of a weight's name leads to. Names of cells that are alone say nothing. */
+/** The part of a layer that the rest of a weight's name refers to. The name of a single cell is ignored. */
 function innerScope({ className, config }: LayerAt, tokens: readonly string[]): Part {
   let layer: InnerLayer | null = { className, config };
   const scope: string[] = [];
@@ -634,10 +634,10 @@ function countedCell(cells: readonly (InnerLayer | null)[], token: string): numb
   return ofClass[count] ?? null;
 }
 
-/** Marks names of cells that say nothing but which weights are of the same cell. */
+/** Marks cell names that only group the weights of one cell. */
 const UNCOUNTED = "?";
 
-/** Number the cells whose names the configuration does not have, in the order they come. */
+/** Number the cells whose names are not in the configuration, in the order of their appearance. */
 function withCellsCounted(weights: readonly OwnWeight[]): readonly OwnWeight[] {
   const cells = [...new Set(weights.flatMap(({ scope }) => scope.filter((name) => name.startsWith(UNCOUNTED))))];
   if (cells.length === 0) return weights;

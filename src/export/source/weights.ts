@@ -19,9 +19,9 @@ export interface StoredWeight<Read extends GraphWeight = Weight> {
 export interface WeightGroup {
   readonly paths: readonly string[];
   readonly specs: readonly WeightSpec[];
-  /** What the shards of the group hold together; the least that they hold when there are strings. */
+  /** Total bytes in the shards of the group; a lower bound when there are strings. */
   readonly byteLength: number;
-  /** Whether there are strings, whose lengths only the shards tell. */
+  /** Whether there are strings. Their lengths are known only from the shards. */
   readonly hasStrings: boolean;
 }
 
@@ -30,9 +30,9 @@ interface WeightSpec {
   readonly dims: readonly number[];
   readonly dtype: GraphWeight["dtype"];
   readonly quantization: Quantization | null;
-  /** The least that it takes: each string has 4 bytes for its length before it. */
+  /** Lower bound of its bytes: each string is preceded by 4 bytes for its length. */
   readonly byteLength: number;
-  /** A state of the optimizer, which is no part of the model. */
+  /** A state of the optimizer, not of the model. */
   readonly optimizer: boolean;
 }
 
@@ -43,13 +43,13 @@ type Quantization =
 
 const DTYPE_BYTES = { float32: 4, int32: 4, bool: 1, complex64: 8, string: 4 } as const;
 const QUANTIZED_BYTES = { uint8: 1, uint16: 2, float16: 2 } as const;
-/** More than any runtime takes for one model; keeps sums of sizes exact. */
+/** More bytes than any runtime accepts for one model, and few enough that sums stay exact. */
 const MAX_BYTES = 2 ** 40;
 
 /**
  * The `weightsManifest` of a model.json, checked; none for a model without one.
  *
- * @throws {ModelFormatError} for specifications that cannot be honoured.
+ * @throws {ModelFormatError} for specifications that are not supported.
  */
 export function readWeightsManifest(manifest: Json | undefined): readonly WeightGroup[] {
   if (manifest === undefined || manifest === null) return [];
@@ -265,7 +265,7 @@ function decode({ dims, quantization }: WeightSpec, dtype: Weight["dtype"], byte
     : { dtype, dims, data: new Float32Array(buffer, byteOffset, length) };
 }
 
-/** Quantised weights leave those after them at any offset. */
+/** After quantised weights, the next weight may start at any offset. */
 function aligned(bytes: Uint8Array, width: number): Uint8Array {
   return bytes.byteOffset % width === 0 ? bytes : bytes.slice();
 }
@@ -276,7 +276,7 @@ function storedValues({ dtype }: Quantization, bytes: Uint8Array): Uint8Array | 
   return new Uint16Array(buffer, byteOffset, bytes.byteLength / 2);
 }
 
-/** What a stored value stands for, in float64 as TF.js computes it. For many values, all possible ones are worked out once. */
+/** The value of a stored number, in float64 as TF.js computes it. For many numbers, a table of all possible values is computed once. */
 function reader(quantization: Quantization, count: number): (stored: number) => number {
   const valueOf =
     quantization.dtype === "float16"
