@@ -74,3 +74,6 @@ export const RECOGNIZER_KEY = "tfjs-to-onnx.recognizer";
  * fits into, e.g. `{"height":4,"width":4}`. Sizes that may be 1 are left out.
  */
 export const MINIMUM_SIZES_KEY = "tfjs-to-onnx.minimumSizes";
+
+/** How the weights of the file are kept, where not all are float32: `stored`, `float16`, `int8` or `int4`. */
+export const PRECISION_KEY = "tfjs-to-onnx.precision";

@@ -11,6 +11,8 @@ import type { GraphOpConverter } from "./graph/converter.ts";
 import { finishModel } from "./finish-model.ts";
 import { internalError } from "./internal-error.ts";
 import type { ConvertedCall } from "./model-run.ts";
+import { checkPrecision, INT4_OPSET, type ExportedPrecision, type Precision } from "./precision/apply.ts";
+import type { MatrixForm } from "./precision/integers.ts";
 import { allConverters } from "./registry.ts";
 import type { Tap } from "./requested-outputs.ts";
 import { readLayersModel } from "./source/layers-model.ts";
@@ -41,6 +43,16 @@ export interface ExportOptions {
   readonly opConverters?: readonly GraphOpConverter[];
   /** How recurrent layers are written; see docs. */
   readonly recurrentForm?: RecurrentForm;
+  /** How weights are kept in the file; without it as the model stores them. See docs/precision.md. */
+  readonly precision?: Precision;
+  /**
+   * How int8 and int4 weights of products of matrices become float32 again. `dequantize` (the default): by DequantizeLinear, which
+   * ONNX Runtime on a CPU joins with the product into a faster one (MatMulNBits). `folded`: by nodes that every runtime computes once,
+   * when it loads the file.
+   */
+  readonly matrixForm?: MatrixForm;
+  /** Weights, by the names of their tensors in the file, that stay float32 whatever `precision` says. */
+  readonly float32Weights?: readonly string[];
 }
 
 export const EXPORT_OPTIONS: OptionNames<ExportOptions> = {
@@ -52,6 +64,9 @@ export const EXPORT_OPTIONS: OptionNames<ExportOptions> = {
   converters: true,
   opConverters: true,
   recurrentForm: true,
+  precision: true,
+  matrixForm: true,
+  float32Weights: true,
 };
 
 /** An input or output of the exported model. Free dimensions are named. */
@@ -76,7 +91,7 @@ export interface ExportedModel {
   /** What the model was in TF.js: a LayersModel or a GraphModel. */
   readonly kind: "layers" | "graph";
   readonly opset: number;
-  /** Nodes in the graph, those in bodies of loops included. */
+  /** Nodes in the graph, those in bodies of loops included, without those that make weights of their stored form. */
   readonly nodes: number;
   readonly parameters: number;
   readonly inputs: readonly ExportedValue[];
@@ -85,6 +100,8 @@ export interface ExportedModel {
   readonly layers: readonly ExportedLayer[];
   /** Where each output comes from, when some layers' outputs were asked for; else null. */
   readonly taps: readonly ExportedTap[] | null;
+  /** How the weights are kept. */
+  readonly precision: ExportedPrecision;
   /** What a user should know of the model: weights that hold NaN, weights found under another name. */
   readonly notes: readonly string[];
 }
@@ -128,9 +145,10 @@ function build(source: LayersSource, options: ExportOptions, everyLayer: boolean
   }
 }
 
-/** The operator set asked for. @throws {ExportError} when it is not supported */
+/** The operator set asked for. @throws {ExportError} when it is not supported, or lacks the precision asked for */
 export function opsetOf(options: ExportOptions): number {
-  const opset = options.opset ?? DEFAULT_OPSET;
+  const { precision = "stored" } = options;
+  const opset = options.opset ?? (precision === "int4" ? INT4_OPSET : DEFAULT_OPSET);
   if (!Number.isInteger(opset) || opset < OLDEST_OPSET || opset > NEWEST_OPSET) {
     throw new ExportError(`opset must be ${OLDEST_OPSET} to ${NEWEST_OPSET}; got ${opset}`, {
       hint:
@@ -139,6 +157,7 @@ export function opsetOf(options: ExportOptions): number {
           : "17 runs wherever ONNX Runtime does",
     });
   }
+  checkPrecision(precision, opset);
   return opset;
 }
 
@@ -162,6 +181,7 @@ function buildModel(source: LayersSource, options: ExportOptions, everyLayer: bo
     inputs: converted.inputs,
     outputs,
     source,
+    options,
     about: {
       kind: "layers",
       layers: converted.calls.map(({ path, className, call, occurrence, repeated, scope, values }) => ({

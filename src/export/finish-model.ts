@@ -1,15 +1,16 @@
-import { MINIMUM_SIZES_KEY, RECOGNIZER_KEY } from "../metadata.ts";
+import { MINIMUM_SIZES_KEY, PRECISION_KEY, RECOGNIZER_KEY } from "../metadata.ts";
 import type { OnnxGraph, OnnxModel } from "../onnx/model.ts";
 import { VERSION } from "../version.ts";
 
 import type { GraphBuilder } from "./build/builder.ts";
 import { finishGraph, type NamedValue } from "./build/finish.ts";
 import { withValueInfo } from "./build/value-info.ts";
-import type { ExportedModel, ExportedValue } from "./export-model.ts";
+import type { ExportedModel, ExportedValue, ExportOptions } from "./export-model.ts";
 import { withFile } from "./exported-file.ts";
 import { minimumSizes } from "./minimum-sizes.ts";
 import { dropUnused } from "./onnx/passes/drop-unused.ts";
 import { runPasses } from "./onnx/passes/index.ts";
+import { applyPrecision, type ExportedPrecision } from "./precision/apply.ts";
 import type { LayersSource } from "./source/model.ts";
 
 const PRODUCER = "tfjs-to-onnx";
@@ -21,27 +22,36 @@ export interface Unfinished {
   readonly name: string;
   readonly inputs: readonly NamedValue[];
   readonly outputs: readonly NamedValue[];
-  readonly source: Pick<LayersSource, "generatedBy" | "convertedBy" | "metadata" | "parameters">;
+  readonly source: Pick<LayersSource, "generatedBy" | "convertedBy" | "metadata" | "parameters" | "quantizations">;
+  readonly options: Pick<ExportOptions, "precision" | "matrixForm" | "float32Weights">;
   readonly about: Pick<ExportedModel, "kind" | "layers" | "taps" | "notes">;
 }
 
-/** What follows the conversion of a model of either kind: the passes, types and shapes of all tensors, and the file. */
-export function finishModel({ builder, name, inputs, outputs, source, about }: Unfinished): ExportedModel {
+/** What follows the conversion of a model of either kind: the passes, types and shapes of all tensors, how weights are kept, and the file. */
+export function finishModel({ builder, name, inputs, outputs, source, options, about }: Unfinished): ExportedModel {
   const { opset } = builder;
   const finished = finishGraph(builder, name, inputs, outputs);
-  const graph = withValueInfo(runPasses(dropUnused(finished.graph)), finished.types);
+  const used = dropUnused(finished.graph);
+  const optimise = (except: ReadonlySet<string>): OnnxGraph => withValueInfo(runPasses(used, except), finished.types);
+  const { graph, optimised, precision } = applyPrecision(optimise, {
+    precision: options.precision ?? "stored",
+    quantizations: source.quantizations,
+    matrixForm: options.matrixForm ?? "dequantize",
+    float32Weights: new Set(options.float32Weights),
+  });
   const model: OnnxModel = {
     irVersion: irVersionOf(opset),
     opset,
     producerName: PRODUCER,
     producerVersion: VERSION,
     graph,
-    metadata: metadataOf(source, minimumSizes(inputs, builder.windowCounts)),
+    metadata: metadataOf(source, minimumSizes(inputs, builder.windowCounts), precision),
   };
   return withFile(model, {
     ...about,
     opset,
-    nodes: countNodes(graph),
+    nodes: countNodes(optimised),
+    precision,
     parameters: source.parameters,
     inputs: graph.inputs.map(describe),
     outputs: graph.outputs.map(describe),
@@ -70,6 +80,7 @@ function countNodes(graph: OnnxGraph): number {
 function metadataOf(
   source: Pick<LayersSource, "generatedBy" | "convertedBy" | "metadata">,
   minimums: ReadonlyMap<string, number>,
+  precision: ExportedPrecision,
 ): ReadonlyMap<string, string> {
   const entries = new Map<string, string>();
   if (source.generatedBy !== null) entries.set("tfjs-to-onnx.generatedBy", source.generatedBy);
@@ -79,5 +90,6 @@ function metadataOf(
     else entries.set(key, typeof value === "string" ? value : JSON.stringify(value));
   }
   if (minimums.size > 0) entries.set(MINIMUM_SIZES_KEY, JSON.stringify(Object.fromEntries(minimums)));
+  if (precision.weights.some(({ type }) => type !== "float32")) entries.set(PRECISION_KEY, precision.name);
   return entries;
 }

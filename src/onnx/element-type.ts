@@ -60,6 +60,9 @@ function isDType(name: string): name is DType {
   return Object.hasOwn(ELEMENT_TYPE, name);
 }
 
+/** `TensorProto.DataType` of int4. */
+export const INT4 = 22;
+
 /** The element type with this number; null when JavaScript has no array for it, or ONNX does not define it. */
 export function dtypeOf(elementType: number): DType | null {
   return DTYPES.get(elementType) ?? null;

@@ -48,11 +48,20 @@ export interface OnnxValueInfo {
   readonly isSequence?: boolean;
 }
 
+/** A tensor whose elements share bytes, two to each: the first in the low half. */
+export interface PackedTensor {
+  readonly dtype: "int4";
+  readonly dims: readonly number[];
+  readonly data: Uint8Array;
+}
+
 export interface OnnxGraph {
   readonly name: string;
   /** Each node comes after the nodes whose outputs it reads. */
   readonly nodes: readonly OnnxNode[];
   readonly initializers: ReadonlyMap<string, Tensor>;
+  /** Initializers of an element type that JavaScript has no array for. */
+  readonly packed?: ReadonlyMap<string, PackedTensor>;
   readonly inputs: readonly OnnxValueInfo[];
   readonly outputs: readonly OnnxValueInfo[];
   /** Types and shapes of inner tensors (`value_info`). */

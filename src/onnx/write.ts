@@ -4,9 +4,9 @@ import { isComputed, partsOf, type Float32Tensor } from "../computed-tensor.ts";
 import { ExportError, InternalError } from "../errors.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
 
-import { ELEMENT_BYTES, ELEMENT_TYPE } from "./element-type.ts";
+import { ELEMENT_BYTES, ELEMENT_TYPE, INT4 } from "./element-type.ts";
 import { onnx } from "./generated/encode.js";
-import type { Attribute, OnnxGraph, OnnxModel, OnnxNode, OnnxValueInfo } from "./model.ts";
+import type { Attribute, OnnxGraph, OnnxModel, OnnxNode, OnnxValueInfo, PackedTensor } from "./model.ts";
 
 /** Bytes of weights from this length on are not copied while a message is written. */
 const LARGE = 4096;
@@ -214,7 +214,10 @@ function toGraph(graph: OnnxGraph): onnx.GraphProto.$Properties {
   return {
     node: graph.nodes.map(toNode),
     name: graph.name,
-    initializer: Array.from(graph.initializers, ([name, tensor]) => toTensor(name, tensor)),
+    initializer: [
+      ...Array.from(graph.initializers, ([name, tensor]) => toTensor(name, tensor)),
+      ...Array.from(graph.packed ?? [], ([name, tensor]) => toPackedTensor(name, tensor)),
+    ],
     input: graph.inputs.map(toValueInfo),
     output: graph.outputs.map(toValueInfo),
     valueInfo: (graph.valueInfo ?? []).map(toValueInfo),
@@ -272,6 +275,13 @@ function toTensor(name: string, tensor: Tensor): onnx.TensorProto.$Properties {
   const header = tensorHeader(name, tensor);
   if (tensor.dtype === "string") return { ...header, stringData: tensor.data.map((text) => utf8.encode(text)) };
   return { ...header, rawData: bytesOf(tensor.data) };
+}
+
+function toPackedTensor(name: string, { dims, data }: PackedTensor): onnx.TensorProto.$Properties {
+  if (data.length !== Math.ceil(sizeOf(dims) / 2)) {
+    throw new InternalError(`the int4 tensor ${name} of shape [${dims.join(", ")}] has ${data.length} bytes`);
+  }
+  return { dims: [...dims], dataType: INT4, name, rawData: data };
 }
 
 function tensorHeader(name: string, { dims, dtype }: Tensor): onnx.TensorProto.$Properties {

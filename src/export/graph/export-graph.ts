@@ -58,6 +58,7 @@ function buildModel(source: GraphSource, options: ExportOptions, everyNode: bool
     inputs: converted.inputs,
     outputs: converted.outputs,
     source,
+    options,
     about: {
       kind: "graph",
       layers: converted.nodes.map(({ name, op, values }) => ({

@@ -8,7 +8,7 @@ import type { LayersSource, LayerWeights, ModelSpec, RawModel } from "./model.ts
 import { readTopology, type LayerAt, type ReadTopology } from "./topology.ts";
 import { expectedWeights } from "./weight-names.ts";
 import { findOwners, pathKey, type FoundOwners, type WeightOwners } from "./weight-owners.ts";
-import { readWeights, readWeightsManifest, type StoredWeight } from "./weights.ts";
+import { quantizationsOf, readWeights, readWeightsManifest, type StoredWeight } from "./weights.ts";
 
 /**
  * Read a TF.js LayersModel, in any dialect: TF.js' own, that of the converter for Keras 2 files, Keras 3's.
@@ -49,6 +49,7 @@ export function readLayersModel(raw: RawModel): LayersSource {
     convertedBy: text(ownValue(manifest, "convertedBy")),
     metadata,
     parameters: stored.reduce((sum, weight) => sum + sizeOf(weight.dims), 0),
+    quantizations: quantizationsOf(stored),
   };
 }
 

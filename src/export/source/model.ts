@@ -1,5 +1,7 @@
 import type { Tensor } from "../../tensor.ts";
 
+import type { Quantization } from "./weights.ts";
+
 /** A weight as stored, dequantised: float32 for every floating dtype, int32 or bool otherwise. */
 export type Weight = Extract<Tensor, { dtype: "float32" | "int32" | "bool" }>;
 
@@ -101,6 +103,8 @@ export interface LayersSource {
   readonly metadata: Readonly<Record<string, unknown>>;
   /** Sum of the sizes of all weights. */
   readonly parameters: number;
+  /** The distinct ways in which float32 weights are quantised; none for a model whose weights are stored as they are. */
+  readonly quantizations: readonly Quantization[];
 }
 
 /** The parts of a model.json and its weights, as `tf.io.ModelArtifacts` has them; untrusted input. */

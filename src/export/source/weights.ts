@@ -11,6 +11,8 @@ export interface StoredWeight<Read extends GraphWeight = Weight> {
   readonly name: string;
   readonly dims: readonly number[];
   readonly dtype: GraphWeight["dtype"];
+  /** How the file stores it; null: as it is. */
+  readonly quantization: Quantization | null;
   /** The values, dequantised on the first call. */
   read(): Read;
 }
@@ -36,8 +38,8 @@ interface WeightSpec {
   readonly optimizer: boolean;
 }
 
-/** `value = stored * scale + min`; float16 has neither. */
-type Quantization =
+/** `value = stored * scale + min`, computed in float64; float16 has neither. */
+export type Quantization =
   | { readonly dtype: "float16" }
   | { readonly dtype: "uint8" | "uint16"; readonly scale: number; readonly min: number };
 
@@ -206,7 +208,8 @@ function wrongLength(found: number, expected: number): ModelFormatError {
 
 function lazy<Read extends GraphWeight>(spec: WeightSpec, read: () => Read): StoredWeight<Read> {
   let weight: Read | null = null;
-  return { name: spec.name, dims: spec.dims, dtype: spec.dtype, read: () => (weight ??= read()) };
+  const { name, dims, dtype, quantization } = spec;
+  return { name, dims, dtype, quantization, read: () => (weight ??= read()) };
 }
 
 /** How many bytes the strings take: each is stored as its length (uint32, little endian) and its bytes. */
@@ -289,8 +292,17 @@ function reader(quantization: Quantization, count: number): (stored: number) => 
   return (stored) => at(values, stored);
 }
 
+/** The distinct ways in which a model's float32 weights are quantised. */
+export function quantizationsOf(weights: Iterable<StoredWeight<GraphWeight>>): readonly Quantization[] {
+  const distinct = new Map<string, Quantization>();
+  for (const { dtype, quantization } of weights) {
+    if (dtype === "float32" && quantization !== null) distinct.set(JSON.stringify(quantization), quantization);
+  }
+  return [...distinct.values()];
+}
+
 /** IEEE 754 binary16: 1 sign bit, 5 of exponent (bias 15), 10 of fraction. */
-function halfToNumber(bits: number): number {
+export function halfToNumber(bits: number): number {
   const sign = (bits & 0x8000) === 0 ? 1 : -1;
   const exponent = (bits >> 10) & 0x1f;
   const fraction = bits & 0x3ff;

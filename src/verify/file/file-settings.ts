@@ -42,11 +42,11 @@ export function settingsOf(file: OnnxFile, source: LayersSource, given: ExportOp
   return { options, leftOutSoftmax };
 }
 
-/** What a file of either kind of model shows: the operator set, and sizes that are fixed. */
+/** What a file of either kind of model shows: the operator set, how weights are kept, and sizes that are fixed. */
 export function opsetAndSizes(file: OnnxFile): ExportOptions {
-  const { opset } = file;
+  const { opset, precision } = file;
   const isKnown = opset !== null && opset >= OLDEST_OPSET && opset <= NEWEST_OPSET;
-  return { ...(isKnown ? { opset } : {}), ...fixedSizes(file) };
+  return { ...(isKnown ? { opset } : {}), precision, ...fixedSizes(file) };
 }
 
 /** Operators that only move elements. */

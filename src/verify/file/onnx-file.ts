@@ -1,3 +1,5 @@
+import { PRECISIONS, type Precision } from "../../export/precision/apply.ts";
+import { PRECISION_KEY } from "../../metadata.ts";
 import { ELEMENT_TYPE } from "../../onnx/element-type.ts";
 import type { FileNode, FileValue } from "../../onnx/file-model.ts";
 import { inferTypes } from "../../onnx/infer-types.ts";
@@ -12,6 +14,8 @@ export interface OnnxFile {
   readonly bytes: Uint8Array;
   /** Version of the standard operator set; null when the file names none. */
   readonly opset: number | null;
+  /** How its weights are kept, as its metadata say: `float32` where they say nothing. */
+  readonly precision: Precision;
   readonly inputs: readonly ShapedTensor[];
   readonly outputs: readonly ShapedTensor[];
   /** Nodes of the outermost graph. */
@@ -22,11 +26,12 @@ export interface OnnxFile {
 
 /** Reads what a check has to know of a file; the weights are not copied. */
 export function describeFile(bytes: Uint8Array): OnnxFile {
-  const { graph, opsets } = readOnnx(bytes);
+  const { graph, opsets, metadata } = readOnnx(bytes);
   const weights = new Set(graph.initializers.map(({ name }) => name));
   return {
     bytes,
     opset: opsets.get("") ?? null,
+    precision: PRECISIONS.find((each) => each === metadata.get(PRECISION_KEY)) ?? "float32",
     inputs: graph.inputs.filter(({ name }) => !weights.has(name)).map(shaped),
     outputs: graph.outputs.map(shaped),
     nodes: graph.nodes,

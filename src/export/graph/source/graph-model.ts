@@ -11,7 +11,13 @@ import {
   type JsonObject,
 } from "../../source/json.ts";
 import type { GraphWeight, RawModel } from "../../source/model.ts";
-import { readGraphWeights, readWeightsManifest, type StoredWeight } from "../../source/weights.ts";
+import {
+  quantizationsOf,
+  readGraphWeights,
+  readWeightsManifest,
+  type Quantization,
+  type StoredWeight,
+} from "../../source/weights.ts";
 
 import type { AttributeShape } from "./attributes.ts";
 import type { GraphDType } from "./dtype.ts";
@@ -66,6 +72,8 @@ export interface GraphSource {
   readonly metadata: Readonly<Record<string, unknown>>;
   /** Sum of the sizes of all weights. */
   readonly parameters: number;
+  /** The distinct ways in which float32 weights are quantised; none for a model whose weights are stored as they are. */
+  readonly quantizations: readonly Quantization[];
 }
 
 /**
@@ -109,6 +117,7 @@ export function readGraphModel({ manifest, weights: bytes }: RawModel): GraphSou
     convertedBy: text(part("convertedBy")),
     metadata: rest,
     parameters: [...weights.values()].reduce((sum, weight) => sum + sizeOf(weight.dims), 0),
+    quantizations: quantizationsOf(weights.values()),
   };
 }
 

@@ -29,6 +29,7 @@ export const passes: Readonly<Record<string, Pass>> = {
   dropUnusedOutputs,
 };
 
-export function runPasses(graph: OnnxGraph): OnnxGraph {
-  return Object.values(passes).reduce((current, pass) => pass(current), graph);
+/** Runs all passes but those named in `except`. */
+export function runPasses(graph: OnnxGraph, except: ReadonlySet<string> = new Set()): OnnxGraph {
+  return Object.entries(passes).reduce((current, [name, pass]) => (except.has(name) ? current : pass(current)), graph);
 }

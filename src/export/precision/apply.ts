@@ -1,0 +1,221 @@
+import type { Float32Tensor } from "../../computed-tensor.ts";
+import { ExportError } from "../../errors.ts";
+import type { OnnxGraph } from "../../onnx/model.ts";
+import { sizeOf } from "../../tensor.ts";
+import type { Quantization } from "../source/weights.ts";
+
+import { halfForm } from "./half.ts";
+import { int4Form, int8Form, type MatrixForm } from "./integers.ts";
+import { StoredForms } from "./stored.ts";
+import { weightUses, type WeightUse } from "./uses.ts";
+import { floatBytes, formBytes, withForms, type WeightForm, type WeightType } from "./weight-form.ts";
+
+/**
+ * How the weights of the file are kept. `stored`: as the TF.js model keeps them, so that quantised weights stay as small as they are,
+ * with exactly the numbers that TF.js computes of them. `float32`: as float32, whatever the model has. `float16`: half the size.
+ * `int8`: a quarter, with a scale for each output channel. `int4`: an eighth, with a scale for each block of elements.
+ */
+export type Precision = "stored" | "float32" | "float16" | "int8" | "int4";
+
+export const PRECISIONS: readonly Precision[] = ["stored", "float32", "float16", "int8", "int4"];
+
+/** How one weight of the file is kept. */
+export interface WeightPrecision {
+  /** Name of the tensor in the file. */
+  readonly name: string;
+  readonly dims: readonly number[];
+  readonly type: WeightType;
+  /** Root mean square of the error of its elements, relative to that of the elements. 0: exactly the numbers of TF.js. */
+  readonly loss: number;
+  /** Why it is not kept as asked. */
+  readonly reason?: string;
+}
+
+/** How the weights of a file are kept. */
+export interface ExportedPrecision {
+  readonly name: Precision;
+  /** Those of at least 256 elements that are not kept as float32 throughout, and those that were left as float32. */
+  readonly weights: readonly WeightPrecision[];
+}
+
+export interface PrecisionRequest {
+  readonly precision: Precision;
+  readonly quantizations: readonly Quantization[];
+  readonly matrixForm: MatrixForm;
+  /** Names of weights that stay float32. */
+  readonly float32Weights: ReadonlySet<string>;
+}
+
+/** Smaller weights, and vectors as biases and norms, stay float32. */
+const LEAST_ELEMENTS = 256;
+/** A weight that would lose more is kept in a larger form. */
+const MOST_LOST: Readonly<Record<"float16" | "int8" | "int4", number>> = { float16: 1e-3, int8: 0.03, int4: 0.15 };
+
+/** Passes that compute new weights; what is stored in a quantised form would lose it. */
+export const WEIGHT_PASSES: ReadonlySet<string> = new Set(["foldScaleIntoWeights", "foldScaleIntoNext"]);
+const NONE: ReadonlySet<string> = new Set();
+
+export interface PreciseGraph {
+  readonly graph: OnnxGraph;
+  /** The graph before its weights were put into another form. */
+  readonly optimised: OnnxGraph;
+  readonly precision: ExportedPrecision;
+}
+
+/**
+ * Optimise a graph and put its weights into the form asked for: the last step of an export.
+ *
+ * @param optimise runs the passes, except those that are named
+ */
+export function applyPrecision(
+  optimise: (except: ReadonlySet<string>) => OnnxGraph,
+  request: PrecisionRequest,
+): PreciseGraph {
+  const { precision: name } = request;
+  const graph = optimise(NONE);
+  if (name === "float32" || (name === "stored" && request.quantizations.length === 0)) {
+    return { graph, optimised: graph, precision: { name, weights: [] } };
+  }
+  if (name === "stored") return storedWeights(graph, () => optimise(WEIGHT_PASSES), request);
+  const chosen = chooseForms(graph, request, name);
+  return { graph: withForms(graph, chosen.forms), optimised: graph, precision: { name, weights: chosen.weights } };
+}
+
+/** A normalisation that was folded into weights is left beside them where that makes the file smaller. */
+function storedWeights(
+  folded: OnnxGraph,
+  unfolded: () => OnnxGraph,
+  { quantizations }: PrecisionRequest,
+): PreciseGraph {
+  const stored = new StoredForms(quantizations);
+  let [best, chosen] = [folded, chooseStored(folded, stored)];
+  if (chosen.isChanged) {
+    const graph = unfolded();
+    const other = chooseStored(graph, stored);
+    if (other.bytes < chosen.bytes) [best, chosen] = [graph, other];
+  }
+  return {
+    graph: withForms(best, chosen.forms),
+    optimised: best,
+    precision: { name: "stored", weights: chosen.weights },
+  };
+}
+
+interface Chosen {
+  readonly forms: ReadonlyMap<string, WeightForm>;
+  readonly weights: readonly WeightPrecision[];
+}
+
+function chooseStored(
+  graph: OnnxGraph,
+  stored: StoredForms,
+): Chosen & { readonly bytes: number; readonly isChanged: boolean } {
+  const forms = new Map<string, WeightForm>();
+  const weights: WeightPrecision[] = [];
+  let [bytes, isChanged] = [0, false];
+  for (const [name, tensor] of floatWeights(graph)) {
+    const form = stored.formOf(tensor);
+    const { dims } = tensor;
+    const own = floatBytes(name, dims);
+    if (form !== null && formBytes(name, form) < own) {
+      forms.set(name, form);
+      bytes += formBytes(name, form);
+      weights.push({ name, dims, type: form.type, loss: 0 });
+      continue;
+    }
+    bytes += own;
+    if (form !== null || sizeOf(dims) < LEAST_ELEMENTS) continue;
+    isChanged = true;
+    weights.push({ name, dims, type: "float32", loss: 0, reason: "the model does not store these numbers quantised" });
+  }
+  return { forms, weights, bytes, isChanged };
+}
+
+function chooseForms(graph: OnnxGraph, request: PrecisionRequest, precision: "float16" | "int8" | "int4"): Chosen {
+  const uses = weightUses(graph);
+  const stored = new StoredForms(request.quantizations);
+  const forms = new Map<string, WeightForm>();
+  const weights: WeightPrecision[] = [];
+  for (const [name, tensor] of floatWeights(graph)) {
+    const { dims } = tensor;
+    if (sizeOf(dims) < LEAST_ELEMENTS || (precision !== "float16" && isVector(dims))) continue;
+    const { form, reason } = request.float32Weights.has(name)
+      ? { form: null, reason: "asked for as float32" }
+      : formFor(tensor, uses.get(name) ?? null, stored, precision, request.matrixForm);
+    const isSmaller = form !== null && formBytes(name, form) < floatBytes(name, dims);
+    if (isSmaller) forms.set(name, form);
+    weights.push({
+      name,
+      dims,
+      type: isSmaller ? form.type : "float32",
+      loss: isSmaller ? form.loss : 0,
+      ...(reason === undefined ? {} : { reason }),
+    });
+  }
+  return { forms, weights };
+}
+
+interface FormChoice {
+  readonly form: WeightForm | null;
+  readonly reason?: string;
+}
+
+/** A weight that TF.js stores in at most as many bits keeps its stored form, which loses nothing. */
+function formFor(
+  weight: Float32Tensor,
+  use: WeightUse | null,
+  stored: StoredForms,
+  precision: "float16" | "int8" | "int4",
+  matrixForm: MatrixForm,
+): FormChoice {
+  if (precision !== "int4") {
+    const exact = stored.formOf(weight);
+    if (exact !== null && (precision === "float16" || exact.type === "uint8")) return { form: exact };
+  }
+  if (precision === "float16") {
+    const form = halfForm(weight);
+    if (form === null) return { form: null, reason: "an element is larger than float16 holds, 65504" };
+    return form.loss <= MOST_LOST.float16 ? { form } : { form: null, reason: tooMuch(form) };
+  }
+  if (use === null) return { form: null, reason: "no operator that integer weights are made for reads it" };
+  const attempts = precision === "int4" ? [int4Form, int8Form] : [int8Form];
+  const reasons: string[] = [];
+  for (const attempt of attempts) {
+    const form = attempt(weight, use, matrixForm);
+    if (form === null) reasons.push("it cannot be cut into blocks, or an element is not finite");
+    else if (form.type === "int8" ? form.loss > MOST_LOST.int8 : form.loss > MOST_LOST.int4)
+      reasons.push(tooMuch(form));
+    else return { form, ...(reasons.length === 0 ? {} : { reason: reasons.join("; ") }) };
+  }
+  return { form: null, reason: reasons.join("; ") };
+}
+
+function tooMuch({ type, loss }: WeightForm): string {
+  return `it would lose ${(100 * loss).toFixed(1)} % as ${type}`;
+}
+
+/** All but one axis have size 1. */
+function isVector(dims: readonly number[]): boolean {
+  return dims.filter((size) => size !== 1).length < 2;
+}
+
+function* floatWeights({ initializers }: OnnxGraph): Generator<readonly [string, Float32Tensor]> {
+  for (const [name, tensor] of initializers) if (tensor.dtype === "float32") yield [name, tensor];
+}
+
+/** @throws {ExportError} for a precision that there is not, or an opset that lacks it */
+export function checkPrecision(precision: Precision, opset: number): void {
+  if (!PRECISIONS.includes(precision)) {
+    throw new ExportError(`there is no precision ${JSON.stringify(precision)}`, {
+      hint: `choose one of ${PRECISIONS.join(", ")}`,
+    });
+  }
+  if (precision === "int4" && opset < INT4_OPSET) {
+    throw new ExportError(`int4 weights need opset ${INT4_OPSET}; got ${opset}`, {
+      hint: `leave the opset out, or choose int8, which every opset has`,
+    });
+  }
+}
+
+/** The first that has the element type int4 and blocks of DequantizeLinear. */
+export const INT4_OPSET = 21;

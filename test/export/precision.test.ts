@@ -1,0 +1,240 @@
+import * as tf from "@tensorflow/tfjs";
+import * as ortNode from "onnxruntime-node";
+import * as ortWeb from "onnxruntime-web";
+import { beforeAll, describe, expect, test } from "vitest";
+
+import { exportRaw, type ExportedModel, type ExportOptions } from "../../src/export/export-model.ts";
+import { numberToHalf } from "../../src/export/precision/half.ts";
+import type { RawModel } from "../../src/export/source/model.ts";
+import { halfToNumber } from "../../src/export/source/weights.ts";
+import { ModelEditor } from "../../src/onnx/rewrite.ts";
+import { last, valueOf } from "../../src/require.ts";
+import { predict, randomizeWeights, rawModelOf } from "../helpers/live-model.ts";
+import { quantized } from "../helpers/quantize.ts";
+
+ortWeb.env.wasm.numThreads = 1;
+ortWeb.env.logLevel = "error";
+
+const { layers } = tf;
+
+/** Every operator whose weights may be stored as integers, and a normalisation. Channels differ in magnitude by up to 1000. */
+function everyWeight(): tf.LayersModel {
+  const model = tf.sequential({
+    layers: [
+      layers.conv2d({ inputShape: [6, 8, 3], filters: 20, kernelSize: 3, padding: "same", useBias: false }),
+      layers.batchNormalization(),
+      layers.reLU(),
+      layers.conv2dTranspose({ filters: 12, kernelSize: [2, 3], padding: "same" }),
+      layers.reshape({ targetShape: [6, 96] }),
+      layers.bidirectional({
+        layer: layers.lstm({ units: 16, returnSequences: true, recurrentActivation: "sigmoid" }),
+        mergeMode: "concat",
+      }),
+      layers.gru({ units: 24, recurrentActivation: "sigmoid" }),
+      layers.dense({ units: 288, activation: "tanh" }),
+      layers.dense({ units: 96, activation: "tanh" }),
+      layers.dense({ units: 10 }),
+    ],
+  });
+  randomizeWeights(model, 3);
+  for (const weight of model.weights) {
+    const channels = last(weight.shape) ?? 1;
+    if (weight.shape.length < 2) continue;
+    const scale = Array.from({ length: channels }, (_, channel) => 10 ** -(channel % 4));
+    weight.write(tf.mul(weight.read(), tf.tensor1d(scale)));
+  }
+  return model;
+}
+
+let raw: RawModel;
+let images: tf.Tensor;
+
+beforeAll(async () => {
+  const model = everyWeight();
+  raw = await rawModelOf(model);
+  images = tf.randomNormal([3, 6, 8, 3], 0, 1, "float32", 5);
+});
+
+/** What TF.js itself computes of a saved model, quantised or not, and every value that its weights have. */
+async function original(
+  saved: RawModel,
+): Promise<{ readonly output: Float32Array; readonly values: ReadonlySet<number> }> {
+  const { manifest, weights } = saved;
+  const model = await tf.loadLayersModel(
+    tf.io.fromMemory({
+      modelTopology: Reflect.get(Object(manifest), "modelTopology"),
+      weightSpecs: Reflect.get(Object(manifest), "weightsManifest")[0].weights,
+      weightData: Uint8Array.from(weights ?? []).buffer,
+    }),
+  );
+  const [output] = predict(model, [images]);
+  const values = model.getWeights().flatMap((weight) => Array.from(weight.dataSync<"float32">()));
+  return { output: Float32Array.from(output?.dataSync<"float32">() ?? []), values: new Set(values) };
+}
+
+async function run(bytes: Uint8Array, runtime: "node" | "web"): Promise<ReadonlyMap<string, Float32Array>> {
+  const ort = runtime === "node" ? ortNode : ortWeb;
+  const session = await ort.InferenceSession.create(bytes, {
+    executionProviders: [runtime === "node" ? "cpu" : "wasm"],
+    logSeverityLevel: 4,
+    intraOpNumThreads: 1,
+  });
+  const data = Float32Array.from(images.dataSync<"float32">());
+  const results = await session.run({ [last(session.inputNames)]: new ort.Tensor("float32", data, images.shape) });
+  await session.release();
+  return new Map(
+    Object.entries(results).map(([name, { data: found }]) => {
+      if (!(found instanceof Float32Array)) throw new TypeError(`${name} is not float32`);
+      return [name, found];
+    }),
+  );
+}
+
+/** The weights of a file as ONNX Runtime makes them, by name. */
+async function weightsOf({ bytes, precision }: ExportedModel): Promise<ReadonlyMap<string, Float32Array>> {
+  const names = precision.weights.map(({ name }) => name);
+  return run(new ModelEditor(bytes).addOutputs(names.map((name) => ({ name, elementType: 1 }))).finish(), "node");
+}
+
+function largestDifference(a: Float32Array, b: Float32Array): number {
+  expect(a).toHaveLength(b.length);
+  return a.reduce((most, value, index) => Math.max(most, Math.abs(value - (b[index] ?? NaN))), 0);
+}
+
+describe("weights that TF.js quantised", () => {
+  for (const dtype of ["uint8", "uint16", "float16"] as const) {
+    test(`as ${dtype} stay so, with the very numbers that TF.js computes`, async () => {
+      const saved = quantized(raw, dtype);
+      const exported = exportRaw(saved);
+      const float32 = exportRaw(saved, { precision: "float32" });
+      const stored = exported.precision.weights.filter(({ dims }) => dims.filter((size) => size > 1).length > 1);
+      expect(stored.map(({ type, loss }) => ({ type, loss }))).toEqual(stored.map(() => ({ type: dtype, loss: 0 })));
+      expect(stored.length).toBeGreaterThanOrEqual(9);
+      // Beside them: 4 nodes for each weight, and the biases of recurrent layers, half of which are zeros that TF.js does not store.
+      const graphBytes = float32.byteLength - 4 * float32.parameters;
+      expect(exported.byteLength).toBeLessThan((saved.weights?.length ?? 0) + graphBytes + 6000);
+
+      const { output, values } = await original(saved);
+      for (const [name, data] of await weightsOf(exported)) {
+        if (stored.some((weight) => weight.name === name)) {
+          expect(
+            data.filter((value) => !values.has(value) && value !== 0),
+            name,
+          ).toEqual(new Float32Array());
+        }
+      }
+      for (const runtime of ["node", "web"] as const) {
+        const [found] = (await run(exported.bytes, runtime)).values();
+        expect(largestDifference(found ?? new Float32Array(), output)).toBeLessThan(1e-5);
+      }
+    });
+  }
+});
+
+/** Axes that have scales of their own, by the shape of the weight in the file. */
+const CHANNELS: ReadonlyMap<string, readonly number[]> = new Map([
+  ["20,3,3,3", [0]],
+  ["20,12,2,3", [1]],
+  ["2,64,96", [0, 1]],
+  ["2,64,16", [0, 1]],
+  ["1,72,32", [0, 1]],
+  ["1,72,24", [0, 1]],
+  ["24,288", [1]],
+  ["288,96", [1]],
+  ["96,10", [1]],
+]);
+
+/** Largest magnitude of the elements that have the same indices along some axes, for every element. */
+function largestOfChannel(data: Float32Array, dims: readonly number[], channels: readonly number[]): Float32Array {
+  const strides = dims.map((_, axis) => dims.slice(axis + 1).reduce((size, each) => size * each, 1));
+  const keys = Array.from(data, (_, index) =>
+    channels.map((axis) => Math.floor(index / (strides[axis] ?? 1)) % (dims[axis] ?? 1)).join(),
+  );
+  const most = new Map<string, number>();
+  for (const [index, key] of keys.entries()) most.set(key, Math.max(most.get(key) ?? 0, Math.abs(data[index] ?? 0)));
+  return Float32Array.from(keys, (key) => valueOf(most, key));
+}
+
+describe("weights rounded to", () => {
+  // The scale of a block of int4 may leave 2/9 of its largest element out.
+  const cases: readonly { options: ExportOptions; worstRounding: number; loss: number; ratio: number }[] = [
+    { options: { precision: "int8" }, worstRounding: 0.51 / 127, loss: 0.015, ratio: 0.32 },
+    {
+      options: { precision: "int8", matrixForm: "folded", opset: 13 },
+      worstRounding: 0.51 / 127,
+      loss: 0.015,
+      ratio: 0.32,
+    },
+    { options: { precision: "int4" }, worstRounding: 2.01 / 9, loss: 0.14, ratio: 0.24 },
+    { options: { precision: "int4", matrixForm: "folded" }, worstRounding: 2.01 / 9, loss: 0.14, ratio: 0.24 },
+    { options: { precision: "float16" }, worstRounding: 1 / 1024, loss: 5e-4, ratio: 0.54 },
+  ];
+  for (const { options, worstRounding, loss, ratio } of cases) {
+    test(`${options.precision} ${options.matrixForm ?? ""}: each channel has a scale of its own`, async () => {
+      const exported = exportRaw(raw, options);
+      const float32 = exportRaw(raw, { precision: "float32" });
+      const { weights } = exported.precision;
+      expect(weights.map(({ dims }) => dims.join()).toSorted()).toEqual(
+        expect.arrayContaining([...CHANNELS.keys()].toSorted()),
+      );
+      const [rounded, exact] = [
+        await weightsOf(exported),
+        await weightsOf({ ...float32, precision: exported.precision }),
+      ];
+      for (const weight of weights) {
+        const channels = CHANNELS.get(weight.dims.join());
+        if (channels === undefined) continue;
+        expect(weight, weight.name).toMatchObject({ type: options.precision });
+        expect(weight.loss, weight.name).toBeLessThan(loss);
+        const [before, after] = [valueOf(exact, weight.name), valueOf(rounded, weight.name)];
+        const most = largestOfChannel(before, weight.dims, channels);
+        const worst = before.reduce(
+          (worstYet, value, index) =>
+            Math.max(worstYet, Math.abs(value - (after[index] ?? NaN)) / (most[index] ?? NaN)),
+          0,
+        );
+        expect(worst, weight.name).toBeLessThan(worstRounding);
+        expect(worst, weight.name).toBeGreaterThan(0);
+      }
+      expect(exported.byteLength).toBeLessThan(ratio * float32.byteLength);
+      const { output } = await original(raw);
+      const scale = output.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+      for (const runtime of ["node", "web"] as const) {
+        const [found] = (await run(exported.bytes, runtime)).values();
+        const difference = largestDifference(found ?? new Float32Array(), output);
+        expect(difference).toBeLessThan(6 * loss * scale);
+        expect(difference).toBeGreaterThan(0);
+      }
+    });
+  }
+});
+
+test("blocks of int4 have scales of their own", () => {
+  const dense = tf.sequential({ layers: [layers.dense({ units: 64, inputShape: [256] })] });
+  randomizeWeights(dense, 2);
+  const kernel = dense.weights[0];
+  const small = Array.from({ length: 256 }, (_, row) => (row < 128 ? 0.01 : 1));
+  kernel?.write(tf.mul(kernel.read(), tf.tensor2d(small, [256, 1])));
+  return rawModelOf(dense).then((saved) => {
+    for (const matrixForm of ["folded", "dequantize"] as const) {
+      const { precision } = exportRaw(saved, { precision: "int4", matrixForm });
+      expect(precision.weights).toMatchObject([{ type: "int4", dims: [256, 64] }]);
+    }
+  });
+});
+
+test("float16 rounds to the nearest, ties to even", () => {
+  const wrong: number[] = [];
+  for (let bits = 0; bits < 2 ** 16; bits++) {
+    const value = halfToNumber(bits);
+    const next = halfToNumber(bits + 1);
+    if (Number.isNaN(value)) continue;
+    if (numberToHalf(value) !== bits) wrong.push(bits);
+    if (!Number.isFinite(value) || !Number.isFinite(next)) continue;
+    if (numberToHalf((value + next) / 2) !== (bits % 2 === 0 ? bits : bits + 1)) wrong.push(bits + 0.5);
+  }
+  expect(wrong).toEqual([]);
+  expect([65_519, 65_520, 1e9, -1e9, NaN, 2 ** -25, 2 ** -24].map(numberToHalf)).toEqual([
+    0x7bff, 0x7c00, 0x7c00, 0xfc00, 0x7e00, 0, 1,
+  ]);
+});
