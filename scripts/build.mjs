@@ -33,6 +33,8 @@ const { metafile } = buildSync({
     index: join(dist, "index.js"),
     infer: join(dist, "infer", "index.js"),
     verify: join(dist, "verify", "index.js"),
+    "drop-in": join(dist, "drop-in", "index.js"),
+    "drop-in-node": join(dist, "node", "drop-in", "index.js"),
     train: join(dist, "train", "index.js"),
     "bench-worker": join(dist, "bench", "bench-worker.js"),
     "picture-worker": join(dist, "node", "picture-worker.js"),

@@ -79,6 +79,11 @@ export class InferenceError extends ToolError {
   override readonly name = "InferenceError";
 }
 
+/** A method of TF.js that a model loaded by `tfjs-to-onnx/drop-in` does not have, because ONNX Runtime only runs models. */
+export class UnsupportedMethodError extends ToolError {
+  override readonly name = "UnsupportedMethodError";
+}
+
 /** A file that could not be compared with its model in the time given, or at sizes that the model takes. */
 export class NotVerifiedError extends ToolError {
   override readonly name = "NotVerifiedError";

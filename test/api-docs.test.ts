@@ -4,7 +4,13 @@ import { dirname, join, relative, resolve } from "node:path";
 import { expect, test } from "vitest";
 
 const root = resolve(import.meta.dirname, "..");
-const entries = ["src/index.ts", "src/infer/index.ts", "src/verify/index.ts", "src/train/index.ts"];
+const entries = [
+  "src/index.ts",
+  "src/infer/index.ts",
+  "src/verify/index.ts",
+  "src/drop-in/index.ts",
+  "src/train/index.ts",
+];
 
 /** A name that an entry exports, and the file that declares it. */
 interface Exported {

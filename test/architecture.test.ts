@@ -9,12 +9,16 @@ const source = join(root, "src");
 
 /** Rooms that run in a browser: nothing of Node, and not the rooms named. */
 const rooms: Readonly<Record<string, readonly string[]>> = {
-  onnx: ["train", "data", "export", "infer", "verify", "cli", "node", "bench"],
-  export: ["train", "data", "infer", "verify", "cli", "node"],
-  infer: ["train", "data", "export", "verify", "cli", "node"],
-  data: ["train", "export", "infer", "verify", "cli", "node"],
-  verify: ["train", "cli", "node"],
+  onnx: ["train", "data", "export", "infer", "verify", "drop-in", "cli", "node", "bench"],
+  export: ["train", "data", "infer", "verify", "drop-in", "cli", "node"],
+  infer: ["train", "data", "export", "verify", "drop-in", "cli", "node"],
+  data: ["train", "export", "infer", "verify", "drop-in", "cli", "node"],
+  verify: ["train", "drop-in", "cli", "node"],
+  "drop-in": ["train", "data", "cli", "node"],
 };
+
+/** The loader that stands in for TF.js's warns as that does, where the caller has no place for warnings. */
+const printing = join(source, "drop-in", "notes.ts");
 
 const importPattern = /(?:^|\n)\s*(?:import|export)\s[^;]*?from\s+"([^"]+)"|import\("([^"]+)"\)/g;
 
@@ -97,7 +101,7 @@ describe("who may know whom", () => {
   test("library code prints nothing", () => {
     const wrong = Object.keys(rooms)
       .flatMap((room) => filesOf(join(source, room)))
-      .filter((file) => /\bconsole\.\w/.test(readFileSync(file, "utf8")));
+      .filter((file) => file !== printing && /\bconsole\.\w/.test(readFileSync(file, "utf8")));
     expect(wrong.map((file) => relative(root, file))).toEqual([]);
   });
 });

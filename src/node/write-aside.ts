@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { mkdir, readdir, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 
@@ -14,7 +15,9 @@ import { codeOf } from "./error-code.ts";
  */
 export async function writeAside(path: string, data: Uint8Array | string | Iterable<Uint8Array>): Promise<void> {
   const target = await targetOf(path);
-  const aside = join(dirname(target), `.${basename(target)}.${process.pid}.tmp`);
+  // Several writers of one process may write the same file.
+  const own = randomBytes(3).toString("hex");
+  const aside = join(dirname(target), `.${basename(target)}.${own}.${process.pid}.tmp`);
   try {
     await makeFolder(dirname(target));
     await writeFile(aside, data);

@@ -25,6 +25,12 @@ export interface FetchOptions {
   readonly request?: RequestInit;
   /** Time to wait for an answer, or for its next piece, in milliseconds. */
   readonly stallMs?: number;
+  /** Makes the requests; without it the global fetch. */
+  readonly fetch?: typeof fetch;
+  /** The address of a weight file, by its path in the model.json; without it, the file is beside the model.json. */
+  readonly weightAddress?: (path: string) => string | URL | Promise<string | URL>;
+  /** Told which part of the weights has arrived: 0 when the model.json has been read, 1 at the end. */
+  readonly onProgress?: (fraction: number) => void;
 }
 
 /**
@@ -38,14 +44,18 @@ export async function fromFetch(url: string | URL, options: FetchOptions = {}): 
   const address = modelAddress(url);
   const text = new TextDecoder().decode(await fetchBytes(address, MAX_JSON_BYTES, options));
   const { manifest, groups } = parseManifest(text, shownAddress(address));
-  const shards = groups.flatMap((group) =>
-    group.paths.map((path, index) => ({ group, index, address: shardAddress(address, path) })),
+  const shards = await Promise.all(
+    groups.flatMap((group) =>
+      group.paths.map(async (path, index) => ({ group, index, address: await weightAddress(address, path, options) })),
+    ),
   );
   const parts = new Map(groups.map((group) => [group, Array<Uint8Array>(group.paths.length)]));
+  const progress = new Progress(groups, options);
   await inParallel(shards, FETCHES_AT_ONCE, async (shard) => {
-    const bytes = await fetchShard(shard.group, shard.address, options);
+    const bytes = await fetchShard(shard.group, shard.address, { ...options, onPiece: (count) => progress.add(count) });
     parts.get(shard.group)?.splice(shard.index, 1, bytes);
   });
+  progress.end();
   for (const [group, list] of parts)
     checkGroupSize(
       group,
@@ -53,6 +63,29 @@ export async function fromFetch(url: string | URL, options: FetchOptions = {}): 
     );
   const all = [...parts.values()].flat();
   return { manifest, weights: all.length === 0 ? null : joined(all) };
+}
+
+/** Counts the bytes of all weight files that have arrived. */
+class Progress {
+  readonly #total: number;
+  readonly #tell: (fraction: number) => void;
+  #received = 0;
+
+  constructor(groups: readonly WeightGroup[], { onProgress }: FetchOptions) {
+    this.#total = groups.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    this.#tell = onProgress ?? (() => undefined);
+    this.#tell(0);
+  }
+
+  add(count: number): void {
+    this.#received += count;
+    // Strings may take more bytes than the model.json tells. The end is told once.
+    if (this.#received < this.#total) this.#tell(this.#received / this.#total);
+  }
+
+  end(): void {
+    this.#tell(1);
+  }
 }
 
 function modelAddress(url: string | URL): URL {
@@ -77,6 +110,12 @@ function shownAddress(address: URL): string {
   return `${address.origin}${address.pathname}`;
 }
 
+async function weightAddress(model: URL, path: string, options: FetchOptions): Promise<URL> {
+  if (options.weightAddress === undefined) return shardAddress(model, path);
+  checkShardPath(path);
+  return new URL(await options.weightAddress(path), globalThis.location?.href ?? model);
+}
+
 function shardAddress(model: URL, path: string): URL {
   checkShardPath(path);
   const folder = model.pathname.slice(0, model.pathname.lastIndexOf("/") + 1);
@@ -91,7 +130,13 @@ function shardAddress(model: URL, path: string): URL {
   throw new ModelFormatError(`the weight file ${JSON.stringify(path)} is not within the folder of the model.json`);
 }
 
-async function fetchShard(group: WeightGroup, address: URL, options: FetchOptions): Promise<Uint8Array> {
+/** Options of one request. */
+interface RequestOptions extends FetchOptions {
+  /** Told the size of each piece that arrives. */
+  readonly onPiece?: (byteLength: number) => void;
+}
+
+async function fetchShard(group: WeightGroup, address: URL, options: RequestOptions): Promise<Uint8Array> {
   // The lengths of strings are known only from the file.
   const limit = group.hasStrings ? group.byteLength + MAX_STRING_BYTES : group.byteLength;
   return await fetchBytes(address, limit, options, () => checkGroupSize(group, limit + 1));
@@ -101,17 +146,20 @@ async function fetchShard(group: WeightGroup, address: URL, options: FetchOption
 async function fetchBytes(
   address: URL,
   limit: number,
-  options: FetchOptions,
+  options: RequestOptions,
   tooLong?: () => void,
 ): Promise<Uint8Array> {
   const watch = new StallWatch(address, options);
+  // The browser's own fetch must be called as a function of the page.
+  const request: typeof fetch = options.fetch ?? ((...args) => fetch(...args));
   try {
-    const response = await watch.within(fetch(address, { ...options.request, signal: watch.signal }));
+    const response = await watch.within(request(address, { ...options.request, signal: watch.signal }));
     if (!response.ok) throw refused(address, response);
-    return await readBody(response, limit, watch, () => {
+    const refuse = (): never => {
       tooLong?.();
       throw new ModelFormatError(`${shownAddress(address)} gives more than ${limit} bytes`);
-    });
+    };
+    return await readBody(response, limit, watch, refuse, options.onPiece);
   } catch (error) {
     if (error instanceof ToolError) throw error;
     throw watch.fault(error);
@@ -124,10 +172,16 @@ async function readBody(
   response: Response,
   limit: number,
   watch: StallWatch,
-  tooLong: () => void,
+  tooLong: () => never,
+  onPiece: ((byteLength: number) => void) | undefined,
 ): Promise<Uint8Array> {
-  if (response.body === null) return new Uint8Array();
-  const reader = response.body.getReader();
+  const { body } = response;
+  if (!hasReader(body)) {
+    // An answer without a body, or one that a fetch of the user's own made without a stream.
+    const whole = new Uint8Array(await watch.within(response.arrayBuffer()));
+    return whole.byteLength > limit ? tooLong() : whole;
+  }
+  const reader = body.getReader();
   const pieces: Uint8Array[] = [];
   let received = 0;
   for (;;) {
@@ -137,8 +191,16 @@ async function readBody(
     if (received > limit) tooLong();
     watch.expectPace(received);
     pieces.push(value);
+    onPiece?.(value.byteLength);
   }
   return joined(pieces.length === 0 ? [allocated(0)] : pieces);
+}
+
+/** React Native's fetch gives no streams, whatever the type says. */
+function hasReader(
+  body: ReadableStream<Uint8Array<ArrayBuffer>> | null,
+): body is ReadableStream<Uint8Array<ArrayBuffer>> {
+  return typeof Reflect.get(Object(body), "getReader") === "function";
 }
 
 function refused(address: URL, { status, statusText }: Response): ToolError {

@@ -10,13 +10,18 @@ import { expectedWeights } from "./weight-names.ts";
 import { findOwners, pathKey, type FoundOwners, type WeightOwners } from "./weight-owners.ts";
 import { quantizationsOf, readWeights, readWeightsManifest, type StoredWeight } from "./weights.ts";
 
+export interface ReadLayersOptions {
+  /** Ignore weights that no layer of the model has, instead of refusing the model. */
+  readonly ignoreUnused?: boolean;
+}
+
 /**
  * Read a TF.js LayersModel, in any dialect: TF.js' own, that of the converter for Keras 2 files, Keras 3's.
  *
  * @throws {ModelFormatError} when the model is incomplete, contradicts itself, or is not a model.
  * @throws {ExportError} when it is a graph model.
  */
-export function readLayersModel(raw: RawModel): LayersSource {
+export function readLayersModel(raw: RawModel, options: ReadLayersOptions = {}): LayersSource {
   const { manifest } = raw;
   if (!isObject(manifest)) {
     throw new ModelFormatError(`a model.json must hold an object; got ${shown(manifest)}`);
@@ -33,7 +38,7 @@ export function readLayersModel(raw: RawModel): LayersSource {
   const read = readTopology(entry, dialect, raw.live !== true && !dialect.keras3);
   const stored = storedWeights(manifest, raw.weights);
   let found: FoundOwners | null = null;
-  const owners = (): FoundOwners => (found ??= checkedOwners(read, stored, dialect));
+  const owners = (): FoundOwners => (found ??= checkedOwners(read, stored, dialect, options));
   const metadata = plainJson(ownValue(manifest, "userDefinedMetadata") ?? {}, "userDefinedMetadata");
   if (!isJsonObject(metadata)) {
     throw new ModelFormatError(`userDefinedMetadata must be an object; got ${shown(metadata)}`);
@@ -50,14 +55,30 @@ export function readLayersModel(raw: RawModel): LayersSource {
     metadata,
     parameters: stored.reduce((sum, weight) => sum + sizeOf(weight.dims), 0),
     quantizations: quantizationsOf(stored),
+    parametersOf: (layer) => parametersOf(owners().owners, layer),
   };
 }
 
-function checkedOwners(read: ReadTopology, stored: readonly StoredWeight[], dialect: Dialect): FoundOwners {
-  const found = findOwners(read, stored, dialect);
+function parametersOf(owners: WeightOwners, layer: string): number {
+  const own = pathKey([layer]);
+  const within = `${own.slice(0, -1)},`;
+  return [...owners]
+    .filter(([key]) => key === own || key.startsWith(within))
+    .flatMap(([, weights]) => weights)
+    .reduce((sum, { stored }) => sum + sizeOf(stored.dims), 0);
+}
+
+function checkedOwners(
+  read: ReadTopology,
+  stored: readonly StoredWeight[],
+  dialect: Dialect,
+  { ignoreUnused = false }: ReadLayersOptions,
+): FoundOwners {
+  const found = findOwners(read, stored, dialect, ignoreUnused);
   const { owners } = found;
   const used = pathsOf(read.model);
   refuseMissing(used, read.layers, owners, stored.length);
+  if (ignoreUnused) return found;
   refuseUnused(used, read.layers, owners);
   refuseUnexpected(read.layers, owners);
   return found;

@@ -105,6 +105,12 @@ export interface LayersSource {
   readonly parameters: number;
   /** The distinct ways in which float32 weights are quantised; none for a model whose weights are stored as they are. */
   readonly quantizations: readonly Quantization[];
+  /**
+   * Sum of the sizes of the weights of a layer of the outermost model, those of layers within it included.
+   *
+   * @throws {ModelFormatError} when weights are missing, or belong to no layer.
+   */
+  parametersOf(layer: string): number;
 }
 
 /** The parts of a model.json and its weights, as `tf.io.ModelArtifacts` has them; untrusted input. */

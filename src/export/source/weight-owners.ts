@@ -35,14 +35,20 @@ export function pathKey(path: readonly string[]): string {
  *
  * Source: tfjs-layers 4.22.0, engine/container.ts, loadWeights; Keras 3.15, saving/saving_lib.py.
  *
+ * @param ignoreUnused Leave out weights that belong to no layer, instead of refusing them.
  * @throws {ModelFormatError} when a weight is there twice, belongs to no layer, or could belong to several.
  */
-export function findOwners(topology: ReadTopology, stored: readonly StoredWeight[], dialect: Dialect): FoundOwners {
+export function findOwners(
+  topology: ReadTopology,
+  stored: readonly StoredWeight[],
+  dialect: Dialect,
+  ignoreUnused: boolean,
+): FoundOwners {
   const owners = new OwnerFinder(topology, dialect);
   owners.addNumbered(stored.filter(({ name }) => NUMBERED.test(name)));
   owners.addNamed(stored.filter(({ name }) => !NUMBERED.test(name)));
   owners.addSuffixed();
-  return owners.result();
+  return owners.result(ignoreUnused);
 }
 
 /**
@@ -119,8 +125,8 @@ class OwnerFinder {
     this.#names = new NameIndex(topology);
   }
 
-  result(): FoundOwners {
-    if (this.#strays.length > 0) {
+  result(ignoreUnused: boolean): FoundOwners {
+    if (this.#strays.length > 0 && !ignoreUnused) {
       const several = this.#strays.length > 1;
       throw new ModelFormatError(
         `${this.#strays.length} ${several ? "weights belong" : "weight belongs"} to no layer of the model: ` +

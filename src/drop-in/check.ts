@@ -1,0 +1,3 @@
+/** What `checkOnLoad` needs, in a module that is loaded for it alone. */
+export { DEFAULT_TOLERANCE } from "../verify/compare.ts";
+export { verifyModel } from "../verify/verify-model.ts";

@@ -1,0 +1,88 @@
+import { ToolError } from "../errors.ts";
+import { readSource } from "../export/export-any.ts";
+import {
+  fromArtifacts,
+  fromModel,
+  isSavable,
+  type ModelArtifacts,
+  type SavableModel,
+} from "../export/source/artifacts.ts";
+import { fromFetch } from "../export/source/fetch.ts";
+import type { ModelFile } from "../export/source/files.ts";
+import type { RawModel } from "../export/source/model.ts";
+
+import type { DropInOptions, DropInSource, LoadHandler } from "./options.ts";
+import type { Surroundings } from "./surroundings.ts";
+
+const HUB_FILE = "model.json?tfjs-format=file";
+
+/**
+ * Read a model from wherever TF.js's loaders take one.
+ *
+ * @throws {ToolError} when an address does not answer, or a weight file is missing
+ * @throws {ModelFormatError} when what is there is no model
+ */
+export async function readRaw(
+  source: DropInSource,
+  options: DropInOptions,
+  { readPath }: Pick<Surroundings, "readPath">,
+): Promise<RawModel> {
+  if (typeof source === "string" || source instanceof URL) return readAddress(String(source), options, readPath);
+  options.onProgress?.(0);
+  const raw = await readObject(source);
+  options.onProgress?.(1);
+  return raw;
+}
+
+async function readObject(
+  source: LoadHandler | ModelArtifacts | SavableModel | Iterable<ModelFile>,
+): Promise<RawModel> {
+  const given: unknown = source;
+  if (typeof given !== "object" || given === null) {
+    throw new ToolError(`cannot load a model from ${given === null ? "null" : typeof given}`, {
+      hint: "give the address of a model.json, a tf.io handler, or the files of a model",
+    });
+  }
+  // A live tf.GraphModel has a `load` of its own, and handlers may have a `save`.
+  if (isSavable(source) && "predict" in source) return fromModel(source);
+  if ("load" in source && typeof source.load === "function") return fromArtifacts(await source.load());
+  if (isSavable(source) || isHandler(source)) {
+    throw new ToolError("this tf.io handler has no `load`, so no model can be read from it");
+  }
+  return readSource(source);
+}
+
+function isHandler(source: LoadHandler | ModelArtifacts | Iterable<ModelFile>): source is LoadHandler {
+  return "load" in source && !(Symbol.iterator in source);
+}
+
+async function readAddress(
+  given: string,
+  options: DropInOptions,
+  readPath: Surroundings["readPath"],
+): Promise<RawModel> {
+  const address = options.fromTFHub === true ? `${given.replace(/\/?$/u, "/")}${HUB_FILE}` : given;
+  // One letter before the colon is a drive of Windows.
+  const scheme = /^([a-z][a-z0-9+.-]+):/iu.exec(address)?.[1]?.toLowerCase();
+  if (scheme === "indexeddb" || scheme === "localstorage") {
+    throw new ToolError(`${address} is a place that only TF.js knows`, {
+      hint: `give its handler: tf.io.getLoadHandlers(${JSON.stringify(address)})[0]`,
+    });
+  }
+  const isWeb = scheme === "http" || scheme === "https";
+  if (!isWeb && readPath !== null) {
+    options.onProgress?.(0);
+    const raw = await readPath(address);
+    options.onProgress?.(1);
+    return raw;
+  }
+  const { weightUrlConverter, weightPathPrefix: prefix, fetchFunc, requestInit, onProgress } = options;
+  const search = /\?.*$/u.exec(address)?.[0] ?? "";
+  const weightAddress = weightUrlConverter ?? (prefix === undefined ? undefined : (path) => prefix + path + search);
+  return fromFetch(address, {
+    ...(weightAddress === undefined ? {} : { weightAddress }),
+    ...(fetchFunc === undefined ? {} : { fetch: fetchFunc }),
+    ...(requestInit === undefined ? {} : { request: requestInit }),
+    ...(onProgress === undefined ? {} : { onProgress }),
+  });
+}
