@@ -38,6 +38,7 @@ const { metafile } = buildSync({
     train: join(dist, "train", "index.js"),
     "bench-worker": join(dist, "bench", "bench-worker.js"),
     "picture-worker": join(dist, "node", "picture-worker.js"),
+    "serve-worker": join(dist, "serve", "serve-worker.js"),
     "feed-worker": join(dist, "train", "feed", "feed-worker.js"),
   },
   outdir: bundle,

@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const tools = join(root, "node_modules", "protobufjs-cli", "bin");
 
-/** @type {readonly { readonly schema: string, readonly module: string, readonly without: string }[]} */
+/** @type {readonly { readonly schema: string, readonly module: string, readonly without?: string }[]} */
 const MODULES = [
   { schema: "src/onnx/onnx.proto", module: "src/onnx/generated/encode", without: "--no-decode" },
   { schema: "src/onnx/onnx.proto", module: "src/onnx/generated/decode", without: "--no-encode" },
@@ -19,6 +19,8 @@ const MODULES = [
     module: "src/train/proto/generated/saved-model",
     without: "--no-decode",
   },
+  { schema: "src/serve/proto/inference.proto", module: "src/serve/proto/generated/inference" },
+  { schema: "src/serve/proto/health.proto", module: "src/serve/proto/generated/health" },
 ];
 
 const OPTIONS =
@@ -49,7 +51,7 @@ try {
     const commented = join(work, "commented.js");
     const types = join(work, "types.d.ts");
     const script = join(work, "script.js");
-    const options = [...OPTIONS, "--root", `tfjs-to-onnx/${module}`, without];
+    const options = [...OPTIONS, "--root", `tfjs-to-onnx/${module}`, ...(without === undefined ? [] : [without])];
     // The types come from comments, which the module itself can do without.
     run("pbjs", [...options, "--out", commented, schema]);
     run("pbts", ["--out", types, commented]);

@@ -83,8 +83,10 @@ describe("who may know whom", () => {
     expect(wrong.map(show)).toEqual([]);
   });
 
-  test("only src/onnx and src/train/proto know how a protocol buffer is written", () => {
-    const schemas = ["onnx", join("train", "proto")].map((folder) => join(source, folder) + sep);
+  test("only src/onnx, src/train/proto and src/serve/proto know how a protocol buffer is written", () => {
+    const schemas = ["onnx", join("train", "proto"), join("serve", "proto")].map(
+      (folder) => join(source, folder) + sep,
+    );
     const others = [...filesOf(source), ...filesOf(join(root, "web"))].filter(
       (file) => !schemas.some((folder) => file.startsWith(folder)),
     );

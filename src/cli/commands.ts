@@ -38,6 +38,12 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./inspect.ts"),
   },
   {
+    name: "serve",
+    summary: "serve ONNX files over the Open Inference Protocol (HTTP and gRPC)",
+    group: "Models:",
+    load: () => import("./serve.ts"),
+  },
+  {
     name: "bench",
     summary: "measure a model on TF.js and on each ONNX runtime, side by side",
     group: "Models:",

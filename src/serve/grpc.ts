@@ -1,0 +1,201 @@
+import type * as grpc from "@grpc/grpc-js";
+
+import type { Guard } from "./auth.ts";
+import { faultOf, RequestFault } from "./fault.ts";
+import { decodeInferRequest, encodeInferResponse } from "./grpc-messages.ts";
+import {
+  DataType,
+  healthCheck,
+  methods,
+  InstanceKind,
+  ServingStatus,
+  type ConfigMessage,
+  type InferRequestMessage,
+  type InferResponseMessage,
+  type Method,
+  type StreamResponseMessage,
+} from "./proto/messages.ts";
+import type { Call, ModelConfig, Service } from "./service.ts";
+
+/** Requests of one stream that run at a time. */
+const MOST_OF_STREAM = 64;
+
+export interface GrpcOptions {
+  readonly service: Service;
+  readonly guard: Guard;
+  /** Milliseconds that a request may take that says nothing else. */
+  readonly timeout: number;
+  /** Told of faults that are none of the client's. */
+  readonly onFault: (fault: RequestFault) => void;
+}
+
+/** The protocol over gRPC. */
+export function addGrpc(server: grpc.Server, { service, guard, timeout, onFault }: GrpcOptions): void {
+  const { store } = service;
+
+  function failed(error: unknown): { readonly code: number; readonly details: string } {
+    const fault = faultOf(error);
+    if (fault.httpStatus >= 500 && fault.kind !== "full") onFault(fault);
+    return { code: fault.grpcStatus, details: fault.text };
+  }
+
+  function admit({ metadata }: { readonly metadata: grpc.Metadata }): void {
+    guard(textOf(metadata.get("authorization")[0]), textOf(metadata.get("x-api-key")[0]));
+  }
+
+  /** A method that takes one message and gives one. */
+  function unary<Request, Response>(
+    { path, request, response }: Method<Request, Response>,
+    answer: (message: Request, call: () => Call) => Response | Promise<Response>,
+    isOpen = false,
+  ): void {
+    const handle = async (call: grpc.ServerUnaryCall<Request, Response>): Promise<Response> => {
+      if (!isOpen) admit(call);
+      return answer(call.request, () => callOf(call, timeout));
+    };
+    const handler: grpc.handleUnaryCall<Request, Response> = (call, done) => {
+      handle(call).then(
+        (message) => done(null, message),
+        (error: unknown) => done(failed(error)),
+      );
+    };
+    server.register(path, handler, response.encode, request.decode, "unary");
+  }
+
+  async function infer(message: InferRequestMessage, call: Call): Promise<InferResponseMessage> {
+    const request = decodeInferRequest(message);
+    const deadline = Math.min(call.deadline, request.timeout ?? Infinity);
+    return encodeInferResponse(request, await service.infer(request, { ...call, deadline }));
+  }
+
+  unary(methods.serverLive, () => ({ live: true }), true);
+  unary(methods.serverReady, () => ({ ready: service.isReady }), true);
+  unary(
+    healthCheck,
+    ({ service: name }) => {
+      const isReady = name == null || name === "" ? service.isReady : service.isModelReady(name, "");
+      return { status: isReady ? ServingStatus.SERVING : ServingStatus.NOT_SERVING };
+    },
+    true,
+  );
+  unary(methods.modelReady, ({ name, version }) => ({ ready: service.isModelReady(name ?? "", version ?? "") }));
+  unary(methods.serverMetadata, () => ({ ...service.metadata, extensions: [...service.metadata.extensions] }));
+  unary(methods.modelMetadata, ({ name, version }) => {
+    const { versions, inputs, outputs, ...rest } = service.modelMetadata(name ?? "", version ?? "");
+    const tensor = ({ shape, ...value }: (typeof inputs)[number]) => ({ ...value, shape: [...shape] });
+    return { ...rest, versions: [...versions], inputs: inputs.map(tensor), outputs: outputs.map(tensor) };
+  });
+  unary(methods.modelInfer, (message, call) => infer(message, call()));
+  unary(methods.modelConfig, ({ name, version }) => ({
+    config: configMessage(service.modelConfig(name ?? "", version ?? "")),
+  }));
+  unary(methods.modelStatistics, ({ name, version }) => ({
+    modelStats: service.statistics(name ?? "", version ?? "").map((model) => ({
+      name: model.name,
+      version: model.version,
+      lastInference: model.last_inference,
+      inferenceCount: model.inference_count,
+      executionCount: model.execution_count,
+      inferenceStats: {
+        success: model.inference_stats.success,
+        fail: model.inference_stats.fail,
+        queue: model.inference_stats.queue,
+        computeInput: model.inference_stats.compute_input,
+        computeInfer: model.inference_stats.compute_infer,
+        computeOutput: model.inference_stats.compute_output,
+      },
+      batchStats: model.batch_stats.map((batch) => ({
+        batchSize: batch.batch_size,
+        computeInput: batch.compute_input,
+        computeInfer: batch.compute_infer,
+        computeOutput: batch.compute_output,
+      })),
+    })),
+  }));
+  unary(methods.repositoryIndex, ({ ready }) => ({
+    models: store.index().filter(({ state }) => ready !== true || state === "READY"),
+  }));
+  unary(methods.repositoryModelLoad, async ({ modelName, parameters }) => {
+    if (Object.keys(parameters ?? {}).length > 0) {
+      throw new RequestFault("unimplemented", "a model is loaded from the server's own files only, without parameters");
+    }
+    await store.load(modelName ?? "");
+    return {};
+  });
+  unary(methods.repositoryModelUnload, async ({ modelName }) => {
+    await store.unload(modelName ?? "");
+    return {};
+  });
+
+  const { path, request, response } = methods.modelStreamInfer;
+  /** Answers come in the order of the requests. A request that fails is answered, and the stream goes on. */
+  const stream = (call: grpc.ServerDuplexStream<InferRequestMessage, StreamResponseMessage>): void => {
+    try {
+      admit(call);
+    } catch (error) {
+      call.emit("error", failed(error));
+      return;
+    }
+    let last: Promise<void> = Promise.resolve();
+    let running = 0;
+    call.on("data", (message: InferRequestMessage) => {
+      if (++running >= MOST_OF_STREAM) call.pause();
+      const answer = infer(message, callOf(call, timeout)).then(
+        (inferResponse) => ({ inferResponse }),
+        (error: unknown) => ({
+          errorMessage: failed(error).details,
+          inferResponse: { id: message.id ?? "" },
+        }),
+      );
+      last = last.then(async () => {
+        call.write(await answer);
+        if (--running < MOST_OF_STREAM) call.resume();
+      });
+    });
+    call.on("end", () => void last.then(() => call.end()));
+    call.on("error", () => undefined);
+  };
+  server.register(path, stream, response.encode, request.decode, "bidi");
+}
+
+interface AnyCall {
+  readonly metadata: grpc.Metadata;
+  getDeadline(): grpc.Deadline;
+  on(event: "cancelled", listener: () => void): unknown;
+  readonly cancelled: boolean;
+}
+
+function callOf(call: AnyCall, timeout: number): Call {
+  const controller = new AbortController();
+  call.on("cancelled", () => controller.abort());
+  if (call.cancelled) controller.abort();
+  const left = Number(call.getDeadline()) - Date.now();
+  const headers = Object.fromEntries(
+    Object.entries(call.metadata.getMap()).map(([name, value]) => [name, textOf(value)]),
+  );
+  return { protocol: "grpc", headers, deadline: Math.min(left, timeout), signal: controller.signal };
+}
+
+function textOf(value: grpc.MetadataValue | undefined): string | undefined {
+  return typeof value === "string" ? value : undefined;
+}
+
+function configMessage(config: ModelConfig): ConfigMessage {
+  const value = ({ name, data_type, dims }: ModelConfig["input"][number]) => ({
+    name,
+    dataType: DataType[data_type],
+    dims: [...dims],
+  });
+  return {
+    name: config.name,
+    platform: config.platform,
+    backend: config.backend,
+    maxBatchSize: config.max_batch_size,
+    input: config.input.map(value),
+    output: config.output.map(value),
+    instanceGroup: config.instance_group.map(({ name, count }) => ({ name, count, kind: InstanceKind.KIND_CPU })),
+    ...(config.dynamic_batching === undefined
+      ? {}
+      : { dynamicBatching: { maxQueueDelayMicroseconds: config.dynamic_batching.max_queue_delay_microseconds } }),
+  };
+}

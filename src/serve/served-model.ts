@@ -1,0 +1,103 @@
+import { describeValue } from "../infer/check-feeds.ts";
+import type { ValueInfo } from "../infer/runtime.ts";
+
+import { RequestFault } from "./fault.ts";
+import type { LoadedValues } from "./messages.ts";
+import { Statistics } from "./statistics.ts";
+import { checkBytes, DATATYPE, type TensorBytes } from "./tensor-bytes.ts";
+
+/** One version of a model as it was read from one file. A file that changes becomes another one of these. */
+export class ServedModel {
+  /** Unlike that of every other one of this server. */
+  readonly id: number;
+  readonly name: string;
+  readonly version: string;
+  readonly values: LoadedValues;
+  readonly statistics: Statistics = new Statistics();
+  /** Whether rows of several requests may go through the model together. */
+  batches: boolean;
+
+  constructor(id: number, { name, version }: Pick<ServedModel, "name" | "version">, values: LoadedValues) {
+    this.id = id;
+    this.name = name;
+    this.version = version;
+    this.values = values;
+    this.batches = hasFreeRows([...values.inputs, ...values.outputs]);
+  }
+
+  /** `crnn-mnist version 1`. */
+  get title(): string {
+    return `${this.name} version ${this.version}`;
+  }
+
+  /**
+   * Refuse inputs that the model does not take, so that they never spoil a batch with those of others.
+   *
+   * @throws {RequestFault} invalid
+   */
+  check(inputs: readonly TensorBytes[]): void {
+    const names = new Set<string>();
+    for (const input of inputs) {
+      const { name } = input;
+      const wanted = this.values.inputs.find((each) => each.name === name);
+      if (wanted === undefined) throw this.#invalid(`the model has no input "${name}"`);
+      if (names.has(name)) throw this.#invalid(`input "${name}" is given twice`);
+      names.add(name);
+      checkShape(wanted, input, (message) => this.#invalid(message));
+      checkBytes(input);
+    }
+    const missing = this.values.inputs.filter(({ name }) => !names.has(name));
+    if (missing.length > 0) {
+      throw this.#invalid(`${missing.map(({ name }) => `input "${name}"`).join(", ")} missing`);
+    }
+  }
+
+  /** The outputs that are asked for, or all of them. @throws {RequestFault} invalid, for one that the model has not */
+  outputsOf(asked: readonly string[]): readonly string[] {
+    const names = this.values.outputs.map(({ name }) => name);
+    for (const name of asked) {
+      if (!names.includes(name)) {
+        throw new RequestFault("invalid", `${this.title} has no output "${name}"`, {
+          hint: `it has ${names.join(", ")}`,
+        });
+      }
+    }
+    return asked.length === 0 ? names : asked;
+  }
+
+  #invalid(message: string): RequestFault {
+    const takes = this.values.inputs.map((input) => `${input.name}: ${described(input)}`).join("; ");
+    return new RequestFault("invalid", message, { hint: `${this.title} takes ${takes === "" ? "nothing" : takes}` });
+  }
+}
+
+function checkShape(wanted: ValueInfo, { name, dtype, dims }: TensorBytes, fault: (message: string) => Error): void {
+  if (!dims.every((dim) => Number.isSafeInteger(dim) && dim >= 0)) {
+    throw fault(`input "${name}": a shape is a list of whole numbers from 0; got [${dims.join(", ")}]`);
+  }
+  if (dtype !== wanted.dtype) {
+    throw fault(`input "${name}": expected ${DATATYPE[wanted.dtype]}; got ${DATATYPE[dtype]}`);
+  }
+  if (wanted.anyRank === true) return;
+  const fits =
+    dims.length === wanted.dims.length &&
+    wanted.dims.every((want, axis) => typeof want !== "number" || want === dims[axis]);
+  if (!fits) throw fault(`input "${name}": expected the shape ${shapeOf(wanted)}; got [${dims.join(", ")}]`);
+}
+
+function shapeOf({ dims }: ValueInfo): string {
+  return `[${dims.map((dim) => dim ?? "?").join(", ")}]`;
+}
+
+/** `FP32 [batch, 28, 28, 1]`. */
+function described(value: ValueInfo): string {
+  return describeValue(value).replace(value.dtype, DATATYPE[value.dtype]);
+}
+
+/** Whether the first size of all inputs and outputs is the same free one. */
+function hasFreeRows(values: readonly ValueInfo[]): boolean {
+  const [first] = values[0]?.dims ?? [];
+  return values.every(({ dims, anyRank }) => {
+    return anyRank !== true && dims.length > 0 && typeof dims[0] !== "number" && dims[0] === first;
+  });
+}
