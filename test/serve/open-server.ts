@@ -28,7 +28,7 @@ export async function openServer(options: Partial<ServeOptions> & Pick<ServeOpti
     processes: 1,
     threads: 1,
     maxBatch: 64,
-    maxDelay: 2,
+    maxDelay: 10,
     maxQueue: 256,
     maxBody: 2 ** 22,
     timeout: 20_000,

@@ -261,7 +261,7 @@ describe("inference", () => {
     await alone.dispose();
     const after = await stats("dense");
     expect(after.rows - before.rows).toBe(79);
-    expect(after.runs - before.runs).toBeLessThan(20);
+    expect(after.runs - before.runs).toBeLessThan(sent.length);
   });
 
   test("keeps the outputs that are asked for, by each of several requests that run together", async () => {
