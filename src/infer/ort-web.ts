@@ -12,6 +12,7 @@ import { ConsoleTap } from "./ort-log.ts";
 import { createOrtSession, wrapOrtSession, type Ort } from "./ort-session.ts";
 import { Queue } from "./queue.ts";
 import type { Runtime, Session, SessionOptions } from "./runtime.ts";
+import { gpuHere, softwareName } from "./webgpu-adapter.ts";
 import { leaveOnRelease } from "./webgpu-device.ts";
 
 interface OrtWeb extends Ort {
@@ -155,26 +156,17 @@ async function requestAdapter(): Promise<unknown> {
   const hint = inNode()
     ? "use --provider wasm, --browser, or --runtime node, which brings a WebGPU of its own"
     : "use a browser with WebGPU, or the provider wasm";
-  const gpu: unknown = typeof navigator !== "undefined" && "gpu" in navigator ? navigator.gpu : undefined;
-  if (!hasAdapters(gpu)) throw new SetupError("there is no WebGPU here: navigator.gpu is missing", { hint });
+  const gpu = gpuHere();
+  if (gpu === null) throw new SetupError("there is no WebGPU here: navigator.gpu is missing", { hint });
   const adapter = await gpu.requestAdapter();
   if (adapter === null) throw new SetupError("WebGPU finds no graphics adapter here", { hint });
   return adapter;
 }
 
-function hasAdapters(gpu: unknown): gpu is { requestAdapter(): Promise<unknown> } {
-  return typeof gpu === "object" && gpu !== null && "requestAdapter" in gpu;
-}
-
-/** Adapters that compute on the CPU, slower than WebAssembly does. */
-const SOFTWARE = /swiftshader|llvmpipe|lavapipe|basic render/iu;
-
 /** @throws {SetupError} for an adapter that is software */
 function assertHardware(adapter: unknown): void {
-  const info: unknown = Reflect.get(Object(adapter), "info");
-  const read = (key: string): unknown => Reflect.get(Object(info), key);
-  const name = ["vendor", "architecture", "device", "description"].map(read).filter(Boolean).join(" ");
-  if (read("isFallbackAdapter") !== true && !SOFTWARE.test(name)) return;
+  const name = softwareName(adapter);
+  if (name === null) return;
   throw new SetupError(`WebGPU's only adapter here is software on the CPU: ${name}`, {
     hint: "ask for it with --provider webgpu, or take --provider wasm",
   });
