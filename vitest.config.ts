@@ -16,7 +16,7 @@ const inNode: TestProjectConfiguration = {
     name: "node",
     include: ["test/**/*.test.ts"],
     exclude: ["test/web/**", "test/checker/**", "node_modules/**"],
-    globalSetup: ["test/helpers/exports-folder.ts"],
+    globalSetup: ["test/helpers/exports-folder.ts", "test/helpers/page-folder.ts"],
     pool: "forks",
   },
 };

@@ -56,7 +56,31 @@ function projectLink(): Plugin {
   };
 }
 
-/** Tell the service worker what to keep: everything but WebGPU's large module, which is kept once it was used. */
+/**
+ * TF.js starts its threads from the text of a function. Minified, the function names a variable around it, which the text
+ * has not. In a worker, where TF.js runs here, that variable is never set.
+ */
+function tfjsThreads(): Plugin {
+  return {
+    name: "tfjs-threads",
+    transform(code, id) {
+      if (!id.endsWith("tfjs-backend-wasm-threaded-simd.js")) return null;
+      const start = code.indexOf("return (");
+      const changed = code.slice(start).replaceAll("_scriptDir", "undefined");
+      if (start < 0 || changed.length === code.length - start) {
+        throw new Error(
+          "tfjs-backend-wasm starts its threads in another way than it did: look whether this is still needed",
+        );
+      }
+      return { code: code.slice(0, start) + changed, map: null };
+    },
+  };
+}
+
+/** Files that the service worker keeps once they were used: WebGPU's large module, and the weights of the converter's example. */
+const LATER = /asyncify|(^|\/)(model|weights)-[^/]*\.(json|bin)$/u;
+
+/** Tell the service worker what to keep: all files of both pages, the large ones from when they are first used. */
 function precache(): Plugin {
   return {
     name: "precache",
@@ -65,15 +89,21 @@ function precache(): Plugin {
     generateBundle(_, bundle) {
       const worker = bundle["service-worker.js"];
       if (worker?.type !== "chunk") throw new Error("the service worker was not built");
-      const built = Object.keys(bundle).filter((name) => name !== worker.fileName && !name.includes("asyncify"));
-      const files = ["./", ...built, ...readdirSync(join(root, "public"))].toSorted((a, b) => (a < b ? -1 : 1));
+      const built = Object.keys(bundle).filter((name) => name !== worker.fileName);
+      const later = built.filter((name) => LATER.test(name));
+      const files = ["./", ...built, ...readdirSync(join(root, "public"))]
+        .filter((name) => !later.includes(name))
+        .toSorted((a, b) => (a < b ? -1 : 1));
       const hash = createHash("sha256").update(worker.code);
       for (const file of Object.values(bundle)) hash.update(file.type === "chunk" ? file.code : file.source);
       const version = hash.digest("hex").slice(0, 12);
-      worker.code = `const PRECACHE = ${JSON.stringify({ version, files })};\n${worker.code}`;
+      worker.code = `const PRECACHE = ${JSON.stringify({ version, files, later })};\n${worker.code}`;
     },
   };
 }
+
+/** Parts that the library imports on demand are in the converter's worker from the start, which is as meant. */
+const checks = { ineffectiveDynamicImport: false, pluginTimings: false };
 
 const config: UserConfig = defineConfig({
   root,
@@ -85,7 +115,7 @@ const config: UserConfig = defineConfig({
     // In a browser ort-web.ts takes /wasm and /webgpu; the plain entry, which is for Node, would add 28 MB.
     alias: [{ find: /^onnxruntime-web$/, replacement: "onnxruntime-web/wasm" }],
   },
-  worker: { format: "es" },
+  worker: { format: "es", plugins: () => [tfjsThreads()], rolldownOptions: { checks } },
   server: { headers: isolation },
   preview: { headers: isolation },
   build: {
@@ -96,7 +126,12 @@ const config: UserConfig = defineConfig({
     // The runtime's WebAssembly is what it is.
     chunkSizeWarningLimit: 2000,
     rolldownOptions: {
-      input: { index: join(root, "index.html"), "service-worker": join(root, "service-worker", "service-worker.ts") },
+      checks,
+      input: {
+        index: join(root, "index.html"),
+        converter: join(root, "converter.html"),
+        "service-worker": join(root, "service-worker", "service-worker.ts"),
+      },
       output: {
         entryFileNames: ({ name }) => (name === "service-worker" ? "service-worker.js" : "assets/[name]-[hash].js"),
       },

@@ -1,14 +1,14 @@
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 
 import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
-import { build } from "vite";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 
 import { browserFlags } from "../../src/node/browser/browser-flags.ts";
 import { findBrowser } from "../../src/node/browser/find-browser.ts";
 
+import { buildPages } from "./built-pages.ts";
 import { draw, expectAlert, expectAnswer, ran } from "./hands.ts";
 import { hostFolder, type StaticHost } from "./static-host.ts";
 
@@ -35,14 +35,13 @@ describe.skipIf(executablePath === undefined)("the page on a static host, below 
   let host: StaticHost | undefined;
 
   beforeAll(async () => {
-    const configFile = resolve(import.meta.dirname, "../../web/vite.config.ts");
-    await build({ configFile, logLevel: "error", build: { outDir: first } });
+    await buildPages(first);
     makeSecond();
     browser = await chromium.launch({
       ...(executablePath === undefined ? {} : { executablePath }),
       args: [...browserFlags],
     });
-  }, 120_000);
+  }, 300_000);
 
   afterAll(async () => {
     await browser?.close();

@@ -4,7 +4,7 @@ import { join, resolve } from "node:path";
 
 import { chromium, type BrowserContext, type Page } from "playwright-core";
 import sharp from "sharp";
-import { build, preview, type PreviewServer } from "vite";
+import { preview, type PreviewServer } from "vite";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 
 import { renderedDigits } from "../../src/data/digits/rendered-digits.ts";
@@ -13,6 +13,7 @@ import { findBrowser } from "../../src/node/browser/find-browser.ts";
 
 import { expectBadPicturesTold } from "./bad-pictures.ts";
 import { expectBreakdownsTold } from "./breakdowns.ts";
+import { buildPages } from "./built-pages.ts";
 import { draw, expectAlert, expectAnswer, expectUsable, ran, strokes } from "./hands.ts";
 
 const configFile = resolve(import.meta.dirname, "../../web/vite.config.ts");
@@ -28,7 +29,7 @@ describe.skipIf(executablePath === undefined)("the page, in Chromium", () => {
 
   beforeAll(async () => {
     const outDir = join(folder, "dist");
-    await build({ configFile, logLevel: "error", build: { outDir } });
+    await buildPages(outDir);
     server = await preview({
       configFile,
       logLevel: "error",
@@ -40,7 +41,7 @@ describe.skipIf(executablePath === undefined)("the page, in Chromium", () => {
       ...(executablePath === undefined ? {} : { executablePath }),
       args: [...browserFlags],
     });
-  }, 120_000);
+  }, 300_000);
 
   afterAll(async () => {
     await context?.close();

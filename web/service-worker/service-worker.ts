@@ -1,5 +1,12 @@
-/** Version of the page and its files, which are fetched when it is installed; the build puts it here. */
-declare const PRECACHE: { readonly version: string; readonly files: readonly string[] };
+/**
+ * Version of the pages; their files, which are fetched when it is installed; and files that are kept once they were used. The
+ * build puts it here.
+ */
+declare const PRECACHE: {
+  readonly version: string;
+  readonly files: readonly string[];
+  readonly later: readonly string[];
+};
 
 const worker = ((scope: unknown): ServiceWorkerGlobalScope => {
   if (scope instanceof ServiceWorkerGlobalScope) return scope;
@@ -40,7 +47,7 @@ async function activate(): Promise<void> {
   await worker.clients.claim();
 }
 
-/** From the cache; what is not there yet (WebGPU's module, 27 MB), or must be fresh, from the network, and kept. */
+/** Files of the pages from the cache. What is not there yet, or must be fresh, comes from the network, and is kept. */
 async function respond(request: Request): Promise<Response> {
   const cache = await caches.open(cacheName);
   const isAnew = request.cache === "reload";
@@ -48,8 +55,19 @@ async function respond(request: Request): Promise<Response> {
   if (kept !== undefined) return isolated(kept);
   const fetched = await fetch(request);
   // What there is no room to keep is served all the same.
-  if (fetched.ok && fetched.type === "basic") await cache.put(request, fetched.clone()).catch(() => undefined);
+  if (isOurs(request) && fetched.ok && fetched.type === "basic")
+    await cache.put(request, fetched.clone()).catch(() => undefined);
   return isolated(fetched);
+}
+
+/** Whether it is a file of the pages: a model that someone serves beside them is not kept. */
+function isOurs({ url }: Request): boolean {
+  const address = new URL(url);
+  address.search = "";
+  address.hash = "";
+  return [...PRECACHE.files, ...PRECACHE.later].some(
+    (name) => new URL(name, worker.registration.scope).href === address.href,
+  );
 }
 
 /** With the headers that threads need, which a static host may not send. */
