@@ -24,6 +24,12 @@ export interface ImageInput {
    */
   readonly fit: "mnist" | "stretch" | "line";
   readonly line?: LineInput;
+  /** Order of three channels; red, green, blue without it. */
+  readonly order?: "rgb" | "bgr";
+  /** What is taken off each channel once it is in its range, in the model's order of channels; 0 without it. */
+  readonly mean?: readonly number[];
+  /** What each channel is divided by after that; 1 without it. */
+  readonly std?: readonly number[];
 }
 
 /** How lines of unlike widths are put into one batch. */
@@ -69,6 +75,24 @@ export interface SequenceOutput {
 
 export const RECOGNIZER_KEY = "tfjs-to-onnx.recognizer";
 
+/** JSON in `metadata_props` of a file that prepares pictures itself: see {@link PreprocessingInside}. */
+export const PREPROCESSING_KEY = "tfjs-to-onnx.preprocessing";
+
+/** Which tensors of a file that prepares pictures itself are what. */
+export interface PreprocessingInside {
+  readonly version: 1;
+  /** The file's input: uint8 [N, H, W, 3]. */
+  readonly input: string;
+  /** An output: the pictures as the network gets them, float32 [N, height, width, channels]. */
+  readonly prepared: string;
+  /** The network's own input, and its own outputs, which the file gives as well. */
+  readonly network: { readonly input: string; readonly outputs: readonly string[] };
+  /** Outputs [N]: strings, int64 (-1 for a blank picture), float32 from 0 to 1. */
+  readonly answers: { readonly label: string; readonly index: string; readonly confidence: string };
+  /** What `infer` does with a picture and the file does not, in sentences. */
+  readonly leftOut: readonly string[];
+}
+
 /**
  * JSON object in `metadata_props`: the smallest value of each named input size that every convolution and pooling window
  * fits into, e.g. `{"height":4,"width":4}`. Sizes that may be 1 are left out.
@@ -77,3 +101,65 @@ export const MINIMUM_SIZES_KEY = "tfjs-to-onnx.minimumSizes";
 
 /** How the weights of the file are kept, where not all are float32: `stored`, `float16`, `int8` or `int4`. */
 export const PRECISION_KEY = "tfjs-to-onnx.precision";
+/** Whether a value says all that this version relies on. */
+export function isRecognizer(value: unknown): value is Recognizer {
+  if (typeof value !== "object" || value === null || !("version" in value) || value.version !== 1) return false;
+  return "input" in value && "output" in value && isImageInput(value.input) && isOutput(value.output);
+}
+
+function isImageInput(input: unknown): boolean {
+  if (typeof input !== "object" || input === null) return false;
+  if (!("kind" in input && "fit" in input && "height" in input && "width" in input)) return false;
+  if (!("channels" in input && "range" in input)) return false;
+  const { kind, fit, height, width, channels, range } = input;
+  const isFit = fit === "mnist" || fit === "stretch" || fit === "line";
+  if (kind !== "image" || !isFit || !isSize(height) || !(width === null || isSize(width))) return false;
+  if (fit === "mnist" && !(height === 28 && width === 28 && channels === 1)) return false;
+  if ("line" in input && !isLineInput(input.line)) return false;
+  if ("order" in input && input.order !== "rgb" && input.order !== "bgr") return false;
+  if ("mean" in input && !areChannelValues(input.mean, channels)) return false;
+  if ("std" in input && !(areChannelValues(input.std, channels) && !input.std.includes(0))) return false;
+  return (
+    (channels === 1 || channels === 3) && Array.isArray(range) && range.length === 2 && range.every(Number.isFinite)
+  );
+}
+
+function areChannelValues(value: unknown, channels: unknown): value is readonly unknown[] {
+  return Array.isArray(value) && value.length === channels && value.every(Number.isFinite);
+}
+
+function isLineInput(line: unknown): boolean {
+  if (typeof line !== "object" || line === null || !("columns" in line && "padding" in line)) return false;
+  return isSize(line.columns) && Number.isFinite(line.padding);
+}
+
+/** Of pictures that models see; a hostile file asks for more memory than there is. */
+const LONGEST_SIDE = 4096;
+
+function isSize(value: unknown): boolean {
+  return typeof value === "number" && Number.isInteger(value) && value > 0 && value <= LONGEST_SIDE;
+}
+
+function isOutput(output: unknown): boolean {
+  if (typeof output !== "object" || output === null || !("kind" in output && "activation" in output)) return false;
+  const { kind, activation } = output;
+  if (activation !== "softmax" && activation !== "logits") return false;
+  if (kind === "classes") {
+    const isCalibrated = !("confidence" in output) || isConfidenceModel(output.confidence);
+    return isCalibrated && "labels" in output && areTexts(output.labels);
+  }
+  return kind === "ctc" && "characters" in output && areTexts(output.characters);
+}
+
+function areTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.length > 0 && value.every((text) => typeof text === "string");
+}
+
+/** Whether a value from a file's metadata is one. */
+export function isConfidenceModel(value: unknown): value is ConfidenceModel {
+  if (typeof value !== "object" || value === null) return false;
+  const keys = ["floor", "bias", "margin", "mean", "spread"];
+  const fields = new Map<string, unknown>(Object.entries(value));
+  const floor = fields.get("floor");
+  return keys.every((key) => Number.isFinite(fields.get(key))) && typeof floor === "number" && floor > 0 && floor < 1;
+}

@@ -28,6 +28,7 @@ interface ExportCommandOptions extends CommonOptions {
   readonly inputShape?: Readonly<Record<string, readonly number[]>>;
   readonly output?: readonly string[];
   readonly plugin?: readonly string[];
+  readonly withPreprocessing?: true;
   readonly recurrent: "native" | "portable";
   readonly verify: boolean;
 }
@@ -37,6 +38,7 @@ export function create(summary: string): Command {
     "export model.json -o model.onnx",
     "export ./my-model --opset 21 --batch 1",
     "export https://example.com/model.json --input-shape image=1,224,224,3",
+    "export ./my-classifier --with-preprocessing",
     "export ./my-model --output features --no-verify --json",
     "export ./my-model --plugin ./my-layers.mjs",
     "tfjs-to-onnx export ./my-model -o - | gzip > model.onnx.gz",
@@ -59,6 +61,10 @@ export function create(summary: string): Command {
       new Option("--recurrent <form>", "how recurrent layers are written: portable runs on every execution provider")
         .choices(["native", "portable"])
         .default("native"),
+    )
+    .option(
+      "--with-preprocessing",
+      "prepare pictures in the file, as the model's metadata says: uint8 [N, H, W, 3] of any size goes in, labels come out, in any language",
     )
     .option("--plugin <module>", "a module with converters of layers of your own; may be repeated", collect)
     .option("--no-verify", "do not run the export beside TF.js")
@@ -105,6 +111,7 @@ function toExportOptions(options: ExportCommandOptions, converters: readonly Lay
     batch: options.batch,
     logits: options.logits === true,
     recurrentForm: options.recurrent,
+    ...(options.withPreprocessing === true ? { withPreprocessing: true } : {}),
     ...(options.inputShape === undefined ? {} : { inputShapes: options.inputShape }),
     ...(options.output === undefined ? {} : { outputs: options.output }),
   };

@@ -95,6 +95,11 @@ async function run(inputs: readonly string[], options: InferOptions): Promise<vo
       hint: "name images of one line each, or score labelled ones: --dataset lines --data DIR",
     });
   }
+  if (!isRaw && inputs.length === 0 && found.preprocessing !== null) {
+    throw new UsageError("the file prepares pictures itself, and labelled sets have them prepared; name pictures", {
+      hint: "score the model's plain export instead",
+    });
+  }
   const decode = await decodingFor(options, () => found.recognizer());
   if (place.runtime !== "node" && place.browser !== true) delayWasmWork();
   const stale = options.model === undefined || options.runtime === "tfjs" ? null : await staleExportNote(found.path);
@@ -113,7 +118,7 @@ async function run(inputs: readonly string[], options: InferOptions): Promise<vo
       await score(loaded, options.dataset ?? "auto", options);
     } else if (inputs.length > 0) {
       const { readInputs } = await import("./infer/read.ts");
-      await readInputs(loaded, recognizer, inputs, { ...options, decode });
+      await readInputs(loaded, recognizer, inputs, { ...options, decode, preprocessing: found.preprocessing });
     } else {
       const { showSample } = await import("./infer/score.ts");
       await showSample(loaded, recognizer, options);

@@ -4,6 +4,8 @@ import type { Command } from "commander";
 import { InferenceError, ModelFormatError } from "../errors.ts";
 import { exportAnySource, readAnyModel } from "../export/any-source.ts";
 import type { ExportedLayer, ExportedValue } from "../export/export-model.ts";
+import { readPreprocessing } from "../infer/preprocessing-inside.ts";
+import type { PreprocessingInside } from "../metadata.ts";
 import { ELEMENT_TYPE, elementTypeName } from "../onnx/element-type.ts";
 import { bodiesOf, type FileGraph, type FileModel, type FileNode, type FileValue } from "../onnx/file-model.ts";
 import { readOnnx } from "../onnx/read.ts";
@@ -36,6 +38,8 @@ interface OnnxSummary {
   readonly inputs: readonly OnnxValue[];
   readonly outputs: readonly OnnxValue[];
   readonly metadata: Readonly<Record<string, string>>;
+  /** What the file says of the pictures that it prepares itself; else null. */
+  readonly preprocessing: PreprocessingInside | null;
 }
 
 export function create(summary: string): Command {
@@ -86,6 +90,7 @@ function summarise(file: string, bytes: Uint8Array): OnnxSummary {
     inputs: graph.inputs.filter(({ name }) => !initializers.has(name)).map(describe),
     outputs: graph.outputs.map(describe),
     metadata: Object.fromEntries(model.metadata),
+    preprocessing: readPreprocessing(model.metadata),
   };
 }
 
@@ -136,6 +141,7 @@ function printOnnx(summary: OnnxSummary): void {
   );
   printValues("input ", summary.inputs);
   printValues("output", summary.outputs);
+  if (summary.preprocessing !== null) printPreprocessing(summary.preprocessing);
   printLine("");
   printTable(
     ["operator", "nodes"],
@@ -144,6 +150,16 @@ function printOnnx(summary: OnnxSummary): void {
   const entries = Object.entries(summary.metadata);
   if (entries.length > 0) printLine("\nmetadata");
   for (const [key, value] of entries) printLine(`  ${key}: ${value}`);
+}
+
+function printPreprocessing({ input, network, prepared, answers, leftOut }: PreprocessingInside): void {
+  printLine(
+    `  pictures of any size go in as ${input} (red, green, blue) and are prepared in the file; ${prepared} shows them as the network's input ${network.input} gets them`,
+  );
+  printLine(
+    `  ${answers.label}, ${answers.index} and ${answers.confidence} are the answer; an index of -1 is a blank picture`,
+  );
+  for (const sentence of leftOut) printLine(`  not in the file: ${sentence}`);
 }
 
 async function inspectLayers(model: string, options: CommonOptions): Promise<void> {

@@ -16,6 +16,8 @@ import { GraphBuilder } from "./build/builder.ts";
 import type { NamedValue } from "./build/finish.ts";
 import { asNumber, dim as toDim, isNumber, show, showShape, type Dim } from "../onnx/dim.ts";
 import type { Value } from "./ir/value.ts";
+import type { NetworkInput } from "./preprocessing/pictures.ts";
+import type { Fed } from "./preprocessing/pictures-inside.ts";
 import { everyTap, fetchesOf, requestedLayers, tapsOf, type Tap } from "./requested-outputs.ts";
 import { expectSaneShape } from "./sane-shape.ts";
 import { ConfigReader } from "./source/config.ts";
@@ -35,6 +37,8 @@ export interface ConvertOptions {
   readonly outputs: readonly string[] | null;
   /** Give the output of every call of every layer instead. */
   readonly everyLayer: boolean;
+  /** Makes the file's inputs. */
+  readonly feed: (graph: GraphBuilder, network: NetworkInput) => Fed;
 }
 
 export interface Converted {
@@ -62,11 +66,12 @@ export function convert(source: LayersSource, options: ConvertOptions): Converte
   const bound = bindAll(source, options, fetches);
   const notes = source.checkWeights();
   const graph = new GraphBuilder(options.opset);
-  const inputs = model.inputs.map((ref) => graphInput(graph, model, ref, options));
+  const feeds = model.inputs.map((ref) => graphInput(graph, model, ref, options));
+  const inputs = feeds.map(({ input }) => input);
   for (const name of options.outputs ?? outputNames(model)) graph.reserve(name);
   const run = new ModelRun(source, bound, graph);
   const flows = run.run(
-    inputs.map(({ value }): Flow => ({ value, mask: null })),
+    feeds.map(({ value }): Flow => ({ value, mask: null })),
     fetches,
   );
   const taken = inputs.map(({ name }) => name);
@@ -148,7 +153,7 @@ const AXIS_NAMES: Readonly<Record<number, readonly string[]>> = {
   5: ["depth", "height", "width", "channels"],
 };
 
-function graphInput(graph: GraphBuilder, model: ModelSpec, ref: TensorRef, options: ConvertOptions): NamedValue {
+function graphInput(graph: GraphBuilder, model: ModelSpec, ref: TensorRef, options: ConvertOptions): Fed {
   const layer = model.layers.find(({ name }) => name === ref.layer);
   if (layer === undefined) throw new ModelFormatError(`the model's input ${ref.layer} is not one of its layers`);
   return inLayer([layer.name], layer.className, () => {
@@ -167,7 +172,7 @@ function graphInput(graph: GraphBuilder, model: ModelSpec, ref: TensorRef, optio
     if (fixed.some((size) => isNumber(size, 0))) {
       throw new ExportError(`an input of shape ${showShape(fixed)} holds nothing`);
     }
-    return { name: layer.name, value: graph.input(layer.name, inputType(config), fixed) };
+    return options.feed(graph, { name: layer.name, dtype: inputType(config), dims: fixed });
   });
 }
 

@@ -15,6 +15,7 @@ import { checkPrecision, INT4_OPSET, type ExportedPrecision, type Precision } fr
 import type { MatrixForm } from "./precision/integers.ts";
 import { allConverters } from "./registry.ts";
 import type { Tap } from "./requested-outputs.ts";
+import { PicturesInside, plainFeed } from "./preprocessing/pictures-inside.ts";
 import { readLayersModel } from "./source/layers-model.ts";
 import type { LayersSource, RawModel } from "./source/model.ts";
 
@@ -53,6 +54,11 @@ export interface ExportOptions {
   readonly matrixForm?: MatrixForm;
   /** Weights, by the names of their tensors in the file, that stay float32 whatever `precision` says. */
   readonly float32Weights?: readonly string[];
+  /**
+   * Put the preparation of pictures, as the model's metadata says it, before the network, and the reading of its answer behind it:
+   * uint8 [N, H, W, 3] goes in, labels come out. See docs/scale.md.
+   */
+  readonly withPreprocessing?: boolean;
 }
 
 export const EXPORT_OPTIONS: OptionNames<ExportOptions> = {
@@ -67,6 +73,7 @@ export const EXPORT_OPTIONS: OptionNames<ExportOptions> = {
   precision: true,
   matrixForm: true,
   float32Weights: true,
+  withPreprocessing: true,
 };
 
 /** An input or output of the exported model. Free dimensions are named. */
@@ -161,8 +168,23 @@ export function opsetOf(options: ExportOptions): number {
   return opset;
 }
 
+/** What puts pictures around the network, where that is asked for. @throws {ExportError} when the model is none for it */
+export function picturesInside(
+  { metadata }: Pick<LayersSource, "metadata">,
+  options: ExportOptions,
+): PicturesInside | null {
+  if (options.withPreprocessing !== true) return null;
+  if (options.logits === true || options.outputs !== undefined) {
+    throw new ExportError("preprocessing goes with the model's own outputs, whose answer is read in the file", {
+      hint: "leave --logits and --output out, or --with-preprocessing",
+    });
+  }
+  return new PicturesInside(metadata);
+}
+
 function buildModel(source: LayersSource, options: ExportOptions, everyLayer: boolean): ExportedModel {
   const opset = opsetOf(options);
+  const pictures = everyLayer ? null : picturesInside(source, options);
   const converted = convert(source, {
     opset,
     recurrentForm: options.recurrentForm ?? "native",
@@ -171,6 +193,7 @@ function buildModel(source: LayersSource, options: ExportOptions, everyLayer: bo
     inputShapes: new Map(Object.entries(options.inputShapes ?? {})),
     outputs: options.outputs ?? null,
     everyLayer,
+    feed: (graph, network) => pictures?.feed(graph, network) ?? plainFeed(graph, network),
   });
   const builder = converted.graph;
   const outputs =
@@ -182,6 +205,7 @@ function buildModel(source: LayersSource, options: ExportOptions, everyLayer: bo
     outputs,
     source,
     options,
+    pictures,
     about: {
       kind: "layers",
       layers: converted.calls.map(({ path, className, call, occurrence, repeated, scope, values }) => ({

@@ -11,6 +11,7 @@ import { minimumSizes } from "./minimum-sizes.ts";
 import { dropUnused } from "./onnx/passes/drop-unused.ts";
 import { runPasses } from "./onnx/passes/index.ts";
 import { applyPrecision, type ExportedPrecision } from "./precision/apply.ts";
+import type { PicturesInside } from "./preprocessing/pictures-inside.ts";
 import type { LayersSource } from "./source/model.ts";
 
 const PRODUCER = "tfjs-to-onnx";
@@ -23,14 +24,18 @@ export interface Unfinished {
   readonly inputs: readonly NamedValue[];
   readonly outputs: readonly NamedValue[];
   readonly source: Pick<LayersSource, "generatedBy" | "convertedBy" | "metadata" | "parameters" | "quantizations">;
+  /** The pictures that the network is fed with; null when the file's inputs are the network's own. */
+  readonly pictures: PicturesInside | null;
   readonly options: Pick<ExportOptions, "precision" | "matrixForm" | "float32Weights">;
   readonly about: Pick<ExportedModel, "kind" | "layers" | "taps" | "notes">;
 }
 
 /** What follows the conversion of a model of either kind: the passes, types and shapes of all tensors, how weights are kept, and the file. */
-export function finishModel({ builder, name, inputs, outputs, source, options, about }: Unfinished): ExportedModel {
+export function finishModel(unfinished: Unfinished): ExportedModel {
+  const { builder, name, inputs, source, pictures, options, about } = unfinished;
   const { opset } = builder;
-  const finished = finishGraph(builder, name, inputs, outputs);
+  const wrapped = pictures?.finish(builder, unfinished.outputs) ?? null;
+  const finished = finishGraph(builder, name, inputs, wrapped?.outputs ?? unfinished.outputs);
   const used = dropUnused(finished.graph);
   const optimise = (except: ReadonlySet<string>): OnnxGraph => withValueInfo(runPasses(used, except), finished.types);
   const { graph, optimised, precision } = applyPrecision(optimise, {
@@ -39,13 +44,14 @@ export function finishModel({ builder, name, inputs, outputs, source, options, a
     matrixForm: options.matrixForm ?? "dequantize",
     float32Weights: new Set(options.float32Weights),
   });
+  const metadata = metadataOf(source, minimumSizes(inputs, builder.windowCounts), precision);
   const model: OnnxModel = {
     irVersion: irVersionOf(opset),
     opset,
     producerName: PRODUCER,
     producerVersion: VERSION,
     graph,
-    metadata: metadataOf(source, minimumSizes(inputs, builder.windowCounts), precision),
+    metadata: wrapped === null ? metadata : new Map([...metadata, wrapped.metadata]),
   };
   return withFile(model, {
     ...about,

@@ -23,12 +23,3 @@ export function confidenceOf(probabilities: ArrayLike<number>, model: Confidence
   const logit = model.bias + model.margin * margin + model.mean * mean + model.spread * spread;
   return 1 / (1 + Math.exp(-logit));
 }
-
-/** Whether a value from a file's metadata is one. */
-export function isConfidenceModel(value: unknown): value is ConfidenceModel {
-  if (typeof value !== "object" || value === null) return false;
-  const keys = ["floor", "bias", "margin", "mean", "spread"];
-  const fields = new Map<string, unknown>(Object.entries(value));
-  const floor = fields.get("floor");
-  return keys.every((key) => Number.isFinite(fields.get(key))) && typeof floor === "number" && floor > 0 && floor < 1;
-}

@@ -1,6 +1,7 @@
 import { InferenceError, ModelFormatError } from "../errors.ts";
-import { confidenceOf, isConfidenceModel, UNSURE_BELOW } from "./confidence.ts";
-import { RECOGNIZER_KEY, type ClassOutput, type Recognizer } from "../metadata.ts";
+import { confidenceOf, UNSURE_BELOW } from "./confidence.ts";
+import { isRecognizer, RECOGNIZER_KEY, type ClassOutput, type Recognizer } from "../metadata.ts";
+import { at } from "../require.ts";
 import { softmax } from "../softmax.ts";
 import { float32, type Tensor } from "../tensor.ts";
 
@@ -62,53 +63,6 @@ function parsedOrNull(text: string): unknown {
   }
 }
 
-/** Whether a value says all that this version relies on. */
-export function isRecognizer(value: unknown): value is Recognizer {
-  if (typeof value !== "object" || value === null || !("version" in value) || value.version !== 1) return false;
-  return "input" in value && "output" in value && isImageInput(value.input) && isOutput(value.output);
-}
-
-function isImageInput(input: unknown): boolean {
-  if (typeof input !== "object" || input === null) return false;
-  if (!("kind" in input && "fit" in input && "height" in input && "width" in input)) return false;
-  if (!("channels" in input && "range" in input)) return false;
-  const { kind, fit, height, width, channels, range } = input;
-  const isFit = fit === "mnist" || fit === "stretch" || fit === "line";
-  if (kind !== "image" || !isFit || !isSize(height) || !(width === null || isSize(width))) return false;
-  if (fit === "mnist" && !(height === 28 && width === 28 && channels === 1)) return false;
-  if ("line" in input && !isLineInput(input.line)) return false;
-  return (
-    (channels === 1 || channels === 3) && Array.isArray(range) && range.length === 2 && range.every(Number.isFinite)
-  );
-}
-
-function isLineInput(line: unknown): boolean {
-  if (typeof line !== "object" || line === null || !("columns" in line && "padding" in line)) return false;
-  return isSize(line.columns) && Number.isFinite(line.padding);
-}
-
-/** Of pictures that models see; a hostile file asks for more memory than there is. */
-const LONGEST_SIDE = 4096;
-
-function isSize(value: unknown): boolean {
-  return typeof value === "number" && Number.isInteger(value) && value > 0 && value <= LONGEST_SIDE;
-}
-
-function isOutput(output: unknown): boolean {
-  if (typeof output !== "object" || output === null || !("kind" in output && "activation" in output)) return false;
-  const { kind, activation } = output;
-  if (activation !== "softmax" && activation !== "logits") return false;
-  if (kind === "classes") {
-    const isCalibrated = !("confidence" in output) || isConfidenceModel(output.confidence);
-    return isCalibrated && "labels" in output && areTexts(output.labels);
-  }
-  return kind === "ctc" && "characters" in output && areTexts(output.characters);
-}
-
-function areTexts(value: unknown): boolean {
-  return Array.isArray(value) && value.length > 0 && value.every((text) => typeof text === "string");
-}
-
 /**
  * Read pictures that have been prepared: N arrays of [H, W, C] each, of lines each with its own W. The `top` likeliest
  * labels of each are named.
@@ -160,24 +114,43 @@ export async function classScores(session: Session, batch: Tensor): Promise<Extr
   throw new InferenceError(`a recogniser gives float32 [batch, classes]; got [${scores?.dims.join(", ") ?? ""}]`);
 }
 
-function readingOf(
+interface Candidates {
+  /** Of every class. */
+  readonly probabilities: Float32Array;
+  /** The likeliest, best first. */
+  readonly candidates: readonly Candidate[];
+  readonly areNumbers: boolean;
+}
+
+/** The likeliest labels of one row of scores [N, classes]. @throws {InferenceError} when there are not as many classes as labels */
+export function candidatesOf(
   { data, dims }: { data: Float32Array; dims: readonly number[] },
   row: number,
   output: ClassOutput,
   count: number,
-): Reading {
+): Candidates {
   const [, classes = 0] = dims;
   if (classes !== output.labels.length) {
     throw new InferenceError(`the model has ${classes} classes, but names ${output.labels.length}`);
   }
   const scores = data.subarray(row * classes, (row + 1) * classes);
   const probabilities = output.activation === "logits" ? softmax(scores) : scores;
-  const top = output.labels
-    .map((label, index) => ({ label, probability: probabilities[index] ?? 0 }))
+  const candidates = output.labels
+    .map((label, index) => ({ label, probability: at(probabilities, index) }))
     .toSorted((a, b) => b.probability - a.probability)
     .slice(0, count);
+  return { probabilities, candidates, areNumbers: probabilities.every(Number.isFinite) };
+}
+
+function readingOf(
+  { data, dims }: { data: Float32Array; dims: readonly number[] },
+  row: number,
+  output: ClassOutput,
+  count: number,
+): Reading {
+  const { probabilities, candidates: top, areNumbers } = candidatesOf({ data, dims }, row, output, count);
   const text = top[0]?.label ?? "";
-  if (!probabilities.every(Number.isFinite)) return { text, confidence: Number.NaN, top };
+  if (!areNumbers) return { text, confidence: Number.NaN, top };
   if (output.confidence === undefined) return { text, confidence: top[0]?.probability ?? 0, top };
   const confidence = confidenceOf(probabilities, output.confidence);
   return { text, confidence, ...(confidence < UNSURE_BELOW ? { unsure: true } : {}), top };

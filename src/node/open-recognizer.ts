@@ -3,10 +3,11 @@ import { stat } from "node:fs/promises";
 import { dirname, extname, join } from "node:path";
 
 import { ModelFormatError, ToolError } from "../errors.ts";
-import { isRecognizer, readRecognizer } from "../infer/recognize.ts";
+import { readPreprocessing } from "../infer/preprocessing-inside.ts";
+import { readRecognizer } from "../infer/recognize.ts";
 import type { OnnxHeader } from "../onnx/header.ts";
 import type { Model, RuntimeName } from "../infer/runtime.ts";
-import { RECOGNIZER_KEY, type Recognizer } from "../metadata.ts";
+import { isRecognizer, RECOGNIZER_KEY, type PreprocessingInside, type Recognizer } from "../metadata.ts";
 
 import { readOnnxFile } from "./read-onnx.ts";
 import { modelName, shippedModel } from "./shipped-models.ts";
@@ -21,6 +22,8 @@ export interface FoundModel {
   readonly takesNothing: boolean;
   /** @throws {ModelFormatError} when the model does not say what it is for */
   recognizer(): Recognizer;
+  /** What the file says of the pictures that it prepares itself; null when it takes prepared ones. */
+  readonly preprocessing: PreprocessingInside | null;
 }
 
 /** The recogniser that `infer` runs when no model is named. */
@@ -48,7 +51,15 @@ async function onnxPath(given: string | undefined): Promise<string> {
 async function openOnnx(path: string): Promise<FoundModel> {
   const { bytes, header, externalData } = await readOnnxFile(path);
   const takesNothing = header.inputs.length === 0;
-  return { path, model: bytes, externalData, takesNothing, recognizer: () => recognizerIn(path, header) };
+  const preprocessing = readPreprocessing(header.metadata);
+  return {
+    path,
+    model: bytes,
+    externalData,
+    takesNothing,
+    preprocessing,
+    recognizer: () => recognizerIn(path, header),
+  };
 }
 
 /** Names the file, which may be the last export, that the user did not think of. */
@@ -73,6 +84,7 @@ async function openTfjs(path: string): Promise<FoundModel> {
     model: raw,
     externalData: new Map(),
     takesNothing: false,
+    preprocessing: null,
     recognizer: () => recognizerOf(json, raw.manifest),
   };
 }

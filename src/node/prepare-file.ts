@@ -27,7 +27,7 @@ export async function prepareFile(
 }
 
 /** Larger pictures are decoded at this size: nothing the recogniser sees is lost. */
-function longestSide({ fit, height, width }: ImageInput): number {
+export function longestSide({ fit, height, width }: ImageInput): number {
   if (fit === "mnist") return 512;
   // A line may be hundreds of times as wide as it is high.
   return width === null ? 32_768 : Math.max(1024, 2 * height, 2 * width);

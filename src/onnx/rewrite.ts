@@ -12,6 +12,14 @@ type Node = onnx.NodeProto.$Properties;
 type Graph = onnx.GraphProto.$Properties;
 type TensorMessage = onnx.TensorProto.$Properties;
 
+/** An input that a graph is given. */
+export interface OnnxInput {
+  readonly name: string;
+  readonly elementType: number;
+  /** Free sizes are named, or null. */
+  readonly dims: readonly (number | string | null)[];
+}
+
 /**
  * Changes to an ONNX file of any origin. What is not changed is written as it was, also fields that this package does not know.
  */
@@ -68,6 +76,42 @@ export class ModelEditor {
     return this;
   }
 
+  /**
+   * Cut off what makes an inner tensor: it becomes the graph's only input, under another name, and nodes and constants that the
+   * outputs do not need any more are left out.
+   *
+   * @throws {InferenceError} when no node makes it
+   */
+  startAt(tensor: string, input: OnnxInput): this {
+    const graph = this.#graph();
+    const nodes = graph.node ?? [];
+    const maker = nodes.find(({ output }) => output?.includes(tensor) === true);
+    if (maker === undefined) throw new InferenceError(`no node of the model makes the tensor ${tensor}`);
+    const kept: Node[] = [];
+    const needed = new Set((graph.output ?? []).map(({ name }) => textOf(name)));
+    for (const node of nodes.toReversed()) {
+      if (node === maker || node.output?.some((output) => needed.has(output)) !== true) continue;
+      kept.push(node);
+      for (const name of readsOf(node)) needed.add(name);
+    }
+    const shape = {
+      dim: input.dims.map((size) =>
+        typeof size === "number" ? { dimValue: size } : size === null ? {} : { dimParam: size },
+      ),
+    };
+    this.#change(() => {
+      graph.node = kept.toReversed();
+      for (const node of nodesOf(graph))
+        node.input = (node.input ?? []).map((name) => (name === tensor ? input.name : name));
+      graph.input = [{ name: input.name, type: { tensorType: { elemType: input.elementType, shape } } }];
+      graph.initializer = (graph.initializer ?? []).filter(({ name }) => needed.has(textOf(name)));
+      graph.valueInfo = (graph.valueInfo ?? []).filter(
+        ({ name }) => needed.has(textOf(name)) && name !== tensor && name !== input.name,
+      );
+    });
+    return this;
+  }
+
   /** Make inner tensors outputs of the graph as well. Those that are outputs already stay as they are. */
   addOutputs(outputs: readonly { readonly name: string; readonly elementType: number }[]): this {
     const graph = this.#graph();
@@ -116,6 +160,13 @@ export class ModelEditor {
 
 function bodiesOf({ attribute }: Node): Graph[] {
   return (attribute ?? []).flatMap(({ g, graphs }) => [g, ...(graphs ?? [])].filter((body) => body != null));
+}
+
+/** Names of the tensors that a node and the bodies in it read. */
+function* readsOf(node: Node): Generator<string> {
+  yield* node.input ?? [];
+  for (const body of bodiesOf(node)) for (const inner of nodesOf(body)) yield* inner.input ?? [];
+  for (const body of bodiesOf(node)) for (const { name } of body.output ?? []) yield textOf(name);
 }
 
 /** Nodes of a graph and of all bodies in it. */

@@ -13,6 +13,7 @@ import { describeFile, type OnnxFile } from "./file/onnx-file.ts";
 import { locate } from "./locate/locate.ts";
 import type { FirstDifference } from "./locate/first-difference.ts";
 import { graphOriginal, layersOriginal, type Original } from "./original.ts";
+import { comparePictures, pictureFile, type PictureFile } from "./pictures.ts";
 import { planRuns, type PlannedRun } from "./plan.ts";
 import { Clock, OutOfTime, type VerifyProgress } from "./progress.ts";
 import type { InputShapes, Reference } from "./reference/reference.ts";
@@ -71,7 +72,8 @@ const TIME_LIMIT = 60;
 
 /**
  * Compare an ONNX file with the TF.js model that it was made of, on random inputs: open the original in TF.js and the file in
- * every place, plan sizes that the model accepts, run both sides, compare, and on a failure find the first layer that differs.
+ * every place, plan sizes that the model accepts, run both sides, compare, and on a failure find the first layer that differs. Of
+ * a file that prepares pictures itself, the network is compared so, and the rest with this package's own preparation.
  *
  * @param source The model as the exporter reads it.
  * @throws {SetupError} when TF.js or a runtime is not installed.
@@ -79,6 +81,35 @@ const TIME_LIMIT = 60;
  * @throws {NotVerifiedError} when no sizes are found that the model accepts, or it cannot be run in the time given.
  */
 export async function verifyModel(
+  raw: RawModel,
+  source: AnySource,
+  onnx: Uint8Array,
+  options: VerifyModelOptions,
+): Promise<ModelVerification> {
+  const file = pictureFile(onnx);
+  if (file === null) return verifyNetwork(raw, source, onnx, options);
+  const { withPreprocessing: _, ...exportOptions } = options.exportOptions ?? {};
+  const network = await verifyNetwork(raw, source, file.network, { ...options, exportOptions });
+  const runs = await runPictures(onnx, file, options);
+  const passed = runs.every(({ outputs }) => outputs.every((output) => output.passed));
+  return { ...network, passed: network.passed && passed, runs: [...network.runs, ...runs] };
+}
+
+/** The whole of a file that prepares pictures itself, in every place. */
+async function runPictures(onnx: Uint8Array, file: PictureFile, options: VerifyModelOptions): Promise<VerifyRun[]> {
+  const runs: VerifyRun[] = [];
+  for (const target of options.targets) {
+    const session = await open(onnx, target);
+    try {
+      runs.push(...(await comparePictures(session, file, options.seed)));
+    } finally {
+      await session.dispose();
+    }
+  }
+  return runs;
+}
+
+async function verifyNetwork(
   raw: RawModel,
   source: AnySource,
   onnx: Uint8Array,

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 
-import { confidenceFigures, confidenceOf, isConfidenceModel, UNSURE_BELOW } from "../../src/infer/confidence.ts";
+import { confidenceFigures, confidenceOf, UNSURE_BELOW } from "../../src/infer/confidence.ts";
+import { isConfidenceModel } from "../../src/metadata.ts";
 import { readImages, readRecognizer } from "../../src/infer/recognize.ts";
 import { RECOGNIZER_KEY, type Recognizer } from "../../src/metadata.ts";
 import { getRuntime } from "../../src/infer/runtimes.ts";

@@ -1,12 +1,13 @@
 import { fstatSync } from "node:fs";
 
 import { DataError } from "../../errors.ts";
-import type { Recognizer } from "../../metadata.ts";
+import type { PreprocessingInside, Recognizer } from "../../metadata.ts";
 import { pictureFiles } from "../../node/picture-files.ts";
 import { fileFault } from "../../node/file-fault.ts";
 import { listedLine, type Listed } from "../../node/list-entry.ts";
 import { readList } from "../../node/read-list.ts";
 import type { Decode } from "../../infer/read-lines.ts";
+import { readPicturesAsBytes } from "../../node/read-byte-pictures.ts";
 import { readPictures, type Answer } from "../../node/read-pictures.ts";
 import { startCounting, type CountingProgress } from "../counting.ts";
 import { interruptSignal } from "../interrupt.ts";
@@ -30,6 +31,8 @@ export interface ReadOptions {
   readonly null?: true;
   /** An input that cannot be read is an answer, and no reason for an exit code of its own. */
   readonly keepGoing?: true;
+  /** The file prepares pictures itself. */
+  readonly preprocessing: PreprocessingInside | null;
 }
 
 /**
@@ -42,7 +45,7 @@ export async function readInputs(
   inputs: readonly string[],
   options: ReadOptions,
 ): Promise<void> {
-  const { batchSize, workers } = options;
+  const { batchSize } = options;
   const signal = interruptSignal();
   const most = options.limit ?? Number.POSITIVE_INFINITY;
   const files = first(most, pictureFiles(inputs, listOnStdin(options)));
@@ -52,12 +55,7 @@ export async function readInputs(
   const started = performance.now();
   let [read, failed] = [0, 0];
   try {
-    for await (const answer of readPictures(loaded.session, recognizer, files, {
-      batchSize,
-      workers,
-      signal,
-      decode: options.decode,
-    })) {
+    for await (const answer of answersTo(loaded, recognizer, files, { ...options, batchSize, signal })) {
       if ("error" in answer) failed++;
       else read++;
       progress.clear();
@@ -99,6 +97,16 @@ async function* stdin(): AsyncGenerator {
   } catch (cause) {
     throw new DataError(`the list on stdin ${fileFault(cause)}`, { cause });
   }
+}
+
+function answersTo(
+  { session }: Loaded,
+  recognizer: Recognizer,
+  files: AsyncIterable<Listed>,
+  { batchSize, workers, signal, decode, preprocessing }: ReadOptions & { readonly signal: AbortSignal },
+): AsyncIterable<Answer> {
+  if (preprocessing === null) return readPictures(session, recognizer, files, { batchSize, workers, signal, decode });
+  return readPicturesAsBytes(session, recognizer, preprocessing, files, { batchSize, signal });
 }
 
 /** Count the files while they are read already, for the time left. */

@@ -4,6 +4,8 @@ import type { DType, Tensor } from "../../tensor.ts";
 import { GraphBuilder } from "../build/builder.ts";
 import type { NamedValue } from "../build/finish.ts";
 import type { Value } from "../ir/value.ts";
+import type { NetworkInput } from "../preprocessing/pictures.ts";
+import type { Fed } from "../preprocessing/pictures-inside.ts";
 import { expectSaneShape } from "../sane-shape.ts";
 import { listed, quoted } from "../source/json.ts";
 import type { GraphWeight } from "../source/model.ts";
@@ -31,6 +33,8 @@ export interface GraphConvertOptions {
   readonly outputs: readonly string[] | null;
   /** Give what every node gives instead. */
   readonly everyNode: boolean;
+  /** Makes the file's inputs. */
+  readonly feed: (graph: GraphBuilder, network: NetworkInput) => Fed;
 }
 
 /** Where an output comes from. */
@@ -76,13 +80,11 @@ export function convertGraph(source: GraphSource, options: GraphConvertOptions):
   );
   const graph = new GraphBuilder(options.opset);
   for (const { name } of wanted) graph.reserve(name);
-  const feeds = inputs.map((input): NamedValue => ({
-    name: input.name,
-    value: graphInput(graph, input, inputs, options),
-  }));
+  const fed = inputs.map((input) => graphInput(graph, input, inputs, options));
+  const feeds = fed.map(({ input }) => input);
   const environment = new Environment();
   for (const [index, step] of structure.inputs.entries()) {
-    const feed = feeds[index];
+    const feed = fed[index];
     if (feed !== undefined) environment.set(step, [feed.value]);
   }
   const faults = new Faults();
@@ -244,7 +246,7 @@ function graphInput(
   input: GraphInput,
   inputs: readonly GraphInput[],
   options: GraphConvertOptions,
-): NamedValue["value"] {
+): Fed {
   const { name } = input;
   const given = options.inputShapes.get(name);
   const shape = input.shape ?? given?.map(() => null);
@@ -274,7 +276,7 @@ function graphInput(
   }
   const fixed = given === undefined ? dims : fixSizes(input, shape, given);
   expectSaneShape(fixed);
-  return graph.input(name, inputType(input), fixed);
+  return options.feed(graph, { name, dtype: inputType(input), dims: fixed });
 }
 
 /** Whether one input alone has a first axis of a free size. */

@@ -1,7 +1,8 @@
 import { ExportError } from "../../errors.ts";
 import { show } from "../../onnx/dim.ts";
-import { opsetOf, type ExportedModel, type ExportedTap, type ExportOptions } from "../export-model.ts";
+import { opsetOf, picturesInside, type ExportedModel, type ExportedTap, type ExportOptions } from "../export-model.ts";
 import { finishModel } from "../finish-model.ts";
+import { plainFeed } from "../preprocessing/pictures-inside.ts";
 import { internalError } from "../internal-error.ts";
 import type { RawModel } from "../source/model.ts";
 
@@ -44,6 +45,7 @@ function buildModel(source: GraphSource, options: ExportOptions, everyNode: bool
       hint: "choose what the softmax reads instead: --output NODE",
     });
   }
+  const pictures = everyNode ? null : picturesInside(source, options);
   const converted = convertGraph(source, {
     opset,
     registry: allOps(options.opConverters),
@@ -51,6 +53,7 @@ function buildModel(source: GraphSource, options: ExportOptions, everyNode: bool
     inputShapes: new Map(Object.entries(options.inputShapes ?? {})),
     outputs: options.outputs ?? null,
     everyNode,
+    feed: (graph, network) => pictures?.feed(graph, network) ?? plainFeed(graph, network),
   });
   return finishModel({
     builder: converted.graph,
@@ -59,6 +62,7 @@ function buildModel(source: GraphSource, options: ExportOptions, everyNode: bool
     outputs: converted.outputs,
     source,
     options,
+    pictures,
     about: {
       kind: "graph",
       layers: converted.nodes.map(({ name, op, values }) => ({

@@ -5,10 +5,11 @@ import { flatten, pixelsOf, toGrey, type Image, type Pixels, type Plane, type Ra
 import { fitLine } from "./line.ts";
 import { fitMnist } from "./mnist.ts";
 import { resize } from "./resize.ts";
-import { f32 } from "./values.ts";
+import { f32, item } from "./values.ts";
 
 /**
- * A picture of any size as a model's metadata wants it: [H, W, C] row-major, black and white at the ends of its range. The
+ * A picture of any size as a model's metadata wants it: [H, W, C] row-major, black and white at the ends of its range, less its
+ * means, by its standard deviations. The
  * width of a line follows from its picture.
  *
  * @throws {DataError} when it is no valid picture, or blank where a digit or a line is looked for
@@ -16,8 +17,21 @@ import { f32 } from "./values.ts";
  */
 export function prepareImage(image: Image, input: ImageInput): Float32Array {
   const picture = flatten(image);
-  const [black, white] = input.range;
-  return fitted(picture, input).map((value) => black + value * (white - black));
+  const { range, channels, mean, std } = input;
+  const [black, white] = range;
+  const values = inOrder(fitted(picture, input), input);
+  if (mean === undefined && std === undefined) return values.map((value) => black + value * (white - black));
+  const means = mean ?? Array.from({ length: channels }, () => 0);
+  const deviations = std ?? Array.from({ length: channels }, () => 1);
+  return values.map((value, index) => {
+    const channel = index % channels;
+    return (black + value * (white - black) - item(means, channel)) / item(deviations, channel);
+  });
+}
+
+function inOrder(values: Float32Array, { channels, order }: ImageInput): Float32Array {
+  if (order !== "bgr" || channels !== 3) return values;
+  return values.map((_, index) => f32(values, index - (index % 3) + 2 - (index % 3)));
 }
 
 function fitted(picture: Raster, { fit, height, width, channels, line }: ImageInput): Float32Array {
