@@ -172,6 +172,13 @@ describe("the packed package, installed in an empty folder", () => {
     expect(status).toBe(1);
   });
 
+  test("says at once all that serving needs", ({ skip }) => {
+    if (offline()) skip();
+    const { status, stderr } = run(bin, ["serve", "model.onnx"], folder);
+    expect(stderr).toContain("npm install --ignore-scripts fastify @grpc/grpc-js prom-client onnxruntime-node");
+    expect(status).toBe(1);
+  });
+
   test("infers once the runtimes are there", ({ skip }) => {
     if (offline()) skip();
     for (const name of ["onnxruntime-node", "onnxruntime-web", "onnxruntime-common"]) link(name);

@@ -40,6 +40,10 @@ export function addRest(app: FastifyInstance, { service, guard, maxBody, timeout
       guard(headerOf(request, "authorization"), headerOf(request, "x-api-key"));
     done();
   });
+  app.addHook("onSend", (_, reply, payload, done) => {
+    if (service.isLeaving) reply.header("connection", "close");
+    done(null, payload);
+  });
   app.addHook("preParsing", (request, _, payload, done) => {
     const encoding = headerOf(request, "content-encoding")?.toLowerCase() ?? "identity";
     if (encoding === "identity" || encoding === "") {

@@ -1,3 +1,6 @@
+import { clearTimeout, setTimeout as timer } from "node:timers";
+import { setTimeout } from "node:timers/promises";
+
 import { SetupError } from "../errors.ts";
 import { notLoaded } from "../infer/import-package.ts";
 
@@ -57,6 +60,10 @@ export interface RunningServer {
   close(patience: number): Promise<boolean>;
 }
 
+/** After so long without a new request, connections are closed. */
+const QUIET_MS = 250;
+/** Clients that go on sending are no longer waited for. */
+const LONGEST_LEAVE_MS = 2000;
 /** A connection that sends nothing of its request for so long is closed. */
 const SLOW_CLIENT_MS = 60_000;
 const MOST_PENDING_CONNECTIONS = 4096;
@@ -167,10 +174,12 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
   }
 
   async function close(patience: number): Promise<boolean> {
-    service.isStopping = true;
     log.info("stopping: requests that are there are answered");
+    service.isLeaving = true;
     let inTime = true;
-    const impatience = setTimeout(() => {
+    await quiet(service, Math.min(patience, LONGEST_LEAVE_MS));
+    service.isStopping = true;
+    const impatience = timer(() => {
       inTime = false;
       scheduler.refuseAll(stopping());
       rpc?.forceShutdown();
@@ -185,6 +194,20 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     await store.stop();
     await pool.stop();
     return inTime;
+  }
+}
+
+/**
+ * Requests that were sent before their clients heard that this server leaves may not have been read yet: connections are closed once
+ * none came for a while.
+ */
+async function quiet(service: Service, most: number): Promise<void> {
+  const started = performance.now();
+  for (;;) {
+    const now = performance.now();
+    const left = Math.min(started + most, Math.max(started, service.lastRequest) + QUIET_MS) - now;
+    if (left <= 0) return;
+    await setTimeout(left);
   }
 }
 

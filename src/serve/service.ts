@@ -58,8 +58,12 @@ const EXTENSIONS = ["binary_tensor_data", "model_configuration", "model_reposito
 
 export class Service {
   readonly options: ServiceOptions;
+  /** Not ready any more, so that no new clients come; the requests of those that are there are answered. */
+  isLeaving = false;
   /** No new request is taken. */
   isStopping = false;
+  /** When a request came last, by the monotonic clock. */
+  lastRequest = 0;
 
   constructor(options: ServiceOptions) {
     this.options = options;
@@ -70,7 +74,7 @@ export class Service {
   }
 
   get isReady(): boolean {
-    return !this.isStopping && this.store.isReady;
+    return !this.isLeaving && this.store.isReady;
   }
 
   readonly metadata: ServerMetadata = { name: "tfjs-to-onnx", version: VERSION, extensions: EXTENSIONS };
@@ -78,7 +82,7 @@ export class Service {
   isModelReady(name: string, version: string): boolean {
     try {
       this.store.find(name, version);
-      return !this.isStopping;
+      return !this.isLeaving;
     } catch (error) {
       if (error instanceof RequestFault && error.kind === "notFound") return false;
       throw error;
@@ -113,6 +117,7 @@ export class Service {
     taskOf: (model: ServedModel) => Task,
   ): Promise<{ readonly model: ServedModel; readonly answer: Answer }> {
     const started = performance.now();
+    this.lastRequest = started;
     const { metrics, tracing, scheduler } = this.options;
     const traced = tracing.start(`infer ${name}`, { "rpc.system": call.protocol, "model.name": name }, call.headers);
     let model: ServedModel | null = null;
