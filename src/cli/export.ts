@@ -16,13 +16,22 @@ import { collect, parseShape, parseWhole } from "./option-parsers.ts";
 import { claimStdout, writeOutput } from "./output-file.ts";
 import { note, printJson, printLine, printSummary } from "./output.ts";
 import { ownCommand, shellQuoted } from "./own-command.ts";
+import {
+  addPrecisionOptions,
+  checkPrecisionOptions,
+  describePrecision,
+  exportRounded,
+  isRounding,
+  type PrecisionOptions,
+  type RoundedExport,
+} from "./export/precision.ts";
 import { loadPlugins } from "./plugins.ts";
 import { reportVerification } from "./verify-progress.ts";
 import { DEFAULT_BATCHES, printVerification } from "./verify.ts";
 
-interface ExportCommandOptions extends CommonOptions {
+interface ExportCommandOptions extends CommonOptions, PrecisionOptions {
   readonly out?: string;
-  readonly opset: number;
+  readonly opset?: number;
   readonly batch: number | "dynamic";
   readonly logits?: true;
   readonly inputShape?: Readonly<Record<string, readonly number[]>>;
@@ -34,12 +43,14 @@ interface ExportCommandOptions extends CommonOptions {
 }
 
 export function create(summary: string): Command {
-  return baseCommand("export", summary, [
+  const command = baseCommand("export", summary, [
     "export model.json -o model.onnx",
     "export ./my-model --opset 21 --batch 1",
     "export https://example.com/model.json --input-shape image=1,224,224,3",
     "export ./my-classifier --with-preprocessing",
     "export ./my-model --output features --no-verify --json",
+    "export ./my-model --precision int8",
+    "export ./my-model --precision int4 --calibrate ./pictures --max-loss 0.02",
     "export ./my-model --plugin ./my-layers.mjs",
     "tfjs-to-onnx export ./my-model -o - | gzip > model.onnx.gz",
   ])
@@ -48,7 +59,7 @@ export function create(summary: string): Command {
       "-o, --out <file>",
       "the ONNX file to write, - for stdout (default: beside model.json; in the current folder for a URL or a package in node_modules)",
     )
-    .option("--opset <n>", "ONNX operator set, 13 to 21", parseWhole("--opset", 1), 17)
+    .option("--opset <n>", "ONNX operator set, 13 to 21 (default: 17; 21 for int4 weights)", parseWhole("--opset", 1))
     .option("--batch <n|dynamic>", "size of the batch axis", parseBatch, "dynamic")
     .option("--logits", "leave out a final softmax")
     .option(
@@ -65,7 +76,8 @@ export function create(summary: string): Command {
     .option(
       "--with-preprocessing",
       "prepare pictures in the file, as the model's metadata says: uint8 [N, H, W, 3] of any size goes in, labels come out, in any language",
-    )
+    );
+  return addPrecisionOptions(command)
     .option("--plugin <module>", "a module with converters of layers of your own; may be repeated", collect)
     .option("--no-verify", "do not run the export beside TF.js")
     .action(run);
@@ -79,26 +91,39 @@ async function run(model: string, options: ExportCommandOptions): Promise<void> 
   const started = performance.now();
   const out = options.out ?? defaultOut(model);
   const isStdout = claimStdout(out, options.json === true);
-  if (options.opset < 13 || options.opset > 21) {
+  if (options.opset !== undefined && (options.opset < 13 || options.opset > 21)) {
     throw new UsageError(`--opset takes 13 to 21; got ${options.opset}`);
   }
+  checkPrecisionOptions(options);
   const converters = await loadPlugins(options.plugin ?? []);
   const { readModel } = await import("../node/read-model.ts");
   const raw = await readModel(model);
   const source = await readAnyModel(raw);
   const exportOptions = toExportOptions(options, converters);
-  const exported = await exportAnySource(source, exportOptions);
+  const rounded =
+    options.precision !== undefined && isRounding(options.precision)
+      ? await exportRounded(source, exportOptions, options)
+      : null;
+  const exported = rounded?.exported ?? (await exportAnySource(source, exportOptions));
   for (const each of exported.notes) note(`note: ${each}`);
   await writeOutput(out, exported.chunks);
   const seconds = (performance.now() - started) / 1000;
 
-  const verified = options.verify ? await check(raw, source, exported, exportOptions) : null;
+  // Of rounded weights, the file with exact ones is compared with TF.js; what the rounding loses is measured beside that file.
+  const checked = {
+    file: rounded?.exact ?? exported,
+    options: { ...exportOptions, ...(rounded && { precision: "float32" as const }) },
+  };
+  const verified = options.verify ? await check(raw, source, checked.file, checked.options) : null;
   if (verified !== null && !verified.passed) process.exitCode = 1;
   if (options.json === true) {
-    printJson(report(model, out, exported, seconds, verified));
+    printJson(report(model, out, exported, seconds, verified, rounded?.accuracy ?? null));
     return;
   }
-  if (options.quiet !== true) describeExport(isStdout ? "stdout" : out, exported, seconds);
+  if (options.quiet !== true) {
+    describeExport(isStdout ? "stdout" : out, exported, seconds);
+    describePrecision(exported, rounded?.accuracy ?? null);
+  }
   if (verified !== null && (options.quiet !== true || !verified.passed)) printVerification(verified);
   if (!options.verify) printSummary("not verified (--no-verify)");
   if (!isStdout && options.quiet !== true && process.exitCode !== 1) suggestNext(out, exported, source);
@@ -107,7 +132,8 @@ async function run(model: string, options: ExportCommandOptions): Promise<void> 
 function toExportOptions(options: ExportCommandOptions, converters: readonly LayerConverter[]): ExportOptions {
   return {
     converters,
-    opset: options.opset,
+    ...(options.opset === undefined ? {} : { opset: options.opset }),
+    ...(options.precision === undefined ? {} : { precision: options.precision }),
     batch: options.batch,
     logits: options.logits === true,
     recurrentForm: options.recurrent,
@@ -137,15 +163,11 @@ async function check(
   exported: ExportedModel,
   options: ExportOptions,
 ): Promise<ModelVerification | null> {
-  const [{ verifyModel }, { DEFAULT_TOLERANCE }] = await Promise.all([
-    import("../verify/verify-model.ts"),
-    import("../verify/compare.ts"),
-  ]);
+  const { verifyModel } = await import("../verify/verify-model.ts");
   const reporter = reportVerification();
   try {
     return await verifyModel(raw, source, exported.bytes, {
       targets: [{ runtime: "node" }],
-      tolerance: DEFAULT_TOLERANCE,
       batches: DEFAULT_BATCHES,
       seed: 1,
       exportOptions: options,
@@ -164,9 +186,11 @@ function report(
   exported: ExportedModel,
   seconds: number,
   verified: ModelVerification | null,
+  accuracy: RoundedExport["accuracy"],
 ): unknown {
-  const { kind, opset, nodes, parameters, byteLength, inputs, outputs, notes } = exported;
-  return { model, out, kind, opset, nodes, parameters, bytes: byteLength, inputs, outputs, notes, seconds, verified };
+  const { kind, opset, nodes, parameters, byteLength, inputs, outputs, precision, notes } = exported;
+  const about = { model, out, kind, opset, nodes, parameters, bytes: byteLength, inputs, outputs };
+  return { ...about, precision, accuracy, notes, seconds, verified };
 }
 
 function describeExport(

@@ -3,7 +3,7 @@ import { Option, type Command } from "commander";
 import { readAnyModel } from "../export/any-source.ts";
 import { loadAt, type Place } from "../node/place.ts";
 import { readOnnxFile, type OnnxFile } from "../node/read-onnx.ts";
-import { DEFAULT_TOLERANCE } from "../verify/compare.ts";
+import { DEFAULT_TOLERANCE, type Tolerance } from "../verify/compare.ts";
 import type { FirstDifference } from "../verify/locate/first-difference.ts";
 import { verifyModel, type ModelVerification, type Target } from "../verify/verify-model.ts";
 
@@ -20,8 +20,8 @@ export const DEFAULT_BATCHES: readonly number[] = [1, 3];
 
 interface VerifyCommandOptions extends CommonOptions, PlacesOptions {
   readonly batch?: number;
-  readonly atol: number;
-  readonly rtol: number;
+  readonly atol?: number;
+  readonly rtol?: number;
   readonly seed: number;
   readonly output?: readonly string[];
   readonly plugin?: readonly string[];
@@ -43,11 +43,10 @@ export function create(summary: string): Command {
     .option("--batch <n>", `batch size (default: ${DEFAULT_BATCHES.join(" and ")})`, parseWhole("--batch", 1))
     .option(
       "--atol <x>",
-      "absolute tolerance, times the output's largest value if above 1",
+      `absolute tolerance, times the output's largest value if above 1 (default: ${DEFAULT_TOLERANCE.atol}; none for float16, int8 and int4 files, whose differences are reported)`,
       parseTolerance("--atol"),
-      DEFAULT_TOLERANCE.atol,
     )
-    .option("--rtol <x>", "relative tolerance", parseTolerance("--rtol"), DEFAULT_TOLERANCE.rtol)
+    .option("--rtol <x>", `relative tolerance (default: ${DEFAULT_TOLERANCE.rtol})`, parseTolerance("--rtol"))
     .option("--seed <n>", "seed of the random inputs", parseWhole("--seed", 0), 1)
     .option(
       "--time-limit <seconds>",
@@ -69,7 +68,7 @@ async function run(model: string, file: string, options: VerifyCommandOptions): 
   const reporter = reportVerification();
   const result = await verifyModel(raw, await readAnyModel(raw), onnx.bytes, {
     targets: places.map((place) => targetAt(place, onnx)),
-    tolerance: { atol: options.atol, rtol: options.rtol },
+    ...toleranceOf(options),
     batches: options.batch === undefined ? DEFAULT_BATCHES : [options.batch],
     seed: options.seed,
     exportOptions: {
@@ -83,6 +82,12 @@ async function run(model: string, file: string, options: VerifyCommandOptions): 
   if (!result.passed) process.exitCode = 1;
   if (options.json === true) printJson(result);
   else printVerification(result);
+}
+
+/** A tolerance that is given holds for rounded weights too. */
+function toleranceOf({ atol, rtol }: VerifyCommandOptions): { readonly tolerance?: Tolerance } {
+  if (atol === undefined && rtol === undefined) return {};
+  return { tolerance: { atol: atol ?? DEFAULT_TOLERANCE.atol, rtol: rtol ?? DEFAULT_TOLERANCE.rtol } };
 }
 
 /** A place to verify in. Of what is said while models are loaded there, each sentence is passed on once. */
@@ -99,8 +104,9 @@ function targetAt(place: Place, { externalData }: OnnxFile): Target {
 export function printVerification(verified: ModelVerification): void {
   for (const { runtime, provider, batch, sizes, outputs } of verified.runs) {
     const where = [`batch ${batch}`, ...Object.entries(sizes).map(([name, size]) => `${name} ${size}`)].join(", ");
-    for (const { name, maxAbsDiff, passed, reason } of outputs) {
-      const verdict = passed ? "ok" : `DIFFERS: ${reason ?? ""}`;
+    for (const { name, maxAbsDiff, relativeRms, passed, reason } of outputs) {
+      const rounded = relativeRms === undefined ? "ok" : `${(100 * relativeRms).toFixed(2)} % in the root mean square`;
+      const verdict = passed ? rounded : `DIFFERS: ${reason ?? ""}`;
       printLine(
         `  ${runtime}/${provider}, ${where}: ${name} differs by at most ${formatDifference(maxAbsDiff)}  ${verdict}`,
       );
@@ -108,13 +114,22 @@ export function printVerification(verified: ModelVerification): void {
   }
   if (verified.note !== undefined) printLine(`  note: ${verified.note}`);
   for (const planned of verified.leftOut ?? []) printLine(`  left out: ${planned}`);
-  printLine(
-    verified.passed
-      ? { style: "good", text: "the same numbers as" }
-      : { style: "bad", text: "NOT the same numbers as" },
-    ` ${verified.reference} (atol ${verified.atol}, rtol ${verified.rtol})`,
-  );
+  printVerdict(verified);
   if (verified.firstDifference !== undefined) printLine(describeDifference(verified.firstDifference));
+}
+
+function printVerdict({ passed, reference, precision, relativeRms, atol, rtol }: ModelVerification): void {
+  if (relativeRms === undefined) {
+    printLine(
+      passed ? { style: "good", text: "the same numbers as" } : { style: "bad", text: "NOT the same numbers as" },
+      ` ${reference} (atol ${atol}, rtol ${rtol})`,
+    );
+    return;
+  }
+  printLine(
+    passed ? { style: "good", text: "close to" } : { style: "bad", text: "NOT close to" },
+    ` ${reference}: the weights are ${precision}, so that outputs may differ by ${100 * relativeRms} % in the root mean square`,
+  );
 }
 
 function describeDifference({ layer, className, call, comparedWith, known }: FirstDifference): string {

@@ -43,6 +43,7 @@ export function finishModel(unfinished: Unfinished): ExportedModel {
     quantizations: source.quantizations,
     matrixForm: options.matrixForm ?? "dequantize",
     float32Weights: new Set(options.float32Weights),
+    exactTensor: wrapped?.prepared ?? null,
   });
   const metadata = metadataOf(source, minimumSizes(inputs, builder.windowCounts), precision);
   const model: OnnxModel = {

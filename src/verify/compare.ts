@@ -4,10 +4,22 @@ import type { Tensor } from "../tensor.ts";
 export interface Tolerance {
   readonly atol: number;
   readonly rtol: number;
+  /**
+   * For files whose weights are rounded, instead of a limit for every element: the root mean square of the differences may be this
+   * share of that of the expected numbers. Integers, booleans and strings may differ in this share of the elements.
+   */
+  readonly relativeRms?: number;
 }
 
 /** The tolerance that `export` and `verify` use. */
 export const DEFAULT_TOLERANCE: Tolerance = { atol: 1e-5, rtol: 1e-4 };
+
+/** The root mean square that rounded weights may cost before a file counts as another model's. */
+export const ROUNDED_LIMIT: Readonly<Record<"float16" | "int8" | "int4", number>> = {
+  float16: 0.02,
+  int8: 0.2,
+  int4: 0.6,
+};
 
 export interface Comparison {
   /** Largest difference; NaN where the shapes differ, or where one side alone has a NaN. */
@@ -19,6 +31,8 @@ export interface Comparison {
   readonly passed: boolean;
   /** Why it did not pass, or null. */
   readonly reason: string | null;
+  /** Where a tolerance limits it: the root mean square of the differences, relative to that of the expected numbers. */
+  readonly relativeRms?: number;
 }
 
 /**
@@ -29,8 +43,38 @@ export function compareTensors(actual: Tensor, expected: Tensor, tolerance: Tole
   if (actual.dims.join() !== expected.dims.join()) {
     return failed(`shape [${actual.dims.join(", ")}] instead of [${expected.dims.join(", ")}]`);
   }
-  if (actual.dtype === "string" || expected.dtype === "string") return compareExactly(actual, expected);
-  return isFloat(expected) ? compareNumbers(actual, expected, tolerance) : compareExactly(actual, expected);
+  const isReal = actual.dtype !== "string" && isFloat(expected);
+  const compared = isReal ? compareNumbers(actual, expected, tolerance) : compareExactly(actual, expected);
+  return tolerance.relativeRms === undefined
+    ? compared
+    : compareRounded(actual, expected, compared, tolerance.relativeRms, isReal);
+}
+
+/** A comparison of tensors of one shape, judged by the root mean square of their differences. */
+function compareRounded(
+  actual: Tensor,
+  expected: Tensor,
+  compared: Comparison,
+  limit: number,
+  isReal: boolean,
+): Comparison {
+  let [squares, exact, unequal] = [0, 0, 0];
+  for (let index = 0; index < expected.data.length; index++) {
+    const [got, want] = [actual.data[index], expected.data[index]];
+    if (isSame(got, want)) {
+      if (Number.isFinite(Number(want))) exact += Number(want) ** 2;
+      continue;
+    }
+    unequal++;
+    squares += (Number(got) - Number(want)) ** 2;
+    exact += Number(want) ** 2;
+  }
+  const share = unequal === 0 ? 0 : unequal / expected.data.length;
+  const relativeRms = isReal ? (squares === 0 ? 0 : Math.sqrt(squares / exact)) : share;
+  const passed = relativeRms <= limit;
+  const what = isReal ? "root mean square of the differences" : "share of unequal elements";
+  const reason = passed ? null : `the ${what} is ${relativeRms.toPrecision(2)}, more than ${limit}`;
+  return { ...compared, passed, reason, relativeRms };
 }
 
 function isFloat({ dtype }: Tensor): boolean {
@@ -56,6 +100,12 @@ function compareNumbers(actual: Tensor, expected: Tensor, { atol, rtol }: Tolera
   if (misses === 0) return { maxAbsDiff, maxRelDiff, nan, passed: true, reason: null };
   const reason = `${misses} of ${expected.data.length} elements out of tolerance; the worst: ${worstElement(actual, expected, worst)}`;
   return { maxAbsDiff, maxRelDiff, nan, passed: false, reason };
+}
+
+/** 64-bit integers may come as bigint or as numbers. */
+function isSame(got: unknown, want: unknown): boolean {
+  if (got === want || (Number.isNaN(got) && Number.isNaN(want))) return true;
+  return typeof got !== typeof want && String(got) === String(want);
 }
 
 function compareExactly(actual: Tensor, expected: Tensor): Comparison {

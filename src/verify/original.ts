@@ -1,4 +1,5 @@
 import { InternalError, ToolError } from "../errors.ts";
+import type { AnySource } from "../export/any-source.ts";
 import { exportEveryLayer, exportSource, type ExportedModel, type ExportOptions } from "../export/export-model.ts";
 import type { GraphSource } from "../export/graph/source/graph-model.ts";
 import { fetchesOf, requestedLayers } from "../export/requested-outputs.ts";
@@ -39,10 +40,9 @@ export function layersOriginal(raw: RawModel, source: LayersSource, file: OnnxFi
   const { options, leftOutSoftmax } = settingsOf(file, source, given);
   const { outputs } = options;
   const part = outputs === undefined ? null : partOf(source, options, outputs);
-  const domains = inputDomains(source);
   return {
     load: layersModel(raw, source, part),
-    domains: new Map(source.model.inputs.map(({ layer }, index) => [layer, domains[index] ?? { kind: "normal" }])),
+    domains: domainsOf(source),
     leftOutSoftmax,
     fresh: () => exportSource(source, options),
     exportOf(other) {
@@ -50,6 +50,13 @@ export function layersOriginal(raw: RawModel, source: LayersSource, file: OnnxFi
     },
     probe: () => exportEveryLayer(source, options),
   };
+}
+
+/** What each input of a model is fed with, by its name. */
+export function domainsOf(source: AnySource): ReadonlyMap<string, InputDomain> {
+  if (source.kind === "graph") return graphDomains(source);
+  const domains = inputDomains(source);
+  return new Map(source.model.inputs.map(({ layer }, index) => [layer, domains[index] ?? { kind: "normal" }]));
 }
 
 function partOf(source: LayersSource, options: ExportOptions, outputs: readonly string[]): Part {
@@ -77,7 +84,7 @@ export async function graphOriginal(
       inputs: new Map(source.inputs.map(({ name, node }) => [name, node])),
       outputs: names.map((name) => tensorOf(source, name)),
     }),
-    domains: graphDomains(source),
+    domains: domainsOf(source),
     leftOutSoftmax: names.map(() => null),
     fresh: () => exportGraphSource(source, options),
     exportOf() {

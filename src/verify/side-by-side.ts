@@ -16,6 +16,8 @@ export interface OutputComparison {
   readonly name: string;
   readonly maxAbsDiff: number;
   readonly maxRelDiff: number;
+  /** Of a file whose weights are rounded: the root mean square of the differences, relative to that of the expected numbers. */
+  readonly relativeRms?: number;
   readonly passed: boolean;
   readonly reason?: string;
 }
@@ -230,8 +232,22 @@ interface CountedComparison extends OutputComparison {
   readonly nan: number;
 }
 
-function withoutCount({ name, maxAbsDiff, maxRelDiff, passed, reason }: CountedComparison): OutputComparison {
-  return { name, maxAbsDiff, maxRelDiff, passed, ...(reason === undefined ? {} : { reason }) };
+function withoutCount({
+  name,
+  maxAbsDiff,
+  maxRelDiff,
+  relativeRms,
+  passed,
+  reason,
+}: CountedComparison): OutputComparison {
+  return {
+    name,
+    maxAbsDiff,
+    maxRelDiff,
+    ...(relativeRms === undefined ? {} : { relativeRms }),
+    passed,
+    ...(reason === undefined ? {} : { reason }),
+  };
 }
 
 function nanNote(outputs: readonly CountedComparison[]): readonly string[] {

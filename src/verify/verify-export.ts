@@ -3,7 +3,7 @@ import { EXPORT_OPTIONS } from "../export/export-model.ts";
 import { checkOptions, type OptionNames } from "../options.ts";
 import { readAnyModel } from "../export/any-source.ts";
 
-import { DEFAULT_TOLERANCE, type Tolerance } from "./compare.ts";
+import type { Tolerance } from "./compare.ts";
 import { verifyModel, type ModelVerification, type Target, type VerifyModelOptions } from "./verify-model.ts";
 
 const VERIFY_OPTIONS: OptionNames<VerifyModelOptions> = {
@@ -19,7 +19,7 @@ const VERIFY_OPTIONS: OptionNames<VerifyModelOptions> = {
   signal: true,
 };
 const TARGET: OptionNames<Target> = { runtime: true, provider: true, load: true };
-const TOLERANCE: OptionNames<Tolerance> = { atol: true, rtol: true };
+const TOLERANCE: OptionNames<Tolerance> = { atol: true, rtol: true, relativeRms: true };
 
 /**
  * Compare an ONNX file with the TF.js model that it was made of, on random inputs: on onnxruntime-node, for batches of 1 and 3,
@@ -45,7 +45,6 @@ export async function verifyExport(
   const raw = await readSource(source);
   return verifyModel(raw, await readAnyModel(raw), onnx, {
     targets: [{ runtime: "node" }],
-    tolerance: DEFAULT_TOLERANCE,
     batches: [1, 3],
     seed: 1,
     ...options,

@@ -1,13 +1,14 @@
 import { InternalError, NotVerifiedError } from "../errors.ts";
 import type { AnySource } from "../export/any-source.ts";
 import type { ExportOptions } from "../export/export-model.ts";
+import type { Precision } from "../export/precision/apply.ts";
 import { readLayersModel } from "../export/source/layers-model.ts";
 import type { RawModel } from "../export/source/model.ts";
 import type { Provider, RuntimeName, Session } from "../infer/runtime.ts";
 import { getRuntime } from "../infer/runtimes.ts";
 import type { LoadNative } from "../infer/tfjs-backend.ts";
 
-import type { Tolerance } from "./compare.ts";
+import { DEFAULT_TOLERANCE, ROUNDED_LIMIT, type Tolerance } from "./compare.ts";
 import type { FeedSpec } from "./feeds.ts";
 import { describeFile, type OnnxFile } from "./file/onnx-file.ts";
 import { locate } from "./locate/locate.ts";
@@ -33,7 +34,11 @@ export interface Target {
 export interface VerifyModelOptions {
   /** Where to run the file. */
   readonly targets: readonly Target[];
-  readonly tolerance: Tolerance;
+  /**
+   * Without it {@link DEFAULT_TOLERANCE}; for a file whose weights are rounded, float16, int8 or int4, a limit of the root mean square
+   * of the differences, which are reported.
+   */
+  readonly tolerance?: Tolerance;
   /** Sizes of the batch to run where it is free. */
   readonly batches: readonly number[];
   readonly seed: number;
@@ -56,6 +61,10 @@ export interface ModelVerification {
   readonly passed: boolean;
   readonly atol: number;
   readonly rtol: number;
+  /** The limit that counts instead, where the file's weights are rounded. */
+  readonly relativeRms?: number;
+  /** How the weights of the file are kept, as it says itself. */
+  readonly precision: Precision;
   /** What TF.js computed on. */
   readonly reference: string;
   /** What else is to be known of the comparison. */
@@ -138,9 +147,10 @@ interface Subject {
 }
 
 async function verifySubject(subject: Subject, options: VerifyModelOptions, clock: Clock): Promise<ModelVerification> {
-  const { tolerance, batches, seed, targets } = options;
+  const { batches, seed, targets } = options;
   const { raw, source, onnx } = subject;
   const file = describeFile(onnx);
+  const tolerance = options.tolerance ?? toleranceOf(file.precision);
   const original =
     source.kind === "graph"
       ? await graphOriginal(raw, source, file, options.exportOptions ?? {})
@@ -160,8 +170,8 @@ async function verifySubject(subject: Subject, options: VerifyModelOptions, cloc
       const located =
         result.failure === null
           ? {}
-          : await locateFailure(file, original, reference, result.failure, sessions, options, clock);
-      return summary(reference, result, located, tolerance);
+          : await locateFailure(file, original, reference, result.failure, sessions, { targets, tolerance }, clock);
+      return summary(reference, result, located, tolerance, file.precision);
     }
   } finally {
     reference.dispose();
@@ -171,17 +181,24 @@ async function verifySubject(subject: Subject, options: VerifyModelOptions, cloc
   return { ...verified, leftOut: [smaller.instead, ...(verified.leftOut ?? [])] };
 }
 
+function toleranceOf(precision: Precision): Tolerance {
+  if (precision === "stored" || precision === "float32") return DEFAULT_TOLERANCE;
+  return { ...DEFAULT_TOLERANCE, relativeRms: ROUNDED_LIMIT[precision] };
+}
+
 function summary(
   { name, note }: Reference,
   { runs, leftOut, notes }: PlanResult,
   located: LocatedFailure,
   tolerance: Tolerance,
+  precision: Precision,
 ): ModelVerification {
   const outputs = runs.flatMap((run) => run.outputs);
   const sentences = [note ?? [], notes, located.note ?? []].flat();
   return {
     passed: outputs.every(({ passed }) => passed),
     ...tolerance,
+    precision,
     reference: name,
     ...(sentences.length === 0 ? {} : { note: sentences.join("; ") }),
     maxAbsDiff: outputs.reduce((most, { maxAbsDiff }) => Math.max(most, maxAbsDiff), 0),
@@ -288,7 +305,7 @@ async function locateFailure(
   reference: Reference,
   { session, feeds }: Failure,
   sessions: readonly Session[],
-  { targets, tolerance }: VerifyModelOptions,
+  { targets, tolerance }: Pick<VerifyModelOptions, "targets"> & { readonly tolerance: Tolerance },
   clock: Clock,
 ): Promise<LocatedFailure> {
   const target = targets[sessions.indexOf(session)];

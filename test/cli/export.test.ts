@@ -155,3 +155,43 @@ test.skipIf(process.getuid?.() === 0)(
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
   },
 );
+
+test("--precision rounds weights within --max-loss and reports the loss beside the numbers", () => {
+  const loss = ["--dataset", "digits", "--limit", "60", "--json"];
+  const { status, stdout } = cli(
+    "export",
+    model,
+    "-o",
+    "small.onnx",
+    "--precision",
+    "int8",
+    "--max-loss",
+    "0.05",
+    ...loss,
+  );
+  expect(status).toBe(0);
+  const parsed: unknown = JSON.parse(stdout);
+  expect(parsed).toMatchObject({
+    precision: { name: "int8" },
+    verified: { passed: true, precision: "float32" },
+    accuracy: {
+      data: { kind: "labelled", count: 60 },
+      outputs: [{ name: "softmax" }],
+      bytes: {
+        before: readFileSync(join(folder, "a.onnx")).length,
+        after: readFileSync(join(folder, "small.onnx")).length,
+      },
+      latency: [{ runtime: "node" }, { runtime: "web" }],
+      maxLoss: 0.05,
+      float32Weights: [],
+    },
+  });
+  const strict = ["--precision", "int4", "--max-loss", "1e-6", "--on-loss", "fail", "--no-verify"];
+  const failed = cli("export", model, "-o", "none.onnx", ...strict);
+  expect(failed).toMatchObject({ status: 1 });
+  expect(failed.stderr).toContain("int4 weights lose");
+  expect(cli("export", model, "--precision", "int5")).toMatchObject({ status: 2 });
+  expect(cli("export", model, "--max-loss", "0.1")).toMatchObject({ status: 2 });
+  expect(cli("export", model, "--precision", "int4", "--opset", "17")).toMatchObject({ status: 2 });
+  expect(readdirSync(folder)).not.toContain("none.onnx");
+}, 120_000);

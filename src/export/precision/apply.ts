@@ -7,7 +7,7 @@ import type { Quantization } from "../source/weights.ts";
 import { halfForm } from "./half.ts";
 import { int4Form, int8Form, type MatrixForm } from "./integers.ts";
 import { StoredForms } from "./stored.ts";
-import { weightUses, type WeightUse } from "./uses.ts";
+import { constantsOf, recurrentBiases, weightUses, type WeightUse } from "./uses.ts";
 import { floatBytes, formBytes, withForms, type WeightForm, type WeightType } from "./weight-form.ts";
 
 /**
@@ -44,6 +44,8 @@ export interface PrecisionRequest {
   readonly matrixForm: MatrixForm;
   /** Names of weights that stay float32. */
   readonly float32Weights: ReadonlySet<string>;
+  /** A tensor that is computed exactly, from constants that are not rounded: pictures that the file prepares. Null: none. */
+  readonly exactTensor: string | null;
 }
 
 /** Smaller weights, and vectors as biases and norms, stay float32. */
@@ -132,13 +134,15 @@ function chooseStored(
 }
 
 function chooseForms(graph: OnnxGraph, request: PrecisionRequest, precision: "float16" | "int8" | "int4"): Chosen {
-  const uses = weightUses(graph);
+  const [uses, biases] = [weightUses(graph), recurrentBiases(graph)];
+  const exact = request.exactTensor === null ? new Set() : constantsOf(graph, request.exactTensor);
   const stored = new StoredForms(request.quantizations);
   const forms = new Map<string, WeightForm>();
   const weights: WeightPrecision[] = [];
   for (const [name, tensor] of floatWeights(graph)) {
     const { dims } = tensor;
-    if (sizeOf(dims) < LEAST_ELEMENTS || (precision !== "float16" && isVector(dims))) continue;
+    if (sizeOf(dims) < LEAST_ELEMENTS || exact.has(name)) continue;
+    if (precision !== "float16" && (isVector(dims) || biases.has(name))) continue;
     const { form, reason } = request.float32Weights.has(name)
       ? { form: null, reason: "asked for as float32" }
       : formFor(tensor, uses.get(name) ?? null, stored, precision, request.matrixForm);

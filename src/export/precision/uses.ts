@@ -33,6 +33,35 @@ export function weightUses(graph: OnnxGraph): ReadonlyMap<string, WeightUse> {
   return known;
 }
 
+/** Names of all tensors that a tensor is computed from, constants among them. */
+export function constantsOf({ nodes }: OnnxGraph, tensor: string): ReadonlySet<string> {
+  const found = new Set([tensor]);
+  // Each node comes after those whose outputs it reads.
+  for (const node of nodes.toReversed()) {
+    if (!node.outputs.some((name) => found.has(name))) continue;
+    for (const name of namesRead(node)) found.add(name);
+  }
+  return found;
+}
+
+/** What a node reads, in its bodies too. */
+function namesRead({ inputs, attributes }: OnnxNode): readonly string[] {
+  const bodies = Object.values(attributes).flatMap((each) => (each.type === "graph" ? [each.value] : []));
+  return [
+    ...inputs,
+    ...bodies.flatMap(({ nodes, outputs }) => [...nodes.flatMap(namesRead), ...outputs.map(({ name }) => name)]),
+  ];
+}
+
+/** Biases of recurrent layers, which are small and stay float32 though they have two axes. */
+export function recurrentBiases({ nodes }: OnnxGraph): ReadonlySet<string> {
+  const recurrent = nodes.filter(({ opType, domain }) => domain === "" && /^(?:LSTM|GRU|RNN)$/.test(opType));
+  return new Set(recurrent.flatMap(({ inputs }) => inputs.slice(BIAS, BIAS + 1)));
+}
+
+/** Input of LSTM, GRU and RNN that has the biases. */
+const BIAS = 3;
+
 function sameUse(a: WeightUse | null | undefined, b: WeightUse): boolean {
   return a?.channels.join() === b.channels.join() && a.summed === b.summed && a.isMatrix === b.isMatrix;
 }

@@ -65,7 +65,12 @@ export class PicturesInside {
   finish(
     graph: GraphBuilder,
     outputs: readonly NamedValue[],
-  ): { readonly outputs: readonly NamedValue[]; readonly metadata: readonly [string, string] } {
+  ): {
+    readonly outputs: readonly NamedValue[];
+    /** Name of the prepared pictures, which the network reads. */
+    readonly prepared: string;
+    readonly metadata: readonly [string, string];
+  } {
     if (this.#fed === null) throw new ExportError("the model has no input, and preprocessing is for pictures");
     const { network, pictures } = this.#fed;
     const answers = answersOf(graph, first(outputs), this.#recognizer.output, pictures.blank);
@@ -87,6 +92,7 @@ export class PicturesInside {
         ...outputs,
         { name: inside.prepared, value: pictures.prepared },
       ],
+      prepared: inside.prepared,
       metadata: [PREPROCESSING_KEY, JSON.stringify(inside)],
     };
   }
