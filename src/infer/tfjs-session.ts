@@ -272,7 +272,8 @@ export function toTfjs(tf: Tfjs, name: string, tensor: Tensor | undefined): tfjs
     case "float32":
     case "int32":
     case "bool":
-      return tf.tensor(tensor.data, dims, tensor.dtype);
+      // A copy: kernels of TF.js's plain backend write into their inputs (TensorScatterUpdate in 4.22).
+      return tf.tensor(tensor.data.slice(), dims, tensor.dtype);
     case "string":
       return tf.tensor([...tensor.data], dims, "string");
     case "float64":

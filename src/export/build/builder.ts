@@ -32,6 +32,7 @@ export type NodeInput = GraphTensor | null;
 export interface Producer {
   readonly opType: string;
   readonly inputs: readonly NodeInput[];
+  readonly attributes: Attributes;
 }
 
 /** Elements up to this many are kept beside an integer constant as sizes. */
@@ -230,7 +231,7 @@ export class GraphBuilder {
       outputs: outputs.map((output) => output.name),
       attributes,
     });
-    for (const output of outputs) this.#producers.set(output, { opType, inputs });
+    for (const output of outputs) this.#producers.set(output, { opType, inputs, attributes });
     if (this.#outer === null && domain === "" && WINDOWS.has(opType)) this.#countWindows(first(outputs));
     return outputs;
   }

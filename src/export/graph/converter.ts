@@ -50,6 +50,8 @@ export interface EmptyList {
   readonly dtype: GraphDType;
   /** Shape of an element where the model tells it. */
   readonly element: AttributeShape;
+  /** How many elements it has room for, a scalar; null: none, they are put behind each other. */
+  readonly size: Value | null;
 }
 
 /** A hash table; see ops of the category hash_table. */

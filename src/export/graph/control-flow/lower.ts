@@ -1,16 +1,18 @@
 import { ExportError, InternalError, ModelFormatError, ToolError } from "../../../errors.ts";
 import { asNumber } from "../../../onnx/dim.ts";
+import { int } from "../../../onnx/model.ts";
 import { at } from "../../../require.ts";
 import type { Tensor } from "../../../tensor.ts";
 import type { GraphBuilder } from "../../build/builder.ts";
 import { cast } from "../../build/ops/elementwise.ts";
-import { gather, reshape } from "../../build/ops/shape.ts";
+import { gather, reshape, shapeOf, slice } from "../../build/ops/shape.ts";
 import { branch, loop } from "../../build/regions.ts";
 import type { GraphTensor } from "../../ir/graph-tensor.ts";
 import { viewOf, type Value } from "../../ir/value.ts";
 import { isList, isTensor, type OpValue } from "../converter.ts";
 
 import { Environment, NotConverted } from "./environment.ts";
+import { lowerRecurrent, type Role } from "./lower-recurrent.ts";
 import { packAll } from "./pack.ts";
 import { scannedList, type ScannedList } from "./scanned-lists.ts";
 import { readsOf, type IfStep, type OpStep, type Port, type Region, type Step, type WhileStep } from "./structure.ts";
@@ -172,22 +174,28 @@ export class Lowerer {
 
   #while(graph: GraphBuilder, step: WhileStep, environment: Environment): readonly OpValue[] {
     const initial = step.initial.map((port) => environment.read(port));
-    const isConstant = (port: Port, value: number): boolean => {
+    /** A value that does not change; null for one that does. */
+    const fixedValue = (port: Port): OpValue | null => {
       const { step: source } = port;
-      const isParameter = step.parameters.some((parameter) => parameter === source);
       // Constants within the body are steps of it that have not been written yet.
-      if (source.kind === "op" && source.node.op === "Const") {
-        const [made] = this.#lowering.convert(graph, source, []);
-        return made !== undefined && holdsOnly(made, value);
-      }
-      return !isParameter && !step.body.steps.includes(source) && holdsOnly(environment.read(port), value);
+      if (source.kind === "op" && source.node.op === "Const") return at(this.#lowering.convert(graph, source, []), 0);
+      const index = step.parameters.findIndex((parameter) => parameter === source);
+      if (index !== -1) return at(step.body.results, index).step === source ? at(initial, index) : null;
+      const isInside = step.body.steps.includes(source) || step.condition.steps.includes(source);
+      return isInside ? null : environment.read(port);
+    };
+    const numberOf = (port: Port): number | null => {
+      const value = fixedValue(port);
+      return value === null ? null : firstOf(value);
     };
     const roles = step.parameters.map((parameter, index): Role => {
       if (at(step.body.results, index).step === parameter) return { kind: "invariant" };
       const start = at(initial, index);
-      const list = isList(start) && start.form === "empty" ? scannedList(step, index, isConstant) : null;
+      const list = isList(start) && start.form === "empty" ? scannedList(step, index, numberOf) : null;
       return list === null ? { kind: "carried" } : { kind: "scanned", list };
     });
+    const recurrent = lowerRecurrent(graph, { step, roles, initial, fixedValue, numberOf });
+    if (recurrent !== null) return recurrent;
     const outer = new Environment(environment);
     for (const [index, role] of roles.entries()) {
       if (role.kind !== "carried") outer.set(at(step.parameters, index), [at(initial, index)]);
@@ -225,7 +233,15 @@ export class Lowerer {
     return roles.map((role, index): OpValue => {
       if (role.kind === "invariant") return at(initial, index);
       if (role.kind === "carried") return at(last, carriedAt.indexOf(index));
-      return { kind: "list", form: "stacked", tensor: viewOf(at(result.scanned, scanned++)) };
+      const rows = at(result.scanned, scanned++);
+      const { order } = role.list;
+      const tensor =
+        order === "counted"
+          ? rows
+          : order === "first"
+            ? slice(graph, rows, { axes: [0], starts: [-1], ends: [2 ** 31 - 1] })
+            : sortedRows(graph, rows, at(result.scanned, scanned++));
+      return { kind: "list", form: "stacked", tensor: viewOf(tensor) };
     });
   }
 
@@ -238,7 +254,9 @@ export class Lowerer {
   ): { readonly results: readonly OpValue[]; readonly scanned: readonly GraphTensor[] } {
     const writes = new Map<Step, ScannedList>();
     for (const role of roles) if (role.kind === "scanned") writes.set(role.list.write, role.list);
-    const elements = [...writes.values()].map(({ element }) => element);
+    const elements = [...writes.values()].flatMap(({ element, order }) =>
+      typeof order === "string" ? element : [element, order.place],
+    );
     const results = step.body.results.filter(({ step: source }) => !writes.has(source));
     const rest: Region = {
       ...step.body,
@@ -264,11 +282,12 @@ export class Lowerer {
   }
 }
 
-/** What becomes of a variable of a loop. */
-type Role =
-  | { readonly kind: "invariant" }
-  | { readonly kind: "carried" }
-  | { readonly kind: "scanned"; readonly list: ScannedList };
+/** Rows in the order of the places they were written to, each once. */
+function sortedRows(graph: GraphBuilder, rows: GraphTensor, places: GraphTensor): GraphTensor {
+  const flat = reshape(graph, places, graph.int64s([-1]));
+  const sorted = graph.node("TopK", [flat, shapeOf(graph, flat)], { axis: int(0), largest: int(0) }, 2);
+  return gather(graph, rows, at(sorted, 1));
+}
 
 /** The If and others of the same condition that read nothing which comes after it. */
 function together(region: Region, step: IfStep, done: ReadonlySet<Step>): readonly Step[] {
@@ -309,10 +328,6 @@ function unpacked(
 function truthOf(condition: OpValue): boolean | null {
   const first = firstOf(condition);
   return first === null ? null : first !== 0;
-}
-
-function holdsOnly(value: OpValue, number: number): boolean {
-  return firstOf(value) === number;
 }
 
 /** The first number of a constant. */

@@ -1,6 +1,11 @@
 import { ExportError, InternalError } from "../../../errors.ts";
+import { first } from "../../../require.ts";
+import type { DType } from "../../../tensor.ts";
 import type { GraphBuilder } from "../../build/builder.ts";
-import { sequenceConstruct, sequenceEmpty, splitToSequence } from "../../build/ops/sequence.ts";
+import { cast } from "../../build/ops/elementwise.ts";
+import { sequenceConstruct, sequenceEmpty, sequenceInsert, splitToSequence } from "../../build/ops/sequence.ts";
+import { constantOfShape, reshape } from "../../build/ops/shape.ts";
+import { loop } from "../../build/regions.ts";
 import type { GraphTensor } from "../../ir/graph-tensor.ts";
 import { viewOf, type Value } from "../../ir/value.ts";
 import { isComplex, isList, isTable, isTensor, type ItemList, type ListValue, type OpValue } from "../converter.ts";
@@ -69,10 +74,22 @@ export function sequenceOf(graph: GraphBuilder, list: ListValue): GraphTensor {
       );
     case "empty":
       if (list.dtype === "complex64") throw new ExportError("ONNX has no sequences of complex tensors");
-      return sequenceEmpty(graph, list.dtype);
+      return roomFor(graph, list.dtype, list.size);
     default:
       return list satisfies never;
   }
+}
+
+/** A sequence with as many elements to be written over as a list has room for: they may be written in any order. */
+function roomFor(graph: GraphBuilder, dtype: DType, size: Value | null): GraphTensor {
+  const empty = sequenceEmpty(graph, dtype);
+  if (size === null) return empty;
+  const count = reshape(graph, cast(graph, graph.plain(size), "int64"), graph.int64s([]));
+  const filled = loop(graph, { count, condition: null, carried: [empty] }, (body, _, carried) => {
+    const element = constantOfShape(body, body.int64s([0]));
+    return { condition: null, carried: [sequenceInsert(body, first(carried), cast(body, element, dtype))] };
+  });
+  return first(filled.carried);
 }
 
 /** @throws {ExportError} when an element has never been written */

@@ -22,7 +22,11 @@ const placeholder: GraphOpConverter = {
   tfOps: ["Placeholder"],
   ops: [],
   convert: (_, { name, attributes }) => {
-    if (attributes.has("dtype") && attributes.dtype("dtype", "float32") !== "string") {
+    if (
+      attributes.has("dtype") &&
+      !attributes.isResource("dtype") &&
+      attributes.dtype("dtype", "float32") !== "string"
+    ) {
       throw new ExportError("it is no input of the model, and nothing else gives it a value");
     }
     return { kind: "table", node: name };

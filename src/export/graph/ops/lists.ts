@@ -158,7 +158,8 @@ function emptyList(context: OpContext, { op, attributes }: GraphNode): ListValue
   const dtype = attributes.dtype(isArray ? "dtype" : "element_dtype");
   const given = isArray ? null : context.sizes(0);
   const element = isArray ? attributes.shape("element_shape", null) : (given?.map(asNumber) ?? null);
-  return { kind: "list", form: "empty", dtype, element };
+  const size = op === "EmptyTensorList" ? null : context.tensor(isArray ? 0 : 1);
+  return { kind: "list", form: "empty", dtype, element, size };
 }
 
 const SEQUENCES = [

@@ -1,5 +1,5 @@
 import { ExportError } from "../../../errors.ts";
-import { first } from "../../../require.ts";
+import { at, first } from "../../../require.ts";
 import type { GraphBuilder } from "../../build/builder.ts";
 import { einsum, gemm, matMul } from "../../build/ops/neural.ts";
 import { trilu } from "../../build/ops/shape.ts";
@@ -96,8 +96,32 @@ const einsteinSum = defineOp(["Einsum"], ["Einsum"], (context, { attributes }) =
   const operands = context.tensors();
   const equation = attributes.string("equation").toLowerCase().replaceAll(" ", "");
   const tensorsAlike = operands.map((value) => graph.plain(value));
-  return viewOf(einsum(graph, equation, tensorsAlike));
+  return viewOf(einsum(graph, withoutEllipsis(equation, operands), tensorsAlike));
 });
+
+/** The equation with a letter for each axis that an ellipsis stands for; the last axes of several are the same. */
+function withoutEllipsis(equation: string, operands: readonly Value[]): string {
+  if (!equation.includes("...")) return equation;
+  const [left = "", right] = equation.split("->");
+  const terms = left.split(",");
+  if (right === undefined || terms.length !== operands.length) {
+    throw new ExportError(`the equation ${equation} does not fit ${operands.length} inputs`);
+  }
+  const unused = Array.from("abcdefghijklmnopqrstuvwxyz").filter((letter) => !equation.includes(letter));
+  const hidden = terms.map((term, index) => {
+    const { rank } = at(operands, index);
+    return term.includes("...") ? rank - (term.length - "...".length) : 0;
+  });
+  const most = Math.max(...hidden);
+  if (Math.min(...hidden) < 0 || most > unused.length) {
+    throw new ExportError(
+      `the equation ${equation} does not fit inputs of ranks ${operands.map(({ rank }) => rank).join(" and ")}`,
+    );
+  }
+  const letters = (count: number): string => unused.slice(most - count, most).join("");
+  const written = terms.map((term, index) => term.replace("...", letters(at(hidden, index))));
+  return `${written.join(",")}->${right.replace("...", letters(most))}`;
+}
 
 /**
  * Zeros but for a band around the diagonal. TF.js reads both widths from the second input; it takes a negative one for all.

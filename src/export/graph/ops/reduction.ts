@@ -2,7 +2,7 @@ import { ExportError } from "../../../errors.ts";
 import { dim, isNumber } from "../../../onnx/dim.ts";
 import { at, first } from "../../../require.ts";
 import type { GraphBuilder } from "../../build/builder.ts";
-import { cumSum } from "../../build/ops/shape.ts";
+import { cumSum, range } from "../../build/ops/shape.ts";
 import { argument, type ReductionOp } from "../../build/ops/reduction.ts";
 import { reduce } from "../../build/reduce.ts";
 import { scan } from "../../build/regions.ts";
@@ -11,7 +11,7 @@ import type { GraphOpConverter, OpContext } from "../converter.ts";
 import type { GraphNode } from "../source/node.ts";
 
 import { defineOp } from "./define.ts";
-import { expectNumbers, keepWhere, withNumber } from "./operands.ts";
+import { expectNumbers, keepWhere, number, withNumber } from "./operands.ts";
 
 /** The axes that a reduction names. TF.js reduces nothing when there are none. */
 function reducedAxes(context: OpContext): readonly number[] {
@@ -110,12 +110,10 @@ function oneOf(dtype: Value["dtype"]): Parameters<GraphBuilder["constant"]>[1] {
  */
 function bincount(context: OpContext, binary: boolean): Value {
   const { graph } = context;
-  const size = first(context.integers(1, "the size"));
   const input = context.tensor(0);
   if (input.dtype !== "int32") throw new ExportError(`it counts int32; got ${input.dtype}`);
   const weights = context.tensor(2);
-  const numbers = Int32Array.from({ length: size }, (_, index) => index);
-  const bins = graph.constantValue("bins", { dtype: "int32", dims: [1, size], data: numbers });
+  const bins = binsOf(context);
   const hits = graph.binary("Equal", insertAxis(input, input.rank), input.rank === 1 ? bins : insertAxis(bins, 0));
   const marks = binary && input.rank === 2;
   const isWeighted = weights.dims.every((each) => each !== dim(0));
@@ -126,6 +124,19 @@ function bincount(context: OpContext, binary: boolean): Value {
   const total = reduce(graph, "ReduceSum", each, [-2]);
   if (!marks) return total;
   return graph.cast(withNumber(graph, "Greater", total, 0), weights.dtype);
+}
+
+/** 0, 1, ... up to the size: [1, size]. */
+function binsOf(context: OpContext): Value {
+  const { graph } = context;
+  const size = context.constant(1);
+  if (size !== null && size.dtype !== "string") {
+    const count = Number(size.data[0]);
+    const data = Int32Array.from({ length: count }, (_, index) => index);
+    return graph.constantValue("bins", { dtype: "int32", dims: [1, count], data });
+  }
+  const limit = graph.plain(graph.reshape(graph.cast(context.tensor(1), "int32"), []));
+  return insertAxis(viewOf(range(graph, number(graph, 0, "int32"), limit, number(graph, 1, "int32"))), 0);
 }
 
 export const reductions: readonly GraphOpConverter[] = [
@@ -141,8 +152,8 @@ export const reductions: readonly GraphOpConverter[] = [
   extreme("ArgMin"),
   cumulativeSum,
   cumulativeProduct,
-  defineOp(["Bincount"], ["Equal", "Cast", "Where", "ReduceSum"], (context) => bincount(context, false)),
-  defineOp(["DenseBincount"], ["Equal", "Cast", "Where", "ReduceSum", "Greater"], (context, { attributes }) =>
+  defineOp(["Bincount"], ["Equal", "Cast", "Where", "ReduceSum", "Range"], (context) => bincount(context, false)),
+  defineOp(["DenseBincount"], ["Equal", "Cast", "Where", "ReduceSum", "Range", "Greater"], (context, { attributes }) =>
     bincount(context, attributes.bool("binary_output", false)),
   ),
 ];

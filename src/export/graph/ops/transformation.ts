@@ -11,7 +11,7 @@ import {
   type Dim,
 } from "../../../onnx/dim.ts";
 import { int } from "../../../onnx/model.ts";
-import { at } from "../../../require.ts";
+import { at, first } from "../../../require.ts";
 import type { GraphBuilder } from "../../build/builder.ts";
 import { concat, depthToSpace, expand, gather, pad, slice, squeeze } from "../../build/ops/shape.ts";
 import type { GraphTensor } from "../../ir/graph-tensor.ts";
@@ -240,39 +240,65 @@ function blockOf(context: OpContext): readonly number[] {
 }
 
 /** Elements of blocks become samples; no node but for the padding, and for the order in which they are used. */
-const spaceToBatch = defineOp(["SpaceToBatchND"], ["Pad", "Reshape", "Transpose"], (context) => {
+const spaceToBatch = defineOp(
+  ["SpaceToBatchND"],
+  ["Pad", "Reshape", "Transpose", "Slice", "Squeeze", "Concat"],
+  (context) => {
+    const { graph } = context;
+    const block = blockOf(context);
+    const input = context.tensor(0);
+    const rest = input.rank - 1 - block.length;
+    if (rest < 0) throw new ExportError(`a block of ${block.length} axes does not fit ${input.rank} axes`);
+    const value = paddedBlocks(context, block.length);
+    const tail = value.dims.slice(1 + block.length);
+    const split = graph.reshape(value, [
+      dimOf(value, 0),
+      ...block.flatMap((size, axis) => [partOf(dimOf(value, axis + 1), size), dim(size)]),
+      ...tail,
+    ]);
+    const places = block.map((_, axis) => 2 * axis + 1);
+    const perm = [
+      ...places.map((place) => place + 1),
+      0,
+      ...places,
+      ...tail.map((_, index) => 1 + 2 * block.length + index),
+    ];
+    return graph.reshape(permuteAxes(split, perm), [
+      multiply(dimOf(value, 0), ...block),
+      ...block.map((size, axis) => partOf(dimOf(value, axis + 1), size)),
+      ...tail,
+    ]);
+  },
+);
+
+/** The input with `count` axes after the first padded by input 2. */
+function paddedBlocks(context: OpContext, count: number): Value {
   const { graph } = context;
-  const block = blockOf(context);
-  const paddings = context.integers(2, "the paddings");
   const input = context.tensor(0);
-  const rest = input.rank - 1 - block.length;
-  if (rest < 0) throw new ExportError(`a block of ${block.length} axes does not fit ${input.rank} axes`);
-  const sides: Sides = [
-    [0, 0],
-    ...block.map((_, axis): readonly [number, number] => [at(paddings, 2 * axis), at(paddings, 2 * axis + 1)]),
-    ...Array.from({ length: rest }, (): readonly [number, number] => [0, 0]),
-  ];
   const fill = number(graph, 0, paddable(input));
-  const value = padBy(graph, input, sides, (data, pads) => pad(graph, data, pads, { fill }));
-  const tail = value.dims.slice(1 + block.length);
-  const split = graph.reshape(value, [
-    dimOf(value, 0),
-    ...block.flatMap((size, axis) => [partOf(dimOf(value, axis + 1), size), dim(size)]),
-    ...tail,
-  ]);
-  const places = block.map((_, axis) => 2 * axis + 1);
-  const perm = [
-    ...places.map((place) => place + 1),
-    0,
-    ...places,
-    ...tail.map((_, index) => 1 + 2 * block.length + index),
-  ];
-  return graph.reshape(permuteAxes(split, perm), [
-    multiply(dimOf(value, 0), ...block),
-    ...block.map((size, axis) => partOf(dimOf(value, axis + 1), size)),
-    ...tail,
-  ]);
-});
+  const paddings = knownPairs(context, count);
+  const rest = input.rank - 1 - count;
+  if (paddings !== null) {
+    const none = Array.from({ length: rest }, (): readonly [number, number] => [0, 0]);
+    return padBy(graph, input, [[0, 0], ...paddings, ...none], (data, pads) => pad(graph, data, pads, { fill }));
+  }
+  const sides = graph.plain(permuteAxes(graph.cast(graph.reshape(context.tensor(2), [count, 2]), "int64"), [1, 0]));
+  const [begins, ends] = [0, 1].map((row) => {
+    const own = squeeze(graph, slice(graph, sides, { axes: [0], starts: [row], ends: [row + 1] }), [0]);
+    return [graph.int64s([0]), own, ...(rest === 0 ? [] : [graph.int64s(Array.from({ length: rest }, () => 0))])];
+  });
+  const pads = concat(graph, [...(begins ?? []), ...(ends ?? [])], 0);
+  const dims = input.dims.map((size, axis) => (axis === 0 || axis > count ? size : dim(graph.name("padded"))));
+  return viewOf(first(graph.declare("Pad", [graph.plain(input), pads, fill], {}, [{ dtype: input.dtype, dims }])));
+}
+
+/** Pairs of numbers in input 2, one for each of `count` axes; null when they depend on the inputs. */
+function knownPairs(context: OpContext, count: number): readonly (readonly [number, number])[] | null {
+  const known = context.constant(2);
+  if (known === null || known.dtype !== "int32") return null;
+  if (known.data.length !== 2 * count) throw new ExportError(`${known.data.length / 2} pairs do not fit ${count} axes`);
+  return Array.from({ length: count }, (_, axis) => [at(known.data, 2 * axis), at(known.data, 2 * axis + 1)]);
+}
 
 /** A size cut into blocks; TensorFlow demands that it can be. */
 function partOf(size: Dim, by: number): Dim {
@@ -282,10 +308,10 @@ function partOf(size: Dim, by: number): Dim {
 }
 
 /** Samples become elements of blocks. */
-const batchToSpace = defineOp(["BatchToSpaceND"], ["Reshape", "Transpose", "Slice"], (context) => {
+const batchToSpace = defineOp(["BatchToSpaceND"], ["Reshape", "Transpose", "Slice", "Squeeze", "Sub"], (context) => {
   const { graph } = context;
   const block = blockOf(context);
-  const crops = context.integers(2, "the crops");
+  const crops = knownPairs(context, block.length);
   const input = context.tensor(0);
   const count = block.length;
   const spatial = input.dims.slice(1, 1 + count);
@@ -305,11 +331,23 @@ const batchToSpace = defineOp(["BatchToSpaceND"], ["Reshape", "Transpose", "Slic
     ...block.map((size, axis) => multiply(at(spatial, axis), size)),
     ...tail,
   ]);
-  return block.reduce<Value>((value, _, axis) => {
-    const [begin, end] = [at(crops, 2 * axis), at(crops, 2 * axis + 1)];
-    return cropped(graph, value, axis + 1, begin, end);
-  }, whole);
+  if (crops === null) return croppedBlocks(context, whole, count);
+  return crops.reduce<Value>((value, [begin, end], axis) => cropped(graph, value, axis + 1, begin, end), whole);
 });
+
+/** Without as many elements at both ends of `count` axes after the first as input 2 says. */
+function croppedBlocks(context: OpContext, whole: Value, count: number): Value {
+  const { graph } = context;
+  const sides = graph.plain(permuteAxes(graph.cast(graph.reshape(context.tensor(2), [count, 2]), "int64"), [1, 0]));
+  const [begins, ends] = [0, 1].map((row) =>
+    squeeze(graph, slice(graph, sides, { axes: [0], starts: [row], ends: [row + 1] }), [0]),
+  );
+  if (begins === undefined || ends === undefined) throw new ExportError("the crops have no two columns");
+  const sizes = graph.shapeTensor(whole.dims.slice(1, 1 + count));
+  const stops = graph.op("Sub", [sizes, ends]);
+  const axes = graph.int64s(Array.from({ length: count }, (_, axis) => axis + 1));
+  return viewOf(graph.op("Slice", [graph.plain(whole), begins, stops, axes]));
+}
 
 function cropped(graph: GraphBuilder, input: Value, axis: number, begin: number, end: number): Value {
   if (begin === 0 && end === 0) return input;
@@ -322,8 +360,8 @@ const toSpace = defineOp(["DepthToSpace"], ["DepthToSpace"], (context, { attribu
   const { graph } = context;
   const input = context.tensor(0);
   expectRank(input, 4);
-  const first = attributes.oneOf("data_format", ["NHWC", "NCHW"], "NHWC") === "NCHW";
-  const axes = spatialAxes(first ? "channels_first" : "channels_last", 2);
+  const isChannelsFirst = attributes.oneOf("data_format", ["NHWC", "NCHW"], "NHWC") === "NCHW";
+  const axes = spatialAxes(isChannelsFirst ? "channels_first" : "channels_last", 2);
   const made = depthToSpace(graph, channelsFirst(graph, input, axes), attributes.int("block_size"));
   return viewOf(made, [0, axes.channels, ...axes.spatial]);
 });

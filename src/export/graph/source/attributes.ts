@@ -74,6 +74,12 @@ export class AttributeReader {
     );
   }
 
+  /** Whether an element type stands for a resource, such as a hash table. */
+  isResource(name: string): boolean {
+    const value = this.#value(name);
+    return isJsonObject(value) && field(value, "type") === "DT_RESOURCE";
+  }
+
   shape(name: string, fallback?: AttributeShape): AttributeShape {
     return this.#read<AttributeShape>(name, fallback, "a shape", (value) => shape(field(value, "shape")));
   }

@@ -54,7 +54,10 @@ function readFunction(item: Json, where: string): GraphFunction {
       if (typeof source !== "string") {
         throw new ModelFormatError(`function ${quoted(name)}: nothing is returned as ${quoted(output.name)} (ret)`);
       }
-      const result = parseOutput(source, (node) => nodes.get(node)?.op);
+      const given = parseOutput(source, (node) => nodes.get(node)?.op);
+      // The converter puts the function's name before those of its constants, but not where it says what is returned.
+      const renamed = `${name}/${given.node}`;
+      const result = !nodes.has(given.node) && nodes.has(renamed) ? { ...given, node: renamed } : given;
       if (nodes.has(result.node) || parameters.some((parameter) => parameter.name === result.node)) return result;
       throw new ModelFormatError(`function ${quoted(name)} returns ${quoted(source)}, which is not in it`);
     },

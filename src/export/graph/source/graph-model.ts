@@ -111,7 +111,7 @@ export function readGraphModel({ manifest, weights: bytes }: RawModel): GraphSou
     outputs: readOutputs(nodes, signature, readOutputKeys(own(metadata, "structuredOutputKeys"))),
     initializer,
     tables: readTables(initializer),
-    resources: readResources(signature, initializerSignature),
+    resources: readResources(signature, initializerSignature, initializer),
     weights,
     generatedBy: text(part("generatedBy")),
     convertedBy: text(part("convertedBy")),
@@ -223,13 +223,31 @@ function readTables(initializer: GraphNodes): ReadonlyMap<string, TableContents>
       values === undefined
     )
       continue;
-    tables.set(table.node, { keys, values });
+    tables.set(originOf(initializer, table.node), { keys, values });
   }
   return tables;
 }
 
-function readResources(signature: Signature, initializer: Signature): ReadonlyMap<string, string> {
-  const makers = new Map(initializer.outputs.map(({ resource, tensor }) => [resource, tensor.node]));
+/** The node that makes what a node of the initializer gives: Identity hands on what it is given. */
+function originOf(initializer: GraphNodes, name: string): string {
+  let origin = name;
+  for (let steps = 0; steps < initializer.size; steps++) {
+    const node = initializer.get(origin);
+    const [input] = node?.inputs ?? [];
+    if (node?.op !== "Identity" || input === undefined) break;
+    origin = input.node;
+  }
+  return origin;
+}
+
+function readResources(
+  signature: Signature,
+  initializerSignature: Signature,
+  initializer: GraphNodes,
+): ReadonlyMap<string, string> {
+  const makers = new Map(
+    initializerSignature.outputs.map(({ resource, tensor }) => [resource, originOf(initializer, tensor.node)]),
+  );
   const resources = new Map<string, string>();
   for (const { resource, tensor } of signature.inputs) {
     const maker = resource === null ? undefined : makers.get(resource);
