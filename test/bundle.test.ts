@@ -62,7 +62,7 @@ async function firstLoad(entry: string): Promise<string> {
   return [...reached].map((path) => texts.get(path) ?? "").join("");
 }
 
-describe.each(["dist/bundle/infer.js", "dist/bundle/verify.js"])("%s bundled for a browser", (entry) => {
+describe.each(["dist/bundle/infer.js", "dist/bundle/verify.js", "dist/bundle/drop-in.js"])("%s bundled for a browser", (entry) => {
   test("needs nothing of Node's", async () => {
     expect(await bundle(entry)).toContain("InferenceError");
   });

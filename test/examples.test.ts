@@ -41,6 +41,20 @@ test("node: exports, compares and runs", () => {
   expect(stdout).toBe(`the same numbers as TF.js\nsoftmax ${answer}\n`);
 });
 
+test("drop-in: runs a program of TF.js's with another loader, and converts once", () => {
+  const run = (): string => {
+    const { stdout, stderr } = spawnSync(process.execPath, ["index.mjs", model], {
+      cwd: join(folder, "drop-in"),
+      encoding: "utf8",
+      env: { ...process.env, TFJS_TO_ONNX_CACHE: join(folder, "cache") },
+    });
+    return stderr + stdout;
+  };
+  const rest = `for node cpu\nsoftmax ${answer}\n0 tensors left\n`;
+  expect(run()).toBe(`converted ${rest}`);
+  expect(run()).toBe(`found in the cache ${rest}`);
+});
+
 test("python: runs the file", { timeout: 300_000 }, async ({ skip }) => {
   const python = await pythonWith("onnxruntime==1.23.2", "onnxruntime");
   const { command, env } = typeof python === "string" ? skip(python) : python;

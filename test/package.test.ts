@@ -114,7 +114,13 @@ describe("the packed package, installed in an empty folder", () => {
     const beside = files.filter((file) => !file.startsWith("bundle") && /\.[^.]+$/u.test(file));
     expect(beside.filter((file) => !file.endsWith(".d.ts"))).toEqual([]);
     expect(files).toEqual(
-      expect.arrayContaining(["index.d.ts", "infer/index.d.ts", "verify/index.d.ts", "train/index.d.ts"]),
+      expect.arrayContaining([
+        "index.d.ts",
+        "infer/index.d.ts",
+        "verify/index.d.ts",
+        "drop-in/index.d.ts",
+        "train/index.d.ts",
+      ]),
     );
     expect(files).toEqual(expect.arrayContaining(["bundle/bin.js", "bundle/bench-worker.js", "bundle/page/page.js"]));
   });
@@ -125,11 +131,13 @@ describe("the packed package, installed in an empty folder", () => {
       import { exportModel, UnsupportedLayersError } from "tfjs-to-onnx";
       import { getRuntime, prepareImage } from "tfjs-to-onnx/infer";
       import { verifyExport } from "tfjs-to-onnx/verify";
+      import { loadGraphModel, loadLayersModel } from "tfjs-to-onnx/drop-in";
       import { compileStep } from "tfjs-to-onnx/train";
-      console.log(...[exportModel, UnsupportedLayersError, getRuntime, prepareImage, verifyExport, compileStep].map((x) => typeof x));`;
+      const library = [exportModel, UnsupportedLayersError, getRuntime, prepareImage, verifyExport];
+      console.log(...[...library, loadGraphModel, loadLayersModel, compileStep].map((x) => typeof x));`;
     writeFileSync(join(folder, "import.js"), script);
     const { status, stdout } = run(process.execPath, ["import.js"], folder);
-    expect([status, stdout.trim()]).toEqual([0, Array.from({ length: 6 }, () => "function").join(" ")]);
+    expect([status, stdout.trim()]).toEqual([0, Array.from({ length: 8 }, () => "function").join(" ")]);
   });
 
   test("has one class of each error, whichever entry throws it", ({ skip }) => {
