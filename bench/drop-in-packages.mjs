@@ -162,7 +162,9 @@ async function packageWith(source, loader) {
     platform: "node",
     outfile,
     logLevel: "error",
-    banner: { js: `import { createRequire } from "node:module"; const require = createRequire(${JSON.stringify(join(folder, "package.json"))});` },
+    banner: {
+      js: `import { createRequire } from "node:module"; const require = createRequire(${JSON.stringify(join(folder, "package.json"))});`,
+    },
     plugins: [
       {
         name: "loaders",
@@ -234,7 +236,12 @@ const CASES = [
       const net = await method(code, "load")(definition.name, { modelDefinitions: definitions });
       const image = picture(240, 320);
       const classes = await net.classify(image);
-      return Object.fromEntries(classes.map((/** @type {{ className: string, probability: number }} */ each) => [each.className, each.probability]));
+      return Object.fromEntries(
+        classes.map((/** @type {{ className: string, probability: number }} */ each) => [
+          each.className,
+          each.probability,
+        ]),
+      );
     },
   })),
   {
@@ -243,10 +250,14 @@ const CASES = [
     source: `export { BasicPitch, outputToNotesPoly } from "@spotify/basic-pitch";`,
     async run(code) {
       const BasicPitch = method(code, "BasicPitch");
-      const model = await Reflect.get(Object(globalThis), code["isDropIn"] === true ? "dropInLoaders" : "dropInTfjs").loadGraphModel(
-        handlerOf(join(folder, "node_modules/@spotify/basic-pitch/model/model.json")),
+      const model = await Reflect.get(
+        Object(globalThis),
+        code["isDropIn"] === true ? "dropInLoaders" : "dropInTfjs",
+      ).loadGraphModel(handlerOf(join(folder, "node_modules/@spotify/basic-pitch/model/model.json")));
+      const sound = Float32Array.from(
+        { length: 50_000 },
+        (_, index) => 0.5 * Math.sin((index * 440 * 2 * Math.PI) / 22_050),
       );
-      const sound = Float32Array.from({ length: 50_000 }, (_, index) => 0.5 * Math.sin((index * 440 * 2 * Math.PI) / 22_050));
       /** @type {unknown[][]} */
       const parts = [];
       await Reflect.construct(BasicPitch, [Promise.resolve(model)]).evaluateModel(
@@ -276,7 +287,10 @@ const CASES = [
     source: `export { load } from "@tensorflow-models/body-pix";`,
     needs: join(shared, "bodypix-050-float-s16/model.json"),
     async run(code) {
-      const net = await method(code, "load")({
+      const net = await method(
+        code,
+        "load",
+      )({
         architecture: "MobileNetV1",
         outputStride: 16,
         multiplier: 0.5,
@@ -348,7 +362,10 @@ const text = table(heading, rows, 2);
 process.stdout.write(`${text}\n`);
 if (values.record) {
   const about = "Packages from npm, unchanged but for their loader, on TF.js's plain backend and on onnxruntime-node";
-  record("drop-in-packages", `## Packages on the drop-in loader\n\n${about} (bench/drop-in-packages.mjs; ${machine()}).\n\n${text}`);
+  record(
+    "drop-in-packages",
+    `## Packages on the drop-in loader\n\n${about} (bench/drop-in-packages.mjs; ${machine()}).\n\n${text}`,
+  );
 }
 if (failed) {
   process.stderr.write(`error: a package gives other answers: the limit is ${LIMIT}\n`);

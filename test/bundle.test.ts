@@ -62,11 +62,14 @@ async function firstLoad(entry: string): Promise<string> {
   return [...reached].map((path) => texts.get(path) ?? "").join("");
 }
 
-describe.each(["dist/bundle/infer.js", "dist/bundle/verify.js", "dist/bundle/drop-in.js"])("%s bundled for a browser", (entry) => {
-  test("needs nothing of Node's", async () => {
-    expect(await bundle(entry)).toContain("InferenceError");
-  });
-});
+describe.each(["dist/bundle/infer.js", "dist/bundle/verify.js", "dist/bundle/drop-in.js"])(
+  "%s bundled for a browser",
+  (entry) => {
+    test("needs nothing of Node's", async () => {
+      expect(await bundle(entry)).toContain("InferenceError");
+    });
+  },
+);
 
 test("the library's own code names nothing of Node's; protobufjs asks whether it is there", async () => {
   const own = (await bundle("src/index.ts", ["protobufjs"])).replace('__require("protobufjs/minimal.js")', "");

@@ -77,7 +77,9 @@ describe("in a browser, converted models are kept in IndexedDB", () => {
     await inDatabase((files) => {
       const request = files.getAll();
       request.addEventListener("success", () => {
-        size = Math.max(...request.result.map((bytes: unknown) => (bytes instanceof ArrayBuffer ? bytes.byteLength : 0)));
+        size = Math.max(
+          ...request.result.map((bytes: unknown) => (bytes instanceof ArrayBuffer ? bytes.byteLength : 0)),
+        );
       });
     });
     await load(3, { cache: { maxBytes: Math.floor(size * 2.5) } });
@@ -166,7 +168,9 @@ describe("in a browser, TF.js's tensors", () => {
 test("reads files that a user chose, and addresses relative to the page", async () => {
   const { weightData, weightSpecs, ...rest } = graphArtifacts();
   const json = JSON.stringify({ ...rest, weightsManifest: [{ paths: ["w.bin"], weights: weightSpecs }] });
-  const model = await loadGraphModel([new File([json], "model.json"), new File([weightData], "w.bin")], { provider: "wasm" });
+  const model = await loadGraphModel([new File([json], "model.json"), new File([weightData], "w.bin")], {
+    provider: "wasm",
+  });
   const want = Reflect.get(await model.predict(picture), "data");
   await model.dispose();
   const asked: string[] = [];

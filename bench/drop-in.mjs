@@ -1,0 +1,416 @@
+// What a program gets by changing its loader: load, first run, median run and peak memory of TF.js and of tfjs-to-onnx/drop-in, on published models and on
+// one of 10 MB, each in a process or page of its own, in turns.
+//
+//   node bench/drop-in.mjs [--only blazeface,foulshot-bilstm] [--rounds 3] [--no-browser] [--record]
+//
+// The published models are read from ../shared/models. Native TensorFlow and Chromium are measured where they are installed, TF.js's WebGPU backend where
+// @tensorflow/tfjs-backend-webgpu is. --record writes docs/benchmarks.md.
+import { spawnSync } from "node:child_process";
+import { createReadStream, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { extname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+
+import { ensureBuild } from "../scripts/bootstrap.mjs";
+import { machine, median, milliseconds, record, table } from "./markdown.mjs";
+
+const root = resolve(import.meta.dirname, "..");
+const shared = resolve(root, "../shared/models");
+const { values: options } = parseArgs({
+  options: {
+    only: { type: "string", default: "" },
+    rounds: { type: "string", default: "3" },
+    "no-browser": { type: "boolean", default: false },
+    record: { type: "boolean", default: false },
+    /** Of a process that measures: a job as JSON. */
+    job: { type: "string" },
+  },
+});
+
+/** @typedef {{ readonly name: string, readonly kind: "layers" | "graph", readonly sizes?: Readonly<Record<number, number>> }} Model */
+/** @typedef {{ readonly contender: string, readonly folder: string, readonly kind: "layers" | "graph", readonly sizes: Readonly<Record<number, number>> }} Job */
+/** @typedef {{ loadMs: number, firstMs: number, medianMs: number, peakBytes: number | null, fromCache: boolean | null }} Measured */
+
+const MADE_UP = "ten-megabytes";
+/** Free sizes other than the batch, by their axis. */
+/** @type {readonly Model[]} */
+const MODELS = [
+  { name: "mnist-cnn-tfjs", kind: "layers" },
+  { name: "foulshot-bilstm", kind: "layers" },
+  { name: "sentiment-embedding-bilstm", kind: "layers", sizes: { 1: 60 } },
+  { name: "teachable-machine-image", kind: "layers" },
+  { name: MADE_UP, kind: "layers" },
+  { name: "blazeface", kind: "graph" },
+  { name: "handlandmark-lite", kind: "graph" },
+  { name: "bodypix-050-float-s16", kind: "graph", sizes: { 1: 129, 2: 161 } },
+];
+const RUNS = 30;
+const RUN_MS = 1500;
+
+/**
+ * @param {Job} job
+ * @returns {Promise<Measured>}
+ */
+async function measure({ contender, folder, kind, sizes }) {
+  const [library = "", place = ""] = contender.split("/");
+  const measured =
+    library === "tfjs" ? await measureTfjs(place, folder, kind, sizes) : await measureOurs(place, folder, kind, sizes);
+  return { ...measured, peakBytes: process.resourceUsage().maxRSS * 1024 };
+}
+
+/**
+ * @param {string} place
+ * @param {string} folder
+ * @param {Model["kind"]} kind
+ * @param {Job["sizes"]} sizes
+ * @returns {Promise<Omit<Measured, "peakBytes">>}
+ */
+async function measureTfjs(place, folder, kind, sizes) {
+  const tf =
+    place === "tensorflow"
+      ? await (await import("../dist/node/native-tensorflow.js")).loadNative({})
+      : await import("@tensorflow/tfjs");
+  tf.env().set("PROD", true);
+  if (place === "wasm") await import("@tensorflow/tfjs-backend-wasm");
+  await tf.setBackend(place);
+  const start = performance.now();
+  const manifest = JSON.parse(readFileSync(join(folder, "model.json"), "utf8"));
+  /** @type {readonly { readonly paths: readonly string[], readonly weights: readonly unknown[] }[]} */
+  const groups = manifest.weightsManifest;
+  const bytes = Buffer.concat(groups.flatMap(({ paths }) => paths.map((path) => readFileSync(join(folder, path)))));
+  const weightData = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
+  const handler = {
+    load: async () => ({ ...manifest, weightSpecs: groups.flatMap(({ weights }) => weights), weightData }),
+  };
+  const model = kind === "layers" ? await tf.loadLayersModel(handler) : await tf.loadGraphModel(handler);
+  const loadMs = performance.now() - start;
+  const inputs = model.inputs.map(({ shape, dtype }) =>
+    tf.fill(shapeOf(shape ?? [], sizes), 0.5, dtype === "int32" ? "int32" : "float32"),
+  );
+  const times = await timed(async () => {
+    const results = [model.predict(inputs)].flat();
+    for (const tensor of results) if (tensor instanceof tf.Tensor) await tensor.data();
+    tf.dispose(results);
+  });
+  return { loadMs, ...times, fromCache: null };
+}
+
+/**
+ * @param {string} place
+ * @param {string} folder
+ * @param {Model["kind"]} kind
+ * @param {Job["sizes"]} sizes
+ * @returns {Promise<Omit<Measured, "peakBytes">>}
+ */
+async function measureOurs(place, folder, kind, sizes) {
+  const { loadGraphModel, loadLayersModel } = await import("../dist/node/drop-in/index.js");
+  // The runtime's code is loaded beforehand, as TF.js's is.
+  await import(place === "node" ? "onnxruntime-node" : "onnxruntime-web");
+  const start = performance.now();
+  /** @type {import("../dist/drop-in/index.js").DropInOptions} */
+  const where = place === "node" ? { runtime: "node" } : { runtime: "web", provider: "wasm" };
+  const model = kind === "layers" ? await loadLayersModel(folder, where) : await loadGraphModel(folder, where);
+  const loadMs = performance.now() - start;
+  const inputs = model.inputs.map(({ shape, dtype }) => {
+    const dims = shapeOf(shape ?? [], sizes);
+    const length = dims.reduce((product, size) => product * size, 1);
+    return { shape: dims, data: dtype === "int32" ? new Int32Array(length) : new Float32Array(length).fill(0.5) };
+  });
+  const times = await timed(async () => void (await model.predict(inputs)));
+  return { loadMs, ...times, fromCache: model.fromCache };
+}
+
+/** @param {readonly (number | null)[]} shape @param {Job["sizes"]} sizes */
+function shapeOf(shape, sizes) {
+  return shape.map((size, axis) => (size === null || size < 0 ? (sizes[axis] ?? 1) : size));
+}
+
+/** @param {() => Promise<void>} run */
+async function timed(run) {
+  const start = performance.now();
+  await run();
+  const firstMs = performance.now() - start;
+  const times = [];
+  const end = performance.now() + RUN_MS;
+  while (times.length < RUNS && (times.length < 3 || performance.now() < end)) {
+    const before = performance.now();
+    await run();
+    times.push(performance.now() - before);
+  }
+  return { firstMs, medianMs: median(times) };
+}
+
+async function main() {
+  ensureBuild();
+  const folder = mkdtempSync(join(tmpdir(), "tfjs-to-onnx-bench-drop-in-"));
+  try {
+    const wanted = MODELS.filter(({ name }) => options.only === "" || options.only.split(",").includes(name));
+    const places = new Map([[MADE_UP, await madeUp(folder)]]);
+    for (const { name, kind } of wanted) if (!places.has(name)) places.set(name, join(shared, kind, name));
+    const models = wanted.filter(({ name }) => existsSync(places.get(name) ?? ""));
+    const left = wanted.filter((model) => !models.includes(model));
+    if (left.length > 0)
+      process.stderr.write(`skipped: ${left.map(({ name }) => name).join(", ")} (no ../shared/models)\n`);
+    const text = [inNode(models, places, folder), options["no-browser"] ? "" : await inChromium(models, places)];
+    const all = text.filter((part) => part !== "").join("\n\n");
+    process.stdout.write(`${all}\n`);
+    if (options.record)
+      record("drop-in", `## The drop-in loader\n\n\`node bench/drop-in.mjs\`, ${machine()}.\n\n${all}`);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** @param {readonly Model[]} models @param {ReadonlyMap<string, string>} places @param {string} folder */
+function inNode(models, places, folder) {
+  const contenders = ["tfjs/tensorflow", "tfjs/wasm", "ours/node", "ours/web"];
+  /** @type {Map<string, Measured[]>} */
+  const measured = new Map();
+  for (let round = 0; round < Number(options.rounds); round++) {
+    for (const { name, kind, sizes = {} } of models) {
+      for (const contender of contenders
+        .slice(round % contenders.length)
+        .concat(contenders.slice(0, round % contenders.length))) {
+        // With a cache of its own for each round: first without the file, then with it.
+        for (const again of contender.startsWith("ours") ? [false, true] : [false]) {
+          /** @type {Job} */
+          const job = { contender, folder: places.get(name) ?? "", kind, sizes };
+          const key = `${name} ${contender} ${again}`;
+          process.stderr.write(`${key}\n`);
+          const cache = join(folder, `cache-${round}-${contender.replace("/", "-")}`);
+          const result = runJob(job, cache);
+          if (result !== null && result.fromCache !== null && result.fromCache !== again)
+            throw new Error(`${key}: the cache was not as expected`);
+          if (result !== null) measured.set(key, [...(measured.get(key) ?? []), result]);
+        }
+      }
+    }
+  }
+  /** @param {string} key @param {(run: Measured) => number | null} pick */
+  const middle = (key, pick) => median((measured.get(key) ?? []).map((run) => pick(run) ?? Number.NaN));
+  const rows = models.flatMap(({ name }) =>
+    contenders
+      .filter((contender) => measured.has(`${name} ${contender} false`))
+      .map((contender, index) => {
+        const key = `${name} ${contender} `;
+        return [
+          index === 0 ? name : "",
+          LABELS[contender] ?? contender,
+          milliseconds(middle(`${key}false`, ({ loadMs }) => loadMs)),
+          milliseconds(middle(`${key}true`, ({ loadMs }) => loadMs)),
+          milliseconds(middle(`${key}false`, ({ firstMs }) => firstMs)),
+          milliseconds(middle(`${key}false`, ({ medianMs }) => medianMs)),
+          `${(middle(`${key}${contender.startsWith("ours")}`, ({ peakBytes }) => peakBytes) / 1e6).toFixed(0)} MB`,
+        ];
+      }),
+  );
+  const head = ["in Node, batch 1", "", "load", "second load", "first run", "median run", "peak memory"];
+  return `${table(head, rows, 2)}\n\nPeak memory is that of the whole process; of the drop-in loader, with the model found in the cache.`;
+}
+
+/** @type {Readonly<Record<string, string>>} */
+const LABELS = {
+  "tfjs/tensorflow": "TF.js, native TensorFlow",
+  "tfjs/wasm": "TF.js, WASM",
+  "tfjs/webgl": "TF.js, WebGL",
+  "tfjs/webgpu": "TF.js, WebGPU",
+  "ours/node": "drop-in, onnxruntime-node",
+  "ours/web": "drop-in, onnxruntime-web WASM",
+  "ours/wasm": "drop-in, onnxruntime-web WASM",
+  "ours/webgpu": "drop-in, onnxruntime-web WebGPU",
+};
+
+/** @param {Job} job @param {string} cache @returns {Measured | null} */
+function runJob(job, cache) {
+  const args = [fileURLToPath(import.meta.url), "--job", JSON.stringify(job)];
+  // Native TensorFlow lies in the user's own cache folder.
+  const own = job.contender.startsWith("ours") ? { TFJS_TO_ONNX_CACHE: cache } : {};
+  const env = { ...process.env, TF_CPP_MIN_LOG_LEVEL: "2", ...own };
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: "utf8", env, timeout: 120_000 });
+  if (status === 0) return JSON.parse(stdout.slice(stdout.lastIndexOf("{")));
+  process.stderr.write(
+    `  left out: ${stderr.split("\n").find((line) => /Error/u.test(line)) ?? stderr.slice(0, 200)}\n`,
+  );
+  return null;
+}
+
+/** A network of 2.5 million weights: convolutions, batch norms, pooling, a dense layer. @param {string} folder */
+async function madeUp(folder) {
+  const tf = await import("@tensorflow/tfjs");
+  tf.env().set("PROD", true);
+  await tf.setBackend("cpu");
+  const model = tf.sequential({ name: "made_up" });
+  const filters = [16, 32, 32, 64, 64, 128, 128, 256, 256];
+  for (const [index, count] of filters.entries()) {
+    const first = index === 0 ? { inputShape: [96, 96, 3] } : {};
+    const strides = index % 2 === 0 ? 2 : 1;
+    model.add(tf.layers.conv2d({ filters: count, kernelSize: 3, strides, padding: "same", useBias: false, ...first }));
+    model.add(tf.layers.batchNormalization());
+    model.add(tf.layers.reLU());
+  }
+  model.add(tf.layers.flatten());
+  model.add(tf.layers.dense({ units: 600, activation: "softmax" }));
+  const place = join(folder, MADE_UP);
+  await model.save(
+    tf.io.withSaveHandler(async ({ weightData, weightSpecs, ...rest }) => {
+      if (!(weightData instanceof ArrayBuffer)) throw new TypeError("TF.js gave no weights in one piece");
+      const { mkdirSync } = await import("node:fs");
+      mkdirSync(place);
+      writeFileSync(join(place, "weights.bin"), new Uint8Array(weightData));
+      const manifest = { ...rest, weightsManifest: [{ paths: ["weights.bin"], weights: weightSpecs }] };
+      writeFileSync(join(place, "model.json"), JSON.stringify(manifest));
+      return { modelArtifactsInfo: { dateSaved: new Date(0), modelTopologyType: "JSON" } };
+    }),
+  );
+  model.dispose();
+  process.stderr.write(`the made-up model has ${statSync(join(place, "weights.bin")).size} bytes of weights\n`);
+  return place;
+}
+
+/** @param {readonly Model[]} models @param {ReadonlyMap<string, string>} places */
+async function inChromium(models, places) {
+  const { findBrowser } = await import("../dist/node/browser/find-browser.js");
+  const executablePath = findBrowser();
+  if (executablePath === undefined) {
+    process.stderr.write("skipped: no Chromium here\n");
+    return "";
+  }
+  const { browserFlags } = await import("../dist/node/browser/browser-flags.js");
+  const { chromium } = await import("playwright-core");
+  const { server, address } = await serve(await pageScript(), places);
+  const contenders = ["tfjs/webgl", ...(hasTfjsWebGpu() ? ["tfjs/webgpu"] : []), "ours/wasm", "ours/webgpu"];
+  /** @type {Map<string, Measured[]>} */
+  const measured = new Map();
+  try {
+    for (let round = 0; round < Number(options.rounds); round++) {
+      // A browser's profile of its own for each round: the first load of each model converts it.
+      const browser = await chromium.launch({ executablePath, args: [...browserFlags] });
+      const context = await browser.newContext();
+      for (const { name, kind, sizes = {} } of models) {
+        for (const contender of contenders) {
+          for (const again of contender.startsWith("ours") ? [false, true] : [false]) {
+            const key = `${name} ${contender} ${again}`;
+            process.stderr.write(`chromium ${key}\n`);
+            const page = await context.newPage();
+            await page.goto(address);
+            const clear = contender.startsWith("ours") && !again;
+            const code = `measure(${JSON.stringify({ contender, url: `/${name}/model.json`, kind, sizes, clear })})`;
+            const result = await page.evaluate(code).catch((error) => String(error));
+            if (typeof result === "string") process.stderr.write(`  left out: ${result.slice(0, 300)}\n`);
+            else measured.set(key, [...(measured.get(key) ?? []), /** @type {Measured} */ (result)]);
+            await page.close();
+          }
+        }
+      }
+      await browser.close();
+    }
+  } finally {
+    server.close();
+  }
+  /** @param {string} key @param {(run: Measured) => number} pick */
+  const middle = (key, pick) => median((measured.get(key) ?? []).map(pick));
+  const rows = models.flatMap(({ name }) =>
+    contenders
+      .filter((contender) => measured.has(`${name} ${contender} false`))
+      .map((contender, index) => {
+        const key = `${name} ${contender} `;
+        return [
+          index === 0 ? name : "",
+          LABELS[contender] ?? contender,
+          milliseconds(middle(`${key}false`, ({ loadMs }) => loadMs)),
+          milliseconds(middle(`${key}true`, ({ loadMs }) => loadMs)),
+          milliseconds(middle(`${key}false`, ({ firstMs }) => firstMs)),
+          milliseconds(middle(`${key}false`, ({ medianMs }) => medianMs)),
+        ];
+      }),
+  );
+  const head = ["in Chromium, batch 1", "", "load", "second load", "first run", "median run"];
+  return table(head, rows, 2);
+}
+
+function hasTfjsWebGpu() {
+  return existsSync(join(root, "node_modules/@tensorflow/tfjs-backend-webgpu"));
+}
+
+async function pageScript() {
+  const { build } = await import("esbuild");
+  const { outputFiles } = await build({
+    stdin: {
+      contents: `
+        import * as tf from "@tensorflow/tfjs";
+        ${hasTfjsWebGpu() ? 'import "@tensorflow/tfjs-backend-webgpu";' : ""}
+        import * as ort from "onnxruntime-web/wasm";
+        import * as gpu from "onnxruntime-web/webgpu";
+        import { clearCache, loadGraphModel, loadLayersModel } from "./dist/bundle/drop-in.js";
+        ort.env.wasm.wasmPaths = gpu.env.wasm.wasmPaths = location.origin + "/ort/";
+        const RUNS = ${RUNS}, RUN_MS = ${RUN_MS};
+        const median = ${median.toString()};
+        const shapeOf = ${shapeOf.toString()};
+        const timed = ${timed.toString()};
+        tf.env().set("PROD", true);
+        globalThis.measure = async ({ contender, url, kind, sizes, clear }) => {
+          const [library, place] = contender.split("/");
+          // Both sides run on tf.Tensors, ours on those of the plain backend, as a program without WebGL has them.
+          if (!(await tf.setBackend(library === "tfjs" ? place : "cpu"))) throw new Error("no backend " + place);
+          if (clear) await clearCache();
+          const start = performance.now();
+          const loaders = library === "tfjs" ? tf : { loadGraphModel, loadLayersModel };
+          const where = library === "tfjs" ? {} : { provider: place };
+          const model = await (kind === "layers" ? loaders.loadLayersModel(url, where) : loaders.loadGraphModel(url, where));
+          const loadMs = performance.now() - start;
+          const inputs = model.inputs.map(({ shape, dtype }) => tf.fill(shapeOf(shape, sizes), 0.5, dtype === "int32" ? "int32" : "float32"));
+          const times = await timed(async () => {
+            const results = [await model.predict(inputs)].flat();
+            for (const tensor of results) await tensor.data();
+            tf.dispose(results);
+          });
+          return { loadMs, ...times, peakBytes: null, fromCache: model.fromCache ?? null };
+        };`,
+      resolveDir: root,
+    },
+    bundle: true,
+    format: "esm",
+    platform: "browser",
+    external: ["onnxruntime-node", "@tensorflow/tfjs-node"],
+    alias: { "onnxruntime-web": "onnxruntime-web/wasm" },
+    logLevel: "error",
+    write: false,
+  });
+  return outputFiles[0]?.text ?? "";
+}
+
+/** @type {Readonly<Record<string, string>>} */
+const TYPES = { ".mjs": "text/javascript", ".wasm": "application/wasm", ".json": "application/json" };
+
+/**
+ * @param {string} script
+ * @param {ReadonlyMap<string, string>} places
+ * @returns {Promise<{ readonly server: import("node:http").Server, readonly address: string }>}
+ */
+async function serve(script, places) {
+  const ort = resolve(root, "node_modules/onnxruntime-web/dist");
+  const server = createServer(({ url = "/" }, response) => {
+    const { pathname } = new URL(url, "http://localhost");
+    const [, first = "", file = ""] = pathname.split("/");
+    if (pathname === "/")
+      response.writeHead(200, { "content-type": "text/html" }).end('<script type="module" src="/page.js"></script>');
+    else if (pathname === "/page.js") response.writeHead(200, { "content-type": "text/javascript" }).end(script);
+    else {
+      const path = join(first === "ort" ? ort : (places.get(first) ?? ""), file);
+      if (!existsSync(path)) return void response.writeHead(404).end();
+      response.writeHead(200, { "content-type": TYPES[extname(path)] ?? "application/octet-stream" });
+      createReadStream(path).pipe(response);
+    }
+  });
+  await new Promise((done) => {
+    server.listen(0, "127.0.0.1", () => done(undefined));
+  });
+  const address = server.address();
+  if (typeof address !== "object" || address === null) throw new TypeError("the server has no port");
+  return { server, address: `http://127.0.0.1:${address.port}/` };
+}
+
+if (options.job === undefined) await main();
+else process.stdout.write(JSON.stringify(await measure(JSON.parse(options.job))));
