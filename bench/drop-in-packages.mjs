@@ -6,7 +6,7 @@
 // A package calls `predict` and goes on at once, where ONNX Runtime answers later. So the call is ended (by throwing), and made anew when the answer is
 // there. Those who can edit the code write `await` instead. --record writes docs/benchmarks.md.
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -15,6 +15,9 @@ import { parseArgs } from "node:util";
 
 import { build } from "esbuild";
 
+import { toArtifacts } from "../dist/infer/tfjs-session.js";
+import { readModel } from "../dist/node/read-model.js";
+import { field, list } from "./json.mjs";
 import { machine, record, table } from "./markdown.mjs";
 
 const root = resolve(import.meta.dirname, "..");
@@ -62,10 +65,17 @@ function install() {
   return status === 0;
 }
 
+/** @param {unknown} module @returns {module is typeof import("@tensorflow/tfjs")} */
+function isTfjs(module) {
+  return typeof field(module, "tensor") === "function";
+}
+
 // One TF.js for all: the packages' own copies, if any, are not used.
 const requireThere = createRequire(join(folder, "package.json"));
-/** @type {typeof import("@tensorflow/tfjs")} */
-const tf = await import(pathToFileURL(requireThere.resolve("@tensorflow/tfjs")).href);
+/** @type {unknown} */
+const installed = requireThere("@tensorflow/tfjs");
+if (!isTfjs(installed)) throw new TypeError("@tensorflow/tfjs has no tensors");
+const tf = installed;
 tf.env().set("PROD", true);
 await tf.setBackend("cpu");
 const dropIn = await import("../dist/node/drop-in/index.js");
@@ -97,13 +107,15 @@ let runs = 0;
 function answering(model) {
   return new Proxy(model, {
     get(target, key) {
+      /** @type {unknown} */
       const value = Reflect.get(target, key, target);
       if (typeof value !== "function") return value;
-      if (key !== "predict" && key !== "execute" && key !== "predictOnBatch") return value.bind(target);
-      /** @param {unknown[]} args */
-      return (...args) => {
+      if (key !== "predict" && key !== "execute" && key !== "predictOnBatch") {
+        return (/** @type {unknown[]} */ ...args) => call(target, key, ...args);
+      }
+      return (/** @type {unknown[]} */ ...args) => {
         const known = answers[asked++];
-        if (known === undefined) throw new NotYet(ask(Reflect.apply(value, target, args)));
+        if (known === undefined) throw new NotYet(ask(call(target, key, ...args)));
         const tensors = known.map(({ data, shape, dtype }) => tf.tensor(data, shape, dtype));
         return tensors.length === 1 ? tensors[0] : tensors;
       };
@@ -111,9 +123,9 @@ function answering(model) {
   });
 }
 
-/** @param {Promise<Tensor | Tensor[]>} running */
+/** @param {unknown} running a promise of one tensor or several */
 async function ask(running) {
-  const tensors = [await running].flat();
+  const tensors = [await running].flat().map(asTensor);
   const kept = await Promise.all(
     tensors.map(async (tensor) => ({ data: await tensor.data(), shape: tensor.shape, dtype: tensor.dtype })),
   );
@@ -124,14 +136,14 @@ async function ask(running) {
 
 /**
  * @template Result
- * @param {() => Promise<Result>} call
+ * @param {() => Promise<Result>} task
  */
-async function untilAnswered(call) {
+async function untilAnswered(task) {
   answers = [];
   for (;;) {
     asked = 0;
     try {
-      return await call();
+      return await task();
     } catch (error) {
       if (!(error instanceof NotYet)) throw error;
       await error.answer;
@@ -139,12 +151,13 @@ async function untilAnswered(call) {
   }
 }
 
-Reflect.set(globalThis, "dropInLoaders", {
+const ours = {
   /** @param {Parameters<typeof dropIn.loadGraphModel>} args */
   loadGraphModel: async (...args) => answering(await dropIn.loadGraphModel(...args)),
   /** @param {Parameters<typeof dropIn.loadLayersModel>} args */
   loadLayersModel: async (...args) => answering(await dropIn.loadLayersModel(...args)),
-});
+};
+Reflect.set(globalThis, "dropInLoaders", ours);
 
 /**
  * A package's code with its imports of TF.js replaced: by TF.js, or by TF.js with our two loaders.
@@ -168,11 +181,11 @@ async function packageWith(source, loader) {
     plugins: [
       {
         name: "loaders",
-        setup(build) {
-          build.onResolve({ filter: /^@tensorflow\/tfjs(?:-core|-converter|-layers)?$/ }, ({ path, pluginData }) =>
+        setup(bundler) {
+          bundler.onResolve({ filter: /^@tensorflow\/tfjs(?:-core|-converter|-layers)?$/ }, ({ path, pluginData }) =>
             pluginData === "real" ? { path, external: true } : { path, namespace: "tfjs" },
           );
-          build.onLoad({ filter: /./, namespace: "tfjs" }, () => ({
+          bundler.onLoad({ filter: /./, namespace: "tfjs" }, () => ({
             // The same TF.js for all names: @tensorflow/tfjs exports what its parts do.
             contents: `const tf = globalThis.dropInTfjs;
               module.exports = { __esModule: true, ...tf, ...(${JSON.stringify(loader)} === "drop-in" ? globalThis.dropInLoaders : {}) };`,
@@ -183,19 +196,49 @@ async function packageWith(source, loader) {
       },
     ],
   });
-  return import(pathToFileURL(outfile).href);
+  /** @type {unknown} */
+  const code = await import(pathToFileURL(outfile).href);
+  rmSync(outfile);
+  return Object.fromEntries(Object.entries(code ?? {}));
 }
 Reflect.set(globalThis, "dropInTfjs", tf);
 
 /**
- * @param {Record<string, unknown>} from
- * @param {string} name
- * @returns {Function}
+ * Call a method of a package, of which nothing is known.
+ *
+ * @param {unknown} owner
+ * @param {PropertyKey} name
+ * @param {unknown[]} args
+ * @returns {unknown}
  */
-function method(from, name) {
-  const value = from[name];
-  if (typeof value !== "function") throw new TypeError(`there is no function ${name}`);
-  return value;
+function call(owner, name, ...args) {
+  /** @type {unknown} */
+  const value = Reflect.get(Object(owner), name);
+  if (typeof value !== "function") throw new TypeError(`there is no function ${String(name)}`);
+  return Reflect.apply(value, owner, args);
+}
+
+/**
+ * @param {unknown} owner
+ * @param {string} name
+ * @param {unknown[]} args
+ * @returns {unknown}
+ */
+function construct(owner, name, ...args) {
+  const value = field(owner, name);
+  if (typeof value !== "function") throw new TypeError(`there is no class ${name}`);
+  return Reflect.construct(value, args);
+}
+
+/** @param {unknown} value @returns {value is Tensor} */
+function isTensor(value) {
+  return value instanceof tf.Tensor;
+}
+
+/** @param {unknown} value @returns {Tensor} */
+function asTensor(value) {
+  if (isTensor(value)) return value;
+  throw new TypeError("a tensor is expected");
 }
 
 /**
@@ -204,12 +247,7 @@ function method(from, name) {
  * @param {string} path
  */
 function handlerOf(path) {
-  const manifest = JSON.parse(readFileSync(path, "utf8"));
-  /** @type {readonly { readonly paths: readonly string[], readonly weights: readonly unknown[] }[]} */
-  const groups = manifest.weightsManifest;
-  const bytes = Buffer.concat(groups.flatMap(({ paths }) => paths.map((name) => readFileSync(join(path, "..", name)))));
-  const weightData = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
-  return { load: async () => ({ ...manifest, weightSpecs: groups.flatMap(({ weights }) => weights), weightData }) };
+  return { load: async () => toArtifacts(await readModel(path)) };
 }
 
 /** @param {number} height @param {number} width */
@@ -223,7 +261,7 @@ function picture(height, width) {
 }
 
 /** What each package does, given its code. The answer is any structure of numbers. */
-/** @type {readonly { readonly name: keyof typeof PACKAGES, readonly does: string, readonly source: string, readonly needs?: string, run(code: Record<string, unknown>): Promise<unknown> }[]} */
+/** @type {readonly { readonly name: keyof typeof PACKAGES, readonly does: string, readonly source: string, readonly needs?: string, run(code: Record<string, unknown>, loaders: unknown): Promise<unknown> }[]} */
 const CASES = [
   ...["mobilenet_v2", "mobilenet_v2_mid"].map((model) => ({
     name: /** @type {const} */ ("nsfwjs"),
@@ -232,15 +270,12 @@ const CASES = [
     /** @param {Record<string, unknown>} code */
     async run(code) {
       const definitions = Object.values(Object(code["definitions"])).filter((each) => typeof each === "object");
-      const [definition] = definitions;
-      const net = await method(code, "load")(definition.name, { modelDefinitions: definitions });
-      const image = picture(240, 320);
-      const classes = await net.classify(image);
+      const net = await call(code, "load", field(definitions[0], "name"), { modelDefinitions: definitions });
+      /** @type {unknown} */
+      const classes = await call(net, "classify", picture(240, 320));
+      // By name: the order is that of the probabilities.
       return Object.fromEntries(
-        classes.map((/** @type {{ className: string, probability: number }} */ each) => [
-          each.className,
-          each.probability,
-        ]),
+        list({ classes }, "classes").map((each) => [String(field(each, "className")), field(each, "probability")]),
       );
     },
   })),
@@ -248,25 +283,19 @@ const CASES = [
     name: "@spotify/basic-pitch",
     does: "evaluateModel, outputToNotesPoly",
     source: `export { BasicPitch, outputToNotesPoly } from "@spotify/basic-pitch";`,
-    async run(code) {
-      const BasicPitch = method(code, "BasicPitch");
-      const model = await Reflect.get(
-        Object(globalThis),
-        code["isDropIn"] === true ? "dropInLoaders" : "dropInTfjs",
-      ).loadGraphModel(handlerOf(join(folder, "node_modules/@spotify/basic-pitch/model/model.json")));
+    async run(code, loaders) {
+      const file = join(folder, "node_modules/@spotify/basic-pitch/model/model.json");
+      const basicPitch = construct(code, "BasicPitch", call(loaders, "loadGraphModel", handlerOf(file)));
       const sound = Float32Array.from(
         { length: 50_000 },
         (_, index) => 0.5 * Math.sin((index * 440 * 2 * Math.PI) / 22_050),
       );
       /** @type {unknown[][]} */
       const parts = [];
-      await Reflect.construct(BasicPitch, [Promise.resolve(model)]).evaluateModel(
-        sound,
-        (/** @type {unknown[]} */ ...outputs) => parts.push(outputs),
-        () => undefined,
-      );
-      const whole = [0, 1].map((index) => parts.flatMap((part) => part[index]));
-      return { parts, notes: method(code, "outputToNotesPoly")(...whole, 0.25, 0.25, 5) };
+      const take = (/** @type {unknown[]} */ ...outputs) => void parts.push(outputs);
+      await call(basicPitch, "evaluateModel", sound, take, () => undefined);
+      const [frames, onsets] = [0, 1].map((index) => parts.flatMap((part) => part[index]));
+      return { parts, notes: call(code, "outputToNotesPoly", frames, onsets, 0.25, 0.25, 5) };
     },
   },
   {
@@ -275,9 +304,8 @@ const CASES = [
     source: `export { default as Upscaler } from "upscaler"; export { default as model } from "@upscalerjs/default-model";`,
     async run(code) {
       const path = handlerOf(join(folder, "node_modules/@upscalerjs/default-model/models/model.json"));
-      const upscaler = Reflect.construct(method(code, "Upscaler"), [{ model: { ...Object(code["model"]), path } }]);
-      /** @type {Tensor} */
-      const result = await upscaler.execute(picture(24, 20), { output: "tensor" });
+      const upscaler = construct(code, "Upscaler", { model: Object.assign({}, code["model"], { path }) });
+      const result = asTensor(await call(upscaler, "execute", picture(24, 20), { output: "tensor" }));
       return [result.shape, Array.from(await result.data())];
     },
   },
@@ -287,10 +315,7 @@ const CASES = [
     source: `export { load } from "@tensorflow-models/body-pix";`,
     needs: join(shared, "bodypix-050-float-s16/model.json"),
     async run(code) {
-      const net = await method(
-        code,
-        "load",
-      )({
+      const net = await call(code, "load", {
         architecture: "MobileNetV1",
         outputStride: 16,
         multiplier: 0.5,
@@ -298,13 +323,12 @@ const CASES = [
         modelUrl: handlerOf(join(shared, "bodypix-050-float-s16/model.json")),
       });
       const image = picture(120, 160);
-      const person = await net.segmentPerson(image);
-      const parts = await net.segmentPersonParts(image);
+      const person = await call(net, "segmentPerson", image);
+      const parts = await call(net, "segmentPersonParts", image);
       // The picture shows nobody: the numbers before they are compared with thresholds tell more.
-      /** @type {Record<string, Tensor>} */
-      const raw = net.predictForPersonSegmentation(tf.cast(picture(129, 161), "float32"));
-      const numbers = await Promise.all(Object.values(raw).map(async (tensor) => Array.from(await tensor.data())));
-      return [person, parts, numbers];
+      const raw = call(net, "predictForPersonSegmentation", tf.cast(picture(129, 161), "float32"));
+      const tensors = Object.values(Object(raw)).map(asTensor);
+      return [person, parts, await Promise.all(tensors.map(async (tensor) => Array.from(await tensor.data())))];
     },
   },
 ];
@@ -332,15 +356,17 @@ function distance(a, b) {
 /** @param {unknown} value @returns {number} */
 function countNumbers(value) {
   if (typeof value === "number") return 1;
-  return typeof value === "object" && value !== null
-    ? Object.values(value).reduce((sum, each) => sum + countNumbers(each), 0)
-    : 0;
+  if (typeof value !== "object" || value === null) return 0;
+  let sum = 0;
+  for (const each of Object.values(value)) sum += countNumbers(each);
+  return sum;
 }
 
 const LIMIT = 1e-3;
 const rows = [];
 let failed = false;
-for (const { name, does, source, needs, run } of CASES) {
+for (const example of CASES) {
+  const { name, does, source, needs } = example;
   if (values.only !== "" && !values.only.split(",").includes(name)) continue;
   if (needs !== undefined && !existsSync(needs)) {
     process.stderr.write(`skipped: ${name}, whose weights are not at ${needs}\n`);
@@ -348,10 +374,10 @@ for (const { name, does, source, needs, run } of CASES) {
   }
   process.stderr.write(`${name}: ${does}\n`);
   const before = await packageWith(source, "tfjs");
-  const want = await run({ ...before });
+  const want = await example.run(before, tf);
   const after = await packageWith(source, "drop-in");
   runs = 0;
-  const got = await untilAnswered(() => run({ ...after, isDropIn: true }));
+  const got = await untilAnswered(() => example.run(after, ours));
   if (runs === 0) throw new Error(`${name} did not run on ONNX Runtime`);
   const apart = distance(want, got);
   failed ||= !(apart <= LIMIT);

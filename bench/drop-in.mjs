@@ -6,14 +6,17 @@
 // The published models are read from ../shared/models. Native TensorFlow and Chromium are measured where they are installed, TF.js's WebGPU backend where
 // @tensorflow/tfjs-backend-webgpu is. --record writes docs/benchmarks.md.
 import { spawnSync } from "node:child_process";
-import { createReadStream, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { createReadStream, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { extname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
+import { toArtifacts } from "../dist/infer/tfjs-session.js";
+import { readModel } from "../dist/node/read-model.js";
 import { ensureBuild } from "../scripts/bootstrap.mjs";
+import { field } from "./json.mjs";
 import { machine, median, milliseconds, record, table } from "./markdown.mjs";
 
 const root = resolve(import.meta.dirname, "..");
@@ -47,7 +50,7 @@ const MODELS = [
   { name: "bodypix-050-float-s16", kind: "graph", sizes: { 1: 129, 2: 161 } },
 ];
 const RUNS = 30;
-const RUN_MS = 1500;
+const RUN_MS = 800;
 
 /**
  * @param {Job} job
@@ -76,14 +79,7 @@ async function measureTfjs(place, folder, kind, sizes) {
   if (place === "wasm") await import("@tensorflow/tfjs-backend-wasm");
   await tf.setBackend(place);
   const start = performance.now();
-  const manifest = JSON.parse(readFileSync(join(folder, "model.json"), "utf8"));
-  /** @type {readonly { readonly paths: readonly string[], readonly weights: readonly unknown[] }[]} */
-  const groups = manifest.weightsManifest;
-  const bytes = Buffer.concat(groups.flatMap(({ paths }) => paths.map((path) => readFileSync(join(folder, path)))));
-  const weightData = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
-  const handler = {
-    load: async () => ({ ...manifest, weightSpecs: groups.flatMap(({ weights }) => weights), weightData }),
-  };
+  const handler = { load: async () => toArtifacts(await readModel(folder)) };
   const model = kind === "layers" ? await tf.loadLayersModel(handler) : await tf.loadGraphModel(handler);
   const loadMs = performance.now() - start;
   const inputs = model.inputs.map(({ shape, dtype }) =>
@@ -210,6 +206,11 @@ function inNode(models, places, folder) {
   return `${table(head, rows, 2)}\n\nPeak memory is that of the whole process; of the drop-in loader, with the model found in the cache.`;
 }
 
+/** @param {unknown} value @returns {value is Measured} */
+function isMeasured(value) {
+  return ["loadMs", "firstMs", "medianMs"].every((key) => typeof field(value, key) === "number");
+}
+
 /** @type {Readonly<Record<string, string>>} */
 const LABELS = {
   "tfjs/tensorflow": "TF.js, native TensorFlow",
@@ -229,7 +230,9 @@ function runJob(job, cache) {
   const own = job.contender.startsWith("ours") ? { TFJS_TO_ONNX_CACHE: cache } : {};
   const env = { ...process.env, TF_CPP_MIN_LOG_LEVEL: "2", ...own };
   const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: "utf8", env, timeout: 120_000 });
-  if (status === 0) return JSON.parse(stdout.slice(stdout.lastIndexOf("{")));
+  /** @type {unknown} */
+  const result = status === 0 ? JSON.parse(stdout.slice(stdout.lastIndexOf("{"))) : null;
+  if (isMeasured(result)) return result;
   process.stderr.write(
     `  left out: ${stderr.split("\n").find((line) => /Error/u.test(line)) ?? stderr.slice(0, 200)}\n`,
   );
@@ -256,7 +259,6 @@ async function madeUp(folder) {
   await model.save(
     tf.io.withSaveHandler(async ({ weightData, weightSpecs, ...rest }) => {
       if (!(weightData instanceof ArrayBuffer)) throw new TypeError("TF.js gave no weights in one piece");
-      const { mkdirSync } = await import("node:fs");
       mkdirSync(place);
       writeFileSync(join(place, "weights.bin"), new Uint8Array(weightData));
       const manifest = { ...rest, weightsManifest: [{ paths: ["weights.bin"], weights: weightSpecs }] };
@@ -265,7 +267,6 @@ async function madeUp(folder) {
     }),
   );
   model.dispose();
-  process.stderr.write(`the made-up model has ${statSync(join(place, "weights.bin")).size} bytes of weights\n`);
   return place;
 }
 
@@ -297,9 +298,12 @@ async function inChromium(models, places) {
             await page.goto(address);
             const clear = contender.startsWith("ours") && !again;
             const code = `measure(${JSON.stringify({ contender, url: `/${name}/model.json`, kind, sizes, clear })})`;
+            /** @type {unknown} */
             const result = await page.evaluate(code).catch((error) => String(error));
-            if (typeof result === "string") process.stderr.write(`  left out: ${result.slice(0, 300)}\n`);
-            else measured.set(key, [...(measured.get(key) ?? []), /** @type {Measured} */ (result)]);
+            if (isMeasured(result)) measured.set(key, [...(measured.get(key) ?? []), result]);
+            else
+              process.stderr.write(`  left out: ${String(result).slice(0, 300)}
+`);
             await page.close();
           }
         }
@@ -399,9 +403,10 @@ async function serve(script, places) {
     else if (pathname === "/page.js") response.writeHead(200, { "content-type": "text/javascript" }).end(script);
     else {
       const path = join(first === "ort" ? ort : (places.get(first) ?? ""), file);
-      if (!existsSync(path)) return void response.writeHead(404).end();
-      response.writeHead(200, { "content-type": TYPES[extname(path)] ?? "application/octet-stream" });
-      createReadStream(path).pipe(response);
+      const found = existsSync(path);
+      response.writeHead(found ? 200 : 404, { "content-type": TYPES[extname(path)] ?? "application/octet-stream" });
+      if (found) createReadStream(path).pipe(response);
+      else response.end();
     }
   });
   await new Promise((done) => {

@@ -5,7 +5,7 @@ import { clearCache, loadGraphModel, loadLayersModel, type DropInOptions } from 
 import { graphArtifacts, layersArtifacts } from "../drop-in/models.ts";
 
 const picture = Float32Array.from({ length: 60 }, (_, index) => Math.cos(index));
-const KEPT = "a kept model is damaged; it is converted again";
+const DAMAGED = "a kept model is damaged; it is converted again";
 
 beforeAll(async () => {
   await clearCache();
@@ -95,7 +95,7 @@ describe("in a browser, converted models are kept in IndexedDB", () => {
     if (key === undefined) throw new TypeError("nothing was kept");
     for (const damaged of [new ArrayBuffer(0), new Uint8Array(5000).fill(7).buffer]) {
       await inDatabase((files) => files.put(damaged, key));
-      expect(await load()).toEqual([false, answer, [KEPT]]);
+      expect(await load()).toEqual([false, answer, [DAMAGED]]);
       expect((await load())[0]).toBe(true);
     }
     // What is no buffer at all is not there.
@@ -171,7 +171,7 @@ test("reads files that a user chose, and addresses relative to the page", async 
   const model = await loadGraphModel([new File([json], "model.json"), new File([weightData], "w.bin")], {
     provider: "wasm",
   });
-  const want = Reflect.get(await model.predict(picture), "data");
+  const want: unknown = Reflect.get(await model.predict(picture), "data");
   await model.dispose();
   const asked: string[] = [];
   const own: typeof fetch = async (input) => {
