@@ -1,5 +1,7 @@
 import { goOffline } from "../go-offline.ts";
+import { PRECISIONS, type Precision } from "../../../src/export/precision/apply.ts";
 import { gpuHere, softwareName } from "../../../src/infer/webgpu-adapter.ts";
+import { valueOf } from "../../../src/require.ts";
 import type { ModelVerification } from "../../../src/verify/verify-model.ts";
 
 import { element } from "./dom.ts";
@@ -16,6 +18,7 @@ import { SizeFields } from "./sizes.ts";
 import { snippets } from "./snippets.ts";
 import { tellProblem, Working, type Ask } from "./working.ts";
 
+const INT4_OPSET = 21;
 const OPSETS = [13, 14, 15, 16, 17, 18, 19, 20, 21];
 const DEFAULT_OPSET = 17;
 const RUNS = 100;
@@ -35,6 +38,7 @@ const page = {
   giveProblem: element("give-problem", HTMLElement),
   summary: element("summary", HTMLElement),
   convert: element("convert", HTMLElement),
+  precision: element("precision", HTMLSelectElement),
   settings: element("settings", HTMLFormElement),
   opset: element("opset", HTMLSelectElement),
   sizesBox: element("sizes", HTMLElement),
@@ -109,8 +113,11 @@ page.settings.addEventListener("submit", (event) => {
   event.preventDefault();
   convert();
 });
-// What is shown of a file is of the settings it was made with.
-page.settings.addEventListener("change", forgetFile);
+page.settings.addEventListener("change", () => {
+  // What is shown of a file is of the settings it was made with.
+  forgetFile();
+  if (precisionChosen() === "int4") page.opset.value = String(INT4_OPSET);
+});
 page.checkNow.addEventListener("click", check);
 page.measureForm.addEventListener("submit", (event) => {
   event.preventDefault();
@@ -197,6 +204,7 @@ function offerConversion({ kind, inputs, operators }: ModelSummary): void {
   page.convert.hidden = false;
   page.logits.checked = false;
   page.portable.checked = false;
+  page.precision.value = "stored";
   page.logitsField.hidden = kind === "graph";
   page.portableField.hidden = !operators.some(([name]) => /LSTM|GRU|RNN|Bidirectional/u.test(name));
   fixedSizes.show(inputs, () => null);
@@ -212,10 +220,11 @@ function convert(): void {
       opset: Number(page.opset.value),
       logits: page.logits.checked,
       portable: page.portable.checked,
+      precision: precisionChosen(),
       sizes: fixedSizes.read(),
     };
     file = await ask<"convert">({ kind: "convert", given, inputs: model.inputs, settings });
-    showFile(file, model.weightBytes);
+    showFile(file, model);
     page.download.href = URL.createObjectURL(file.onnx);
     page.download.download = `${model.name}.onnx`;
     page.download.textContent = `Download ${model.name}.onnx`;
@@ -228,6 +237,10 @@ function convert(): void {
   });
 }
 
+function precisionChosen(): Precision {
+  return valueOf(new Map(PRECISIONS.map((name) => [String(name), name])), page.precision.value, "precision");
+}
+
 function showSnippets(): void {
   if (current === null || file === null) return;
   const { inputs, outputs } = file;
@@ -237,20 +250,20 @@ function showSnippets(): void {
 function check(): void {
   if (current === null || file === null) return;
   const { given } = current;
-  const { onnx } = file;
+  const { onnx, precision } = file;
   page.checked.replaceChildren();
   void working.run(page.checkProblem, page.checkNow, async (ask) => {
     const checks: ModelVerification[] = [];
     for (const place of places()) {
       checks.push(await ask<"check">({ kind: "check", given, onnx, place }, labelOf(place)));
-      showChecks(page.checked, checks);
+      showChecks(page.checked, checks, precision);
     }
     const sizes = checks[0]?.runs[0]?.sizes;
     if (sizes !== undefined) {
       runSizes.suggest(sizes);
       showSnippets();
     }
-    say(verdictOf(checks));
+    say(verdictOf(checks, precision));
   });
 }
 

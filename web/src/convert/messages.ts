@@ -1,3 +1,4 @@
+import type { Precision } from "../../../src/export/precision/apply.ts";
 import type { FeedSpec } from "../../../src/verify/feeds.ts";
 import type { ModelVerification } from "../../../src/verify/verify-model.ts";
 import type { ExportedValue } from "../../../src/export/export-model.ts";
@@ -20,6 +21,7 @@ export interface Settings {
   readonly opset: number;
   readonly logits: boolean;
   readonly portable: boolean;
+  readonly precision: Precision;
   /** Sizes for free dimensions, by their names; those that are missing stay free. */
   readonly sizes: Readonly<Record<string, number>>;
 }
@@ -104,11 +106,23 @@ export interface Converted {
   readonly onnx: Blob;
   readonly nodes: number;
   readonly opset: number;
+  readonly precision: KeptWeights;
   readonly inputs: readonly ExportedValue[];
   readonly outputs: readonly ExportedValue[];
   readonly notes: readonly string[];
   /** For random values that the inputs take. */
   readonly feeds: readonly FeedSpec[];
+}
+
+/** How the weights of a file are kept. */
+export interface KeptWeights {
+  readonly name: Precision;
+  /** How many weights are in a form smaller than float32. */
+  readonly small: number;
+  /** How many stay float32, because they would lose too much or gain nothing. */
+  readonly large: number;
+  /** The weights are not those of the model: they are rounded. */
+  readonly isRounded: boolean;
 }
 
 /** Times in milliseconds. */

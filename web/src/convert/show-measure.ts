@@ -68,7 +68,7 @@ export function speedup(rows: readonly Row[]): string {
   const [faster, slower, times] =
     ratio >= 1 ? ["ONNX Runtime", "TensorFlow.js", ratio] : ["TensorFlow.js", "ONNX Runtime", 1 / ratio];
   if (times < 1.05) return "Both are equally fast here.";
-  return `${faster} takes ${(100 / times).toFixed(0)} % of the time of ${slower}: ${times.toFixed(1)} times as fast, each at its fastest.`;
+  return `${faster} takes ${(100 / times).toFixed(0)} % of the time of ${slower}: ${times.toFixed(times < 10 ? 1 : 0)} times as fast, each at its fastest.`;
 }
 
 export function isMeasured(result: Row["result"]): result is Measured {

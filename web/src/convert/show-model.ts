@@ -2,7 +2,7 @@ import type { ExportedValue } from "../../../src/export/export-model.ts";
 
 import { element, facts, make, table } from "./dom.ts";
 import { counted, showBytes, showCount, showShape } from "./format.ts";
-import type { Converted, Hindrance, ModelSummary } from "./messages.ts";
+import type { Converted, Hindrance, KeptWeights, ModelSummary } from "./messages.ts";
 
 /** Operators that are shown at once; the others on demand. */
 const SHOWN_OPERATORS = 8;
@@ -28,12 +28,15 @@ export function showModel(model: ModelSummary): void {
 }
 
 function ends(inputs: readonly ExportedValue[], outputs: readonly ExportedValue[]): readonly Node[] {
-  const rows = [...inputs.map((value) => endRow("Input", value)), ...outputs.map((value) => endRow("Output", value))];
-  return rows.length === 0 ? [] : [table("Inputs and outputs", ["Name", "", "Type", "Shape"], rows, "ends")];
+  const rows = [...inputs.map((value) => endRow("input", value)), ...outputs.map((value) => endRow("output", value))];
+  return rows.length === 0 ? [] : [table("Inputs and outputs", ["Inputs and outputs", "Type and shape"], rows, "ends")];
 }
 
 function endRow(side: string, { name, dtype, dims }: ExportedValue): readonly (Node | string)[] {
-  return [make("code", {}, name), side, dtype, make("code", {}, showShape(dims))];
+  return [
+    make("span", {}, make("code", {}, name), make("small", {}, side)),
+    make("code", {}, `${dtype} ${showShape(dims)}`),
+  ];
 }
 
 function operators({ kind, operators: all }: ModelSummary): readonly Node[] {
@@ -73,18 +76,26 @@ function showHindrance(box: HTMLElement, hindrance: Hindrance | null): void {
 }
 
 /** Show the file that a model was converted to. */
-export function showFile(file: Converted, weightBytes: number): void {
+export function showFile(file: Converted, model: ModelSummary): void {
+  const { weightBytes } = model;
   const before = weightBytes === 0 ? "" : ` (weights before: ${showBytes(weightBytes)})`;
   element("file-facts", HTMLElement).replaceChildren(
     ...facts([
       ["Size", `${showBytes(file.onnx.size)}${before}`],
       ["Nodes", showCount(file.nodes)],
       ["Operator set", String(file.opset)],
-      ["Inputs", file.inputs.map(({ name, dims }) => `${name} ${showShape(dims)}`).join(", ")],
-      ["Outputs", file.outputs.map(({ name, dims }) => `${name} ${showShape(dims)}`).join(", ")],
+      ["Weights", describeWeights(file.precision)],
     ]),
   );
+  const isSame = JSON.stringify([file.inputs, file.outputs]) === JSON.stringify([model.inputs, model.outputs]);
+  element("file-ends", HTMLElement).replaceChildren(...(isSame ? [] : ends(file.inputs, file.outputs)));
   showNotes(element("file-notes", HTMLElement), file.notes);
+}
+
+function describeWeights({ name, small, large }: KeptWeights): string {
+  if (small === 0) return "float32";
+  const kind = name === "stored" ? "as the model stores them" : name;
+  return large === 0 ? kind : `${kind}, except ${counted(large, "tensor")} as float32`;
 }
 
 /** A sentence for a screen reader. */

@@ -1,6 +1,6 @@
 import { ExportError } from "../../../src/errors.ts";
 import { exportAnySource, readAnyModel, type AnySource } from "../../../src/export/any-source.ts";
-import type { ExportedValue, ExportOptions } from "../../../src/export/export-model.ts";
+import type { ExportedModel, ExportedValue, ExportOptions } from "../../../src/export/export-model.ts";
 import { valueOf } from "../../../src/require.ts";
 import type { FeedSpec } from "../../../src/verify/feeds.ts";
 import { graphDomains } from "../../../src/verify/graph-domains.ts";
@@ -10,7 +10,7 @@ import { verifyModel, type ModelVerification } from "../../../src/verify/verify-
 
 import { ownBytes, readGiven, type ReadModel } from "./given.ts";
 import { measure } from "./measure.ts";
-import type { Answers, Converted, GivenModel, Opened, Request, Response, Settings } from "./messages.ts";
+import type { Answers, Converted, GivenModel, KeptWeights, Opened, Request, Response, Settings } from "./messages.ts";
 import { problemOf } from "./problem.ts";
 import { summarize } from "./summary.ts";
 import { placeTfjs } from "./tfjs-files.ts";
@@ -70,13 +70,19 @@ async function convert({ given, inputs, settings }: RequestOf<"convert">): Promi
     progress("Writing the file", written, exported.byteLength);
   }
   const { nodes, opset, outputs, notes } = exported;
+  const precision = keptWeights(exported.precision);
   const onnx = new Blob(parts, { type: "application/octet-stream" });
   const domains = domainsOf(source);
   const feeds = exported.inputs.map((input): FeedSpec => ({
     ...input,
     domain: domains.get(input.name) ?? { kind: "normal" },
   }));
-  return { onnx, nodes, opset, inputs: exported.inputs, outputs, notes, feeds };
+  return { onnx, nodes, opset, precision, inputs: exported.inputs, outputs, notes, feeds };
+}
+
+function keptWeights({ name, weights }: ExportedModel["precision"]): KeptWeights {
+  const large = weights.filter(({ type }) => type === "float32").length;
+  return { name, small: weights.length - large, large, isRounded: weights.some(({ loss }) => loss > 0) };
 }
 
 function domainsOf(source: AnySource): ReadonlyMap<string, FeedSpec["domain"]> {
@@ -88,7 +94,7 @@ function domainsOf(source: AnySource): ReadonlyMap<string, FeedSpec["domain"]> {
 /** @throws {ExportError} when an input has some of its free sizes fixed, and others not */
 function exportOptions(
   inputs: readonly ExportedValue[],
-  { opset, logits, portable, ...settings }: Settings,
+  { opset, logits, portable, precision, ...settings }: Settings,
 ): ExportOptions {
   const sizes = new Map(Object.entries(settings.sizes));
   const shapes: [string, number[]][] = [];
@@ -108,6 +114,7 @@ function exportOptions(
   return {
     opset,
     logits,
+    precision,
     recurrentForm: portable ? "portable" : "native",
     ...(batch === undefined ? {} : { batch }),
     ...(shapes.length === 0 ? {} : { inputShapes: Object.fromEntries(shapes) }),
