@@ -238,7 +238,7 @@ function convert(): void {
 }
 
 function precisionChosen(): Precision {
-  return valueOf(new Map(PRECISIONS.map((name) => [String(name), name])), page.precision.value, "precision");
+  return valueOf(new Map<string, Precision>(PRECISIONS.map((name) => [name, name])), page.precision.value, "precision");
 }
 
 function showSnippets(): void {
