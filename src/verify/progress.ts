@@ -24,6 +24,9 @@ export interface ClockOptions {
   readonly onProgress?: (progress: VerifyProgress) => void;
 }
 
+/** The longest wait that setTimeout takes. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 /** Multiplications and additions that TF.js's backends make in a second on one usual core. */
 const USUAL_SPEED: readonly (readonly [backend: string, perSecond: number])[] = [
   ["tensorflow", 1e10],
@@ -39,6 +42,7 @@ export class Clock {
   /** Seconds for a unit of cost; learnt from the runs made. */
   #rate: number | null = null;
   #task = "";
+  #isAbandoned = false;
   #runs: VerifyProgress["runs"] = null;
   #expected: number | null = null;
 
@@ -63,6 +67,32 @@ export class Clock {
   tick(done: number, of: number): void {
     this.#report({ done, of });
     if (this.seconds > this.limit) throw new OutOfTime(`not finished after ${Math.round(this.limit)} s`);
+  }
+
+  /** Whether something goes on that could not be waited for: nothing that it uses may be freed. */
+  get isAbandoned(): boolean {
+    return this.#isAbandoned;
+  }
+
+  /** What is computed elsewhere. @throws {OutOfTime} when it has not ended once the time is up */
+  async within<Result>(work: Promise<Result>): Promise<Result> {
+    if (this.limit === Infinity) return work;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const expired = new Promise<never>((_, reject) => {
+      const left = Math.max(this.limit - this.seconds, 0) * 1000;
+      timer = setTimeout(
+        () => {
+          this.#isAbandoned = true;
+          reject(new OutOfTime(`a run did not end within ${Math.round(this.limit)} s`));
+        },
+        Math.min(left, LONGEST_TIMER_MS),
+      );
+    });
+    try {
+      return await Promise.race([work, expired]);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   /** A run of this cost took so many seconds. */

@@ -156,7 +156,7 @@ async function runOnce(sides: SideBySide, planned: PlannedRun, feeds: Tensors): 
   const started = performance.now();
   const answers: Answer[] = [];
   // ONNX Runtime goes first: it checks shapes, which TF.js's faster backends do not.
-  for (const session of sessions) answers.push(await answerOf(session, feeds));
+  for (const session of sessions) answers.push(await answerOf(session, feeds, clock));
   const isRefused = answers.some((answer) => answer instanceof Error);
   const isDoubtful = planned.mayBeRefused || (isRefused && !reference.judgesShapes);
   const watch: Watch = (done, of) => clock.tick(done, of);
@@ -212,9 +212,9 @@ const NOTHING: Outcome = { compared: [], failure: null, notes: [], refusal: null
 /** What a place makes of some inputs: outputs by name, or why it refuses them. */
 type Answer = Tensors | ToolError;
 
-async function answerOf(session: Session, feeds: Tensors): Promise<Answer> {
+async function answerOf(session: Session, feeds: Tensors, clock: Clock): Promise<Answer> {
   try {
-    return await session.run(feeds);
+    return await clock.within(session.run(feeds));
   } catch (error) {
     if (error instanceof ToolError) return error;
     throw error;

@@ -175,7 +175,7 @@ async function verifySubject(subject: Subject, options: VerifyModelOptions, cloc
     }
   } finally {
     reference.dispose();
-    await Promise.all(sessions.map((session) => session.dispose()));
+    if (!clock.isAbandoned) await Promise.all(sessions.map((session) => session.dispose()));
   }
   const verified = await verifySubject(smaller, options, clock);
   return { ...verified, leftOut: [smaller.instead, ...(verified.leftOut ?? [])] };

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
 
 import { exportAnySource } from "../../src/export/any-source.ts";
+import { NotVerifiedError } from "../../src/errors.ts";
+import type { Session } from "../../src/infer/runtime.ts";
 import type { RawModel } from "../../src/export/source/model.ts";
 import { float32, type Tensor } from "../../src/tensor.ts";
 import { readGraphModel } from "../../src/export/graph/source/graph-model.ts";
@@ -88,6 +90,28 @@ function verified(raw: RawModel, onnx: Uint8Array): Promise<ModelVerification> {
 }
 
 describe("a Graph model", () => {
+  test("whose file does not end is given up when the time is over", async () => {
+    const raw = dense();
+    const onnx = denseFile("Relu");
+    const endless: Session = {
+      runtime: "node",
+      provider: "cpu",
+      elsewhere: [],
+      inputs: [{ name: "x", dtype: "float32", dims: ["batch", 2] }],
+      outputs: [{ name: "y", dtype: "float32", dims: ["batch", 3] }],
+      run: async () => new Promise(() => {}),
+      dispose: async () => Promise.reject(new Error("it is in use")),
+    };
+    const verification = verifyModel(raw, readGraphModel(raw), onnx, {
+      targets: [{ runtime: "node", load: async () => Promise.resolve(endless) }],
+      tolerance: { atol: 1e-5, rtol: 1e-4 },
+      batches: [1],
+      seed: 1,
+      timeLimit: 0.2,
+    });
+    await expect(verification).rejects.toThrow(NotVerifiedError);
+  });
+
   test("is compared with TF.js's plain backend where the WebAssembly one differs", async () => {
     const raw = graph(
       [
