@@ -24,7 +24,13 @@ declare module "@napi-rs/canvas" {
     fillRect(x: number, y: number, width: number, height: number): void;
     fillText(text: string, x: number, y: number): void;
     strokeText(text: string, x: number, y: number): void;
+    drawImage(image: Image, x: number, y: number): void;
     getImageData(x: number, y: number, width: number, height: number): { readonly data: Uint8ClampedArray };
+  }
+
+  export interface Image {
+    readonly width: number;
+    readonly height: number;
   }
 
   export interface Canvas {
@@ -34,6 +40,8 @@ declare module "@napi-rs/canvas" {
   }
 
   export function createCanvas(width: number, height: number): Canvas;
+
+  export function loadImage(path: string): Promise<Image>;
 
   export const GlobalFonts: { registerFromPath(path: string, name: string): object | null };
 }
