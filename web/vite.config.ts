@@ -77,8 +77,19 @@ function tfjsThreads(): Plugin {
   };
 }
 
-/** Files that the service worker keeps once they were used: WebGPU's large module, and the weights of the converter's example. */
-const LATER = /asyncify|(^|\/)(model|weights)-[^/]*\.(json|bin)$/u;
+/**
+ * Files that the service worker keeps once they were used: WebGPU's large module, the weights of the converter's example, and
+ * the network that reads lines.
+ */
+const LATER = /asyncify|(^|\/)(model|weights)-[^/]*\.(json|bin)$|(^|\/)line-print-[^/]*\.onnx$/u;
+
+/** Networks that read digits and lines are both called model.onnx. */
+const named = {
+  assetFileNames: ({ originalFileNames }: { readonly originalFileNames: readonly string[] }): string =>
+    originalFileNames.some((name) => name.includes("line-print"))
+      ? "assets/line-print-[hash][extname]"
+      : "assets/[name]-[hash][extname]",
+};
 
 /** Tell the service worker what to keep: all files of both pages, the large ones from when they are first used. */
 function precache(): Plugin {
@@ -115,7 +126,7 @@ const config: UserConfig = defineConfig({
     // In a browser ort-web.ts takes /wasm and /webgpu; the plain entry, which is for Node, would add 28 MB.
     alias: [{ find: /^onnxruntime-web$/, replacement: "onnxruntime-web/wasm" }],
   },
-  worker: { format: "es", plugins: () => [tfjsThreads()], rolldownOptions: { checks } },
+  worker: { format: "es", plugins: () => [tfjsThreads()], rolldownOptions: { checks, output: named } },
   server: { headers: isolation },
   preview: { headers: isolation },
   build: {
@@ -130,9 +141,11 @@ const config: UserConfig = defineConfig({
       input: {
         index: join(root, "index.html"),
         converter: join(root, "converter.html"),
+        line: join(root, "line.html"),
         "service-worker": join(root, "service-worker", "service-worker.ts"),
       },
       output: {
+        ...named,
         entryFileNames: ({ name }) => (name === "service-worker" ? "service-worker.js" : "assets/[name]-[hash].js"),
       },
     },

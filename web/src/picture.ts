@@ -10,21 +10,22 @@ const LONGEST_SIDE = 512;
 const HEAD = 512 * 1024;
 
 /**
- * A picture file as the browser shows it, turned as its EXIF says, its first frame, at most 512 pixels a side.
+ * A picture file as the browser shows it, turned as its EXIF says, its first frame, at most 512 pixels a side, or as many as
+ * are given.
  *
  * @throws {DataError} when it cannot be read, or is none that this browser reads, or has more than 64 megapixels
  */
-export async function openPicture(file: File): Promise<ImageBitmap> {
+export async function openPicture(file: File, longestSide: number = LONGEST_SIDE): Promise<ImageBitmap> {
   checkBytes(file.size);
   const head = await headOf(file);
-  if (isMarkup(head)) return openDrawing(file);
+  if (isMarkup(head)) return openDrawing(file, longestSide);
   const told = pictureSize(head);
   const { width, height } = told ?? (await shownSize(file, head));
   checkPixels(width, height);
   const bitmap = await createImageBitmap(file, { imageOrientation: "from-image" }).catch((cause: unknown) => {
     throw unreadable(head, cause);
   });
-  return shrunk(bitmap);
+  return shrunk(bitmap, longestSide);
 }
 
 /** The picture file that was dropped or pasted. @throws {DataError} when there is none, or not one alone */
@@ -61,14 +62,14 @@ function isMarkup(head: Uint8Array): boolean {
 }
 
 /** An SVG, which only an image element reads: no script in it runs, nothing it names is fetched. */
-async function openDrawing(file: File): Promise<ImageBitmap> {
+async function openDrawing(file: File, longestSide: number): Promise<ImageBitmap> {
   const image = await shown(new Blob([file], { type: "image/svg+xml" })).catch((cause: unknown) => {
     throw notRead(cause);
   });
   const { naturalWidth: width, naturalHeight: height } = image;
   if (width === 0 || height === 0) throw new DataError(`not an image: it is ${width} x ${height} pixels`);
   checkPixels(width, height);
-  const size = inside({ width, height });
+  const size = inside({ width, height }, longestSide);
   const canvas = new OffscreenCanvas(size.width, size.height);
   const context = contextOf(canvas);
   context.drawImage(image, 0, 0, size.width, size.height);
@@ -105,8 +106,8 @@ async function shown(file: Blob): Promise<HTMLImageElement> {
   }
 }
 
-async function shrunk(bitmap: ImageBitmap): Promise<ImageBitmap> {
-  const { width, height } = inside(bitmap);
+async function shrunk(bitmap: ImageBitmap, longestSide: number): Promise<ImageBitmap> {
+  const { width, height } = inside(bitmap, longestSide);
   if (width === bitmap.width && height === bitmap.height) return bitmap;
   try {
     return await createImageBitmap(bitmap, { resizeWidth: width, resizeHeight: height, resizeQuality: "high" });
@@ -116,8 +117,8 @@ async function shrunk(bitmap: ImageBitmap): Promise<ImageBitmap> {
 }
 
 /** The size at which a picture is read. */
-function inside({ width, height }: Size): Size {
-  const scale = Math.min(1, LONGEST_SIDE / Math.max(width, height));
+function inside({ width, height }: Size, longestSide: number): Size {
+  const scale = Math.min(1, longestSide / Math.max(width, height));
   return { width: Math.max(1, Math.round(width * scale)), height: Math.max(1, Math.round(height * scale)) };
 }
 

@@ -50,7 +50,7 @@ function inkOf(grey: Plane): Plane {
   const { width, height, data } = grey;
   const levels = sampled(data);
   const [low, high] = [quantile(levels, 0.02), quantile(levels, 0.98)];
-  const extremes = [levels[0] ?? 0, levels.at(-1) ?? 0] as const;
+  const extremes = [quantile(levels, 0), quantile(levels, 1)] as const;
   if (extremes[1] - extremes[0] < LEAST_CONTRAST) throw blank();
   const paperIsLight =
     quantile(borderOf(grey), 0.5) >= (low === high ? (extremes[0] + extremes[1]) / 2 : (low + high) / 2);
@@ -64,8 +64,8 @@ function inkOf(grey: Plane): Plane {
   }
   const strengths = sampled(ink);
   const few = Math.min(strengths.length, Math.max(12, Math.ceil(strengths.length * 0.005)));
-  const full = strengths[strengths.length - few] ?? 0;
-  const scale = Math.max(full, (strengths.at(-1) ?? 0) / 2);
+  const full = nth(strengths, strengths.length - few);
+  const scale = Math.max(full, quantile(strengths, 1) / 2);
   if (scale < LEAST_CONTRAST) throw blank();
   return { width, height, data: ink.map((value) => Math.min(1, value / scale)) };
 }
@@ -78,26 +78,50 @@ function blank(): DataError {
 
 const MOST_SAMPLES = 20_000;
 
-/** At most 20,000 evenly spaced values, sorted. */
+/** At most 20,000 evenly spaced values, a copy. */
 function sampled(data: Float32Array): Float32Array {
   const step = Math.max(1, Math.floor(data.length / MOST_SAMPLES));
-  if (step === 1) return data.toSorted();
-  return Float32Array.from({ length: Math.floor(data.length / step) }, (_, index) => at(data, index * step)).toSorted();
+  if (step === 1) return data.slice();
+  return Float32Array.from({ length: Math.floor(data.length / step) }, (_, index) => at(data, index * step));
 }
 
-/** @param sorted at least one value */
-function quantile(sorted: Float32Array, share: number): number {
-  const value = sorted[Math.round(share * (sorted.length - 1))];
-  if (value === undefined) throw new InternalError("no values to take a quantile of");
-  return value;
+/** @param values at least one value; put into another order */
+function quantile(values: Float32Array, share: number): number {
+  return nth(values, Math.round(share * (values.length - 1)));
 }
 
-/** The outermost pixels, sorted. */
+/**
+ * The value that sorting would put at an index: C. A. R. Hoare's FIND (1961), in a tenth of the time that sorting takes.
+ *
+ * @param values at least one value, no NaN; put into another order
+ */
+function nth(values: Float32Array, index: number): number {
+  if (index < 0 || index >= values.length) throw new InternalError(`no value ${index} of ${values.length}`);
+  let [low, high] = [0, values.length - 1];
+  while (low < high) {
+    const pivot = at(values, (low + high) >> 1);
+    let [left, right] = [low, high];
+    while (left <= right) {
+      while (at(values, left) < pivot) left++;
+      while (at(values, right) > pivot) right--;
+      if (left > right) break;
+      const swapped = at(values, left);
+      values[left++] = at(values, right);
+      values[right--] = swapped;
+    }
+    if (index <= right) high = right;
+    else if (index >= left) low = left;
+    else break;
+  }
+  return at(values, index);
+}
+
+/** The outermost pixels. */
 function borderOf({ width, height, data }: Plane): Float32Array {
   const values: number[] = [];
   for (let x = 0; x < width; x++) values.push(at(data, x), at(data, (height - 1) * width + x));
   for (let y = 1; y < height - 1; y++) values.push(at(data, y * width), at(data, y * width + width - 1));
-  return Float32Array.from(values).toSorted();
+  return Float32Array.from(values);
 }
 
 /** Level of the paper in every column: linear between the middles of blocks twice as wide as the picture is high. */

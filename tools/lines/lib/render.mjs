@@ -70,6 +70,9 @@ const ANY = only(/./);
 const BOOKS = only(OLD);
 const TILLS = only(TILL);
 
+/** Spaces of an eighth to a third of the size. */
+const THIN = ["\u200A", "\u2009", "\u2005", "\u2004"];
+
 /**
  * What typesetting has where labels have plain ASCII.
  *
@@ -87,6 +90,10 @@ function typeset(text, random) {
   }
   if (random.chance(0.4)) set = set.replaceAll(/(?<=\w)-(?=\w{4,})/g, () => (random.chance(0.15) ? "—" : "-"));
   if (random.chance(0.5)) set = set.replaceAll(" - ", () => (random.chance(0.5) ? " — " : " – "));
+  // Old books set a thin space before these marks and within quotation marks.
+  if (random.chance(0.25)) set = set.replaceAll(/(?<=[\w”])([;:!?])(?=\s|$)/g, `${random.of(THIN)}$1`);
+  if (random.chance(0.15))
+    set = set.replaceAll(/“(?=\w)/g, `“${random.of(THIN)}`).replaceAll(/(?<=[\w.,!?])”/g, `${random.of(THIN)}”`);
   return set;
 }
 
@@ -169,7 +176,7 @@ export function draw(text, style, random, beside) {
     context.shadowOffsetY = random.between(0, 0.08) * size;
     context.shadowBlur = random.between(0, 0.1) * size;
   }
-  if (beside !== "" && random.chance(0.15)) {
+  if (beside !== "" && random.chance(kind === "book" ? 0.3 : 0.15)) {
     const step = size * random.between(0.95, 1.3);
     const shift = random.between(-3, 0) * size;
     context.fillText(beside, x + shift, y - step);
