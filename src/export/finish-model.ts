@@ -4,12 +4,10 @@ import { VERSION } from "../version.ts";
 
 import type { GraphBuilder } from "./build/builder.ts";
 import { finishGraph, type NamedValue } from "./build/finish.ts";
-import { withValueInfo } from "./build/value-info.ts";
 import type { ExportedModel, ExportedValue, ExportOptions } from "./export-model.ts";
 import { withFile } from "./exported-file.ts";
 import { minimumSizes } from "./minimum-sizes.ts";
-import { dropUnused } from "./onnx/passes/drop-unused.ts";
-import { runPasses } from "./onnx/passes/index.ts";
+import { runPasses } from "./passes/pipeline.ts";
 import { applyPrecision, type ExportedPrecision } from "./precision/apply.ts";
 import type { PicturesInside } from "./preprocessing/pictures-inside.ts";
 import type { LayersSource } from "./source/model.ts";
@@ -35,9 +33,8 @@ export function finishModel(unfinished: Unfinished): ExportedModel {
   const { builder, name, inputs, source, pictures, options, about } = unfinished;
   const { opset } = builder;
   const wrapped = pictures?.finish(builder, unfinished.outputs) ?? null;
-  const finished = finishGraph(builder, name, inputs, wrapped?.outputs ?? unfinished.outputs);
-  const used = dropUnused(finished.graph);
-  const optimise = (except: ReadonlySet<string>): OnnxGraph => withValueInfo(runPasses(used, except), finished.types);
+  const converted = finishGraph(builder, name, inputs, wrapped?.outputs ?? unfinished.outputs);
+  const optimise = (keepsWeights: boolean): OnnxGraph => runPasses(converted, { keepsWeights });
   const { graph, optimised, precision } = applyPrecision(optimise, {
     precision: options.precision ?? "stored",
     quantizations: source.quantizations,

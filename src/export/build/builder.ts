@@ -2,7 +2,7 @@ import { InternalError } from "../../errors.ts";
 import { ELEMENT_TYPE } from "../../onnx/element-type.ts";
 import { asNumber, dim, fold, show, symbolsOf, type Dim, type DimLike } from "../../onnx/dim.ts";
 import { int, ints, subgraph, type Attributes, type OnnxGraph, type OnnxNode } from "../../onnx/model.ts";
-import { OperatorCall, ruleFor, type Inferred, type TensorType } from "../../onnx/operators/index.ts";
+import { OperatorCall, ruleFor, type Inferred } from "../../onnx/operators/index.ts";
 import { first } from "../../require.ts";
 import { sizeOf, type DType, type Tensor } from "../../tensor.ts";
 import { GraphTensor } from "../ir/graph-tensor.ts";
@@ -21,6 +21,7 @@ import {
 
 import { layOutAlike } from "./broadcast.ts";
 import { Constants } from "./constants.ts";
+import { Names } from "./names.ts";
 import { knownSize, permuteFactors } from "./permute.ts";
 import { cutOut, insertedOnes, permutation, plans, resizeCost, splitRuns } from "./rearrange.ts";
 import { valueInfo } from "./value-info.ts";
@@ -43,9 +44,9 @@ const WINDOWS: ReadonlySet<string> = new Set(["Conv", "MaxPool", "AveragePool"])
 
 /** What a graph and the bodies in it have in common. */
 interface Shared {
-  readonly names: Set<string>;
+  readonly names: Names;
   readonly constants: Constants;
-  readonly types: Map<string, TensorType>;
+  readonly types: Map<string, Inferred>;
   /** The scope in front of new names. */
   scope: string;
 }
@@ -77,7 +78,7 @@ export class GraphBuilder {
     this.opset = opset;
     this.#outer = outer;
     this.#shared =
-      outer === null ? { names: new Set(), constants: new Constants(), types: new Map(), scope: "" } : outer.#shared;
+      outer === null ? { names: new Names(), constants: new Constants(), types: new Map(), scope: "" } : outer.#shared;
   }
 
   get nodes(): readonly OnnxNode[] {
@@ -89,7 +90,7 @@ export class GraphBuilder {
   }
 
   /** Types of all tensors by name, those of bodies included. */
-  get types(): ReadonlyMap<string, TensorType> {
+  get types(): ReadonlyMap<string, Inferred> {
     return this.#shared.types;
   }
 
@@ -116,24 +117,20 @@ export class GraphBuilder {
 
   /** Keep a name from being invented, because the graph's inputs or outputs will have it. */
   reserve(name: string): void {
-    this.#shared.names.add(name);
+    this.#shared.names.take(name);
   }
 
   /** A name that nothing has yet. */
   name(label: string): string {
     const { names, scope } = this.#shared;
-    const stem = `${scope}${label}`;
-    let name = stem;
-    for (let count = 1; names.has(name); count++) name = `${stem}_${count}`;
-    names.add(name);
-    return name;
+    return names.fresh(`${scope}${label}`);
   }
 
   // Inputs and constants
 
   /** A graph input, named as it is. */
   input(name: string, dtype: DType, dims: readonly DimLike[]): Value {
-    this.#shared.names.add(name);
+    this.#shared.names.take(name);
     return viewOf(this.#tensor(name, { dtype, shape: dims.map(dim) }));
   }
 
@@ -639,12 +636,6 @@ export class GraphBuilder {
   ): readonly GraphTensor[] {
     const graphs = Object.fromEntries(Object.entries(bodies).map(([key, graph]) => [key, subgraph(graph)]));
     return this.#append(opType, "", inputs, { ...graphs, ...attributes }, outputs);
-  }
-
-  /** Give a tensor one more name: an Identity whose output is `name`. */
-  alias(tensor: GraphTensor, name: string): void {
-    this.#shared.types.set(name, tensor);
-    this.#nodes.push({ opType: "Identity", domain: "", name, inputs: [tensor.name], outputs: [name], attributes: {} });
   }
 
   #root(): GraphBuilder {

@@ -53,10 +53,6 @@ const LEAST_ELEMENTS = 256;
 /** A weight that would lose more is kept in a larger form. */
 const MOST_LOST: Readonly<Record<"float16" | "int8" | "int4", number>> = { float16: 1e-3, int8: 0.03, int4: 0.15 };
 
-/** Passes that compute new weights; what is stored in a quantised form would lose it. */
-export const WEIGHT_PASSES: ReadonlySet<string> = new Set(["foldScaleIntoWeights", "foldScaleIntoNext"]);
-const NONE: ReadonlySet<string> = new Set();
-
 export interface PreciseGraph {
   readonly graph: OnnxGraph;
   /** The graph before its weights were put into another form. */
@@ -67,18 +63,18 @@ export interface PreciseGraph {
 /**
  * Optimise a graph and put its weights into the form asked for: the last step of an export.
  *
- * @param optimise runs the passes, except those that are named
+ * @param optimise runs the passes, all of them or all but those that compute new weights
  */
 export function applyPrecision(
-  optimise: (except: ReadonlySet<string>) => OnnxGraph,
+  optimise: (keepsWeights: boolean) => OnnxGraph,
   request: PrecisionRequest,
 ): PreciseGraph {
   const { precision: name } = request;
-  const graph = optimise(NONE);
+  const graph = optimise(false);
   if (name === "float32" || (name === "stored" && request.quantizations.length === 0)) {
     return { graph, optimised: graph, precision: { name, weights: [] } };
   }
-  if (name === "stored") return storedWeights(graph, () => optimise(WEIGHT_PASSES), request);
+  if (name === "stored") return storedWeights(graph, () => optimise(true), request);
   const chosen = chooseForms(graph, request, name);
   return { graph: withForms(graph, chosen.forms), optimised: graph, precision: { name, weights: chosen.weights } };
 }

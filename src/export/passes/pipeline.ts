@@ -1,0 +1,47 @@
+import type { OnnxGraph } from "../../onnx/model.ts";
+
+import { absorbTransposeIntoDense } from "./absorb-transpose.ts";
+import { foldPadIntoConv } from "./fold-pad-into-conv.ts";
+import { foldScaleIntoNext } from "./fold-scale-into-next.ts";
+import { foldScaleIntoWeights, scaleBeforeBias } from "./fold-scale.ts";
+import { guardPaddedPooling } from "./guard-padded-pooling.ts";
+import { keepReducedAxes } from "./keep-reduced-axes.ts";
+import { mergeConcats } from "./merge-concats.ts";
+import { mergeReshapes } from "./merge-reshapes.ts";
+import { optimize } from "./optimize.ts";
+import type { Pass } from "./pass.ts";
+import { PassGraph, type GraphToOptimize } from "./pass-graph.ts";
+import { shareEqualNodes } from "./share-equal-nodes.ts";
+
+/**
+ * All passes. Those of one group run together until none of them changes anything, before the next group begins. At a node, the
+ * first one that applies goes first.
+ */
+export const pipeline: readonly (readonly Pass[])[] = [
+  [
+    shareEqualNodes,
+    foldPadIntoConv,
+    scaleBeforeBias,
+    foldScaleIntoWeights,
+    foldScaleIntoNext,
+    absorbTransposeIntoDense,
+    keepReducedAxes,
+    mergeReshapes,
+    mergeConcats,
+  ],
+  // What guards against faults of runtimes comes last, because other passes would not recognise their patterns any more.
+  [guardPaddedPooling],
+];
+
+/** The graph after all passes, or all but those that compute new weights, with the type and shape of every tensor. */
+export function runPasses(
+  graph: GraphToOptimize,
+  { keepsWeights = false }: { readonly keepsWeights?: boolean } = {},
+): OnnxGraph {
+  const edited = new PassGraph(graph);
+  const passes = keepsWeights
+    ? pipeline.map((group) => group.filter(({ changesWeights = false }) => !changesWeights))
+    : pipeline;
+  optimize(edited, passes);
+  return edited.toOnnx();
+}
