@@ -61,6 +61,16 @@ def both_control_flows(make):
     return make
 
 
+def frozen(**shapes):
+    """A function over placeholders of TensorFlow 1, converted from a frozen graph; it gives the outputs."""
+
+    def register(make):
+        MODELS[make.__name__.replace("_", "-")] = (make, {"placeholders": shapes})
+        return make
+
+    return register
+
+
 def weights(*shape, scale=1.0):
     return np.round(RANDOM.uniform(-scale, scale, shape) * 64).astype("float32") / 64
 
@@ -599,6 +609,76 @@ def plain(tensors):
     }
 
 
+# TensorFlow 1
+
+
+@frozen(x=(None, None, 3))
+def basic_lstm(x):
+    """dynamic_rnn over a BasicLSTMCell: TensorArrays, one product of the input and the state side by side, a forget bias."""
+    cell = tf.compat.v1.nn.rnn_cell.BasicLSTMCell(4)
+    outputs, state = tf.compat.v1.nn.dynamic_rnn(cell, x, dtype=tf.float32)
+    return outputs, state.h
+
+
+@frozen(x=(None, None, None, 3))
+def preprocessor(x):
+    """What detectors of TensorFlow 1 begin with: each image of a batch resized in a loop over TensorArrays."""
+
+    def resize(image):
+        return tf.compat.v1.image.resize_images(image, [6, 5], align_corners=False), tf.shape(image)
+
+    images, sizes = tf.map_fn(resize, x, dtype=(tf.float32, tf.int32))
+    images = images * (2.0 / 255.0) - 1.0
+    features = tf.nn.relu6(tf.nn.conv2d(images, weights(3, 3, 3, 4), 2, "SAME"))
+    return features, tf.cast(sizes, tf.float32)
+
+
+@frozen(x=(None, 6, 4))
+def batch_of_boxes(x):
+    """Suppression for each image of a batch in a loop, the results padded to one size, as in BatchMultiClassNonMaxSuppression."""
+
+    def suppress(rows):
+        boxes = tf.concat([rows[:, :2], rows[:, :2] + tf.abs(rows[:, 2:]) + 0.1], 1)
+        scores = tf.sigmoid(rows[:, 3])
+        chosen = tf.image.non_max_suppression(boxes, scores, 4, 0.4)
+        count = tf.shape(chosen)[0]
+        kept = tf.pad(tf.gather(boxes, chosen), [[0, 4 - count], [0, 0]])
+        kept.set_shape([4, 4])
+        return kept, count
+
+    boxes, counts = tf.map_fn(suppress, x, dtype=(tf.float32, tf.int32))
+    return boxes, counts, tf.where(counts > 2)[:, 0]
+
+
+@frozen(x=(2, 5, 4))
+def misc(x):
+    """Gathers with batches, bands, reversed sequences, one-hot places, slices that shrink, depth to space."""
+    order = tf.argsort(x[:, :, 0], axis=1, direction="DESCENDING")
+    sorted_rows = tf.gather(x, order, batch_dims=1)
+    band = tf.compat.v1.matrix_band_part(tf.matmul(x, x, transpose_b=True), 1, 1)
+    grid = tf.reshape(x, [1, 2, 5, 4])
+    deep = tf.nn.depth_to_space(grid, 2)
+    spread = tf.scatter_nd([[1], [3]], x[:, 0], [5, 4])
+    return sorted_rows, band, deep, spread, x[..., -1, ::2], tf.unstack(x, axis=1)[3]
+
+
+def frozen_graph(make, shapes, path):
+    """A graph of TensorFlow 1 with constants for its variables. @returns the names of its outputs"""
+    v1 = tf.compat.v1
+    with tf.Graph().as_default() as graph, v1.Session(graph=graph) as session:
+        v1.disable_control_flow_v2()
+        inputs = {name: v1.placeholder(tf.float32, shape, name) for name, shape in shapes.items()}
+        outputs = [tf.identity(each, f"output_{index}") for index, each in enumerate(make(**inputs))]
+        for variable in v1.global_variables():
+            session.run(v1.assign(variable, weights(*variable.shape)))
+        names = [each.op.name for each in outputs]
+        definition = v1.graph_util.convert_variables_to_constants(session, graph.as_graph_def(), names)
+        v1.enable_control_flow_v2()
+    with open(path, "wb") as file:
+        file.write(definition.SerializeToString())
+    return names
+
+
 def seed(net):
     """Weights that are multiples of 1/64; variances are positive."""
     for variable in net.variables:
@@ -612,19 +692,24 @@ def write(name):
     RANDOM = np.random.default_rng(sum(name.encode()))
     K.backend.clear_session()
     make, options = MODELS[name]
-    net = make()
+    net = None if "placeholders" in options else make()
     folder = os.path.join(TARGET, name)
     shutil.rmtree(folder, ignore_errors=True)
     settings = {"control_flow_v2": options.get("control_flow_v2", False), "strip_debug_ops": True}
     if "quantize" in options:
         settings["quantization_dtype_map"] = {options["quantize"]: "*"}
     with tempfile.TemporaryDirectory() as saved:
-        if isinstance(net, K.Model):
+        if net is None:
+            path = os.path.join(saved, "frozen.pb")
+            names = frozen_graph(make, options["placeholders"], path)
+            converter.convert_tf_frozen_model(path, ",".join(names), folder, strip_debug_ops=True)
+        elif isinstance(net, K.Model):
             seed(net)
             net.save(saved, save_format="tf")
         else:
             tf.saved_model.save(net, saved, signatures=net.call)
-        converter.convert_tf_saved_model(saved, folder, **settings)
+        if net is not None:
+            converter.convert_tf_saved_model(saved, folder, **settings)
         if name.removesuffix("-v1").removesuffix("-v2") in ANSWERED:
             with open(os.path.join(folder, "tensorflow.json"), "w", encoding="utf8") as file:
                 json.dump(answers(saved), file, separators=(",", ":"))
