@@ -4,6 +4,9 @@ import { absorbTransposeIntoDense } from "./absorb-transpose.ts";
 import { foldPadIntoConv } from "./fold-pad-into-conv.ts";
 import { foldScaleIntoNext } from "./fold-scale-into-next.ts";
 import { foldScaleIntoWeights, scaleBeforeBias } from "./fold-scale.ts";
+import { fuseGemm } from "./fuse-gemm.ts";
+import { fuseHardSwish } from "./fuse-hard-swish.ts";
+import { fuseNormalization } from "./fuse-normalization.ts";
 import { guardPaddedPooling } from "./guard-padded-pooling.ts";
 import { keepReducedAxes } from "./keep-reduced-axes.ts";
 import { mergeConcats } from "./merge-concats.ts";
@@ -18,6 +21,8 @@ import { shareEqualNodes } from "./share-equal-nodes.ts";
  * first one that applies goes first.
  */
 export const pipeline: readonly (readonly Pass[])[] = [
+  // Patterns of several nodes come first, because other passes would take parts of them away.
+  [shareEqualNodes, fuseNormalization, fuseHardSwish, fuseGemm],
   [
     shareEqualNodes,
     foldPadIntoConv,

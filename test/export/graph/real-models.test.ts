@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 
 import { exportAnySource, readAnyModel } from "../../../src/export/any-source.ts";
 import { readModel } from "../../../src/node/read-model.ts";
+import { readOnnx } from "../../../src/onnx/read.ts";
 import { verifyModel } from "../../../src/verify/verify-model.ts";
 
 /** Published models, which lie beside the repository where they may be used. */
@@ -23,6 +24,12 @@ const SHAPES: Readonly<Record<string, Readonly<Record<string, readonly number[]>
   handtrack: { input_tensor: [1, 5, 6, 3] },
 };
 
+/** Patterns of several nodes that become one: how many there are at least. */
+const FUSED: Readonly<Record<string, Readonly<Record<string, number>>>> = {
+  meet: { Gemm: 12 },
+  "style-transformer-separable": { InstanceNormalization: 12 },
+};
+
 describe.skipIf(names.length === 0)("published Graph models", () => {
   test.each(names)(
     "%s: the same numbers as in TF.js",
@@ -31,6 +38,11 @@ describe.skipIf(names.length === 0)("published Graph models", () => {
       const source = await readAnyModel(raw);
       const inputShapes = SHAPES[name];
       const exported = await exportAnySource(source, inputShapes === undefined ? {} : { inputShapes });
+      const { nodes } = readOnnx(exported.bytes).graph;
+      const missing = Object.entries(FUSED[name] ?? {}).filter(
+        ([op, count]) => nodes.filter(({ opType }) => opType === op).length < count,
+      );
+      expect(missing).toEqual([]);
       const verification = await verifyModel(raw, source, exported.bytes, {
         targets: [{ runtime: "node" }, { runtime: "web" }],
         tolerance: { atol: 1e-5, rtol: 0 },

@@ -7,6 +7,9 @@ import { absorbTransposeIntoDense } from "../../../src/export/passes/absorb-tran
 import { foldPadIntoConv } from "../../../src/export/passes/fold-pad-into-conv.ts";
 import { foldScaleIntoNext } from "../../../src/export/passes/fold-scale-into-next.ts";
 import { foldScaleIntoWeights, scaleBeforeBias } from "../../../src/export/passes/fold-scale.ts";
+import { fuseGemm } from "../../../src/export/passes/fuse-gemm.ts";
+import { fuseHardSwish } from "../../../src/export/passes/fuse-hard-swish.ts";
+import { fuseNormalization } from "../../../src/export/passes/fuse-normalization.ts";
 import { guardPaddedPooling } from "../../../src/export/passes/guard-padded-pooling.ts";
 import { keepReducedAxes } from "../../../src/export/passes/keep-reduced-axes.ts";
 import { mergeConcats } from "../../../src/export/passes/merge-concats.ts";
@@ -58,6 +61,41 @@ const AXIS_1 = { axis: int(1) };
 /** What a case that must not change has before and after. */
 const stays = (ops: string): Pick<PassCase, "before" | "after"> => ({ before: ops, after: ops });
 
+function scalar(g: GraphBuilder, value: number): GraphTensor {
+  return g.constant("c", { dtype: "float32", dims: [], data: Float32Array.of(value) });
+}
+
+/** Instance normalisation as TensorFlow writes it: everything but the input without the axes of the picture. */
+function instance(g: GraphBuilder, x: GraphTensor, scale: GraphTensor, shift: GraphTensor): GraphTensor {
+  const mean = g.op("ReduceMean", [x], { axes: ints([2, 3]), keepdims: int(0) });
+  const away = g.op("Sub", [x, g.op("Unsqueeze", [mean, g.int64s([2, 3])])]);
+  const variance = g.op("ReduceMean", [g.op("Mul", [away, away])], { axes: ints([2, 3]), keepdims: int(0) });
+  const inverse = g.op("Reciprocal", [g.op("Sqrt", [g.op("Add", [variance, scalar(g, 1e-3)])])]);
+  const factor = g.op("Mul", [inverse, scale]);
+  const scaled = g.op("Mul", [x, g.op("Unsqueeze", [factor, g.int64s([2, 3])])]);
+  const moved = g.op("Sub", [shift, g.op("Mul", [mean, factor])]);
+  return g.op("Add", [scaled, g.op("Unsqueeze", [moved, g.int64s([2, 3])])]);
+}
+
+const INSTANCE = "ReduceMean Unsqueeze Sub Mul ReduceMean Add Sqrt Reciprocal Mul Unsqueeze Mul Mul Sub Unsqueeze Add";
+
+/** Layer normalisation as Keras writes it. */
+function layer(g: GraphBuilder, x: GraphTensor, axis: number): GraphTensor {
+  const over = { axes: ints([axis]), keepdims: int(1) };
+  const mean = g.op("ReduceMean", [x], over);
+  const away = g.op("Sub", [x, mean]);
+  const variance = g.op("ReduceMean", [g.op("Mul", [away, away])], over);
+  const inverse = g.op("Reciprocal", [g.op("Sqrt", [g.op("Add", [variance, scalar(g, 1e-3)])])]);
+  const factor = g.op("Mul", [inverse, numbers(g, [4])]);
+  return g.op("Add", [g.op("Mul", [x, factor]), g.op("Sub", [numbers(g, [4]), g.op("Mul", [mean, factor])])]);
+}
+
+const LAYER = "ReduceMean Sub Mul ReduceMean Add Sqrt Reciprocal Mul Mul Mul Sub Add";
+
+function gate(g: GraphBuilder, x: GraphTensor, most = 6): GraphTensor {
+  return g.op("Clip", [g.op("Add", [x, scalar(g, 3)]), scalar(g, 0), scalar(g, most)]);
+}
+
 const CASES: readonly { readonly passes: readonly Pass[]; readonly cases: readonly PassCase[] }[] = [
   {
     passes: [shareEqualNodes],
@@ -86,6 +124,95 @@ const CASES: readonly { readonly passes: readonly Pass[]; readonly cases: readon
         shape: ["n", 3],
         emit: (g, x) => [g.op("Abs", [x]), g.op("Abs", [x])],
         ...stays("Abs Abs"),
+      },
+    ],
+  },
+  {
+    passes: [fuseNormalization],
+    cases: [
+      {
+        name: "moments over pictures",
+        shape: ["n", 3, 4, 5],
+        emit: (g, x) => instance(g, x, numbers(g, [3]), numbers(g, [3])),
+        before: INSTANCE,
+        after: "InstanceNormalization",
+      },
+      {
+        name: "scaled and moved by what is computed",
+        shape: ["n", 3, 4, 5],
+        emit: (g, x) => {
+          const most = g.op("ReduceMax", [x], { axes: ints([2, 3]), keepdims: int(0) });
+          return instance(g, x, most, g.op("Abs", [most]));
+        },
+        before: `ReduceMax Abs ${INSTANCE}`,
+        after: "ReduceMax Abs InstanceNormalization Unsqueeze Mul Unsqueeze Add",
+      },
+      {
+        name: "moments over the last axis",
+        shape: ["n", 3, 4],
+        emit: (g, x) => layer(g, x, 2),
+        before: LAYER,
+        after: "LayerNormalization",
+      },
+      { name: "not over other axes", shape: ["n", 4, 4], emit: (g, x) => layer(g, x, 1), ...stays(LAYER) },
+      {
+        name: "no layer normalisation before opset 17",
+        opset: 16,
+        shape: ["n", 4],
+        emit: (g, x) => layer(g, x, 1),
+        ...stays(LAYER),
+      },
+    ],
+  },
+  {
+    passes: [fuseHardSwish],
+    cases: [
+      {
+        name: "in three orders",
+        shape: ["n", 5],
+        emit: (g, x) => [
+          g.op("Mul", [g.op("Mul", [x, gate(g, x)]), scalar(g, 1 / 6)]),
+          g.op("Mul", [g.op("Mul", [scalar(g, 1 / 6), x]), gate(g, x)]),
+          g.op("Mul", [x, g.op("Mul", [gate(g, x), scalar(g, 1 / 6)])]),
+        ],
+        before: "Add Clip Mul Mul Mul Add Clip Mul Add Clip Mul Mul",
+        after: "HardSwish HardSwish HardSwish",
+      },
+      {
+        name: "not with another limit",
+        shape: ["n", 5],
+        emit: (g, x) => g.op("Mul", [g.op("Mul", [x, gate(g, x, 5)]), scalar(g, 1 / 6)]),
+        ...stays("Add Clip Mul Mul"),
+      },
+      {
+        name: "not of another tensor",
+        shape: ["n", 5],
+        emit: (g, x) => g.op("Mul", [g.op("Mul", [g.op("Abs", [x]), gate(g, x)]), scalar(g, 1 / 6)]),
+        ...stays("Abs Add Clip Mul Mul"),
+      },
+    ],
+  },
+  {
+    passes: [fuseGemm],
+    cases: [
+      {
+        name: "a product and a row",
+        shape: ["n", 4],
+        emit: (g, x) => g.op("Add", [numbers(g, [1, 3]), g.op("MatMul", [x, numbers(g, [4, 3])])]),
+        before: "MatMul Add",
+        after: "Gemm",
+      },
+      {
+        name: "not of sequences",
+        shape: ["n", 2, 4],
+        emit: (g, x) => g.op("Add", [g.op("MatMul", [x, numbers(g, [4, 3])]), numbers(g, [3])]),
+        ...stays("MatMul Add"),
+      },
+      {
+        name: "not a column",
+        shape: [3, 4],
+        emit: (g, x) => g.op("Add", [g.op("MatMul", [x, numbers(g, [4, 3])]), numbers(g, [3, 1])]),
+        ...stays("MatMul Add"),
       },
     ],
   },
