@@ -27,7 +27,7 @@ async function expectChain(layers: readonly tf.layers.Layer[], shape: Shape): Pr
 
 describe("EinsumDense", () => {
   for (const { equation, shape, outputShape, biasAxes, op } of [
-    { equation: "ab,bc->ac", shape: [4], outputShape: 6, biasAxes: "c", op: "MatMul" },
+    { equation: "ab,bc->ac", shape: [4], outputShape: 6, biasAxes: "c", op: "Gemm" },
     { equation: "abc,cd->abd", shape: [5, 4], outputShape: [null, 6], biasAxes: "d", op: "MatMul" },
     { equation: "abc,cd->abd", shape: [null, 4], outputShape: [null, 6], biasAxes: null, op: "MatMul" },
     { equation: "abc,cde->abde", shape: [5, 4], outputShape: [null, 2, 3], biasAxes: "de", op: "MatMul" },
