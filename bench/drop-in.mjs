@@ -1,7 +1,7 @@
 // What a program gets by changing its loader: load, first run, median run and peak memory of TF.js and of tfjs-to-onnx/drop-in, on published models and on
 // one of 10 MB, each in a process or page of its own, in turns.
 //
-//   node bench/drop-in.mjs [--only blazeface,foulshot-bilstm] [--rounds 3] [--no-browser] [--record]
+//   node bench/drop-in.mjs [--only blazeface,foulshot-bilstm] [--rounds 3] [--no-node] [--no-browser] [--record]
 //
 // The published models are read from ../shared/models. Native TensorFlow and Chromium are measured where they are installed, TF.js's WebGPU backend where
 // @tensorflow/tfjs-backend-webgpu is. --record writes docs/benchmarks.md.
@@ -25,6 +25,7 @@ const { values: options } = parseArgs({
   options: {
     only: { type: "string", default: "" },
     rounds: { type: "string", default: "3" },
+    "no-node": { type: "boolean", default: false },
     "no-browser": { type: "boolean", default: false },
     record: { type: "boolean", default: false },
     /** Of a process that measures: a job as JSON. */
@@ -50,7 +51,7 @@ const MODELS = [
   { name: "bodypix-050-float-s16", kind: "graph", sizes: { 1: 129, 2: 161 } },
 ];
 const RUNS = 30;
-const RUN_MS = 800;
+const RUN_MS = 600;
 
 /**
  * @param {Job} job
@@ -149,11 +150,16 @@ async function main() {
     const left = wanted.filter((model) => !models.includes(model));
     if (left.length > 0)
       process.stderr.write(`skipped: ${left.map(({ name }) => name).join(", ")} (no ../shared/models)\n`);
-    const text = [inNode(models, places, folder), options["no-browser"] ? "" : await inChromium(models, places)];
-    const all = text.filter((part) => part !== "").join("\n\n");
-    process.stdout.write(`${all}\n`);
-    if (options.record)
-      record("drop-in", `## The drop-in loader\n\n\`node bench/drop-in.mjs\`, ${machine()}.\n\n${all}`);
+    const about = `\`node bench/drop-in.mjs --rounds ${options.rounds}\`, ${machine()}.`;
+    if (!options["no-node"]) {
+      const text = inNode(models, places, folder);
+      process.stdout.write(`${text}\n`);
+      if (options.record) record("drop-in", `## The drop-in loader, in Node\n\n${about}\n\n${text}`);
+    }
+    const text = options["no-browser"] ? "" : await inChromium(models, places);
+    process.stdout.write(`${text}\n`);
+    if (options.record && text !== "")
+      record("drop-in-chromium", `## The drop-in loader, in Chromium\n\n${about}\n\n${text}`);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -295,7 +301,9 @@ async function inChromium(models, places) {
             const key = `${name} ${contender} ${again}`;
             process.stderr.write(`chromium ${key}\n`);
             const page = await context.newPage();
-            await page.goto(address);
+            page.on("pageerror", (error) => process.stderr.write(`  ${error.message}\n`));
+            await page.goto(address, { waitUntil: "commit" });
+            await page.waitForFunction("globalThis.measure !== undefined", undefined, { timeout: 60_000 });
             const clear = contender.startsWith("ours") && !again;
             const code = `measure(${JSON.stringify({ contender, url: `/${name}/model.json`, kind, sizes, clear })})`;
             /** @type {unknown} */
@@ -378,7 +386,6 @@ async function pageScript() {
     format: "esm",
     platform: "browser",
     external: ["onnxruntime-node", "@tensorflow/tfjs-node"],
-    alias: { "onnxruntime-web": "onnxruntime-web/wasm" },
     logLevel: "error",
     write: false,
   });
@@ -402,8 +409,9 @@ async function serve(script, places) {
       response.writeHead(200, { "content-type": "text/html" }).end('<script type="module" src="/page.js"></script>');
     else if (pathname === "/page.js") response.writeHead(200, { "content-type": "text/javascript" }).end(script);
     else {
-      const path = join(first === "ort" ? ort : (places.get(first) ?? ""), file);
-      const found = existsSync(path);
+      const own = first === "ort" ? ort : places.get(first);
+      const path = join(own ?? "", file);
+      const found = own !== undefined && file !== "" && existsSync(path);
       response.writeHead(found ? 200 : 404, { "content-type": TYPES[extname(path)] ?? "application/octet-stream" });
       if (found) createReadStream(path).pipe(response);
       else response.end();

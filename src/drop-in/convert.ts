@@ -8,8 +8,8 @@ import { VERSION } from "../version.ts";
 import { factsOf, type ModelFacts } from "./facts.ts";
 import type { Tell } from "./notes.ts";
 import { CACHE_OPTIONS, type CacheOptions, type DropInOptions } from "./options.ts";
-import { canHash, decodeRecord, encodeRecord, sha256, toHex, type ConvertedModel } from "./record.ts";
-import type { ModelStore, Surroundings } from "./surroundings.ts";
+import { decodeRecord, encodeRecord, toHex, type ConvertedModel } from "./record.ts";
+import type { Hash, ModelStore, Surroundings } from "./surroundings.ts";
 import { checkOptions } from "../options.ts";
 
 const DEFAULT_MAX_BYTES = 512 * 2 ** 20;
@@ -46,13 +46,16 @@ export async function convertedModel(
   const { options, raw, kind, outputs } = conversion;
   expectKind(raw, kind);
   const cache = cacheOptions(options);
-  const key = cache === null || content === null ? null : await recordKey(content, conversion);
-  if (cache === null || key === null) return { ...(await convertPlainly(conversion)), fromCache: false };
+  const { hash } = surroundings;
+  if (cache === null || content === null || hash === null) {
+    return { ...(await convertPlainly(conversion)), fromCache: false };
+  }
+  const key = await recordKey(content, conversion, hash);
   const store = openStore(surroundings, cache, warn);
-  const kept = store === null ? null : await readKept(store, key, outputs, warn);
+  const kept = store === null ? null : await readKept(store, key, outputs, hash, warn);
   if (kept !== null) return { ...kept, fromCache: true };
   const { exported, ...about } = await convert(conversion);
-  const record = await encodeRecord(exported, about);
+  const record = await encodeRecord(exported, about, hash);
   const { maxBytes = DEFAULT_MAX_BYTES } = cache;
   if (store !== null && record.bytes.byteLength <= maxBytes) {
     await store.put(key, record.bytes, maxBytes).catch((error: unknown) => warn(notKept(error)));
@@ -64,11 +67,14 @@ export async function convertedModel(
  * Hash of all that a model is: its model.json and its weights. Null where it cannot be computed, which is told when it keeps models from
  * being kept.
  */
-export async function contentHash({ manifest, weights, live }: RawModel): Promise<string | null> {
-  if (!canHash()) return null;
-  const hash = toHex(await sha256(weights ?? new Uint8Array()));
-  const text = textOf([manifest, hash, live === true]);
-  return text === null ? null : toHex(await sha256(new TextEncoder().encode(text)));
+export async function contentHash(
+  { manifest, weights, live }: RawModel,
+  { hash }: Pick<Surroundings, "hash">,
+): Promise<string | null> {
+  if (hash === null) return null;
+  const own = toHex(await hash(weights ?? new Uint8Array()));
+  const text = textOf([manifest, own, live === true]);
+  return text === null ? null : toHex(await hash(new TextEncoder().encode(text)));
 }
 
 /** Null for what is no JSON, which the converter refuses with a reason. */
@@ -91,7 +97,7 @@ function cacheOptions({ cache = true, exportOptions }: DropInOptions): CacheOpti
   throw new RangeError(`cache.maxBytes takes a whole number from 0; got ${String(cache.maxBytes)}`);
 }
 
-async function recordKey(content: string, { outputs, options }: Conversion): Promise<string> {
+async function recordKey(content: string, { outputs, options }: Conversion, hash: Hash): Promise<string> {
   const { exportOptions = {}, strict = true } = options;
   const how = JSON.stringify([
     FORMAT,
@@ -101,7 +107,7 @@ async function recordKey(content: string, { outputs, options }: Conversion): Pro
     strict,
     Object.entries(exportOptions).toSorted(([a], [b]) => (a < b ? -1 : 1)),
   ]);
-  return toHex(await sha256(new TextEncoder().encode(how)));
+  return toHex(await hash(new TextEncoder().encode(how)));
 }
 
 function openStore(surroundings: Surroundings, cache: CacheOptions, warn: Tell): ModelStore | null {
@@ -117,12 +123,13 @@ async function readKept(
   store: ModelStore,
   key: string,
   outputs: readonly string[] | null,
+  hash: Hash,
   warn: Tell,
 ): Promise<ConvertedModel | null> {
   try {
     const bytes = await store.get(key);
     if (bytes === null) return null;
-    const record = await decodeRecord(bytes);
+    const record = await decodeRecord(bytes, hash);
     if (record !== null && (record.facts === null) === (outputs !== null)) return record;
     warn("a kept model is damaged; it is converted again");
     await store.delete(key);

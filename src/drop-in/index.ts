@@ -2,6 +2,7 @@
  * TF.js's loaders, with ONNX Runtime behind them: the model is converted when it is loaded, and the file is kept in IndexedDB. Imports nothing
  * from Node; in Node the package gives another entry, which reads paths too and keeps files in the cache folder.
  */
+import { browserHash } from "./browser-hash.ts";
 import { openIndexedDbStore } from "./indexed-db-store.ts";
 import {
   cacheClearer,
@@ -16,6 +17,7 @@ import type { Surroundings } from "./surroundings.ts";
 export * from "./public.ts";
 
 const browser: Surroundings = {
+  hash: browserHash,
   openStore: openIndexedDbStore,
   readPath: null,
   runtimes: ["web"],

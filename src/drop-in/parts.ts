@@ -10,7 +10,6 @@ import { contentHash, convertedModel, type FoundModel } from "./convert.ts";
 import type { ModelFacts } from "./facts.ts";
 import { warner, type Tell } from "./notes.ts";
 import { DROP_IN_OPTIONS, type DropInOptions, type DropInSource } from "./options.ts";
-import { canHash } from "./record.ts";
 import { openSession } from "./session.ts";
 import { readRaw } from "./source.ts";
 import type { Surroundings } from "./surroundings.ts";
@@ -122,8 +121,8 @@ export async function loadParts(
   checkOptions(kind === "graph" ? "loadGraphModel" : "loadLayersModel", options, DROP_IN_OPTIONS);
   const warn = warner(options.onNote);
   const raw = await readRaw(source, options, surroundings);
-  const content = await contentHash(raw);
-  if (content === null && options.cache !== false && !canHash()) {
+  const content = await contentHash(raw, surroundings);
+  if (content === null && options.cache !== false && surroundings.hash === null) {
     warn("the converted model is not kept, since browsers let only pages that came over https compute hashes");
   }
   const found = await convertedModel({ raw, kind, outputs: null, options }, content, surroundings, warn);
@@ -149,7 +148,7 @@ async function readAgain(
   content: string | null,
 ): Promise<RawModel> {
   const raw = await readRaw(source, { ...options, onProgress: () => undefined }, surroundings);
-  if (content !== null && (await contentHash(raw)) !== content) {
+  if (content !== null && (await contentHash(raw, surroundings)) !== content) {
     throw new ToolError("the model at its source is another than the one that was loaded", {
       hint: "load it again before asking for inner tensors",
     });

@@ -3,6 +3,7 @@ import { isObject } from "../export/source/json.ts";
 import { InternalError } from "../errors.ts";
 
 import type { LayerFacts, ModelFacts, Port, Shape } from "./facts.ts";
+import type { Hash } from "./surroundings.ts";
 
 /** An ONNX file, and what is known of it. */
 export interface ConvertedModel {
@@ -29,6 +30,7 @@ const HEADER_AT = MAGIC.length + HASH_BYTES;
 export async function encodeRecord(
   exported: ExportedModel,
   { facts, outputs }: Pick<ConvertedModel, "facts" | "outputs">,
+  hash: Hash,
 ): Promise<KeptRecord> {
   const header = new TextEncoder().encode(JSON.stringify({ facts, outputs }));
   const start = HEADER_AT + 4 + header.length;
@@ -42,35 +44,19 @@ export async function encodeRecord(
     offset += chunk.byteLength;
   }
   if (offset !== bytes.length) throw new InternalError(`an ONNX file of ${exported.byteLength} bytes has others`);
-  bytes.set(await sha256(bytes.subarray(HEADER_AT)), MAGIC.length);
+  bytes.set(await hash(bytes.subarray(HEADER_AT)), MAGIC.length);
   return { bytes, onnx: bytes.subarray(start), facts, outputs };
 }
 
 /** The record, or null when the bytes are damaged. */
-export async function decodeRecord(bytes: Uint8Array): Promise<ConvertedModel | null> {
+export async function decodeRecord(bytes: Uint8Array, hash: Hash): Promise<ConvertedModel | null> {
   if (bytes.length < HEADER_AT + 4 || !equal(bytes.subarray(0, MAGIC.length), MAGIC)) return null;
-  const found = await sha256(bytes.subarray(HEADER_AT));
+  const found = await hash(bytes.subarray(HEADER_AT));
   if (!equal(bytes.subarray(MAGIC.length, HEADER_AT), found)) return null;
   const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(HEADER_AT, true);
   const start = HEADER_AT + 4 + length;
   const header: unknown = JSON.parse(new TextDecoder().decode(bytes.subarray(HEADER_AT + 4, start)));
   return isHeader(header) ? { onnx: bytes.subarray(start), ...header } : null;
-}
-
-/** SHA-256. Browsers have it on pages that came over https or from this machine; see {@link canHash}. */
-export async function sha256(bytes: Uint8Array): Promise<Uint8Array> {
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", viewOfBuffer(bytes)));
-}
-
-/** A view that `crypto.subtle` takes: shared memory must be copied. */
-function viewOfBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Uint8Array<ArrayBuffer> {
-  if (buffer instanceof ArrayBuffer) return new Uint8Array(buffer, byteOffset, byteLength);
-  return new Uint8Array(new Uint8Array(buffer, byteOffset, byteLength));
-}
-
-/** Whether this page may compute hashes: browsers refuse it to pages that came over http. */
-export function canHash(): boolean {
-  return globalThis.crypto?.subtle !== undefined;
 }
 
 export function toHex(bytes: Uint8Array): string {

@@ -15,8 +15,13 @@ export interface ModelStore {
   clear(): Promise<void>;
 }
 
+/** SHA-256 of bytes. */
+export type Hash = (bytes: Uint8Array) => Promise<Uint8Array>;
+
 /** What Node and browsers do differently. */
 export interface Surroundings {
+  /** Null where no hashes can be computed: browsers refuse it to pages that came over http. Then no model is kept. */
+  readonly hash: Hash | null;
   /** Opens the place of kept models. */
   openStore(options: CacheOptions): ModelStore;
   /** Reads a model from a path of this machine; null where there are none, and a path is an address. */

@@ -2,6 +2,8 @@
  * TF.js's loaders, with ONNX Runtime behind them, for Node: reads paths and folders too, runs on onnxruntime-node where it is installed, and keeps
  * converted models in the cache folder.
  */
+import { createHash } from "node:crypto";
+
 import {
   cacheClearer,
   graphModelLoader,
@@ -20,6 +22,8 @@ import { openFileStore } from "./file-store.ts";
 export * from "../../drop-in/public.ts";
 
 const node: Surroundings = {
+  // Half the time of crypto.subtle, which copies the bytes first.
+  hash: async (bytes) => createHash("sha256").update(bytes).digest(),
   openStore: openFileStore,
   readPath: (path) => readModel(path),
   runtimes: ["node", "web"],
