@@ -11,6 +11,7 @@ import type { GraphOpConverter } from "./graph/converter.ts";
 import { finishModel } from "./finish-model.ts";
 import { internalError } from "./internal-error.ts";
 import type { ConvertedCall } from "./model-run.ts";
+import type { ActivationRange } from "./precision/activations.ts";
 import { checkPrecision, INT4_OPSET, type ExportedPrecision, type Precision } from "./precision/apply.ts";
 import type { MatrixForm } from "./precision/integers.ts";
 import { allConverters } from "./registry.ts";
@@ -55,6 +56,18 @@ export interface ExportOptions {
   /** Weights, by the names of their tensors in the file, that stay float32 whatever `precision` says. */
   readonly float32Weights?: readonly string[];
   /**
+   * What the nodes of a file with float16 weights compute in: float32 (the default) everywhere, or float16, for WebGPU with shader-f16.
+   * Inputs and outputs stay float32, and so do nodes whose numbers float16 cannot hold: `precision.float32Nodes` names them.
+   */
+  readonly compute?: "float32" | "float16";
+  /** Nodes, by name, that stay float32 under `compute`. */
+  readonly float32Nodes?: readonly string[];
+  /**
+   * The smallest and the largest number of tensors, by name, on typical inputs. With them, convolutions and products of matrices of a
+   * file with int8 weights compute with integers.
+   */
+  readonly activationRanges?: ReadonlyMap<string, ActivationRange>;
+  /**
    * Put the preparation of pictures, as the model's metadata says it, before the network, and the reading of its answer behind it:
    * uint8 [N, H, W, 3] goes in, labels come out. See docs/scale.md.
    */
@@ -73,6 +86,9 @@ export const EXPORT_OPTIONS: OptionNames<ExportOptions> = {
   precision: true,
   matrixForm: true,
   float32Weights: true,
+  compute: true,
+  float32Nodes: true,
+  activationRanges: true,
   withPreprocessing: true,
 };
 
@@ -164,7 +180,8 @@ export function opsetOf(options: ExportOptions): number {
           : "17 runs wherever ONNX Runtime does",
     });
   }
-  checkPrecision(precision, opset);
+  const activations = options.activationRanges === undefined ? "float32" : "int8";
+  checkPrecision(precision, opset, options.compute ?? "float32", activations);
   return opset;
 }
 

@@ -24,7 +24,10 @@ export interface Unfinished {
   readonly source: Pick<LayersSource, "generatedBy" | "convertedBy" | "metadata" | "parameters" | "quantizations">;
   /** The pictures that the network is fed with; null when the file's inputs are the network's own. */
   readonly pictures: PicturesInside | null;
-  readonly options: Pick<ExportOptions, "precision" | "matrixForm" | "float32Weights">;
+  readonly options: Pick<
+    ExportOptions,
+    "precision" | "compute" | "matrixForm" | "float32Weights" | "float32Nodes" | "activationRanges"
+  >;
   readonly about: Pick<ExportedModel, "kind" | "layers" | "taps" | "notes">;
 }
 
@@ -40,6 +43,9 @@ export function finishModel(unfinished: Unfinished): ExportedModel {
     quantizations: source.quantizations,
     matrixForm: options.matrixForm ?? "dequantize",
     float32Weights: new Set(options.float32Weights),
+    compute: options.compute ?? "float32",
+    float32Nodes: new Set(options.float32Nodes),
+    activationRanges: options.activationRanges ?? null,
     exactTensor: wrapped?.prepared ?? null,
   });
   const metadata = metadataOf(source, minimumSizes(inputs, builder.windowCounts), precision);

@@ -8,8 +8,11 @@ import { numberToHalf } from "../../src/export/precision/half.ts";
 import type { RawModel } from "../../src/export/source/model.ts";
 import { halfToNumber } from "../../src/export/source/weights.ts";
 import { toArtifacts } from "../../src/infer/tfjs-session.ts";
+import { readOnnx } from "../../src/onnx/read.ts";
 import { ModelEditor } from "../../src/onnx/rewrite.ts";
 import { at, first, last, valueOf } from "../../src/require.ts";
+import { float32 as float32Tensor } from "../../src/tensor.ts";
+import { rangesOf } from "../../src/verify/accuracy/ranges.ts";
 import { predict, randomizeWeights, rawModelOf } from "../helpers/live-model.ts";
 import { quantized } from "../helpers/quantize.ts";
 
@@ -241,4 +244,76 @@ test("float16 rounds to the nearest, ties to even", () => {
   expect([65_519, 65_520, 1e9, -1e9, NaN, 2 ** -25, 2 ** -24].map(numberToHalf)).toEqual([
     0x7bff, 0x7c00, 0x7c00, 0xfc00, 0x7e00, 0, 1,
   ]);
+});
+
+/** Root mean square of the differences, relative to that of what is expected. */
+function relativeError(found: Float32Array, expected: Float32Array): number {
+  expect(found).toHaveLength(expected.length);
+  const squares = (values: readonly number[]): number => values.reduce((sum, value) => sum + value ** 2, 0);
+  return Math.sqrt(
+    squares(Array.from(found, (value, index) => value - at(expected, index))) / squares(Array.from(expected)),
+  );
+}
+
+describe("computing in", () => {
+  test("float16: but for recurrent layers, large constants and nodes that are named", async () => {
+    const exact = exportRaw(raw, { precision: "float32" });
+    const exported = exportRaw(raw, { precision: "float16", compute: "float16" });
+    const { graph } = readOnnx(exported.bytes);
+    const types = new Map(graph.initializers.map(({ name, elementType }) => [name, elementType]));
+    const convolutions = graph.nodes.filter(({ opType }) => opType === "Conv" || opType === "ConvTranspose");
+    expect(convolutions.map(({ inputs }) => types.get(at(inputs, 1)))).toEqual([10, 10]);
+    expect([...exported.inputs, ...exported.outputs].map(({ dtype }) => dtype)).toEqual(["float32", "float32"]);
+    const { compute, float32Nodes, weights } = exported.precision;
+    expect(compute).toBe("float16");
+    expect(float32Nodes.map(({ opType }) => opType)).toEqual(["LSTM", "GRU"]);
+    expect(weights.map(({ type }) => type)).toEqual(weights.map(() => "float16"));
+    const { output } = await original(raw);
+    for (const runtime of ["node", "web"] as const) {
+      const error = relativeError(last([...(await run(exported.bytes, runtime)).values()]), output);
+      expect(error).toBeLessThan(0.01);
+      expect(error).toBeGreaterThan(0);
+    }
+    const [kept] = readOnnx(exact.bytes).graph.nodes.filter(({ opType }) => opType === "Conv");
+    const named = exportRaw(raw, { precision: "float16", compute: "float16", float32Nodes: [kept?.name ?? ""] });
+    const reasons = named.precision.float32Nodes.filter(({ opType }) => opType === "Conv").map(({ reason }) => reason);
+    expect(reasons).toEqual(["its numbers are too large for float16 on the samples"]);
+  });
+
+  test("float16: a constant beyond 65504 keeps its node in float32", async () => {
+    const dense = tf.sequential({ layers: [layers.dense({ units: 4, inputShape: [3] }), layers.dense({ units: 2 })] });
+    dense.weights[0]?.write(tf.mul(tf.ones([3, 4]), 1e5));
+    const exported = exportRaw(await rawModelOf(dense), { precision: "float16", compute: "float16" });
+    expect(exported.precision.float32Nodes).toMatchObject([{ opType: "Gemm" }]);
+    expect(first(exported.precision.float32Nodes).reason).toContain("larger than float16 holds, 65504");
+  });
+
+  test("integers: with the ranges of typical inputs", async () => {
+    const exact = exportRaw(raw, { precision: "float32" });
+    const image = float32Tensor(Float32Array.from(images.dataSync<"float32">()), images.shape);
+    const feeds = { [last(exact.inputs).name]: image };
+    const ranges = await rangesOf(exact.bytes, {
+      kind: "calibration",
+      source: "here",
+      count: 3,
+      labels: null,
+      batches: () => [feeds],
+    });
+    const exported = exportRaw(raw, { precision: "int8", activationRanges: ranges });
+    expect(exported.precision).toMatchObject({ name: "int8", compute: "int8" });
+    const nodes = readOnnx(exported.bytes).graph.nodes.map(({ opType }) => opType);
+    expect(nodes.filter((opType) => opType === "QuantizeLinear").length).toBeGreaterThanOrEqual(5);
+    const { output } = await original(raw);
+    for (const runtime of ["node", "web"] as const) {
+      const error = relativeError(last([...(await run(exported.bytes, runtime)).values()]), output);
+      expect(error).toBeLessThan(0.1);
+      expect(error).toBeGreaterThan(0);
+    }
+  });
+});
+
+test("what does not go together is refused", () => {
+  expect(() => exportRaw(raw, { precision: "int4", opset: 20 })).toThrow("int4 weights need opset 21; got 20");
+  expect(() => exportRaw(raw, { precision: "int8", compute: "float16" })).toThrow("only float16 weights");
+  expect(() => exportRaw(raw, { activationRanges: new Map() })).toThrow("only int8 weights");
 });

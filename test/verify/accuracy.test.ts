@@ -86,7 +86,7 @@ test("the fewest weights go back to float32, those first that cost most for thei
       type: kept.includes(name) ? ("float32" as const) : ("int8" as const),
       loss: kept.includes(name) ? 0 : loss,
     }));
-    return { ...exported, precision: { name: "int8", weights } };
+    return { ...exported, precision: { ...exported.precision, name: "int8", weights } };
   };
   const lossOf = ({ precision }: ExportedModel): Promise<number> =>
     Promise.resolve(Math.hypot(...precision.weights.map(({ loss }) => loss)));

@@ -16,6 +16,8 @@ import { note, printLine } from "../output.ts";
 
 export interface PrecisionOptions {
   readonly precision?: Precision;
+  readonly compute?: "float32" | "float16";
+  readonly activations?: "float32" | "int8";
   readonly calibrate?: string;
   readonly calibrateRange?: readonly [number, number];
   readonly dataset?: "mnist" | "digits";
@@ -34,7 +36,19 @@ export function addPrecisionOptions(command: Command): Command {
         "how weights are kept: stored as the model has them (a quantised model stays small), or rounded to a smaller form (default: stored)",
       ).choices(PRECISIONS),
     )
-    .option("--calibrate <dir>", "pictures or .npy arrays to measure the loss of a smaller form on")
+    .addOption(
+      new Option(
+        "--compute <type>",
+        "what a float16 file computes in (default: float32); float16 is for WebGPU with shader-f16",
+      ).choices(["float32", "float16"]),
+    )
+    .addOption(
+      new Option(
+        "--activations <type>",
+        "what an int8 file computes in (default: under --calibrate whichever is faster here, else float32); int8 needs --calibrate",
+      ).choices(["float32", "int8"]),
+    )
+    .option("--calibrate <dir>", "pictures or .npy arrays to measure a smaller form on")
     .option(
       "--calibrate-range <black,white>",
       "values of black and white in the model's input, for pictures (default: 0,1, or as the model says)",
@@ -78,6 +92,14 @@ export function checkPrecisionOptions(options: PrecisionOptions & { readonly ops
     if (value === undefined || isRounded) continue;
     throw new UsageError(`${name} is for smaller weights: --precision float16, int8 or int4`);
   }
+  if (options.compute === "float16" && precision !== "float16") {
+    throw new UsageError("--compute float16 goes with --precision float16");
+  }
+  if (options.activations === "int8" && (precision !== "int8" || calibrate === undefined)) {
+    throw new UsageError(
+      "--activations int8 goes with --precision int8 and --calibrate DIR, whose numbers it is set to",
+    );
+  }
   if (dataset === undefined && (options.data !== undefined || options.limit !== undefined)) {
     throw new UsageError("--data and --limit are for --dataset");
   }
@@ -117,19 +139,30 @@ export async function exportRounded(
   options: PrecisionOptions & { readonly verify: boolean },
 ): Promise<RoundedExport> {
   const isAsked = (options.maxLoss ?? options.calibrate ?? options.dataset) !== undefined;
-  const accuracy = options.verify || isAsked ? await accuracyOf(source, exportOptions, options, isAsked) : null;
-  const float32Weights = accuracy?.float32Weights ?? [];
+  const isMeasured = options.verify || isAsked || options.compute === "float16";
+  const found = isMeasured ? await measuredOrNull(source, exportOptions, options, isAsked) : null;
   const exact = await exportAnySource(source, { ...exportOptions, precision: "float32" });
-  return { exported: await exportAnySource(source, { ...exportOptions, float32Weights }), exact, accuracy };
+  const exported = await exportAnySource(source, { ...roundedOptions(exportOptions, options), ...found?.chosen });
+  return { exported, exact, accuracy: found?.accuracy ?? null };
+}
+
+/** What is measured decides which nodes and weights stay float32, and whether nodes compute with integers. */
+interface Measured {
+  readonly accuracy: NonNullable<RoundedExport["accuracy"]>;
+  readonly chosen: Pick<ExportOptions, "float32Weights" | "float32Nodes" | "activationRanges">;
+}
+
+function roundedOptions(exportOptions: ExportOptions, { compute }: PrecisionOptions): ExportOptions {
+  return compute === undefined ? exportOptions : { ...exportOptions, compute };
 }
 
 /** Measures the network alone, without pictures that the file prepares. */
-async function accuracyOf(
+async function measuredOrNull(
   source: AnySource,
   exportOptions: ExportOptions,
   options: PrecisionOptions,
   isAsked: boolean,
-): Promise<RoundedExport["accuracy"]> {
+): Promise<Measured | null> {
   const { withPreprocessing: _, ...network } = exportOptions;
   try {
     return await measured(source, network, options);
@@ -140,32 +173,44 @@ async function accuracyOf(
   }
 }
 
-async function measured(
-  source: AnySource,
-  exportOptions: ExportOptions,
-  options: PrecisionOptions,
-): Promise<RoundedExport["accuracy"]> {
+async function measured(source: AnySource, exportOptions: ExportOptions, options: PrecisionOptions): Promise<Measured> {
   const { compareSessions } = await import("../../verify/accuracy/compare-sessions.ts");
   const { limitLoss } = await import("../../verify/accuracy/limit-loss.ts");
   const { lossOf, measureAccuracy, withSessions } = await import("../../verify/accuracy/measure-accuracy.ts");
-  const { fewSamples } = await import("../../verify/accuracy/samples.ts");
+  const { measureLatency } = await import("../../verify/accuracy/latency.ts");
+  const { firstSample } = await import("../../verify/accuracy/rows.ts");
+  const { fewSamples, firstBatch } = await import("../../verify/accuracy/samples.ts");
   const exact = await exportAnySource(source, { ...exportOptions, precision: "float32" });
   const samples = await samplesFor(source, exact, options);
   const { maxLoss } = options;
-  let exported = await exportAnySource(source, exportOptions);
-  let float32Weights: readonly string[] = [];
+  let chosen = await rangesFor(exact, samples, options);
+  const exportWith = (more: ExportOptions): Promise<ExportedModel> =>
+    exportAnySource(source, { ...roundedOptions(exportOptions, options), ...chosen, ...more });
+  let exported = await exportWith({});
+  if (options.activations === undefined && chosen.activationRanges !== undefined) {
+    const { activationRanges: _, ...plain } = chosen;
+    const other = await exportAnySource(source, { ...roundedOptions(exportOptions, options), ...plain });
+    const feeds = firstSample(exact.inputs, firstBatch(samples));
+    const { before, after } = await withSessions(other.bytes, exported.bytes, NODE, (floats, integers) =>
+      measureLatency(floats, integers, feeds),
+    );
+    if (after > FASTER * before) [chosen, exported] = [plain, other];
+    const times = `${after.toFixed(2)} ms with integers, ${before.toFixed(2)} ms in float32`;
+    note(`${exported === other ? "computes in float32" : "computes with integers"}: a sample takes ${times}`);
+  }
   if (maxLoss !== undefined && options.onLoss !== "fail") {
     const few = fewSamples(samples, FEW_SAMPLES);
-    const lossOn = (chosen: Samples, rounded: ExportedModel): Promise<number> =>
+    const lossOn = (on: Samples, rounded: ExportedModel): Promise<number> =>
       withSessions(exact.bytes, rounded.bytes, NODE, async (before, after) =>
-        lossOf(await compareSessions(before, after, chosen)),
+        lossOf(await compareSessions(before, after, on)),
       );
     const limited = await limitLoss(exported, maxLoss, {
-      exportWith: (names) => exportAnySource(source, { ...exportOptions, float32Weights: names }),
+      exportWith: (float32Weights) => exportWith({ float32Weights }),
       lossOf: (rounded) => lossOn(samples, rounded),
       roughLossOf: (rounded) => lossOn(few, rounded),
     });
-    ({ exported, float32Weights } = limited);
+    exported = limited.exported;
+    chosen = { ...chosen, float32Weights: limited.float32Weights };
   }
   const report = await measureAccuracy(exact, exported, samples, await targets(exact));
   if (maxLoss !== undefined && !(report.loss <= maxLoss)) {
@@ -174,7 +219,24 @@ async function measured(
       { hint: "leave --on-loss fail out, so that the weights that matter most stay float32, or choose a larger form" },
     );
   }
-  return { ...report, maxLoss: maxLoss ?? null, float32Weights };
+  const float32Weights = chosen.float32Weights ?? [];
+  return { accuracy: { ...report, maxLoss: maxLoss ?? null, float32Weights }, chosen };
+}
+
+/** Integers are computed with where a run takes at most this share of the time. */
+const FASTER = 0.9;
+
+/** What the ranges of tensors on the samples are needed for: nodes that are too large for float16, or integers. */
+async function rangesFor(
+  exact: ExportedModel,
+  samples: Samples,
+  { precision, compute, calibrate, activations }: PrecisionOptions,
+): Promise<Measured["chosen"]> {
+  const isInteger = precision === "int8" && calibrate !== undefined && activations !== "float32";
+  if (compute !== "float16" && !isInteger) return {};
+  const { nodesTooLargeForHalf, rangesOf } = await import("../../verify/accuracy/ranges.ts");
+  const ranges = await rangesOf(exact.bytes, samples);
+  return isInteger ? { activationRanges: ranges } : { float32Nodes: nodesTooLargeForHalf(exact.bytes, ranges) };
 }
 
 const NODE: Target = { runtime: "node", load: (bytes) => loadAt({ runtime: "node" }, bytes) };
@@ -258,6 +320,10 @@ export function describePrecision({ precision }: ExportedModel, accuracy: Rounde
     printLine(`    float32: ${weight}${reason === undefined ? "" : ` (${reason})`}`);
   }
   if (kept.length > SHOWN) printLine(`    and ${kept.length - SHOWN} more; --json lists them`);
+  const { compute, float32Nodes } = precision;
+  if (compute !== "float32") printLine(`  computes in ${compute}; inputs and outputs are float32`);
+  for (const node of float32Nodes.slice(0, SHOWN)) printLine(`    in float32: ${node.name} (${node.reason})`);
+  if (float32Nodes.length > SHOWN) printLine(`    and ${float32Nodes.length - SHOWN} more; --json lists them`);
   if (accuracy === null) return;
   const { data, outputs, bytes, latency } = accuracy;
   printLine(

@@ -1,13 +1,16 @@
 import type { Float32Tensor } from "../../computed-tensor.ts";
 import { ExportError } from "../../errors.ts";
 import type { OnnxGraph } from "../../onnx/model.ts";
+import { valueOf } from "../../require.ts";
 import { sizeOf } from "../../tensor.ts";
 import type { Quantization } from "../source/weights.ts";
 
+import { quantizeActivations, type ActivationRange } from "./activations.ts";
+import { computeInHalf, type Float32Node } from "./compute-half.ts";
 import { halfForm } from "./half.ts";
 import { int4Form, int8Form, type MatrixForm } from "./integers.ts";
 import { StoredForms } from "./stored.ts";
-import { constantsOf, recurrentBiases, weightUses, type WeightUse } from "./uses.ts";
+import { constantsOf, nodesBehind, recurrentBiases, weightUses, type WeightUse } from "./uses.ts";
 import { floatBytes, formBytes, withForms, type WeightForm, type WeightType } from "./weight-form.ts";
 
 /**
@@ -16,6 +19,9 @@ import { floatBytes, formBytes, withForms, type WeightForm, type WeightType } fr
  * `int8`: a quarter, with a scale for each output channel. `int4`: an eighth, with a scale for each block of elements.
  */
 export type Precision = "stored" | "float32" | "float16" | "int8" | "int4";
+
+/** What the nodes of a file compute in, whatever their weights are. */
+export type Compute = "float32" | "float16" | "int8";
 
 export const PRECISIONS: readonly Precision[] = ["stored", "float32", "float16", "int8", "int4"];
 
@@ -34,6 +40,10 @@ export interface WeightPrecision {
 /** How the weights of a file are kept. */
 export interface ExportedPrecision {
   readonly name: Precision;
+  /** What most nodes compute in: `int8` where they take uint8 numbers and int8 weights. */
+  readonly compute: Compute;
+  /** Of a file that computes in float16: nodes that compute in float32 all the same, and why. */
+  readonly float32Nodes: readonly Float32Node[];
   /** Those of at least 256 elements that are not kept as float32 throughout, and those that were left as float32. */
   readonly weights: readonly WeightPrecision[];
 }
@@ -44,6 +54,11 @@ export interface PrecisionRequest {
   readonly matrixForm: MatrixForm;
   /** Names of weights that stay float32. */
   readonly float32Weights: ReadonlySet<string>;
+  readonly compute: "float32" | "float16";
+  /** Names of nodes that stay float32 under `compute`. */
+  readonly float32Nodes: ReadonlySet<string>;
+  /** Ranges of tensors, where nodes are to compute with integers; null: in `compute`. */
+  readonly activationRanges: ReadonlyMap<string, ActivationRange> | null;
   /** A tensor that is computed exactly, from constants that are not rounded: pictures that the file prepares. Null: none. */
   readonly exactTensor: string | null;
 }
@@ -72,11 +87,57 @@ export function applyPrecision(
   const { precision: name } = request;
   const graph = optimise(false);
   if (name === "float32" || (name === "stored" && request.quantizations.length === 0)) {
-    return { graph, optimised: graph, precision: { name, weights: [] } };
+    return { graph, optimised: graph, precision: { name, weights: [], ...IN_FLOAT32 } };
   }
   if (name === "stored") return storedWeights(graph, () => optimise(true), request);
+  if (name === "float16" && request.compute === "float16") return inHalf(graph, request);
+  if (name === "int8" && request.activationRanges !== null) return inIntegers(graph, request, request.activationRanges);
   const chosen = chooseForms(graph, request, name);
-  return { graph: withForms(graph, chosen.forms), optimised: graph, precision: { name, weights: chosen.weights } };
+  const precision = { name, weights: chosen.weights, ...IN_FLOAT32 };
+  return { graph: withForms(graph, chosen.forms), optimised: graph, precision };
+}
+
+const IN_FLOAT32 = { compute: "float32", float32Nodes: [] } as const;
+
+function inHalf(graph: OnnxGraph, request: PrecisionRequest): PreciseGraph {
+  const kept = new Set(request.float32Nodes);
+  const { exactTensor } = request;
+  if (exactTensor !== null) for (const node of nodesBehind(graph, exactTensor)) kept.add(node);
+  const half = computeInHalf(graph, { kept, float32Weights: request.float32Weights });
+  const chosen = chooseForms(half.graph, request, "float16");
+  const weights = Array.from(half.weights, ([name, { type, loss }]): WeightPrecision => {
+    const dims = valueOf(graph.initializers, name, "weight").dims;
+    return { name, dims, type, loss };
+  }).filter(({ dims }) => sizeOf(dims) >= LEAST_ELEMENTS);
+  return {
+    graph: withForms(half.graph, chosen.forms),
+    optimised: half.graph,
+    precision: {
+      name: "float16",
+      compute: "float16",
+      float32Nodes: half.float32Nodes,
+      weights: [...weights, ...chosen.weights],
+    },
+  };
+}
+
+function inIntegers(
+  graph: OnnxGraph,
+  request: PrecisionRequest,
+  ranges: ReadonlyMap<string, ActivationRange>,
+): PreciseGraph {
+  const quantized = quantizeActivations(graph, ranges, request.float32Weights);
+  const chosen = chooseForms(quantized.graph, request, "int8");
+  return {
+    graph: withForms(quantized.graph, chosen.forms),
+    optimised: quantized.graph,
+    precision: {
+      name: "int8",
+      compute: quantized.weights.length === 0 ? "float32" : "int8",
+      float32Nodes: [],
+      weights: [...quantized.weights, ...chosen.weights],
+    },
+  };
 }
 
 /** A normalisation that was folded into weights is left beside them where that makes the file smaller. */
@@ -95,7 +156,7 @@ function storedWeights(
   return {
     graph: withForms(best, chosen.forms),
     optimised: best,
-    precision: { name: "stored", weights: chosen.weights },
+    precision: { name: "stored", weights: chosen.weights, ...IN_FLOAT32 },
   };
 }
 
@@ -203,11 +264,26 @@ function* floatWeights({ initializers }: OnnxGraph): Generator<readonly [string,
   for (const [name, tensor] of initializers) if (tensor.dtype === "float32") yield [name, tensor];
 }
 
-/** @throws {ExportError} for a precision that there is not, or an opset that lacks it */
-export function checkPrecision(precision: Precision, opset: number): void {
+/** @throws {ExportError} for a precision that there is not, an opset that lacks it, or what does not go with it */
+export function checkPrecision(
+  precision: Precision,
+  opset: number,
+  compute: "float32" | "float16",
+  activations: "float32" | "int8",
+): void {
   if (!PRECISIONS.includes(precision)) {
     throw new ExportError(`there is no precision ${JSON.stringify(precision)}`, {
       hint: `choose one of ${PRECISIONS.join(", ")}`,
+    });
+  }
+  if (compute === "float16" && precision !== "float16") {
+    throw new ExportError(`only float16 weights are computed with in float16; the precision is ${precision}`, {
+      hint: "set precision to float16, or leave compute out",
+    });
+  }
+  if (activations === "int8" && precision !== "int8") {
+    throw new ExportError(`only int8 weights are computed with in int8; the precision is ${precision}`, {
+      hint: "set precision to int8, or leave activationRanges out",
     });
   }
   if (precision === "int4" && opset < INT4_OPSET) {

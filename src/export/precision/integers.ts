@@ -66,6 +66,12 @@ export function int4Form(weight: Float32Tensor, use: WeightUse, form: MatrixForm
   };
 }
 
+/** The codes of a weight, from -most to most, with a scale for each output channel. Null when an element is not finite. */
+export function roundChannels(weight: Float32Tensor, use: WeightUse, most: number): Rounded | null {
+  const view = { dims: weight.dims, scales: scaleShape(weight.dims, use) };
+  return roundBlocks(weight, view, { least: -most, most, divisors: [most] });
+}
+
 /** Nodes that ONNX Runtime runs when it loads the file. */
 function scaled(type: "int8" | "int4"): FormStep[] {
   return [
@@ -114,7 +120,7 @@ interface Grid {
   readonly divisors: readonly number[];
 }
 
-interface Rounded {
+export interface Rounded {
   readonly codes: Int8Array;
   readonly scales: Float32Array;
   readonly loss: number;

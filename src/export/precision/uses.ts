@@ -33,6 +33,12 @@ export function weightUses(graph: OnnxGraph): ReadonlyMap<string, WeightUse> {
   return known;
 }
 
+/** Names of the nodes that a tensor is computed by. */
+export function nodesBehind(graph: OnnxGraph, tensor: string): readonly string[] {
+  const tensors = constantsOf(graph, tensor);
+  return graph.nodes.filter(({ outputs }) => outputs.some((name) => tensors.has(name))).map(({ name }) => name);
+}
+
 /** Names of all tensors that a tensor is computed from, constants among them. */
 export function constantsOf({ nodes }: OnnxGraph, tensor: string): ReadonlySet<string> {
   const found = new Set([tensor]);
@@ -45,7 +51,7 @@ export function constantsOf({ nodes }: OnnxGraph, tensor: string): ReadonlySet<s
 }
 
 /** What a node reads, in its bodies too. */
-function namesRead({ inputs, attributes }: OnnxNode): readonly string[] {
+export function namesRead({ inputs, attributes }: OnnxNode): readonly string[] {
   const bodies = Object.values(attributes).flatMap((each) => (each.type === "graph" ? [each.value] : []));
   return [
     ...inputs,
