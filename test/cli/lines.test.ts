@@ -1,6 +1,6 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
@@ -9,6 +9,7 @@ import { runCommand, type Outcome } from "../helpers/command.ts";
 import { digitLines } from "../helpers/digit-lines.ts";
 import { hasNative } from "../helpers/has-native.ts";
 
+const root = resolve(import.meta.dirname, "../..");
 const isNative = await hasNative();
 const folder = mkdtempSync(join(tmpdir(), "tfjs-to-onnx-cli-lines-"));
 const samples = digitLines(10, [1, 2]);
@@ -82,6 +83,19 @@ describe.skipIf(!isNative)("a folder of lines", () => {
     expect(run("infer", "--model", "mine").stderr).toContain("the model reads lines of text, and no image is named");
   });
 });
+
+test.each(["node", "web", "tfjs"])(
+  "line-print reads the picture of README.md on %s",
+  { timeout: 120_000 },
+  (runtime) => {
+    const [, line = ""] =
+      /^docs\/line\.png: (.*) \([\d.]+ %\)$/m.exec(readFileSync(join(root, "README.md"), "utf8")) ?? [];
+    expect(line).not.toBe("");
+    const read = run("infer", "--model", "line-print", "--runtime", runtime, "--json", join(root, "docs/line.png"));
+    expect(JSON.parse(read.stdout)).toMatchObject({ text: line, runtime });
+    expect(read.status).toBe(0);
+  },
+);
 
 test("decoding is for models that read lines", () => {
   const refused = run("infer", "--model", "crnn-mnist", "--pattern", "\\d", "pictures/line-0.png");
