@@ -8,6 +8,7 @@ import { exportAnySource, readAnyModel, type AnySource } from "../export/any-sou
 import type { ExportedModel, ExportOptions } from "../export/export-model.ts";
 import type { RawModel } from "../export/source/model.ts";
 import { nameInUrl, parseModelAddress } from "../node/model-address.ts";
+import { writeAside } from "../node/write-aside.ts";
 import type { ModelVerification } from "../verify/verify-model.ts";
 
 import { baseCommand, type CommonOptions } from "./base-command.ts";
@@ -39,8 +40,15 @@ interface ExportCommandOptions extends CommonOptions, PrecisionOptions {
   readonly plugin?: readonly string[];
   readonly withPreprocessing?: true;
   readonly recurrent: "native" | "portable";
+  readonly triton?: string;
+  readonly kserve?: string;
+  readonly storageUri?: string;
+  readonly name?: string;
   readonly verify: boolean;
 }
+
+/** A volume that the user makes. */
+const STORAGE_URI = "pvc://models/repository";
 
 export function create(summary: string): Command {
   const command = baseCommand("export", summary, [
@@ -48,6 +56,7 @@ export function create(summary: string): Command {
     "export ./my-model --opset 21 --batch 1",
     "export https://example.com/model.json --input-shape image=1,224,224,3",
     "export ./my-classifier --with-preprocessing",
+    "export ./my-model --triton ./repository --kserve service.yaml --storage-uri s3://bucket/repository",
     "export ./my-model --output features --no-verify --json",
     "export ./my-model --precision int8",
     "export ./my-model --precision int4 --calibrate ./pictures --max-loss 0.02",
@@ -79,6 +88,13 @@ export function create(summary: string): Command {
     );
   return addPrecisionOptions(command)
     .option("--plugin <module>", "a module with converters of layers of your own; may be repeated", collect)
+    .option(
+      "--triton <dir>",
+      "write the file into a model repository of NVIDIA Triton, as NAME/1/model.onnx with NAME/config.pbtxt",
+    )
+    .option("--kserve <file>", "write an InferenceService of KServe (YAML) that serves a --triton repository")
+    .option("--storage-uri <uri>", `where --kserve finds the repository (default: ${STORAGE_URI})`)
+    .option("--name <name>", "the model's name for --triton and --kserve (default: its folder's)")
     .option("--no-verify", "do not run the export beside TF.js")
     .action(run);
 }
@@ -89,7 +105,8 @@ function parseBatch(text: string): number | "dynamic" {
 
 async function run(model: string, options: ExportCommandOptions): Promise<void> {
   const started = performance.now();
-  const out = options.out ?? defaultOut(model);
+  const deployment = deploymentOf(model, options);
+  const out = deployment?.file ?? options.out ?? defaultOut(model);
   const isStdout = claimStdout(out, options.json === true);
   if (options.opset !== undefined && (options.opset < 13 || options.opset > 21)) {
     throw new UsageError(`--opset takes 13 to 21; got ${options.opset}`);
@@ -107,6 +124,7 @@ async function run(model: string, options: ExportCommandOptions): Promise<void> 
   const exported = rounded?.exported ?? (await exportAnySource(source, exportOptions));
   for (const each of exported.notes) note(`note: ${each}`);
   await writeOutput(out, exported.chunks);
+  if (deployment !== null) await writeDeployment(deployment, exported);
   const seconds = (performance.now() - started) / 1000;
 
   // Of rounded weights, the file with exact ones is compared with TF.js; what the rounding loses is measured beside that file.
@@ -127,6 +145,66 @@ async function run(model: string, options: ExportCommandOptions): Promise<void> 
   if (verified !== null && (options.quiet !== true || !verified.passed)) printVerification(verified);
   if (!options.verify) printSummary("not verified (--no-verify)");
   if (!isStdout && options.quiet !== true && process.exitCode !== 1) suggestNext(out, exported, source);
+}
+
+/** What other servers need beside the file. */
+interface Deployment {
+  readonly name: string;
+  /** The ONNX file in a model repository; null without one. */
+  readonly file: string | null;
+  readonly config: string | null;
+  readonly kserve: string | null;
+  readonly storageUri: string;
+}
+
+/** @throws {UsageError} for options that do not go together */
+function deploymentOf(
+  model: string,
+  { out, triton, kserve, storageUri, name }: ExportCommandOptions,
+): Deployment | null {
+  if (triton !== undefined && out !== undefined) {
+    throw new UsageError("--triton says where the ONNX file goes; leave out --out");
+  }
+  if (storageUri !== undefined && kserve === undefined) throw new UsageError("--storage-uri is for --kserve");
+  if (triton === undefined && kserve === undefined) {
+    if (name !== undefined) throw new UsageError("--name is for --triton and --kserve");
+    return null;
+  }
+  const own = name ?? nameOfModel(model);
+  if (!/^\w[\w.-]*$/u.test(own)) {
+    throw new UsageError(`a model's name has letters, digits, "_", "." and "-"; got "${own}"`, {
+      hint: "name it by --name",
+    });
+  }
+  return {
+    name: own,
+    file: triton === undefined ? null : join(triton, own, "1", "model.onnx"),
+    config: triton === undefined ? null : join(triton, own, "config.pbtxt"),
+    kserve: kserve ?? null,
+    storageUri: storageUri ?? STORAGE_URI,
+  };
+}
+
+function nameOfModel(model: string): string {
+  const address = parseModelAddress(model);
+  if (address.kind === "url") return nameInUrl(address.url);
+  const path = resolve(address.path);
+  return basename(path.endsWith(".json") ? dirname(path) : path);
+}
+
+async function writeDeployment(
+  { name, config, kserve, storageUri }: Deployment,
+  exported: ExportedModel,
+): Promise<void> {
+  if (config !== null) {
+    const { tritonConfig } = await import("../export/deploy/triton-config.ts");
+    await writeAside(config, tritonConfig(name, exported));
+    note(`wrote ${config}`);
+  }
+  if (kserve === null) return;
+  const { kserveService } = await import("../export/deploy/kserve-service.ts");
+  await writeAside(kserve, kserveService({ name, storageUri, byteLength: exported.byteLength }));
+  note(`wrote ${kserve}, whose storageUri is ${storageUri}`);
 }
 
 function toExportOptions(options: ExportCommandOptions, converters: readonly LayerConverter[]): ExportOptions {
