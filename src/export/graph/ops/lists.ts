@@ -295,6 +295,7 @@ const scattered: GraphOpConverter = {
     if (known !== null && known.dtype !== "string" && Array.from(known.data, Number).every((each, at) => each === at)) {
       return stacked(tensor);
     }
+    if (countsUp(graph, indices)) return stacked(tensor);
     // The place of each index among them, sorted: what an inverse permutation is.
     const places = graph.plain(indices);
     const count = shapeOf(graph, places);
@@ -303,6 +304,15 @@ const scattered: GraphOpConverter = {
     return stacked(viewOf(gather(graph, graph.plain(tensor), order)));
   },
 };
+
+/** Whether indices are 0, 1, 2, ... however many there are. */
+function countsUp(graph: GraphBuilder, { tensor }: Value): boolean {
+  const range = graph.producerOf(tensor);
+  const [start, , step] = range?.opType === "Range" ? range.inputs : [];
+  const isConstant = (given: GraphTensor | null | undefined, value: number): boolean =>
+    given?.constant != null && Number(given.constant.data[0]) === value;
+  return isConstant(start, 0) && isConstant(step, 1);
+}
 
 const length: GraphOpConverter = {
   tfOps: ["TensorListLength", "TensorArraySizeV3"],
