@@ -2,6 +2,17 @@ import type { Page } from "playwright-core";
 
 /** Strokes as a hand draws them, in shares of the pad's side. */
 export const strokes: Readonly<Record<string, readonly (readonly (readonly [number, number])[])[]>> = {
+  scribble: [
+    [
+      [0.2, 0.3],
+      [0.8, 0.7],
+      [0.2, 0.6],
+      [0.8, 0.2],
+      [0.5, 0.9],
+      [0.4, 0.1],
+      [0.7, 0.8],
+    ],
+  ],
   1: [
     [
       [0.5, 0.15],

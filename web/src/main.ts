@@ -1,3 +1,5 @@
+import type { Reading } from "../../src/infer/recognize.ts";
+
 import { Bars, percent } from "./bars.ts";
 import { goOffline } from "./go-offline.ts";
 import { problemOf, type Engine, type Problem, type Response } from "./messages.ts";
@@ -19,6 +21,7 @@ const page = {
   clear: element("clear", HTMLButtonElement),
   file: element("file", HTMLInputElement),
   answer: element("answer", HTMLElement),
+  sure: element("sure", HTMLElement),
   said: element("said", HTMLElement),
   seen: element("seen", HTMLCanvasElement),
   bars: element("bars", HTMLElement),
@@ -253,18 +256,35 @@ function refuse({ message, hint }: Problem): void {
 
 function showReading({ reading, seen, prepareMs, runMs }: Extract<Response, { kind: "reading" }>): void {
   page.answer.textContent = reading.text;
-  page.answer.parentElement?.classList.remove("empty");
+  page.sure.textContent = sureness(reading);
+  showState(reading.unsure === true ? "unsure" : "read");
   bars.show(reading.top);
   drawSeen(seen);
   page.seen.ariaLabel = "What the network sees: the digit in white on black, 28 by 28 pixels";
   page.ran.textContent = `Ran on ${where}: ${runMs.toFixed(1)} ms, after ${prepareMs.toFixed(1)} ms to find the digit`;
   notice.takeBack("unread");
-  say(`${reading.text}, ${percent(reading.confidence)}`);
+  say(
+    reading.unsure === true
+      ? `unsure: ${reading.text}? ${percent(reading.confidence)}`
+      : `${reading.text}, ${percent(reading.confidence)}`,
+  );
+}
+
+/** As `infer` says it: an answer that is more likely wrong than right is unsure. */
+function sureness({ confidence, unsure }: Pick<Reading, "confidence" | "unsure">): string {
+  return unsure === true ? `unsure: ${percent(confidence)}` : `${percent(confidence)} sure`;
+}
+
+function showState(state: "empty" | "read" | "unsure"): void {
+  const box = page.answer.closest(".answer");
+  box?.classList.toggle("empty", state === "empty");
+  box?.classList.toggle("unsure", state === "unsure");
 }
 
 function clearAnswer(): void {
   page.answer.textContent = "\u00A0";
-  page.answer.parentElement?.classList.add("empty");
+  page.sure.textContent = "";
+  showState("empty");
   bars.clear();
   drawSeen(new Float32Array(28 * 28));
   page.seen.ariaLabel = "What the network sees: nothing yet";
