@@ -7,6 +7,13 @@ export function at<T>(list: ArrayLike<T>, index: number): T {
   return found;
 }
 
+/** As {@link at}, for loops over many numbers: it is several times faster, because it sees arrays of one kind only. */
+export function floatAt(list: Float32Array, index: number): number {
+  const found = list[index];
+  if (found === undefined) throw new InternalError(`there is no element ${index} in a list of ${list.length}`);
+  return found;
+}
+
 /** The first element of a list that must have one. @throws {InternalError} when it is empty */
 export function first<T>(list: ArrayLike<T>): T {
   return at(list, 0);

@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { exportRaw, type ExportedModel, type ExportOptions } from "../../src/export/export-model.ts";
 import { numberToHalf } from "../../src/export/precision/half.ts";
 import type { RawModel } from "../../src/export/source/model.ts";
-import { halfToNumber } from "../../src/export/source/weights.ts";
+import { halfToNumber } from "../../src/export/source/half.ts";
 import { toArtifacts } from "../../src/infer/tfjs-session.ts";
 import { readOnnx } from "../../src/onnx/read.ts";
 import { ModelEditor } from "../../src/onnx/rewrite.ts";

@@ -1,7 +1,7 @@
 import { computedTensor } from "../../computed-tensor.ts";
 import { InternalError } from "../../errors.ts";
 import { asNumber, show } from "../../onnx/dim.ts";
-import { at, first } from "../../require.ts";
+import { at, first, floatAt } from "../../require.ts";
 import { sizeOf, type Tensor } from "../../tensor.ts";
 import { sameFactors, type Factor } from "../ir/value.ts";
 
@@ -31,7 +31,8 @@ export function permuteData<T extends Tensor>(tensor: T, sizes: readonly number[
   if (source instanceof Float32Array) {
     const data = new Float32Array(source.length);
     eachRow(outSizes, outStrides, (from, to, length, stride) => {
-      for (let index = 0, place = from; index < length; index++, place += stride) data[to + index] = at(source, place);
+      for (let index = 0, place = from; index < length; index++, place += stride)
+        data[to + index] = floatAt(source, place);
     });
     return { ...tensor, data };
   }
@@ -68,7 +69,7 @@ export function transposedWhenWritten(tensor: Tensor, perm: readonly number[]): 
         const offset = start * first(strides);
         eachRow(dims.slice(1), strides.slice(1), (row, to, length, stride) => {
           for (let index = 0, place = offset + row; index < length; index++, place += stride) {
-            part[to + index] = at(data, place);
+            part[to + index] = floatAt(data, place);
           }
         });
         yield part;
@@ -81,7 +82,7 @@ export function transposedWhenWritten(tensor: Tensor, perm: readonly number[]): 
         place += (rest % size) * at(strides, axis);
         rest = Math.floor(rest / size);
       }
-      return at(data, place);
+      return floatAt(data, place);
     },
   });
 }

@@ -1,4 +1,4 @@
-import { at, last } from "../../require.ts";
+import { at, floatAt, last } from "../../require.ts";
 import { sizeOf } from "../../tensor.ts";
 
 import { elementFor, readAffine, type Affine } from "./affine.ts";
@@ -105,7 +105,7 @@ function fold(graph: PassGraph, node: PassNode, kernel: Kernel, { scale, shift }
     const { channel, output, step } = runAt(kernel, start);
     const [factor, offset] = [elementFor(scale, channel, 1), elementFor(shift, channel, 0)];
     for (let index = 0; index < length; index++) {
-      const value = at(own, start + index);
+      const value = floatAt(own, start + index);
       const place = output + index * step;
       data[start + index] = value * factor;
       added[place] = at(added, place) + value * offset;

@@ -3,7 +3,7 @@ import { ELEMENT_TYPE } from "../../onnx/element-type.ts";
 import { int } from "../../onnx/model.ts";
 import { first } from "../../require.ts";
 import { sizeOf } from "../../tensor.ts";
-import { halfToNumber } from "../source/weights.ts";
+import { halfToNumber } from "../source/half.ts";
 
 import { Loss } from "./loss.ts";
 import type { WeightForm } from "./weight-form.ts";

@@ -1,9 +1,10 @@
 import { elementAt, type Float32Tensor } from "../../computed-tensor.ts";
 import { ELEMENT_TYPE } from "../../onnx/element-type.ts";
 import { int } from "../../onnx/model.ts";
-import { at, first } from "../../require.ts";
+import { first, floatAt } from "../../require.ts";
 import { sizeOf, type Tensor } from "../../tensor.ts";
-import { halfToNumber, type Quantization } from "../source/weights.ts";
+import { halfToNumber } from "../source/half.ts";
+import type { Quantization } from "../source/weights.ts";
 
 import { halfOf, numberToHalf } from "./half.ts";
 import type { WeightForm } from "./weight-form.ts";
@@ -91,7 +92,7 @@ function sampleOf(weight: Float32Tensor): readonly number[] {
 function exactHalf(data: Float32Array): Uint16Array | null {
   const bits = new Uint16Array(data.length);
   for (let index = 0; index < data.length; index++) {
-    const value = at(data, index);
+    const value = floatAt(data, index);
     const half = numberToHalf(value);
     if (!Object.is(halfToNumber(half), value)) return null;
     bits[index] = half;
@@ -109,7 +110,7 @@ function codeOf({ dtype, scale, min }: Affine, value: number): number | null {
 function encode(scheme: Affine, data: Float32Array): Uint8Array | Uint16Array | null {
   const codes = scheme.dtype === "uint8" ? new Uint8Array(data.length) : new Uint16Array(data.length);
   for (let index = 0; index < data.length; index++) {
-    const code = codeOf(scheme, at(data, index));
+    const code = codeOf(scheme, floatAt(data, index));
     if (code === null) return null;
     codes[index] = code;
   }

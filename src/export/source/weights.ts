@@ -2,6 +2,7 @@ import { at } from "../../require.ts";
 import { ModelFormatError } from "../../errors.ts";
 import { sizeOf } from "../../tensor.ts";
 
+import { halfToNumber } from "./half.ts";
 import { isJsonList, isJsonObject, quoted, shown, type Json, type JsonObject } from "./json.ts";
 import type { ComplexWeight, GraphWeight, StringWeight, Weight } from "./model.ts";
 
@@ -281,10 +282,9 @@ function storedValues({ dtype }: Quantization, bytes: Uint8Array): Uint8Array | 
 
 /** The value of a stored number, in float64 as TF.js computes it. For many numbers, a table of all possible values is computed once. */
 function reader(quantization: Quantization, count: number): (stored: number) => number {
-  const valueOf =
-    quantization.dtype === "float16"
-      ? halfToNumber
-      : (stored: number): number => stored * quantization.scale + quantization.min;
+  if (quantization.dtype === "float16") return halfToNumber;
+  const { scale, min } = quantization;
+  const valueOf = (stored: number): number => stored * scale + min;
   const possible = 2 ** (8 * QUANTIZED_BYTES[quantization.dtype]);
   if (count < 2 * possible) return valueOf;
   const values = new Float64Array(possible);
@@ -299,14 +299,4 @@ export function quantizationsOf(weights: Iterable<StoredWeight<GraphWeight>>): r
     if (dtype === "float32" && quantization !== null) distinct.set(JSON.stringify(quantization), quantization);
   }
   return [...distinct.values()];
-}
-
-/** IEEE 754 binary16: 1 sign bit, 5 of exponent (bias 15), 10 of fraction. */
-export function halfToNumber(bits: number): number {
-  const sign = (bits & 0x8000) === 0 ? 1 : -1;
-  const exponent = (bits >> 10) & 0x1f;
-  const fraction = bits & 0x3ff;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 0x1f) return fraction === 0 ? sign * Infinity : NaN;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
