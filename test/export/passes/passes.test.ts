@@ -295,10 +295,16 @@ const CASES: readonly { readonly passes: readonly Pass[]; readonly cases: readon
         after: "MatMul Add",
       },
       {
-        name: "not along another axis, and not where the result is larger",
+        name: "not along another axis of the same size",
         shape: IMAGE,
-        emit: (g, x) => mul(g, mul(g, conv(g, x, [1, 3, 2, 2]), [4]), [2, 1, 1]),
-        ...stays("Conv Mul Mul"),
+        emit: (g, x) => mul(g, conv(g, x, [4, 3, 2, 2]), [4]),
+        ...stays("Conv Mul"),
+      },
+      {
+        name: "not where the result is larger",
+        shape: IMAGE,
+        emit: (g, x) => mul(g, conv(g, x, [1, 3, 2, 2]), [2, 1, 1]),
+        ...stays("Conv Mul"),
       },
       {
         name: "within a branch",
@@ -501,9 +507,10 @@ const CASES: readonly { readonly passes: readonly Pass[]; readonly cases: readon
         shape: ["n", 3],
         emit: (g, x) => {
           const [rows, columns] = [g.op("Concat", [x, x], { axis: int(0) }), g.op("Concat", [x, x], AXIS_1)];
-          return [g.op("Concat", [rows, rows], AXIS_1), g.op("Concat", [columns, x], AXIS_1), g.op("Relu", [columns])];
+          const twice = g.op("Concat", [g.op("Abs", [x]), g.op("Neg", [x])], { axis: int(0) });
+          return [g.op("Concat", [rows, twice], AXIS_1), g.op("Concat", [columns, x], AXIS_1), g.op("Relu", [columns])];
         },
-        ...stays("Concat Concat Concat Concat Relu"),
+        ...stays("Concat Concat Abs Neg Concat Concat Concat Relu"),
       },
     ],
   },
