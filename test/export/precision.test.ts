@@ -13,7 +13,7 @@ import { ModelEditor } from "../../src/onnx/rewrite.ts";
 import { at, first, last, valueOf } from "../../src/require.ts";
 import { float32 as float32Tensor } from "../../src/tensor.ts";
 import { rangesOf } from "../../src/verify/accuracy/ranges.ts";
-import { predict, randomizeWeights, rawModelOf } from "../helpers/live-model.ts";
+import { predict, randomizeWeights, rawModelOf, tensorOf } from "../helpers/live-model.ts";
 import { quantized } from "../helpers/quantize.ts";
 
 ortWeb.env.wasm.numThreads = 1;
@@ -310,6 +310,28 @@ describe("computing in", () => {
       expect(error).toBeGreaterThan(0);
     }
   });
+});
+
+test("integers reach both ends of a range that lies on one side of 0", async () => {
+  const dense = tf.sequential({
+    layers: [layers.dense({ units: 300, inputShape: [96], activation: "relu" }), layers.dense({ units: 10 })],
+  });
+  randomizeWeights(dense, 4);
+  const saved = await rawModelOf(dense);
+  for (const [least, most] of [
+    [4, 9],
+    [-9, -4],
+  ] as const) {
+    const input = tf.randomUniform([8, 96], least, most, "float32", 6);
+    const feeds = { [last(exportRaw(saved).inputs).name]: tensorOf(input) };
+    const samples = { kind: "calibration", source: "here", count: 8, labels: null, batches: () => [feeds] } as const;
+    const ranges = await rangesOf(exportRaw(saved).bytes, samples);
+    const exported = exportRaw(saved, { precision: "int8", activationRanges: ranges });
+    expect(exported.precision.compute).toBe("int8");
+    const [found] = (await run(exported.bytes, "node", input)).values();
+    const expected = Float32Array.from(predict(dense, [input])[0]?.dataSync<"float32">() ?? []);
+    expect(relativeError(found ?? new Float32Array(), expected)).toBeLessThan(0.03);
+  }
 });
 
 test("what does not go together is refused", () => {
