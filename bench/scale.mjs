@@ -102,8 +102,8 @@ async function infer(line, count) {
 /** @type {readonly { name: string, count: number, size: number, extension: string }[]} */
 const kinds = [
   { name: "PNG, 28 x 28, grey", count: 1000, size: 28, extension: "png" },
-  { name: "PNG, 260 x 260, colour", count: 100, size: 260, extension: "png" },
-  { name: "JPEG, 1000 x 760, colour", count: 60, size: 760, extension: "jpg" },
+  { name: "PNG, 260 x 260, colour", count: 200, size: 260, extension: "png" },
+  { name: "JPEG, 1000 x 760, colour", count: 200, size: 760, extension: "jpg" },
 ];
 const FILES = 20;
 
@@ -184,7 +184,7 @@ if (values.json) {
     "a second and core",
     "cores for 10⁹ a day",
     "their memory",
-    "start, processor time",
+    "until 64 answers",
     "peak memory",
   ];
   const parts = [

@@ -1,7 +1,7 @@
 import type { RawModel } from "../export/source/model.ts";
 import type { RuntimeName } from "../infer/runtime.ts";
 import type { RuntimeHooks } from "../infer/runtimes.ts";
-import type { LoadNative } from "../infer/tfjs-backend.ts";
+import type { LoadNative } from "../infer/hooks.ts";
 
 import type { CacheOptions } from "./options.ts";
 

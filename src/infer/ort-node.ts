@@ -3,6 +3,7 @@ import type { InferenceSession } from "onnxruntime-common";
 import { InferenceError, SetupError } from "../errors.ts";
 
 import { checkSessionOptions, unknownProvider } from "./check-options.ts";
+import type { LogCreation } from "./hooks.ts";
 import { notLoaded } from "./import-package.ts";
 import { onnxBytes, openOnnxModel, ortOptions } from "./onnx-model.ts";
 import type { OnnxHeader } from "../onnx/header.ts";
@@ -10,16 +11,6 @@ import { autoProvider, createWebGpuSession, noteElsewhere, type ReadLog } from "
 import { createOrtSession, wrapOrtSession, type Ort } from "./ort-session.ts";
 import type { Runtime, Session, SessionOptions } from "./runtime.ts";
 import { leaveOnRelease } from "./webgpu-device.ts";
-
-/**
- * What onnxruntime-node logs while it creates a session. It writes to the process's own stderr, so only another process
- * can read it. The options are plain data.
- */
-export type LogCreation = (
-  model: Uint8Array,
-  externalData: ReadonlyMap<string, Uint8Array>,
-  options: InferenceSession.SessionOptions,
-) => Promise<string>;
 
 /** onnxruntime-node: native code, on the CPU or on a GPU through WebGPU. */
 export function createNodeRuntime(logCreation?: LogCreation): Runtime {

@@ -1,10 +1,9 @@
 import { InferenceError } from "../errors.ts";
 import { checkOptions, type OptionNames } from "../options.ts";
 
-import type { LogCreation } from "./ort-node.ts";
+import type { LoadNative, LogCreation } from "./hooks.ts";
 import type { NodeGpu } from "./ort-web.ts";
 import type { Provider, Runtime, RuntimeName } from "./runtime.ts";
-import type { LoadNative } from "./tfjs-backend.ts";
 
 /** Every runtime and the providers each may have. Nothing of a runtime is imported before it is asked for. */
 export const providersOf: Readonly<Record<RuntimeName, readonly Provider[]>> = {

@@ -3,14 +3,12 @@ import type * as tfjs from "@tensorflow/tfjs";
 import { InferenceError, SetupError, ToolError } from "../errors.ts";
 
 import { unknownProvider } from "./check-options.ts";
+import type { LoadNative } from "./hooks.ts";
 import { inNode, notLoaded } from "./import-package.ts";
 import type { Provider, SessionOptions } from "./runtime.ts";
 
 /** The package `@tensorflow/tfjs`, or one that has all of it. */
 export type Tfjs = Omit<typeof tfjs, "default">;
-
-/** How to come by native TensorFlow; only Node code knows. Throws a SetupError when it is not set up. */
-export type LoadNative = (options: { readonly threads?: number }) => Promise<Tfjs>;
 
 /** TF.js with one of its backends ready. */
 export interface TfjsBackend {
@@ -66,7 +64,18 @@ async function openNative(options: SessionOptions, loadNative: LoadNative | unde
     throw new SetupError("native TensorFlow is not available here", { hint: "use the provider wasm or cpu" });
   }
   const tf = await loadNative(options.threads === undefined ? {} : { threads: options.threads });
+  if (!isTfjs(tf)) {
+    throw new SetupError("what loadNative gives is not TF.js: it has no setBackend and no loadLayersModel", {
+      hint: 'give it as () => import("@tensorflow/tfjs-node")',
+    });
+  }
   return ready(tf, "tensorflow", "tensorflow");
+}
+
+function isTfjs(value: object): value is Tfjs {
+  return ["setBackend", "loadLayersModel", "loadGraphModel"].every(
+    (name) => typeof Reflect.get(value, name) === "function",
+  );
 }
 
 async function openWasm(options: SessionOptions): Promise<TfjsBackend> {

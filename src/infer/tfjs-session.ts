@@ -8,7 +8,8 @@ import { checkSessionOptions } from "./check-options.ts";
 import { reasonOf } from "./ort-session.ts";
 import { Queue } from "./queue.ts";
 import type { Runtime, Session, SessionOptions, Tensors, TfjsModel, ValueInfo } from "./runtime.ts";
-import { onBackend, openTfjsBackend, type LoadNative, type Tfjs, type TfjsBackend } from "./tfjs-backend.ts";
+import type { LoadNative } from "./hooks.ts";
+import { onBackend, openTfjsBackend, type Tfjs, type TfjsBackend } from "./tfjs-backend.ts";
 
 /** TF.js itself, running a model.json. `loadNative` gives it native TensorFlow, where there is one. */
 export function createTfjsRuntime(loadNative?: LoadNative): Runtime {

@@ -1,4 +1,4 @@
-import type { LoadNative } from "../infer/tfjs-backend.ts";
+import type { LoadNative } from "../infer/hooks.ts";
 
 /** Native TensorFlow where it has been set up; never sets it up by itself. */
 export const loadNative: LoadNative = async () => {

@@ -6,7 +6,7 @@ import { readLayersModel } from "../export/source/layers-model.ts";
 import type { RawModel } from "../export/source/model.ts";
 import type { Provider, RuntimeName, Session } from "../infer/runtime.ts";
 import { getRuntime } from "../infer/runtimes.ts";
-import type { LoadNative } from "../infer/tfjs-backend.ts";
+import type { LoadNative } from "../infer/hooks.ts";
 
 import { DEFAULT_TOLERANCE, ROUNDED_LIMIT, type Tolerance } from "./compare.ts";
 import type { FeedSpec } from "./feeds.ts";

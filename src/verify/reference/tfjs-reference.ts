@@ -1,6 +1,7 @@
 import { InferenceError, InternalError, ToolError } from "../../errors.ts";
 import type { Provider, Tensors } from "../../infer/runtime.ts";
-import { onBackend, openTfjsBackend, type LoadNative, type TfjsBackend } from "../../infer/tfjs-backend.ts";
+import type { LoadNative } from "../../infer/hooks.ts";
+import { onBackend, openTfjsBackend, type TfjsBackend } from "../../infer/tfjs-backend.ts";
 import type { Tensor } from "../../tensor.ts";
 
 import type { Examination, InputShapes, Reference, TensorAt, Watch } from "./reference.ts";
