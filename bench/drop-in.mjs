@@ -74,7 +74,7 @@ async function measure({ contender, folder, kind, sizes }) {
 async function measureTfjs(place, folder, kind, sizes) {
   const tf =
     place === "tensorflow"
-      ? await (await import("../dist/node/native-tensorflow.js")).loadNative({})
+      ? await (await import("../dist/node/native-tensorflow.js")).loadNative()
       : await import("@tensorflow/tfjs");
   tf.env().set("PROD", true);
   if (place === "wasm") await import("@tensorflow/tfjs-backend-wasm");

@@ -4,7 +4,7 @@ import { loadNative } from "../../src/node/native-tensorflow.ts";
 /** Whether native TensorFlow is set up; prints a note when not. */
 export async function hasNative(): Promise<boolean> {
   try {
-    await loadNative({});
+    await loadNative();
     return true;
   } catch (error) {
     if (!(error instanceof SetupError)) throw error;
