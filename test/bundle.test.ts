@@ -11,8 +11,11 @@ import { readModel } from "../src/node/read-model.ts";
 
 const root = resolve(import.meta.dirname, "..");
 const folder = resolve(root, "models/crnn-mnist");
-/** Bytes of a browser's download, gzipped. The goal is 80,000; the typed builder and the rules of ONNX operators cost more. */
-const LIMIT = 96_000;
+/**
+ * Bytes of a browser's download, gzipped. The goal is 80,000; the typed builder, the rules of ONNX operators, passes that know types
+ * and the forms of weights cost more.
+ */
+const LIMIT = 109_000;
 
 let script = "";
 

@@ -17,9 +17,11 @@ export async function readAnyModel(raw: RawModel): Promise<AnySource> {
   return readGraphModel(raw);
 }
 
-/** Turn a model of either kind into an ONNX file. Throws what {@link exportSource} and `exportGraphSource` throw. */
+/** Turn a model of either kind into an ONNX file. The part that prepares pictures is loaded when it is asked for. Throws what {@link exportSource} and `exportGraphSource` throw. */
 export async function exportAnySource(source: AnySource, options: ExportOptions = {}): Promise<ExportedModel> {
-  if (source.kind === "layers") return exportSource(source, options);
+  const Pictures =
+    options.withPreprocessing === true ? (await import("./preprocessing/pictures-inside.ts")).PicturesInside : null;
+  if (source.kind === "layers") return exportSource(source, options, Pictures);
   const { exportGraphSource } = await import("./graph/export-graph.ts");
-  return exportGraphSource(source, options);
+  return exportGraphSource(source, options, Pictures);
 }

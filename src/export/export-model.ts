@@ -16,7 +16,8 @@ import { checkPrecision, INT4_OPSET, type ExportedPrecision, type Precision } fr
 import type { MatrixForm } from "./precision/integers.ts";
 import { allConverters } from "./registry.ts";
 import type { Tap } from "./requested-outputs.ts";
-import { PicturesInside, plainFeed } from "./preprocessing/pictures-inside.ts";
+import { plainFeed } from "./input-feed.ts";
+import type { PicturesInside } from "./preprocessing/pictures-inside.ts";
 import { readLayersModel } from "./source/layers-model.ts";
 import type { LayersSource, RawModel } from "./source/model.ts";
 
@@ -139,7 +140,7 @@ export interface ExportedLayer extends Omit<ConvertedCall, "values"> {
 }
 
 /**
- * Turn a TF.js LayersModel into an ONNX file.
+ * Turn a TF.js LayersModel into an ONNX file. Pictures are prepared in the file (`withPreprocessing`) by `exportModel` only.
  *
  * @throws {ModelFormatError} when the model's files are damaged or contradict each other.
  * @throws {UnsupportedLayersError} naming every layer that cannot be converted.
@@ -151,18 +152,28 @@ export function exportRaw(raw: RawModel, options: ExportOptions = {}): ExportedM
   return exportSource(readLayersModel(raw), options);
 }
 
-export function exportSource(source: LayersSource, options: ExportOptions = {}): ExportedModel {
-  return build(source, options, false);
+/** @param Pictures What prepares pictures in the file, for the option `withPreprocessing`. */
+export function exportSource(
+  source: LayersSource,
+  options: ExportOptions = {},
+  Pictures: typeof PicturesInside | null = null,
+): ExportedModel {
+  return build(source, options, false, Pictures);
 }
 
 /** As {@link exportSource}, with the outputs of every call of every layer, to find where two runs part. */
 export function exportEveryLayer(source: LayersSource, options: ExportOptions = {}): ExportedModel {
-  return build(source, { ...options, logits: false }, true);
+  return build(source, { ...options, logits: false }, true, null);
 }
 
-function build(source: LayersSource, options: ExportOptions, everyLayer: boolean): ExportedModel {
+function build(
+  source: LayersSource,
+  options: ExportOptions,
+  everyLayer: boolean,
+  Pictures: typeof PicturesInside | null,
+): ExportedModel {
   try {
-    return buildModel(source, options, everyLayer);
+    return buildModel(source, options, everyLayer, Pictures);
   } catch (cause) {
     throw internalError(cause);
   }
@@ -189,19 +200,30 @@ export function opsetOf(options: ExportOptions): number {
 export function picturesInside(
   { metadata }: Pick<LayersSource, "metadata">,
   options: ExportOptions,
+  Pictures: typeof PicturesInside | null,
 ): PicturesInside | null {
   if (options.withPreprocessing !== true) return null;
+  if (Pictures === null) {
+    throw new ExportError("exportRaw cannot put the preparation of pictures into the file", {
+      hint: "use exportModel",
+    });
+  }
   if (options.logits === true || options.outputs !== undefined) {
     throw new ExportError("preprocessing goes with the model's own outputs, whose answer is read in the file", {
       hint: "leave --logits and --output out, or --with-preprocessing",
     });
   }
-  return new PicturesInside(metadata);
+  return new Pictures(metadata);
 }
 
-function buildModel(source: LayersSource, options: ExportOptions, everyLayer: boolean): ExportedModel {
+function buildModel(
+  source: LayersSource,
+  options: ExportOptions,
+  everyLayer: boolean,
+  Pictures: typeof PicturesInside | null,
+): ExportedModel {
   const opset = opsetOf(options);
-  const pictures = everyLayer ? null : picturesInside(source, options);
+  const pictures = everyLayer ? null : picturesInside(source, options, Pictures);
   const converted = convert(source, {
     opset,
     recurrentForm: options.recurrentForm ?? "native",

@@ -2,7 +2,8 @@ import { ExportError } from "../../errors.ts";
 import { show } from "../../onnx/dim.ts";
 import { opsetOf, picturesInside, type ExportedModel, type ExportedTap, type ExportOptions } from "../export-model.ts";
 import { finishModel } from "../finish-model.ts";
-import { plainFeed } from "../preprocessing/pictures-inside.ts";
+import { plainFeed } from "../input-feed.ts";
+import type { PicturesInside } from "../preprocessing/pictures-inside.ts";
 import { internalError } from "../internal-error.ts";
 import type { RawModel } from "../source/model.ts";
 
@@ -21,31 +22,46 @@ export function exportGraph(raw: RawModel, options: ExportOptions = {}): Exporte
   return exportGraphSource(readGraphModel(raw), options);
 }
 
-export function exportGraphSource(source: GraphSource, options: ExportOptions = {}): ExportedModel {
-  return build(source, options, false);
+/** @param Pictures What prepares pictures in the file, for the option `withPreprocessing`. */
+export function exportGraphSource(
+  source: GraphSource,
+  options: ExportOptions = {},
+  Pictures: typeof PicturesInside | null = null,
+): ExportedModel {
+  return build(source, options, false, Pictures);
 }
 
 /** As {@link exportGraphSource}, with what every node gives, to find where two runs part. */
 export function exportEveryNode(source: GraphSource, options: ExportOptions = {}): ExportedModel {
-  return build(source, { ...options, logits: false }, true);
+  return build(source, { ...options, logits: false }, true, null);
 }
 
-function build(source: GraphSource, options: ExportOptions, everyNode: boolean): ExportedModel {
+function build(
+  source: GraphSource,
+  options: ExportOptions,
+  everyNode: boolean,
+  Pictures: typeof PicturesInside | null,
+): ExportedModel {
   try {
-    return buildModel(source, options, everyNode);
+    return buildModel(source, options, everyNode, Pictures);
   } catch (cause) {
     throw internalError(cause);
   }
 }
 
-function buildModel(source: GraphSource, options: ExportOptions, everyNode: boolean): ExportedModel {
+function buildModel(
+  source: GraphSource,
+  options: ExportOptions,
+  everyNode: boolean,
+  Pictures: typeof PicturesInside | null,
+): ExportedModel {
   const opset = opsetOf(options);
   if (options.logits === true) {
     throw new ExportError("a softmax at the end is left out of Layers models only", {
       hint: "choose what the softmax reads instead: --output NODE",
     });
   }
-  const pictures = everyNode ? null : picturesInside(source, options);
+  const pictures = everyNode ? null : picturesInside(source, options, Pictures);
   const converted = convertGraph(source, {
     opset,
     registry: allOps(options.opConverters),

@@ -9,22 +9,11 @@ import {
 import { first } from "../../require.ts";
 import type { GraphBuilder } from "../build/builder.ts";
 import type { NamedValue } from "../build/finish.ts";
-import { viewOf, type Value } from "../ir/value.ts";
+import type { Fed, NetworkInput } from "../input-feed.ts";
+import { viewOf } from "../ir/value.ts";
 
 import { answersOf } from "./answers.ts";
-import { preparePictures, type NetworkInput, type PreparedPictures } from "./pictures.ts";
-
-/** An input of the file, and what the network gets from it. */
-export interface Fed {
-  readonly input: NamedValue;
-  readonly value: Value;
-}
-
-/** The network's input as it is. */
-export function plainFeed(graph: GraphBuilder, { name, dtype, dims }: NetworkInput): Fed {
-  const value = graph.input(name, dtype, dims);
-  return { input: { name, value }, value };
-}
+import { preparePictures, type PreparedPictures } from "./pictures.ts";
 
 const NAMES = {
   input: "image",

@@ -2,11 +2,11 @@ import { ExportError } from "../../errors.ts";
 import type { ImageInput } from "../../metadata.ts";
 import { asNumber, dim, showShape, type Dim } from "../../onnx/dim.ts";
 import { at } from "../../require.ts";
-import type { DType } from "../../tensor.ts";
 import type { GraphBuilder } from "../build/builder.ts";
 import type { NamedValue } from "../build/finish.ts";
 import { cast } from "../build/ops/elementwise.ts";
 import { gather, transpose } from "../build/ops/shape.ts";
+import type { NetworkInput } from "../input-feed.ts";
 import type { GraphTensor } from "../ir/graph-tensor.ts";
 import { viewOf, type Value } from "../ir/value.ts";
 
@@ -30,13 +30,6 @@ export interface PreparedPictures {
   readonly blank: GraphTensor | null;
   /** What `infer` does with a picture and these nodes do not, in sentences. */
   readonly leftOut: readonly string[];
-}
-
-/** The input that a network has by itself. */
-export interface NetworkInput {
-  readonly name: string;
-  readonly dtype: DType;
-  readonly dims: readonly Dim[];
 }
 
 /**

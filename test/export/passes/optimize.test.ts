@@ -10,7 +10,7 @@ import { inOrder } from "../../../src/export/passes/order.ts";
 import { PassGraph } from "../../../src/export/passes/pass-graph.ts";
 import type { Pass } from "../../../src/export/passes/pass.ts";
 import { pipeline } from "../../../src/export/passes/pipeline.ts";
-import { plainFeed } from "../../../src/export/preprocessing/pictures-inside.ts";
+import { plainFeed } from "../../../src/export/input-feed.ts";
 import { allConverters } from "../../../src/export/registry.ts";
 import { readLayersModel } from "../../../src/export/source/layers-model.ts";
 import { float, int, ints } from "../../../src/onnx/model.ts";
