@@ -111,7 +111,7 @@ test("a thread that dies costs the pictures it had, and another takes its place"
   const mortal = `const { parentPort: port } = require("node:worker_threads");
     port.on("message", (order) => {
       if (order === null) port.close();
-      else if (order.path.endsWith("0.jpg")) throw new Error("out of luck");
+      else if (order.picture.endsWith("0.jpg")) throw new Error("out of luck");
       else port.postMessage({ kind: "image", id: order.id, image: new Float32Array([0.5]) });
     });
     port.postMessage({ kind: "ready" });`;
