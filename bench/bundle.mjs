@@ -1,4 +1,5 @@
-// The size of the library bundled for a browser by esbuild: minified, and zipped as a server sends it; its largest parts.
+// The size of the library bundled for a browser by esbuild: minified, and zipped as a server sends it; its largest parts. The part for
+// Graph models and the one that prepares pictures in the file are loaded when they are needed.
 //
 //   node bench/bundle.mjs [--record]
 import path from "node:path";
@@ -15,6 +16,7 @@ const { outputFiles, metafile } = await build({
   entryPoints: [path.join(root, "src", "index.ts")],
   absWorkingDir: root,
   bundle: true,
+  splitting: true,
   minify: true,
   platform: "browser",
   format: "esm",
@@ -22,24 +24,44 @@ const { outputFiles, metafile } = await build({
   outdir: "out",
   metafile: true,
 });
-const minified = outputFiles[0]?.contents ?? new Uint8Array();
+/** @type {Map<string, Uint8Array>} */
+const contents = new Map(outputFiles.map((file) => [path.relative(root, file.path), file.contents]));
+const entry = Object.entries(metafile.outputs).find(
+  ([, output]) => output.entryPoint !== undefined && output.entryPoint === "src/index.ts",
+);
+const first = new Set(entry === undefined ? [] : [entry[0]]);
+for (const file of first) {
+  for (const { path: next, kind } of metafile.outputs[file]?.imports ?? []) {
+    if (kind === "import-statement" && contents.has(next)) first.add(next);
+  }
+}
 /** @type {Map<string, number>} */
 const parts = new Map();
-for (const { inputs } of Object.values(metafile.outputs)) {
-  for (const [file, { bytesInOutput }] of Object.entries(inputs)) {
-    const part = path.dirname(file);
+for (const file of first) {
+  for (const [input, { bytesInOutput }] of Object.entries(metafile.outputs[file]?.inputs ?? {})) {
+    const part = path.dirname(input);
     parts.set(part, (parts.get(part) ?? 0) + bytesInOutput);
   }
 }
+
+/**
+ * @param {string} what
+ * @param {Iterable<string>} files
+ */
+function row(what, files) {
+  const minified = Buffer.concat([...files].map((file) => contents.get(file) ?? new Uint8Array()));
+  return [what, bytes(minified.length), bytes(gzipSync(minified, { level: 9 }).length)];
+}
+
 const largest = [...parts].toSorted((a, b) => b[1] - a[1]).slice(0, 8);
 const text = [
   "## The library in a browser",
   `\`node bench/bundle.mjs\`, ${machine()}; esbuild ${version}.`,
   table(
     ['`import { exportModel } from "tfjs-to-onnx"`', "minified", "and gzipped"],
-    [["everything it needs", bytes(minified.length), bytes(gzipSync(minified, { level: 9 }).length)]],
+    [row("for Layers models", first), row("for Graph models and pictures in the file too", contents.keys())],
   ),
-  "Its largest parts, minified:",
+  "The largest parts for Layers models, minified:",
   table(
     ["folder", "bytes"],
     largest.map(([part, size]) => [part, bytes(size)]),
