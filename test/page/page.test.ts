@@ -241,17 +241,19 @@ describe.skipIf(executablePath === undefined)("the page, in Chromium", () => {
     await draw(page, "7");
     await expectAnswer(page, "7");
     await page.emulateMedia({ forcedColors: "active", colorScheme: "dark" });
-    const [ground, bar] = await page.evaluate(() =>
-      [document.body, document.querySelector(".bars .best .fill")].map((one) =>
-        one === null ? "none" : getComputedStyle(one).backgroundColor,
-      ),
-    );
-    expect([ground, bar]).toEqual(["rgb(0, 0, 0)", "rgb(255, 255, 255)"]);
-    const [stroke] = await page.evaluate(() => {
-      const pad = document.querySelector<HTMLCanvasElement>("#pad");
-      return [...(pad?.getContext("2d")?.getImageData(0.5 * pad.width, 0.2 * pad.height, 1, 1).data ?? [])];
-    });
-    expect(stroke).toBe(255);
+    const colours = async (): Promise<string[]> =>
+      page.evaluate(() =>
+        [document.body, document.querySelector(".bars .best .fill")].map((one) =>
+          one === null ? "none" : getComputedStyle(one).backgroundColor,
+        ),
+      );
+    await expect.poll(colours).toEqual(["rgb(0, 0, 0)", "rgb(255, 255, 255)"]);
+    const stroke = async (): Promise<number | undefined> =>
+      page.evaluate(() => {
+        const pad = document.querySelector<HTMLCanvasElement>("#pad");
+        return pad?.getContext("2d")?.getImageData(0.5 * pad.width, 0.2 * pad.height, 1, 1).data[0];
+      });
+    await expect.poll(stroke).toBe(255);
     await page.close();
   });
 
