@@ -1,5 +1,5 @@
-// What a program gets by changing its loader: load, first run, median run and peak memory of TF.js and of tfjs-to-onnx/drop-in, on published models and on
-// one of 10 MB, each in a process or page of its own, in turns.
+// What a program gains by changing its loader. Measures load, first run, median run and peak memory of TF.js and of
+// tfjs-to-onnx/drop-in, on published models and on a made-up one of 10 MB. Each measurement has its own process or page.
 //
 //   node bench/drop-in.mjs [--only blazeface,foulshot-bilstm] [--rounds 3] [--no-node] [--no-browser] [--record]
 //

@@ -21,8 +21,14 @@ const VERSION = /^[1-9]\d{0,8}$/u;
 const FILE = "model.onnx";
 
 /**
- * Sources of what a command line names: FILE.onnx, a folder of one (called after the folder), a folder with versions (1/model.onnx,
- * 2/model.onnx), a folder of such folders as Triton lays them out, the name of a shipped model, or NAME=any of these but the last two.
+ * The models that a command line names. Each argument is one of these:
+ *
+ * - FILE.onnx
+ * - a folder with one model.onnx; the model is named after the folder
+ * - a folder with versions: 1/model.onnx, 2/model.onnx
+ * - a folder of such folders, as Triton lays them out
+ * - the name of a shipped model
+ * - NAME= followed by one of the first three
  *
  * @throws {UsageError} for a name that is none, or is given twice. @throws {ToolError} when there is no such model
  */

@@ -44,9 +44,9 @@ export function pictureFile(onnx: Uint8Array): PictureFile | null {
 const CONFIDENCE = 1e-4;
 
 /**
- * Run the whole file on pictures and compare what it prepares with `prepareImage`, which may differ by one grey level, and its
- * answers with those that its own scores have here. Of drawn characters only pictures that are made as MNIST's are compared: others
- * are prepared by fewer steps, which the file's metadata names.
+ * Run the whole file on pictures. Its prepared pictures are compared with those of `prepareImage`, and may differ by one grey level.
+ * Its answers are compared with those that this package reads from the same scores. Of drawn characters, only pictures made as MNIST's
+ * are compared: the file prepares others in fewer steps, which its metadata names.
  */
 export async function comparePictures(
   session: Session,

@@ -3,9 +3,9 @@ import type { PassGraph, PassNode } from "./pass-graph.ts";
 /**
  * One way to rewrite a graph: the same numbers with fewer or cheaper nodes.
  *
- * A pass is asked about one node at a time. It looks at the nodes and tensors around that node, whose types, shapes, constants
- * and readers are facts of the graph (see {@link PassNode} and `PassTensor`), and either leaves everything as it is or edits the
- * graph through {@link PassGraph}, which keeps those facts right:
+ * A pass is asked about one node at a time. It looks at the nodes and tensors around that node. Their types, shapes, constants and
+ * readers are known: see {@link PassNode} and `PassTensor`. It then leaves everything as it is, or edits the graph through
+ * {@link PassGraph}, which keeps these facts up to date:
  *
  * - `graph.redefine(node, { opType, inputs, attributes })`: the node's outputs are made in another way from now on;
  * - `graph.add(near, { opType, inputs, attributes })`: one more node, beside `near`;
