@@ -142,7 +142,10 @@ async function run(model: string, options: ExportCommandOptions): Promise<void> 
     describeExport(isStdout ? "stdout" : out, exported, seconds);
     describePrecision(exported, rounded?.accuracy ?? null);
   }
-  if (verified !== null && (options.quiet !== true || !verified.passed)) printVerification(verified);
+  if (verified !== null && (options.quiet !== true || !verified.passed)) {
+    if (rounded !== null) printLine("  beside TF.js, the same model with float32 weights:");
+    printVerification(verified);
+  }
   if (!options.verify) printSummary("not verified (--no-verify)");
   if (!isStdout && options.quiet !== true && process.exitCode !== 1) suggestNext(out, exported, source);
 }
