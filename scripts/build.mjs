@@ -5,7 +5,7 @@
 import { spawnSync } from "node:child_process";
 import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { buildSync } from "esbuild";
@@ -22,6 +22,16 @@ cpSync(join(root, "src"), join(root, "dist"), {
   filter: (source) => !source.endsWith(".ts") || source.endsWith(".d.ts"),
 });
 const dist = join(root, "dist");
+// A declaration that names TF.js by a file also names src/tfjs-absent.d.ts, which stands in where TF.js is not installed. TypeScript has
+// no such line in the source, for there it would be a rule of lint broken for nothing: TF.js is installed in this repository.
+for (const name of readdirSync(dist, { recursive: true, encoding: "utf8" })) {
+  if (!name.endsWith(".d.ts")) continue;
+  const file = join(dist, name);
+  const text = readFileSync(file, "utf8");
+  if (!/"@tensorflow\/tfjs(?:-node)?\/dist\/index\.js"/u.test(text) || text.startsWith("/// <reference")) continue;
+  const path = relative(dirname(file), join(dist, "tfjs-absent.d.ts")).split(sep).join("/");
+  writeFileSync(file, `/// <reference path="${path.startsWith(".") ? path : `./${path}`}" />\n${text}`);
+}
 const bundle = join(dist, "bundle");
 /** Packages that go into the bundle: in files of their own, protobufjs would be found, read and linked 15 times at every start. */
 const protobufjs = createRequire(import.meta.url).resolve("protobufjs/minimal.js");

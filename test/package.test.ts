@@ -107,6 +107,16 @@ describe("the packed package, installed in an empty folder", () => {
     expect(statSync(join(folder, tarball ?? "")).size).toBeLessThan(5_000_000);
   });
 
+  test("is clean to publint and to attw, as a package of ES modules alone", ({ skip }) => {
+    if (offline()) skip();
+    const tarball = join(folder, readdirSync(folder).find((name) => name.endsWith(".tgz")) ?? "");
+    const checks = [
+      run(join(root, "node_modules", ".bin", "publint"), ["run", "--strict", tarball], folder),
+      run(join(root, "node_modules", ".bin", "attw"), [tarball, "--profile", "esm-only"], folder),
+    ];
+    expect(checks.map(({ status, stdout }) => (status === 0 ? 0 : stdout))).toEqual([0, 0]);
+  });
+
   test("holds its code once, and its types", ({ skip }) => {
     if (offline()) skip();
     const dist = join(folder, "node_modules", "tfjs-to-onnx", "dist");

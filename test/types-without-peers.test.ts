@@ -15,8 +15,8 @@ test("the types hold with skipLibCheck off and none of the optional packages", (
   const isKept = (path: string): boolean => !/\/dist\/(?:bundle|.*\.(?:js|mjs|map|wasm)$)/.test(path);
   cpSync(join(root, "dist"), join(own, "dist"), { recursive: true, filter: isKept });
   writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }));
-  const lines = ["tfjs-to-onnx", "tfjs-to-onnx/infer", "tfjs-to-onnx/verify"].map(
-    (entry, index) => `export * as entry${index} from ${JSON.stringify(entry)};`,
+  const lines = ["", "/infer", "/verify", "/drop-in", "/train"].map(
+    (entry, index) => `export * as entry${index} from ${JSON.stringify(`tfjs-to-onnx${entry}`)};`,
   );
   writeFileSync(join(folder, "use.ts"), lines.join("\n"));
   const options = ["--noEmit", "--strict", "--skipLibCheck", "false", "--module", "nodenext", "--target", "es2023"];

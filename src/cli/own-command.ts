@@ -1,5 +1,7 @@
+import type { Environment } from "../node/environment.ts";
+
 /** How this program was started, so that a command that is suggested works when it is copied. */
-export function ownCommand(env: NodeJS.ProcessEnv = process.env): string {
+export function ownCommand(env: Environment = process.env): string {
   if (env["npm_command"] === "exec") return "npx tfjs-to-onnx";
   const script = env["npm_command"] === "run" || env["npm_command"] === "run-script";
   return script && env["npm_package_name"] === "tfjs-to-onnx" ? "npm run cli --" : "tfjs-to-onnx";

@@ -1,4 +1,4 @@
-import type * as tfjs from "@tensorflow/tfjs";
+import type * as tfjs from "@tensorflow/tfjs/dist/index.js";
 
 import { InferenceError, ToolError } from "../errors.ts";
 import { parseOutput } from "../export/graph/source/nodes.ts";

@@ -1,4 +1,4 @@
-import type * as tfjs from "@tensorflow/tfjs";
+import type * as tfjs from "@tensorflow/tfjs/dist/index.js";
 
 import { InferenceError } from "../errors.ts";
 import { describeValue, holds } from "../infer/check-feeds.ts";

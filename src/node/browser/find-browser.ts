@@ -4,10 +4,11 @@ import { delimiter, isAbsolute, join, posix, win32 } from "node:path";
 
 import { SetupError } from "../../errors.ts";
 import { installCommand } from "../../train/native/install-command.ts";
+import type { Environment } from "../environment.ts";
 
 /** Where to look; the machine this runs on without it. */
 export interface Surroundings {
-  readonly env: NodeJS.ProcessEnv;
+  readonly env: Environment;
   readonly platform: NodeJS.Platform;
   readonly home: string;
 }

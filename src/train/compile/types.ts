@@ -1,4 +1,4 @@
-import type * as tfjs from "@tensorflow/tfjs";
+import type * as tfjs from "@tensorflow/tfjs/dist/index.js";
 
 /** TF.js as its user loaded it: tfjs-node, or tfjs with any other backend (which then runs eagerly). */
 export type TensorFlow = Omit<typeof tfjs, "default">;

@@ -1,5 +1,5 @@
 import type { Tensor, TensorFlow } from "../compile/types.ts";
-import type * as tfjs from "@tensorflow/tfjs";
+import type * as tfjs from "@tensorflow/tfjs/dist/index.js";
 
 import { constant } from "./constant.ts";
 

@@ -7,6 +7,7 @@ import { installCommand, thisMachine } from "./install-command.ts";
 import type { TensorFlowPin } from "./pins.ts";
 import { findProgram, lastLines, runProgram } from "./programs.ts";
 import { quietLog, quietLogName } from "./quiet-log.ts";
+import type { Environment } from "../../node/environment.ts";
 
 /** A C++ compiler of this machine. */
 export interface Compiler {
@@ -26,7 +27,7 @@ export interface CompileJob {
   readonly library: string;
   /** Empty folder to build in. */
   readonly folder: string;
-  readonly env: NodeJS.ProcessEnv;
+  readonly env: Environment;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -37,14 +38,14 @@ export const compileFlags: readonly string[] = ["-fPIC", "-O2", "-std=c++17", "-
 export const addonName = "tfjs_binding.node";
 
 /** `$CXX` (which may hold arguments: `ccache g++`), else the first of c++, g++, clang++ that runs. */
-export async function findCompiler(env: NodeJS.ProcessEnv = process.env): Promise<Compiler | undefined> {
+export async function findCompiler(env: Environment = process.env): Promise<Compiler | undefined> {
   const own = (env["CXX"] ?? "").split(/\s+/).filter((word) => word !== "");
   const candidates = own.length > 0 ? [own] : [["c++"], ["g++"], ["clang++"]];
   const found = await Promise.all(candidates.map((command) => probeCompiler(command, env)));
   return found.find((compiler) => compiler !== undefined);
 }
 
-async function probeCompiler(command: readonly string[], env: NodeJS.ProcessEnv): Promise<Compiler | undefined> {
+async function probeCompiler(command: readonly string[], env: Environment): Promise<Compiler | undefined> {
   const [program = "", ...args] = command;
   const path = findProgram(program, env);
   if (path === undefined) return undefined;

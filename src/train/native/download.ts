@@ -8,6 +8,7 @@ import { diskFull } from "./faults.ts";
 import { digestFile } from "./manifest.ts";
 import { wheelPython, type TensorFlowPin } from "./pins.ts";
 import { findProgram, lastLines, runProgram } from "./programs.ts";
+import type { Environment } from "../../node/environment.ts";
 
 /** A program that can download a wheel made for another Python than its own. */
 export interface Downloader {
@@ -18,7 +19,7 @@ export interface Downloader {
 }
 
 export interface DownloadOptions {
-  readonly env: NodeJS.ProcessEnv;
+  readonly env: Environment;
   readonly listener: SetupListener;
   readonly signal?: AbortSignal | undefined;
 }
@@ -28,13 +29,13 @@ const pips: readonly (readonly string[])[] = [["python3", "-m", "pip"], ["python
 const WATCH_MS = 250;
 
 /** The pip that works best and uv, as far as this machine has them. */
-export async function findDownloaders(env: NodeJS.ProcessEnv = process.env): Promise<readonly Downloader[]> {
+export async function findDownloaders(env: Environment = process.env): Promise<readonly Downloader[]> {
   const [uv, ...found] = await Promise.all([findUv(env), ...pips.map((command) => probe(command, ["--version"], env))]);
   return [found.find((pip) => pip !== undefined), uv].filter((downloader) => downloader !== undefined);
 }
 
 /** uv has no `pip download`; it runs the real pip as a tool, fetching that (2 MB) when it must. */
-async function findUv(env: NodeJS.ProcessEnv): Promise<Downloader | undefined> {
+async function findUv(env: Environment): Promise<Downloader | undefined> {
   const uv = await probe(["uv"], ["--version"], env);
   if (uv === undefined) return undefined;
   return { name: "uv tool run pip", command: [...uv.command, "tool", "run", "pip"], version: uv.version };
@@ -43,7 +44,7 @@ async function findUv(env: NodeJS.ProcessEnv): Promise<Downloader | undefined> {
 async function probe(
   command: readonly string[],
   args: readonly string[],
-  env: NodeJS.ProcessEnv,
+  env: Environment,
 ): Promise<Downloader | undefined> {
   const [program = "", ...rest] = command;
   const path = findProgram(program, env);

@@ -1,4 +1,5 @@
 import { findProgram } from "./programs.ts";
+import type { Environment } from "../../node/environment.ts";
 
 /** A program that the user installs. */
 export type Need = "pip" | "compiler" | "chromium";
@@ -67,7 +68,7 @@ export interface Machine {
   has(program: string): boolean;
 }
 
-export function thisMachine(env: NodeJS.ProcessEnv = process.env): Machine {
+export function thisMachine(env: Environment = process.env): Machine {
   return {
     platform: process.platform,
     root: process.getuid?.() === 0,

@@ -12,7 +12,7 @@ import { setUpNative } from "./set-up.ts";
 import { nativeStatus } from "./status.ts";
 
 /** The namespace of `@tensorflow/tfjs-node`. */
-export type TensorFlow = typeof import("@tensorflow/tfjs-node");
+export type TensorFlow = typeof import("@tensorflow/tfjs-node/dist/index.js");
 
 /** How native TensorFlow is loaded. */
 export interface LoadOptions {

@@ -10,6 +10,7 @@ import { compileFlags } from "./compile.ts";
 import type { TensorFlowPin } from "./pins.ts";
 import { pinFor, thisHost } from "./platform.ts";
 import { quietLog } from "./quiet-log.ts";
+import type { Environment } from "../../node/environment.ts";
 
 /** The version of `@tensorflow/tfjs-node` whose sources are compiled. */
 export const tfjsNodeVersion = "4.22.0";
@@ -32,7 +33,7 @@ export interface NativePlan {
   readonly tfjsNode: string;
   /** A wheel the user has already (`$TFJS_TO_ONNX_TENSORFLOW_WHEEL`), instead of a download. */
   readonly wheel: string | undefined;
-  readonly env: NodeJS.ProcessEnv;
+  readonly env: Environment;
 }
 
 /** Parts of a plan that a caller may set. */
@@ -40,7 +41,7 @@ export interface PlanParts {
   readonly pin: TensorFlowPin;
   readonly root: string;
   readonly tfjsNode: string;
-  readonly env: NodeJS.ProcessEnv;
+  readonly env: Environment;
 }
 
 /**
@@ -48,7 +49,7 @@ export interface PlanParts {
  *
  * @throws {SetupError} when this machine cannot have native TensorFlow or the package tfjs-node is not installed.
  */
-export function planNative(env: NodeJS.ProcessEnv = process.env): NativePlan {
+export function planNative(env: Environment = process.env): NativePlan {
   const pin = pinFor(thisHost());
   if ("reason" in pin) throw new SetupError(pin.reason, { hint: pin.hint });
   return makePlan({ pin, root: join(cacheDir(env), "tensorflow"), tfjsNode: findTfjsNode(), env });

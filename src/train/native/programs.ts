@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { accessSync, constants, statSync } from "node:fs";
 import { Socket } from "node:net";
 import { delimiter, join } from "node:path";
+import type { Environment } from "../../node/environment.ts";
 
 const KEPT_OUTPUT = 20_000;
 
@@ -10,14 +11,14 @@ export interface ProgramResult {
   readonly ok: boolean;
   /** Exit code or signal, for messages. */
   readonly ending: string;
-  readonly signal: NodeJS.Signals | null;
+  readonly signal: string | null;
   readonly output: string;
 }
 
 export interface RunOptions {
   /** Characters of what it says that are kept, the last ones. */
   readonly keptOutput?: number;
-  readonly env?: NodeJS.ProcessEnv;
+  readonly env?: Environment;
   readonly signal?: AbortSignal | undefined;
   /** End it when this process ends, however that ends: by SIGKILL too. Where there is a shell (not on Windows). */
   readonly tethered?: boolean;
@@ -37,7 +38,7 @@ kill $watcher 2>/dev/null
 exit $status`;
 
 /** Full path of a program on `PATH`, if it can be run. */
-export function findProgram(name: string, env: NodeJS.ProcessEnv = process.env): string | undefined {
+export function findProgram(name: string, env: Environment = process.env): string | undefined {
   if (name.includes("/")) return isExecutable(name) ? name : undefined;
   const folders = (env["PATH"] ?? "").split(delimiter).filter((folder) => folder !== "");
   return folders.map((folder) => join(folder, name)).find(isExecutable);

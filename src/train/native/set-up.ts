@@ -14,6 +14,7 @@ import { checkFolder, checkFolderDeeply, digestFile, writeManifest } from "./man
 import { installCommand, nameNeed, type Need, thisMachine } from "./install-command.ts";
 import { findPackage, installPackages, type NativePlan } from "./plan.ts";
 import { lastLines, runProgram } from "./programs.ts";
+import type { Environment } from "../../node/environment.ts";
 
 /** How native TensorFlow is set up. */
 export interface SetUpOptions {
@@ -244,7 +245,7 @@ async function placeAddon(work: Work, addon: string, compiler: Compiler): Promis
 }
 
 /** Load an addon in another process, which may die of it. */
-async function assertLoads(addon: string, env: NodeJS.ProcessEnv, signal: AbortSignal | undefined): Promise<void> {
+async function assertLoads(addon: string, env: Environment, signal: AbortSignal | undefined): Promise<void> {
   const script = "process.dlopen({ exports: {} }, process.argv[1])";
   const command = [process.execPath, "-e", script, addon];
   const result = await runProgram(command, { env: { TF_CPP_MIN_LOG_LEVEL: "2", ...env }, signal });

@@ -2,6 +2,7 @@ import { SetupError } from "../../errors.ts";
 
 import { checkFolder, checkFolderDeeply, type FolderState } from "./manifest.ts";
 import { planNative, type NativePlan } from "./plan.ts";
+import type { Environment } from "../../node/environment.ts";
 
 /** Whether native TensorFlow is at hand, and what stands in the way. */
 export interface NativeStatus {
@@ -18,21 +19,21 @@ export interface NativeStatus {
 const RUN_SETUP = "run: tfjs-to-onnx setup";
 
 /** Whether native TensorFlow is at hand, by file names and sizes: a millisecond or two, and TensorFlow is not loaded. */
-export function nativeStatus(env: NodeJS.ProcessEnv = process.env): NativeStatus {
+export function nativeStatus(env: Environment = process.env): NativeStatus {
   const plan = planOrStatus(env);
   if (!("pin" in plan)) return plan;
   return combine(plan, checkFolder(plan.library, plan.pin.sha256), checkFolder(plan.addon, plan.addonOrigin));
 }
 
 /** The same, with every byte compared: about a second. */
-export async function verifyNative(env: NodeJS.ProcessEnv = process.env): Promise<NativeStatus> {
+export async function verifyNative(env: Environment = process.env): Promise<NativeStatus> {
   const plan = planOrStatus(env);
   if (!("pin" in plan)) return plan;
   const library = await checkFolderDeeply(plan.library, plan.pin.sha256);
   return combine(plan, library, await checkFolderDeeply(plan.addon, plan.addonOrigin));
 }
 
-function planOrStatus(env: NodeJS.ProcessEnv): NativePlan | NativeStatus {
+function planOrStatus(env: Environment): NativePlan | NativeStatus {
   try {
     return planNative(env);
   } catch (error) {
