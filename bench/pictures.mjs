@@ -94,7 +94,7 @@ function infer(folder, count, workers) {
   child.stderr.on("data", (data) => (errors += String(data)));
   return new Promise((resolve, reject) => {
     child.on("close", (status) => {
-      const seconds = /pictures read in (\d+\.\d+) s/u.exec(errors)?.[1];
+      const seconds = /images? read in (\d+\.\d+) s/u.exec(errors)?.[1];
       if (status === 0 && lines === count && seconds !== undefined) resolve({ seconds: Number(seconds), memory });
       else reject(new Error(`infer failed (${status}) after ${lines} pictures: ${errors}`));
     });
