@@ -172,7 +172,8 @@ async function checkCompiler(): Promise<Check> {
     return { ...common, state: "missing", found: "not found", fix: installCommand(["compiler"]) };
   }
   if (needs.length === 0) return { ...common, state: "ok", found: found.version, fix: null };
-  const lacks = `${found.version}, but the package ${needs.join(" and ")} is not installed`;
+  const packages = needs.length === 1 ? "the package" : "the packages";
+  const lacks = `${found.version}, but ${packages} ${needs.join(" and ")} ${needs.length === 1 ? "is" : "are"} not installed`;
   return { ...common, state: "missing", found: lacks, fix: installPackages };
 }
 

@@ -111,6 +111,7 @@ async function runScaled(sides: SideBySide, plan: readonly PlannedRun[], scale: 
   const { clock, reference, specs } = sides;
   const runs: VerifyRun[] = [];
   const [leftOut, notes] = [new Set<string>(), new Set<string>()];
+  const emptyRefused = new Map<string, EmptySizes[]>();
   let failure: Failure | null = null;
   let refusal: Error | null = null;
   for (const [index, planned] of plan.entries()) {
@@ -128,6 +129,7 @@ async function runScaled(sides: SideBySide, plan: readonly PlannedRun[], scale: 
       runs.push(...outcome.compared.map(({ session, outputs }) => describeRun(specs, planned.sizes, session, outputs)));
       failure ??= outcome.failure;
       for (const note of outcome.notes) notes.add(note);
+      for (const place of outcome.emptyRefused) appendTo(emptyRefused, place, zeros(planned.sizes));
       refusal ??= outcome.refusal;
     } catch (error) {
       if (!(error instanceof OutOfTime) || runs.length === 0) throw error;
@@ -140,13 +142,15 @@ async function runScaled(sides: SideBySide, plan: readonly PlannedRun[], scale: 
       hint: "fix the free sizes with --input-shape, or leave the check out with --no-verify",
     });
   }
-  return { runs, failure, leftOut: [...leftOut], notes: [...notes] };
+  return { runs, failure, leftOut: [...leftOut], notes: [...[...emptyRefused].map(refusedNote), ...notes] };
 }
 
 interface Outcome {
   readonly compared: readonly { readonly session: Session; readonly outputs: readonly OutputComparison[] }[];
   readonly failure: Failure | null;
   readonly notes: readonly string[];
+  /** Runtimes with their providers that refuse inputs without elements, which TF.js computes. */
+  readonly emptyRefused: readonly string[];
   /** Why TF.js refuses the inputs; null when it does not. */
   readonly refusal: Error | null;
 }
@@ -176,15 +180,17 @@ async function runOnce(sides: SideBySide, planned: PlannedRun, feeds: Tensors): 
   }
   const counted = compared.filter(({ answer }) => !(planned.mayBeRefused && answer instanceof Error));
   const failed = counted.find(({ outputs }) => outputs.some(({ passed }) => !passed));
-  const notes = compared.flatMap(({ session, answer }) =>
-    planned.mayBeRefused && answer instanceof Error ? [refusedNote(session, planned.sizes)] : [],
+  const emptyRefused = compared.flatMap(({ session: { runtime, provider }, answer }) =>
+    planned.mayBeRefused && answer instanceof Error ? [`${runtime}/${provider}`] : [],
   );
+  const notes: string[] = [];
   if (reference.name !== before && failed === undefined)
     notes.push(`${before} gives other numbers than ${reference.name}`);
   return {
     compared: counted.map(({ session, outputs }) => ({ session, outputs: outputs.map(withoutCount) })),
     failure: failed === undefined ? null : { session: failed.session, feeds },
     notes: [...notes, ...nanNote(counted.flatMap(({ outputs }) => outputs))],
+    emptyRefused,
     refusal: null,
   };
 }
@@ -207,7 +213,7 @@ interface ComparedAnswer {
   readonly outputs: readonly CountedComparison[];
 }
 
-const NOTHING: Outcome = { compared: [], failure: null, notes: [], refusal: null };
+const NOTHING: Outcome = { compared: [], failure: null, notes: [], emptyRefused: [], refusal: null };
 
 /** What a place makes of some inputs: outputs by name, or why it refuses them. */
 type Answer = Tensors | ToolError;
@@ -221,10 +227,25 @@ async function answerOf(session: Session, feeds: Tensors, clock: Clock): Promise
   }
 }
 
-/** Says which sizes of 0 a place refuses. */
-function refusedNote({ runtime, provider }: Session, sizes: Sizes): string {
-  const empty = [...sizes].filter(([, size]) => size === 0).map(([name]) => name);
-  return `${runtime}/${provider} refuses inputs without elements, which TF.js computes: ${empty.join(" and ")} of 0`;
+/** Names of free sizes that were 0 together. */
+type EmptySizes = readonly string[];
+
+function zeros(sizes: Sizes): EmptySizes {
+  return [...sizes].filter(([, size]) => size === 0).map(([name]) => name);
+}
+
+function appendTo<K, V>(map: Map<K, V[]>, key: K, value: V): void {
+  const list = map.get(key);
+  if (list === undefined) map.set(key, [value]);
+  else list.push(value);
+}
+
+/** Says which sizes of 0 a place refuses; not those with a part that is refused alone. */
+function refusedNote([place, refused]: readonly [string, readonly EmptySizes[]]): string {
+  const holdsOther = (names: EmptySizes): boolean =>
+    refused.some((others) => others.length < names.length && others.every((name) => names.includes(name)));
+  const least = refused.filter((names) => !holdsOther(names)).map((names) => names.join(" and "));
+  return `${place} refuses inputs without elements, which TF.js computes: ${least.join(", or ")} of 0`;
 }
 
 interface CountedComparison extends OutputComparison {

@@ -8,6 +8,7 @@ import { float32, type Tensor } from "../../src/tensor.ts";
 import type { PlannedRun } from "../../src/verify/plan.ts";
 import { Clock, OutOfTime, type ClockOptions, type VerifyProgress } from "../../src/verify/progress.ts";
 import type { Reference } from "../../src/verify/reference/reference.ts";
+import { InferenceError } from "../../src/errors.ts";
 import { runPlan, showSeconds, type PlanResult } from "../../src/verify/side-by-side.ts";
 import { verifyModel } from "../../src/verify/verify-model.ts";
 import { randomizeWeights, rawModelOf } from "../helpers/live-model.ts";
@@ -162,4 +163,26 @@ describe("a model that fixes large shapes", () => {
     const other = Uint8Array.from([...onnx, 0x12, 0x01, 0x78]);
     await expect(verifyModel(raw, source, other, options)).rejects.toThrow(/could not be verified in 12 seconds/);
   });
+});
+
+test("sizes of 0 that a runtime refuses are named once, without those that hold a smaller part", async () => {
+  const zero = (...names: readonly string[]): PlannedRun => ({
+    ...planned(1, 1),
+    sizes: new Map(["batch", "a", "b"].map((name) => [name, names.includes(name) ? 0 : 2])),
+    mayBeRefused: true,
+  });
+  const refusing: Session = { ...session, run: () => Promise.reject(new InferenceError("no elements")) };
+  const { notes } = await runPlan(
+    {
+      sessions: [refusing],
+      specs: [],
+      tolerance: { atol: 1e-5, rtol: 0 },
+      seed: 1,
+      leftOutSoftmax: [null],
+      reference: reference(() => Promise.resolve([answer])),
+      clock: new Clock({ limit: 10 }),
+    },
+    [zero("a"), zero("b"), zero("a", "b")],
+  );
+  expect(notes).toEqual(["node/cpu refuses inputs without elements, which TF.js computes: a, or b of 0"]);
 });
