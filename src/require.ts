@@ -14,6 +14,13 @@ export function floatAt(list: Float32Array, index: number): number {
   return found;
 }
 
+/** As {@link floatAt}, for loops over the bits of many elements. */
+export function wordAt(list: Uint32Array, index: number): number {
+  const found = list[index];
+  if (found === undefined) throw new InternalError(`there is no element ${index} in a list of ${list.length}`);
+  return found;
+}
+
 /** The first element of a list that must have one. @throws {InternalError} when it is empty */
 export function first<T>(list: ArrayLike<T>): T {
   return at(list, 0);

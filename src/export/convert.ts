@@ -97,9 +97,10 @@ export function convert(source: LayersSource, options: ConvertOptions): Converte
 function bindAll(source: LayersSource, options: ConvertOptions, fetches: readonly TensorRef[]): Bound {
   const bound = new Map<LayerSpec, BoundLayer>();
   const unsupported: UnsupportedLayer[] = [];
+  const kerasMasks = followsKeras(source);
   const contextOf = (modelClass: string | null): BindContext => ({
     keras3: source.keras3,
-    kerasMasks: followsKeras(source),
+    kerasMasks,
     recurrentForm: options.recurrentForm,
     bind(className, config) {
       const converter = options.registry.get(className);

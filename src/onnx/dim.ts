@@ -12,11 +12,16 @@ export class Dim {
   readonly key: string;
   /** Sorted by their atoms; the constant, if there is one, comes last. */
   readonly terms: readonly Term[];
+  /** The number, when the size is one; else null. */
+  readonly value: number | null;
 
   /** Use {@link dim}, which gives equal expressions the same object. */
   private constructor(key: string, terms: readonly Term[]) {
     this.key = key;
     this.terms = terms;
+    const [only] = terms;
+    if (only === undefined) this.value = 0;
+    else this.value = terms.length === 1 && only.atoms.length === 0 ? only.coefficient : null;
   }
 
   /** @param terms in canonical order, none with coefficient 0 */
@@ -65,9 +70,17 @@ export function dim(size: DimLike): Dim {
   return fromAtom({ kind: "symbol", key: /^[A-Za-z_][\w.]*$/.test(size) ? size : `'${size}'`, name: size });
 }
 
+/** Sizes of 0 and more and below this are kept once they were made, as most sizes of a model are such. */
+const KEPT_INTEGERS = 4096;
+const keptIntegers: (Dim | undefined)[] = [];
+
 function integer(value: number): Dim {
+  const kept = keptIntegers[value];
+  if (kept !== undefined) return kept;
   if (!Number.isSafeInteger(value)) throw new InternalError(`a size must be a whole number; found ${value}`);
-  return Dim.fromTerms(value === 0 ? [] : [{ coefficient: value, atoms: [] }]);
+  const made = Dim.fromTerms(value === 0 ? [] : [{ coefficient: value, atoms: [] }]);
+  if (value >= 0 && value < KEPT_INTEGERS) keptIntegers[value] = made;
+  return made;
 }
 
 function fromAtom(atom: Atom): Dim {
@@ -93,9 +106,7 @@ function productText({ coefficient, atoms }: Term): string {
 
 /** The number, when the size is one. */
 export function asNumber(size: Dim): number | null {
-  if (size.terms.length === 0) return 0;
-  const [first] = size.terms;
-  return size.terms.length === 1 && first?.atoms.length === 0 ? first.coefficient : null;
+  return size.value;
 }
 
 /** As a file has it: a number (`dim_value`), or text (`dim_param`). */
@@ -117,6 +128,8 @@ export function isNumber(size: Dim, value: number): boolean {
 }
 
 export function add(...sizes: readonly DimLike[]): Dim {
+  const known = sumOfNumbers(sizes);
+  if (known !== null) return integer(known);
   const sums = new Map<string, { coefficient: number; atoms: readonly Atom[] }>();
   for (const size of sizes) {
     for (const { coefficient, atoms } of dim(size).terms) {
@@ -130,6 +143,17 @@ export function add(...sizes: readonly DimLike[]): Dim {
   return Dim.fromTerms(kept.toSorted(([a], [b]) => compareKeys(a, b)).map(([, term]) => term));
 }
 
+/** The sum, where all sizes are numbers and it is exact; else null. */
+function sumOfNumbers(sizes: readonly DimLike[]): number | null {
+  let sum = 0;
+  for (const size of sizes) {
+    const value = dim(size).value;
+    if (value === null) return null;
+    sum += value;
+  }
+  return Number.isSafeInteger(sum) ? sum : null;
+}
+
 /** Longer products first, then by name; the constant last. */
 function compareKeys(a: string, b: string): number {
   if (a === "" || b === "") return a === b ? 0 : a === "" ? 1 : -1;
@@ -141,12 +165,18 @@ export function subtract(a: DimLike, b: DimLike): Dim {
 }
 
 export function multiply(...sizes: readonly DimLike[]): Dim {
-  return sizes.map(dim).reduce(multiplyTwo, integer(1));
+  let result = integer(1);
+  for (const size of sizes) result = multiplyTwo(result, dim(size));
+  return result;
 }
 
 function multiplyTwo(a: Dim, b: Dim): Dim {
-  if (asNumber(a) === 1) return b;
-  if (asNumber(b) === 1) return a;
+  if (a.value === 1) return b;
+  if (b.value === 1) return a;
+  if (a.value !== null && b.value !== null) {
+    const exact = a.value * b.value;
+    if (Number.isSafeInteger(exact)) return integer(exact);
+  }
   const parts = a.terms.flatMap((x) =>
     b.terms.map((y) =>
       Dim.fromTerms([
@@ -164,6 +194,9 @@ function multiplyTwo(a: Dim, b: Dim): Dim {
 export function divideExactly(a: DimLike, b: DimLike): Dim | null {
   const [above, below] = [dim(a), dim(b)];
   if (above === below) return asNumber(below) === 0 ? null : integer(1);
+  if (above.value !== null && below.value !== null) {
+    return below.value === 0 || above.value % below.value !== 0 ? null : integer(above.value / below.value);
+  }
   const [lead] = below.terms;
   if (lead === undefined) return null;
   // Long division of polynomials: each step removes the leading term of what is left.

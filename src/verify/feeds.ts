@@ -1,5 +1,6 @@
 import type { Random } from "../data/random.ts";
 import { InferenceError, InternalError } from "../errors.ts";
+import { numberToHalf } from "../half.ts";
 import { sizeOf, type DType, type Tensor } from "../tensor.ts";
 
 import type { InputDomain } from "./input-domains.ts";
@@ -77,7 +78,7 @@ function randomTensor(
     case "float64":
       return { dtype, dims, data: Float64Array.from({ length: size }, real) };
     case "float16":
-      return { dtype, dims, data: Uint16Array.from({ length: size }, () => halfBits(real())) };
+      return { dtype, dims, data: Uint16Array.from({ length: size }, () => numberToHalf(real())) };
     case "int8":
       return { dtype, dims, data: Int8Array.from({ length: size }, integer) };
     case "int16":
@@ -93,14 +94,6 @@ function randomTensor(
     default:
       return dtype satisfies never;
   }
-}
-
-/** IEEE 754 binary16, cut off, of a number below 65504; what is below its normal range becomes zero. */
-function halfBits(value: number): number {
-  const [bits = 0] = new Uint32Array(Float32Array.of(value).buffer);
-  const sign = (bits >>> 16) & 0x8000;
-  const exponent = ((bits >>> 23) & 0xff) - 112;
-  return exponent <= 0 ? sign : sign | (exponent << 10) | ((bits >>> 13) & 0x3ff);
 }
 
 /** Names of the free dimensions of some inputs, each once, batch first. */

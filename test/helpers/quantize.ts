@@ -1,6 +1,6 @@
 import type { RawModel } from "../../src/export/source/model.ts";
 import { readWeights, readWeightsManifest } from "../../src/export/source/weights.ts";
-import { numberToHalf } from "../../src/export/precision/half.ts";
+import { numberToHalf } from "../../src/half.ts";
 
 /**
  * A saved model with its float32 weights quantised as TF.js's converter does it: each with a scale and a minimum of its own, so that

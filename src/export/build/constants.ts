@@ -1,4 +1,5 @@
 import { elementAt } from "../../computed-tensor.ts";
+import { wordAt } from "../../require.ts";
 import { sizeOf, type Tensor } from "../../tensor.ts";
 
 /** Constants of more elements than this are hashed by this many evenly spaced elements, and compared in full on a match. */
@@ -23,24 +24,42 @@ export class Constants {
   }
 }
 
-/** Type, shape and some elements. */
+/** Type, shape, and a hash of some elements. */
 function constantKey(tensor: Tensor): string {
   const { dtype, dims } = tensor;
   const size = sizeOf(dims);
   const step = Math.max(1, Math.floor(size / SAMPLED));
-  const sample: string[] = [];
-  for (let index = 0; index < size; index += step) sample.push(exactly(elementAt(tensor, index)));
-  return `${dtype}[${dims.join()}]${sample.join()}`;
+  let hash = FNV_OFFSET;
+  for (let index = 0; index < size; index += step) hash = mixed(hash, elementAt(tensor, index));
+  return `${dtype}[${dims.join()}]${hash}`;
 }
 
-function sameData(a: Tensor | undefined, { data }: Tensor): boolean {
-  if (a === undefined) return false;
-  const known = a.data;
-  if (known.length !== data.length) return false;
-  for (let index = 0; index < data.length; index++) if (!Object.is(known[index], data[index])) return false;
-  return true;
+// FNV-1a: http://www.isthe.com/chongo/tech/comp/fnv/
+const FNV_OFFSET = 0x811c9dc5;
+const FNV_PRIME = 0x01000193;
+const number = new Float64Array(1);
+const words = new Uint32Array(number.buffer);
+
+function mixed(hash: number, element: unknown): number {
+  if (typeof element === "string") {
+    return Array.from(element).reduce((sum, letter) => mixed(sum, letter.codePointAt(0)), mixed(hash, element.length));
+  }
+  number[0] = Number(element);
+  const low = Math.imul(hash ^ wordAt(words, 0), FNV_PRIME);
+  return Math.imul(low ^ (low >>> 15) ^ wordAt(words, 1), FNV_PRIME);
 }
 
-function exactly(element: unknown): string {
-  return Object.is(element, -0) ? "-0" : String(element);
+/** The very same elements: of numbers, the same bits. */
+function sameData(a: Tensor | undefined, b: Tensor): boolean {
+  if (a === undefined || a.dtype !== b.dtype) return false;
+  const [one, other]: readonly Tensor["data"][] = [a.data, b.data];
+  if (one === undefined || other === undefined || one.length !== other.length) return false;
+  if (!ArrayBuffer.isView(one)) return one.every((element, index) => element === other[index]);
+  if (!ArrayBuffer.isView(other)) return false;
+  const [bits, others] = [bytesOf(one), bytesOf(other)];
+  return bits.every((byte, index) => byte === others[index]);
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }

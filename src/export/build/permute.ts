@@ -5,6 +5,8 @@ import { at, first, floatAt } from "../../require.ts";
 import { sizeOf, type Tensor } from "../../tensor.ts";
 import { sameFactors, type Factor } from "../ir/value.ts";
 
+import { copyStrided, stridesOf, wordsOf, type Strided } from "./strided.ts";
+
 /** Reorder the data of a constant whose elements run over the factors `from` so that they run over `to`. */
 export function permuteFactors<T extends Tensor>(tensor: T, from: readonly Factor[], to: readonly Factor[]): T {
   if (sameFactors(from, to)) return tensor;
@@ -24,23 +26,41 @@ export function knownSize({ size }: Factor): number {
 
 /** The data of a constant seen as [...sizes], transposed by `perm`; `dims` are left as they were. */
 export function permuteData<T extends Tensor>(tensor: T, sizes: readonly number[], perm: readonly number[]): T {
-  const strides = sizes.map((_, index) => sizeOf(sizes.slice(index + 1)));
-  const outSizes = perm.map((axis) => at(sizes, axis));
-  const outStrides = perm.map((axis) => at(strides, axis));
-  const { data: source } = tensor;
-  if (source instanceof Float32Array) {
-    const data = new Float32Array(source.length);
-    eachRow(outSizes, outStrides, (from, to, length, stride) => {
-      for (let index = 0, place = from; index < length; index++, place += stride)
-        data[to + index] = floatAt(source, place);
-    });
-    return { ...tensor, data };
+  const data: Tensor["data"] = tensor.data;
+  return { ...tensor, data: permuted(data, sizes, perm) };
+}
+
+function permuted(data: Tensor["data"], sizes: readonly number[], perm: readonly number[]): Tensor["data"] {
+  if (!ArrayBuffer.isView(data)) {
+    const places = Uint32Array.from(data.keys());
+    return Array.from(permutedWords(places, sizes, perm), (place) => at(data, place));
   }
-  const data = source.slice();
-  eachRow(outSizes, outStrides, (from, to, length, stride) => {
-    for (let index = 0; index < length; index++) Reflect.set(data, to + index, source[from + index * stride]);
-  });
-  return { ...tensor, data };
+  const { buffer, byteOffset, length } = data;
+  const width = data.BYTES_PER_ELEMENT;
+  const moved = data.slice();
+  if (width >= 4) {
+    const words = width / 4;
+    wordsOf(moved).set(permutedWords(wordsOf(data), [...sizes, words], [...perm, sizes.length]));
+  } else if (width === 2) {
+    const bits = new Uint32Array(new Uint16Array(buffer, byteOffset, length));
+    new Uint16Array(moved.buffer).set(permutedWords(bits, sizes, perm));
+  } else {
+    const bits = new Uint32Array(new Uint8Array(buffer, byteOffset, length));
+    new Uint8Array(moved.buffer).set(permutedWords(bits, sizes, perm));
+  }
+  return moved;
+}
+
+function permutedWords(words: Uint32Array, sizes: readonly number[], perm: readonly number[]): Uint32Array {
+  const moved = new Uint32Array(words.length);
+  copyStrided(words, transposedBy(sizes, perm), moved);
+  return moved;
+}
+
+/** The elements of a dense array of shape `sizes` in the order of its axes that `perm` says. */
+function transposedBy(sizes: readonly number[], perm: readonly number[]): Strided {
+  const strides = stridesOf(sizes);
+  return { sizes: perm.map((axis) => at(sizes, axis)), strides: perm.map((axis) => at(strides, axis)), offset: 0 };
 }
 
 /** A constant transposed: `[I, O]` by `[1, 0]` is `[O, I]`. */
@@ -51,28 +71,28 @@ export function transposed<T extends Tensor>(tensor: T, perm: readonly number[])
 
 /** Elements from which on a kernel is transposed when it is written, and not kept. */
 const LARGE = 2 ** 18;
+/** Elements of a part of such a kernel at least. Neighbours in the source lie in different rows of the result: several go at once. */
+const PART = 2 ** 16;
 
 /**
  * As {@link transposed}, for what goes into a file as it is. A large one is computed whenever its `data` is read: read it once, not
  * in a loop.
  */
 export function transposedWhenWritten(tensor: Tensor, perm: readonly number[]): Tensor {
-  const { dims: from } = tensor;
-  const dims = perm.map((axis) => at(from, axis));
-  if (tensor.dtype !== "float32" || sizeOf(dims) < LARGE) return transposed(tensor, perm);
-  const strides = perm.map((axis) => sizeOf(from.slice(axis + 1)));
+  if (tensor.dtype !== "float32" || sizeOf(tensor.dims) < LARGE) return transposed(tensor, perm);
   const { data } = tensor;
+  const whole = transposedBy(tensor.dims, perm);
+  const { sizes: dims, strides } = whole;
+  const rowSize = sizeOf(dims.slice(1));
+  const rowsAtOnce = Math.ceil(PART / rowSize);
   return computedTensor(dims, {
     *parts() {
-      const part = new Float32Array(sizeOf(dims.slice(1)));
-      for (let start = 0; start < first(dims); start++) {
-        const offset = start * first(strides);
-        eachRow(dims.slice(1), strides.slice(1), (row, to, length, stride) => {
-          for (let index = 0, place = offset + row; index < length; index++, place += stride) {
-            part[to + index] = floatAt(data, place);
-          }
-        });
-        yield part;
+      const part = new Float32Array(Math.min(rowsAtOnce, first(dims)) * rowSize);
+      for (let row = 0; row < first(dims); row += rowsAtOnce) {
+        const rows = Math.min(rowsAtOnce, first(dims) - row);
+        const sizes = [rows, ...dims.slice(1)];
+        copyStrided(wordsOf(data), { sizes, strides, offset: row * first(strides) }, wordsOf(part));
+        yield part.subarray(0, rows * rowSize);
       }
     },
     element: (index) => {
@@ -85,31 +105,4 @@ export function transposedWhenWritten(tensor: Tensor, perm: readonly number[]): 
       return floatAt(data, place);
     },
   });
-}
-
-/** Visit the rows along the last axis of a strided tensor, in row-major order of `sizes`. */
-function eachRow(
-  sizes: readonly number[],
-  strides: readonly number[],
-  visit: (from: number, to: number, length: number, stride: number) => void,
-): void {
-  const length = sizes.at(-1) ?? 1;
-  const stride = strides.at(-1) ?? 1;
-  const total = sizeOf(sizes);
-  const counter = sizes.map(() => 0);
-  let from = 0;
-  for (let to = 0; to < total; to += length) {
-    visit(from, to, length, stride);
-    for (let axis = sizes.length - 2; axis >= 0; axis--) {
-      const count = at(counter, axis) + 1;
-      const step = at(strides, axis);
-      from += step;
-      if (count < at(sizes, axis)) {
-        counter[axis] = count;
-        break;
-      }
-      counter[axis] = 0;
-      from -= count * step;
-    }
-  }
 }

@@ -102,7 +102,8 @@ function axisAt(axes: readonly Axis[], at: number): Axis {
 
 /** Size of an axis. */
 export function sizeOfAxis(axis: Axis): Dim {
-  return multiply(...axis.map(({ size }) => size));
+  const [only] = axis;
+  return only !== undefined && axis.length === 1 ? only.size : multiply(...axis.map(({ size }) => size));
 }
 
 /** The shape TF.js sees. */

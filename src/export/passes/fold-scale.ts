@@ -1,5 +1,5 @@
 import { computedTensor, elementAt, isComputed, partsOf } from "../../computed-tensor.ts";
-import { at } from "../../require.ts";
+import { at, floatAt } from "../../require.ts";
 import { sizeOf } from "../../tensor.ts";
 
 import { elementFor, readAffine, type Affine } from "./affine.ts";
@@ -95,12 +95,21 @@ function scaledAlong(weight: FloatTensor, axis: number, scale: Float32Array): Fl
   const channels = at(weight.dims, axis);
   const inner = sizeOf(weight.dims.slice(axis + 1));
   const scaleAt = (index: number): number => elementFor(scale, Math.floor(index / inner) % channels, 1);
+  /** Part of the weight from element `start` on. */
+  const scaled = (part: Float32Array, start: number): Float32Array => {
+    const result = new Float32Array(part.length);
+    for (let index = 0; index < part.length;) {
+      const factor = scaleAt(start + index);
+      const end = Math.min(part.length, index + inner - ((start + index) % inner));
+      for (; index < end; index++) result[index] = floatAt(part, index) * factor;
+    }
+    return result;
+  };
   const tensor = computedTensor(weight.dims, {
     *parts() {
       let start = 0;
       for (const part of partsOf(weight)) {
-        const offset = start;
-        yield part.map((value, index) => value * scaleAt(offset + index));
+        yield scaled(part, start);
         start += part.length;
       }
     },

@@ -1,12 +1,12 @@
 import { elementAt, type Float32Tensor } from "../../computed-tensor.ts";
+import { exactHalves, halfToNumber, numberToHalf } from "../../half.ts";
 import { ELEMENT_TYPE } from "../../onnx/element-type.ts";
 import { int } from "../../onnx/model.ts";
 import { first, floatAt } from "../../require.ts";
 import { sizeOf, type Tensor } from "../../tensor.ts";
-import { halfToNumber } from "../source/half.ts";
 import type { Quantization } from "../source/weights.ts";
 
-import { halfOf, numberToHalf } from "./half.ts";
+import { halfOf } from "./half.ts";
 import type { WeightForm } from "./weight-form.ts";
 
 /** A weight is compared with a scheme at this many evenly spaced elements before all of them are. */
@@ -34,7 +34,7 @@ export class StoredForms {
   formOf(weight: Float32Tensor): WeightForm | null {
     const sample = sampleOf(weight);
     if (this.#hasHalf && sample.every((value) => Object.is(halfToNumber(numberToHalf(value)), value))) {
-      const bits = exactHalf(weight.data);
+      const bits = exactHalves(weight.data);
       if (bits !== null) return halfOf(weight.dims, bits, 0);
     }
     if (this.#schemes.length === 0) return null;
@@ -87,17 +87,6 @@ function sampleOf(weight: Float32Tensor): readonly number[] {
   const size = sizeOf(weight.dims);
   const count = Math.min(size, SAMPLED);
   return Array.from({ length: count }, (_, index) => Number(elementAt(weight, Math.floor((index * size) / count))));
-}
-
-function exactHalf(data: Float32Array): Uint16Array | null {
-  const bits = new Uint16Array(data.length);
-  for (let index = 0; index < data.length; index++) {
-    const value = floatAt(data, index);
-    const half = numberToHalf(value);
-    if (!Object.is(halfToNumber(half), value)) return null;
-    bits[index] = half;
-  }
-  return bits;
 }
 
 /** The stored number that TF.js makes exactly this value of; null when there is none. */

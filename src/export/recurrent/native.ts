@@ -6,6 +6,7 @@ import type { GraphBuilder } from "../build/builder.ts";
 import { recurrent } from "../build/ops/neural.ts";
 import { concat } from "../build/ops/shape.ts";
 import { permuteFactors } from "../build/permute.ts";
+import { copyStrided, wordsOf } from "../build/strided.ts";
 import type { GraphTensor } from "../ir/graph-tensor.ts";
 import { axisOf, dimOf, newAxis, Value, type Axis, type Factor } from "../ir/value.ts";
 import type { LayerWeights } from "../source/model.ts";
@@ -156,11 +157,8 @@ function packGates(cell: GatedCell, source: Float32Array, rows: number, target: 
   const { units } = cell;
   const columns = GATES[cell.kind] * units;
   GATE_ORDER[cell.kind].forEach((gate, position) => {
-    for (let unit = 0; unit < units; unit++) {
-      const at = (position * units + unit) * rows;
-      const from = gate * units + unit;
-      for (let row = 0; row < rows; row++) target[at + row] = source[row * columns + from] ?? 0;
-    }
+    const gateColumns = { sizes: [units, rows], strides: [1, columns], offset: gate * units };
+    copyStrided(wordsOf(source), gateColumns, wordsOf(target), position * units * rows);
   });
 }
 

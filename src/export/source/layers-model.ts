@@ -1,4 +1,5 @@
 import { ExportError, ModelFormatError } from "../../errors.ts";
+import { wordAt } from "../../require.ts";
 import { sizeOf } from "../../tensor.ts";
 
 import { dialectOf, type Dialect } from "./dialect.ts";
@@ -100,11 +101,13 @@ function nonFiniteNotes(stored: readonly StoredWeight[]): readonly string[] {
   });
 }
 
-/** `value - value` is 0 for finite numbers only, and summing many of these needs no branch. */
-function isFinite(data: ArrayLike<number> & Iterable<number>): boolean {
-  let sum = 0;
-  for (const value of data) sum += value - value;
-  return sum === 0;
+/** Of a float32, the bits of the exponent: all are set in NaN and the infinities, and in no other number. */
+const EXPONENT = 0x7f800000;
+
+function isFinite({ buffer, byteOffset, length }: Float32Array): boolean {
+  const words = new Uint32Array(buffer, byteOffset, length);
+  for (let index = 0; index < length; index++) if ((wordAt(words, index) & EXPONENT) === EXPONENT) return false;
+  return true;
 }
 
 /** Whether this is the model.json of a Graph model: a SavedModel, or a Keras model, that was converted to operators. */

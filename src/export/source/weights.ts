@@ -1,8 +1,8 @@
-import { at } from "../../require.ts";
 import { ModelFormatError } from "../../errors.ts";
+import { halvesToFloats } from "../../half.ts";
+import { wordAt } from "../../require.ts";
 import { sizeOf } from "../../tensor.ts";
 
-import { halfToNumber } from "./half.ts";
 import { isJsonList, isJsonObject, quoted, shown, type Json, type JsonObject } from "./json.ts";
 import type { ComplexWeight, GraphWeight, StringWeight, Weight } from "./model.ts";
 
@@ -249,16 +249,19 @@ function decodeComplex({ dims }: WeightSpec, bytes: Uint8Array): ComplexWeight {
 }
 
 function decode({ dims, quantization }: WeightSpec, dtype: Weight["dtype"], bytes: Uint8Array): Weight {
+  if (quantization?.dtype === "float16") {
+    return { dtype: "float32", dims, data: halvesToFloats(shortsOf(bytes)) };
+  }
   if (quantization !== null) {
-    const stored = storedValues(quantization, bytes);
-    const valueOf = reader(quantization, stored.length);
+    const stored = new Uint32Array(quantization.dtype === "uint8" ? bytes : shortsOf(bytes));
+    const { scale, min } = quantization;
     if (dtype === "int32") {
       const data = new Int32Array(stored.length);
-      stored.forEach((value, index) => (data[index] = Math.round(valueOf(value))));
+      for (let index = 0; index < data.length; index++) data[index] = Math.round(wordAt(stored, index) * scale + min);
       return { dtype, dims, data };
     }
     const data = new Float32Array(stored.length);
-    stored.forEach((value, index) => (data[index] = valueOf(value)));
+    for (let index = 0; index < data.length; index++) data[index] = wordAt(stored, index) * scale + min;
     return { dtype: "float32", dims, data };
   }
   if (dtype === "bool") return { dtype, dims, data: bytes };
@@ -274,22 +277,9 @@ function aligned(bytes: Uint8Array, width: number): Uint8Array {
   return bytes.byteOffset % width === 0 ? bytes : bytes.slice();
 }
 
-function storedValues({ dtype }: Quantization, bytes: Uint8Array): Uint8Array | Uint16Array {
-  if (dtype === "uint8") return bytes;
-  const { buffer, byteOffset } = aligned(bytes, QUANTIZED_BYTES[dtype]);
+function shortsOf(bytes: Uint8Array): Uint16Array {
+  const { buffer, byteOffset } = aligned(bytes, 2);
   return new Uint16Array(buffer, byteOffset, bytes.byteLength / 2);
-}
-
-/** The value of a stored number, in float64 as TF.js computes it. For many numbers, a table of all possible values is computed once. */
-function reader(quantization: Quantization, count: number): (stored: number) => number {
-  if (quantization.dtype === "float16") return halfToNumber;
-  const { scale, min } = quantization;
-  const valueOf = (stored: number): number => stored * scale + min;
-  const possible = 2 ** (8 * QUANTIZED_BYTES[quantization.dtype]);
-  if (count < 2 * possible) return valueOf;
-  const values = new Float64Array(possible);
-  for (let stored = 0; stored < possible; stored++) values[stored] = valueOf(stored);
-  return (stored) => at(values, stored);
 }
 
 /** The distinct ways in which a model's float32 weights are quantised. */
