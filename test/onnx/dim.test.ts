@@ -113,7 +113,8 @@ describe("canonical expressions", () => {
   test("keep their value when symbols are replaced", () => {
     fc.assert(
       fc.property(expression, expression, bindings, ({ size }, other, at) => {
-        const inner = other.value(at);
+        // Math.ceil gives -0 for what lies between -1 and 0.
+        const inner = other.value(at) + 0;
         fc.pre(inner >= 0);
         const replaced = substitute(size, new Map([["a", other.size]]));
         expect(evaluate(replaced, at)).toBe(evaluate(size, new Map([...at, ["a", inner]])));
