@@ -72,7 +72,14 @@ export function exactHalves(floats: Float32Array): Uint16Array | null {
   const bits = new Uint32Array(floats.buffer, floats.byteOffset, floats.length);
   const halves = new Uint16Array(floats.length);
   for (let index = 0; index < bits.length; index++) {
-    const half = narrowed(wordAt(bits, index));
+    const word = wordAt(bits, index);
+    const rest = word & 0x7fffffff;
+    const exponent = rest >>> 23;
+    if (exponent > 112 && exponent < 143 && (rest & 0x1fff) === 0) {
+      halves[index] = ((word >>> 16) & 0x8000) | ((rest - REBIAS) >>> 13);
+      continue;
+    }
+    const half = narrowed(word);
     if (!Object.is(halfToNumber(half), floatAt(floats, index))) return null;
     halves[index] = half;
   }

@@ -514,10 +514,23 @@ function canBeSame(a: readonly Dim[], b: readonly Dim[]): boolean {
 function keyOf({ opType, domain, inputs, outputs, attributes, bodies, region }: NodeState): string | null {
   if (bodies.size > 0 || /^(Random|Bernoulli|Multinomial)/.test(opType)) return null;
   if (outputs.some((output) => output?.isOutput === true)) return null;
+  const given = attributesKey(attributes);
+  if (given === null) return null;
+  const ids = inputs.map((input) => (input === null ? "" : input.id)).join();
+  return `${region.id} ${domain}:${opType} ${ids} ${outputs.length} ${given}`;
+}
+
+const attributeKeys = new WeakMap<Attributes, string | null>();
+
+/** The same text for the same attributes; null where they cannot be compared. Nodes keep theirs, and are asked for them often. */
+function attributesKey(attributes: Attributes): string | null {
+  const known = attributeKeys.get(attributes);
+  if (known !== undefined) return known;
   const given = Object.entries(attributes).toSorted(([a], [b]) => (a < b ? -1 : 1));
-  if (given.some(([, { type }]) => type === "graph" || type === "tensor")) return null;
-  const ids = inputs.map((input) => input?.id ?? null);
-  return JSON.stringify([region.id, opType, domain, ids, outputs.length, given]);
+  const isComparable = given.every(([, { type }]) => type !== "graph" && type !== "tensor");
+  const key = isComparable ? JSON.stringify(given) : null;
+  attributeKeys.set(attributes, key);
+  return key;
 }
 
 function writeRegion(region: RegionState, nameOf: (tensor: TensorState) => string): OnnxGraph {

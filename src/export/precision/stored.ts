@@ -24,6 +24,8 @@ type Affine = Exclude<Quantization, { readonly dtype: "float16" }>;
 export class StoredForms {
   readonly #schemes: readonly Affine[];
   readonly #hasHalf: boolean;
+  /** Forms found so far: a weight may be looked at once in the graph as it is and once in the graph with folded weights. */
+  readonly #known = new WeakMap<Float32Tensor, WeightForm | null>();
 
   constructor(quantizations: readonly Quantization[]) {
     this.#schemes = quantizations.filter((each) => each.dtype !== "float16");
@@ -32,6 +34,14 @@ export class StoredForms {
 
   /** The form that gives exactly the numbers that TF.js computes; null for a weight that is not stored so. */
   formOf(weight: Float32Tensor): WeightForm | null {
+    const known = this.#known.get(weight);
+    if (known !== undefined) return known;
+    const form = this.#find(weight);
+    this.#known.set(weight, form);
+    return form;
+  }
+
+  #find(weight: Float32Tensor): WeightForm | null {
     const sample = sampleOf(weight);
     if (this.#hasHalf && sample.every((value) => Object.is(halfToNumber(numberToHalf(value)), value))) {
       const bits = exactHalves(weight.data);
@@ -97,13 +107,20 @@ function codeOf({ dtype, scale, min }: Affine, value: number): number | null {
 }
 
 function encode(scheme: Affine, data: Float32Array): Uint8Array | Uint16Array | null {
-  const codes = scheme.dtype === "uint8" ? new Uint8Array(data.length) : new Uint16Array(data.length);
+  const { dtype, scale, min } = scheme;
+  const most = dtype === "uint8" ? 2 ** 8 - 1 : 2 ** 16 - 1;
+  const codes = new Uint16Array(data.length);
   for (let index = 0; index < data.length; index++) {
-    const code = codeOf(scheme, floatAt(data, index));
-    if (code === null) return null;
+    const value = floatAt(data, index);
+    let code: number | null = Math.round((value - min) / scale);
+    // codeOf once more for what is rare: a scale of 0, zeros with a sign, and what is not stored so.
+    if (!(code >= 0 && code <= most) || value === 0 || Math.fround(code * scale + min) !== value) {
+      code = codeOf(scheme, value);
+      if (code === null) return null;
+    }
     codes[index] = code;
   }
-  return codes;
+  return dtype === "uint8" ? new Uint8Array(codes) : codes;
 }
 
 /** TF.js computes `stored * scale + min` in float64 and rounds once: so do these nodes, which ONNX Runtime runs when it loads the file. */
