@@ -38,6 +38,8 @@ export interface LineInput {
   readonly columns: number;
   /** What pixels beyond the end of a line hold. */
   readonly padding: number;
+  /** How many times wider a line is made than its proportions; 1 without it. */
+  readonly widen?: number;
 }
 
 /** Output [N, classes]: probabilities, or logits that want a softmax. */
@@ -71,6 +73,24 @@ export interface SequenceOutput {
   readonly kind: "ctc";
   readonly characters: readonly string[];
   readonly activation: "softmax" | "logits";
+  /** What the texts are like. */
+  readonly language?: LanguageData;
+}
+
+/** A mixture of n-gram models of characters, which weighs texts beside what the network sees. */
+export interface LanguageData {
+  /** How much its log-probabilities count. */
+  readonly weight: number;
+  /** What each character adds, in nats: without it short texts would be likelier. */
+  readonly bonus: number;
+  readonly parts: readonly LanguagePart[];
+}
+
+export interface LanguagePart {
+  /** Above 0; the shares add up to 1. */
+  readonly share: number;
+  /** As `packGrams` writes it. */
+  readonly table: string;
 }
 
 export const RECOGNIZER_KEY = "tfjs-to-onnx.recognizer";
@@ -130,7 +150,12 @@ function areChannelValues(value: unknown, channels: unknown): value is readonly 
 
 function isLineInput(line: unknown): boolean {
   if (typeof line !== "object" || line === null || !("columns" in line && "padding" in line)) return false;
+  if ("widen" in line && !isWidening(line.widen)) return false;
   return isSize(line.columns) && Number.isFinite(line.padding);
+}
+
+function isWidening(value: unknown): boolean {
+  return typeof value === "number" && value >= 0.25 && value <= 4;
 }
 
 /** Of pictures that models see; a hostile file asks for more memory than there is. */
@@ -148,7 +173,22 @@ function isOutput(output: unknown): boolean {
     const isCalibrated = !("confidence" in output) || isConfidenceModel(output.confidence);
     return isCalibrated && "labels" in output && areTexts(output.labels);
   }
+  if ("language" in output && !isLanguageData(output.language)) return false;
   return kind === "ctc" && "characters" in output && areTexts(output.characters);
+}
+
+function isLanguageData(value: unknown): boolean {
+  if (typeof value !== "object" || value === null || !("weight" in value && "bonus" in value && "parts" in value)) {
+    return false;
+  }
+  const { weight, bonus, parts } = value;
+  const areNumbers = Number.isFinite(weight) && Number.isFinite(bonus);
+  return areNumbers && Array.isArray(parts) && parts.length > 0 && parts.every(isLanguagePart);
+}
+
+function isLanguagePart(value: unknown): boolean {
+  if (typeof value !== "object" || value === null || !("share" in value && "table" in value)) return false;
+  return typeof value.share === "number" && value.share > 0 && value.share <= 1 && typeof value.table === "string";
 }
 
 function areTexts(value: unknown): boolean {

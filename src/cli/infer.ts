@@ -68,6 +68,7 @@ export function create(summary: string): Command {
     .option("--data <dir>", "folder of MNIST's files, or of labelled pictures of lines (labels.tsv, or names)")
     .option("--beam <n>", "of lines: search among so many texts instead of greedily", parseWhole("--beam", 1, 10_000))
     .option("--pattern <regex>", "of lines: read only texts that match from end to end, e.g. '\\d{1,7}'")
+    .option("--greedy", "of lines: read the likeliest character of each step, without the model's language model")
     .option("--lexicon <file>", "of lines: read only the words of this file, one a line")
     .option("--limit <n>", "take the first images only", parseWhole("--limit", 1))
     .option("-0, --null", "paths on stdin are separated by NUL, as find -print0 writes them")
@@ -130,7 +131,8 @@ async function run(inputs: readonly string[], options: InferOptions): Promise<vo
 
 /** Most models read no lines: what decodes them is loaded when it is asked for. */
 async function decodingFor(options: DecodingOptions, recognizer: () => Recognizer): Promise<Decode | undefined> {
-  if (options.beam === undefined && options.pattern === undefined && options.lexicon === undefined) return undefined;
+  const { beam, pattern, lexicon, greedy } = options;
+  if (beam === undefined && pattern === undefined && lexicon === undefined && greedy !== true) return undefined;
   const { decodingOf } = await import("./infer/decoding.ts");
   return decodingOf(options, recognizer());
 }

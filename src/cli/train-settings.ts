@@ -13,7 +13,10 @@ import { parseSchedule } from "../train/schedule-text.ts";
 import { collect, parsePositive, parseTolerance, parseWhole } from "./option-parsers.ts";
 
 /** What a network that reads lines is made of, as far as it is not the usual. */
-export type LineSettings = Partial<Omit<LineNetworkConfig, "characters">>;
+export type LineSettings = Partial<Omit<LineNetworkConfig, "characters">> & {
+  /** How many times wider lines are made than their proportions: more steps for narrow print. */
+  readonly widen?: number;
+};
 
 /** What decides a run: the options of `train`, by the names that a configuration file has too. */
 export interface TrainSettings {
@@ -205,7 +208,7 @@ const CHECKS: Readonly<Record<keyof TrainSettings, readonly [check: Check, expec
   validation: [isAmount, "a number of at least 0"],
   validateOn: [isText, "a folder"],
   holdOut: [isAmount, "a number of at least 0"],
-  line: [isLine, `an object of ${Object.keys(LINE_DEFAULTS).join(", ")}`],
+  line: [isLine, `an object of ${Object.keys(LINE_DEFAULTS).join(", ")}, widen`],
   epochs: [isCount, "a whole number of at least 1"],
   batchSize: [isCount, "a whole number of at least 1"],
   seed: [isWhole, "a whole number of at least 0"],
@@ -352,13 +355,15 @@ export function lineAugmentOf({ augment: given }: TrainSettings): LineAugment | 
 
 function isLine(value: unknown): boolean {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
-  const { height, body, features, cell, units, dropout, ...others }: Record<string, unknown> = {
+  const { height, body, features, cell, units, dropout, widen, ...others }: Record<string, unknown> = {
     ...LINE_DEFAULTS,
+    widen: 1,
     ...value,
   };
   return (
     Object.keys(others).length === 0 &&
     [height, features].every(isCount) &&
+    isWidening(widen) &&
     isBody(body) &&
     (cell === "lstm" || cell === "gru") &&
     Array.isArray(units) &&
@@ -366,6 +371,10 @@ function isLine(value: unknown): boolean {
     units.every(isCount) &&
     isShare(dropout)
   );
+}
+
+function isWidening(value: unknown): boolean {
+  return typeof value === "number" && value >= 0.25 && value <= 4;
 }
 
 function isBody(value: unknown): boolean {

@@ -2,7 +2,8 @@ import { InferenceError } from "../errors.ts";
 import type { ImageInput, LineInput, SequenceOutput } from "../metadata.ts";
 import { float32 } from "../tensor.ts";
 
-import { decodeGreedy, type ReadLine } from "./decode/greedy.ts";
+import type { ReadLine } from "./decode/greedy.ts";
+import { decoderOf } from "./decode/language.ts";
 import { logProbabilities, type Steps } from "./decode/matrix.ts";
 import type { Session } from "./runtime.ts";
 
@@ -24,7 +25,7 @@ export interface LineReading {
   readonly characters: readonly ReadingCharacter[];
 }
 
-/** Reads the characters from log-probabilities of classes, e.g. {@link decodeGreedy}, which is the default. */
+/** Reads the characters from log-probabilities of classes, e.g. {@link decodeGreedy}. */
 export type Decode = (log: Steps) => ReadLine;
 
 /** A batch holds lines at most this many times as wide as its narrowest: padding costs as much as a line. */
@@ -43,7 +44,7 @@ export async function readLineImages(
   input: ImageInput,
   output: SequenceOutput,
   images: readonly Float32Array[],
-  decode: Decode = decodeGreedy,
+  decode: Decode = decoderOf(output),
 ): Promise<LineReading[]> {
   if (input.channels !== 1) throw new InferenceError(`lines have one channel; the model takes ${input.channels}`);
   const readings: LineReading[] = [];

@@ -14,9 +14,9 @@ import { CHARACTERS, tokens } from "./lib/text.mjs";
  * @type {readonly (readonly [width: number, share: number])[]}
  */
 const WIDTHS = [
-  [112, 0.2],
-  [272, 0.45],
-  [560, 0.35],
+  [128, 0.2],
+  [320, 0.45],
+  [640, 0.35],
 ];
 
 /** @param {{ readonly seed: number }} options */

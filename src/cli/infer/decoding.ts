@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 
 import { DataError, UsageError } from "../../errors.ts";
 import { decodeBeam, decodeWithin } from "../../infer/decode/beam.ts";
-import type { ReadLine } from "../../infer/decode/greedy.ts";
+import { decodeGreedy, type ReadLine } from "../../infer/decode/greedy.ts";
 import { lexicon } from "../../infer/decode/lexicon.ts";
 import type { Steps } from "../../infer/decode/matrix.ts";
 import { pattern } from "../../infer/decode/pattern.ts";
@@ -14,24 +14,30 @@ export interface DecodingOptions {
   readonly beam?: number;
   readonly pattern?: string;
   readonly lexicon?: string;
+  readonly greedy?: boolean;
 }
 
 /** Texts that are kept after each step where nobody says how many. */
 const WIDTH = 32;
 
 /**
- * How lines are read, by the options of `infer`; undefined for greedily.
+ * How lines are read, by the options of `infer`; undefined as the model's metadata says.
  *
  * @throws {UsageError} when the options do not fit together or the model does not read lines
  * @throws {DataError} when the lexicon cannot be read
  */
 export async function decodingOf(options: DecodingOptions, { output }: Recognizer): Promise<Decode | undefined> {
-  const { beam, pattern: expression, lexicon: file } = options;
-  if (beam === undefined && expression === undefined && file === undefined) return undefined;
+  const { beam, pattern: expression, lexicon: file, greedy = false } = options;
+  const isSearched = beam !== undefined || expression !== undefined || file !== undefined;
+  if (!isSearched && !greedy) return undefined;
+  if (isSearched && greedy) throw new UsageError("give --greedy alone, without --beam, --pattern and --lexicon");
   if (output.kind !== "ctc") {
-    throw new UsageError("--beam, --pattern and --lexicon are for models that read lines; this one classifies");
+    throw new UsageError(
+      "--greedy, --beam, --pattern and --lexicon are for models that read lines; this one classifies",
+    );
   }
   if (expression !== undefined && file !== undefined) throw new UsageError("give --pattern or --lexicon, not both");
+  if (greedy) return decodeGreedy;
   const { characters } = output;
   const width = beam ?? WIDTH;
   const bestOf = (lines: readonly ReadLine[]): ReadLine => lines[0] ?? { characters: [], confidence: 0 };

@@ -60,12 +60,13 @@ export async function linesJob(
     });
   }
   if (settings.teacher.length > 0) throw new UsageError("--teacher is for networks that classify");
-  const config = { ...LINE_DEFAULTS, ...settings.line };
+  const { widen = 1, ...network } = settings.line;
+  const config = { ...LINE_DEFAULTS, ...network };
   const { columns } = reductionOf(parseBody(config.body));
   const augment = lineAugmentOf(settings);
   const { height } = config;
   const trained = await readTrained(settings);
-  const data = await openLines(settings, { height, columns, batchSize: recipe.batchSize });
+  const data = await openLines(settings, { height, widen, columns, batchSize: recipe.batchSize });
   const { characters } = data;
   const recognizer: Recognizer = {
     version: 1,
@@ -76,7 +77,7 @@ export async function linesJob(
       channels: 1,
       range: [0, 1],
       fit: "line",
-      line: { columns, padding: PADDING },
+      line: { columns, padding: PADDING, ...(widen === 1 ? {} : { widen }) },
     },
     output: { kind: "ctc", characters, activation: "logits" },
   };
@@ -87,7 +88,7 @@ export async function linesJob(
       dataset: "lines",
       images: data.source.kind === "store" ? data.source.store.lines : 0,
       characters: characters.join(""),
-      line: JSON.stringify(config),
+      line: JSON.stringify(widen === 1 ? config : { ...config, widen }),
       buckets: JSON.stringify(data.buckets),
       augment: JSON.stringify(augment ?? {}),
       ...marksOf(trained, settings),
@@ -103,6 +104,7 @@ export async function linesJob(
       const task = readLines({
         characters,
         height,
+        widen,
         columns,
         padding: PADDING,
         source,
@@ -130,6 +132,7 @@ async function writeAnswers(out: string, answers: readonly LineAnswer[]): Promis
 
 interface Form {
   readonly height: number;
+  readonly widen: number;
   readonly columns: number;
   readonly batchSize: number;
 }
@@ -140,9 +143,9 @@ async function openLines(settings: TrainSettings, form: Form): Promise<LineData>
 }
 
 async function openFolder(settings: TrainSettings, folder: string, form: Form): Promise<LineData> {
-  const { height, columns, batchSize } = form;
+  const { height, widen, columns, batchSize } = form;
   const stepsOf = (width: number): number => Math.ceil(width / columns);
-  const { set, planes, bad } = await readLineFolder(folder, { height, stepsOf });
+  const { set, planes, bad } = await readLineFolder(folder, { height, widen, stepsOf });
   tellBad(folder, set.samples.length, bad);
   const samples = settings.limit === undefined ? set.samples : set.samples.slice(0, settings.limit);
   const made = await addMade(settings, form);
@@ -194,7 +197,7 @@ async function openFolder(settings: TrainSettings, folder: string, form: Form): 
 /** Lines that modules make, kept for the whole run: `module.mjs:4000`. */
 async function addMade(
   { add, seed }: TrainSettings,
-  { height, columns }: Form,
+  { height, widen, columns }: Form,
 ): Promise<{ readonly samples: readonly LineSample[]; readonly planes: readonly Plane[] }> {
   const samples: LineSample[] = [];
   const planes: Plane[] = [];
@@ -206,9 +209,15 @@ async function addMade(
     if (!existsSync(path)) throw new DataError(`there is no module ${path}`);
     const maker = await openMaker(pathToFileURL(resolve(path)).href, seed);
     for (let index = 0; index < Number(count); index++) {
-      const line = await maker.make({ keys: [ADD_STREAM, index], step: 0, least: 0, most: ADDED_WIDTH, height });
+      const line = await maker.make({
+        keys: [ADD_STREAM, index],
+        step: 0,
+        least: 0,
+        most: ADDED_WIDTH / widen,
+        height,
+      });
       const data = Float32Array.from(line.pixels, (level) => level / 255);
-      const plane = fittedOrNull({ width: line.width, height: line.height, channels: 1, data }, height);
+      const plane = fittedOrNull({ width: line.width, height: line.height, channels: 1, data }, height, widen);
       if (plane === null || stepsNeeded(Array.from(line.text)) > Math.ceil(plane.width / columns)) continue;
       samples.push({ ...line, name: `${path}:${index}` });
       planes.push(plane);
@@ -217,9 +226,9 @@ async function addMade(
   return { samples, planes };
 }
 
-function fittedOrNull(pixels: Pixels, height: number): Plane | null {
+function fittedOrNull(pixels: Pixels, height: number, widen: number): Plane | null {
   try {
-    return fitLine(pixels, height);
+    return fitLine(pixels, height, widen);
   } catch (error) {
     if (error instanceof DataError) return null;
     throw error;
@@ -254,10 +263,10 @@ async function openMade(settings: TrainSettings, path: string, form: Form): Prom
 async function readApart(
   folder: string,
   characters: readonly string[],
-  { height, columns }: Form,
+  { height, widen, columns }: Form,
 ): Promise<PreparedLine[]> {
   const stepsOf = (width: number): number => Math.ceil(width / columns);
-  const { set, planes, bad } = await readLineFolder(folder, { height, stepsOf, characters });
+  const { set, planes, bad } = await readLineFolder(folder, { height, widen, stepsOf, characters });
   tellBad(folder, set.samples.length, bad);
   return preparedLines(set.samples, planes);
 }

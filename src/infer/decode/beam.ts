@@ -12,19 +12,30 @@ export interface BeamOptions {
   readonly languageModel?: LanguageModel;
   /** How many texts to give at most. Default 1. */
   readonly count?: number;
+  /** Characters with a lower log-probability at a step are not looked at there. Default: all are looked at. */
+  readonly least?: number;
 }
 
-const BEAM_OPTIONS: OptionNames<BeamOptions> = { width: true, languageModel: true, count: true };
+const BEAM_OPTIONS: OptionNames<BeamOptions> = { width: true, languageModel: true, count: true, least: true };
 
-/** A text so far, and the log-probability of all paths that spell it. */
+/** A text so far: the one before it and its last character. */
 interface Prefix<State> {
-  readonly symbols: readonly number[];
+  readonly before: Prefix<State> | null;
+  /** -1 of the empty text. */
+  readonly symbol: number;
   readonly state: State;
-  /** Of the language model. */
+  readonly languageState: unknown;
+  /** Log-probability that the language model adds. */
   readonly language: number;
-  /** Of the paths that end with a blank, and with the last character. */
+  /** Longer texts; null where the constraint allows none. */
+  readonly longer: Map<number, Prefix<State> | null>;
+  /** Log-probability of all paths up to the last step that spell it and end with a blank, and with its last character. */
   blank: number;
   character: number;
+  /** The same up to the step `reached`. */
+  nextBlank: number;
+  nextCharacter: number;
+  reached: number;
 }
 
 /**
@@ -46,55 +57,86 @@ export function decodeBeam(log: Steps, options: BeamOptions = {}): ReadLine[] {
  */
 export function decodeWithin<State>(log: Steps, constraint: Constraint<State>, options: BeamOptions = {}): ReadLine[] {
   checkOptions("decodeBeam and decodeWithin", options, BEAM_OPTIONS);
-  const { width = 16, languageModel, count = 1 } = options;
+  const { width = 16, languageModel, count = 1, least = NEVER } = options;
   const blank = log.classes - 1;
-  const first: Prefix<State> = { symbols: [], state: constraint.start, language: 0, blank: 0, character: NEVER };
-  let beam: Prefix<State>[] = [first];
+  let touched: Prefix<State>[] = [];
+  const reach = (prefix: Prefix<State>, step: number): Prefix<State> => {
+    if (prefix.reached !== step) {
+      prefix.reached = step;
+      prefix.nextBlank = NEVER;
+      prefix.nextCharacter = NEVER;
+      touched.push(prefix);
+    }
+    return prefix;
+  };
+  const extended = (from: Prefix<State>, symbol: number): Prefix<State> | null => {
+    const known = from.longer.get(symbol);
+    if (known !== undefined) return known;
+    const state = constraint.next(from.state, symbol);
+    const said = state === null ? undefined : languageModel?.next(from.languageState, symbol);
+    const made = state === null ? null : prefixOf(from, symbol, state, said?.state, from.language + (said?.score ?? 0));
+    from.longer.set(symbol, made);
+    return made;
+  };
+  let beam: Prefix<State>[] = [{ ...prefixOf(null, -1, constraint.start, languageModel?.start, 0), blank: 0 }];
   for (let step = 0; step < log.steps; step++) {
-    const next = new Map<string, Prefix<State>>();
-    const at = (from: Prefix<State>, symbol: number | undefined): Prefix<State> | undefined => {
-      const key = symbol === undefined ? from.symbols.join() : [...from.symbols, symbol].join();
-      const known = next.get(key);
-      if (known !== undefined) return known;
-      const made = symbol === undefined ? { ...from, blank: NEVER, character: NEVER } : longer(from, symbol);
-      if (made !== undefined) next.set(key, made);
-      return made;
-    };
-    const longer = (from: Prefix<State>, symbol: number): Prefix<State> | undefined => {
-      const state = constraint.next(from.state, symbol);
-      if (state === null) return undefined;
-      const language = from.language + (languageModel?.score(from.symbols, symbol) ?? 0);
-      return { symbols: [...from.symbols, symbol], state, language, blank: NEVER, character: NEVER };
-    };
+    const candidates = symbolsAbove(log, step, least);
+    touched = [];
     for (const prefix of beam) {
       const total = logAdd(prefix.blank, prefix.character);
-      const last = prefix.symbols.at(-1);
-      const same = at(prefix, undefined);
-      if (same !== undefined) {
-        same.blank = logAdd(same.blank, total + scoreAt(log, step, blank));
-        if (last !== undefined) same.character = logAdd(same.character, prefix.character + scoreAt(log, step, last));
+      const same = reach(prefix, step);
+      same.nextBlank = logAdd(same.nextBlank, total + scoreAt(log, step, blank));
+      if (prefix.symbol >= 0) {
+        same.nextCharacter = logAdd(same.nextCharacter, prefix.character + scoreAt(log, step, prefix.symbol));
       }
-      for (let symbol = 0; symbol < blank; symbol++) {
-        const score = scoreAt(log, step, symbol);
+      for (const symbol of candidates) {
         // Twice the same character needs a blank between.
-        const reached = symbol === last ? prefix.blank : total;
-        if (score === NEVER || reached === NEVER) continue;
-        const extended = at(prefix, symbol);
-        if (extended !== undefined) extended.character = logAdd(extended.character, reached + score);
+        const before = symbol === prefix.symbol ? prefix.blank : total;
+        const longer = before === NEVER ? null : extended(prefix, symbol);
+        if (longer === null) continue;
+        reach(longer, step).nextCharacter = logAdd(longer.nextCharacter, before + scoreAt(log, step, symbol));
       }
     }
-    beam = [...next.values()].toSorted((a, b) => weightOf(b) - weightOf(a)).slice(0, width);
+    for (const prefix of touched) [prefix.blank, prefix.character] = [prefix.nextBlank, prefix.nextCharacter];
+    beam = touched.length > width ? touched.toSorted((a, b) => weightOf(b) - weightOf(a)).slice(0, width) : touched;
   }
   return beam
     .filter(({ state }) => constraint.accepts(state))
-    .map((prefix) => ({ prefix, weight: weightOf(prefix) + (languageModel?.end?.(prefix.symbols) ?? 0) }))
+    .map((prefix) => ({ prefix, weight: weightOf(prefix) + (languageModel?.end?.(prefix.languageState) ?? 0) }))
     .filter(({ weight }) => weight !== NEVER)
     .toSorted((a, b) => b.weight - a.weight)
     .slice(0, count)
     .map(({ prefix }) => ({
-      characters: alignLabel(log, prefix.symbols),
+      characters: alignLabel(log, symbolsOf(prefix)),
       confidence: Math.exp(logAdd(prefix.blank, prefix.character)),
     }));
+}
+
+function prefixOf<State>(
+  before: Prefix<State> | null,
+  symbol: number,
+  state: State,
+  languageState: unknown,
+  language: number,
+): Prefix<State> {
+  const none = { blank: NEVER, character: NEVER, nextBlank: NEVER, nextCharacter: NEVER, reached: -1 };
+  return { before, symbol, state, languageState, language, longer: new Map(), ...none };
+}
+
+/** The characters with at least this log-probability at a step; none has less than that of never. */
+function symbolsAbove(log: Steps, step: number, least: number): number[] {
+  const symbols: number[] = [];
+  for (let symbol = 0; symbol < log.classes - 1; symbol++) {
+    const score = scoreAt(log, step, symbol);
+    if (score >= least && score !== NEVER) symbols.push(symbol);
+  }
+  return symbols;
+}
+
+function symbolsOf<State>(prefix: Prefix<State>): number[] {
+  const symbols: number[] = [];
+  for (let at: Prefix<State> | null = prefix; at !== null && at.symbol >= 0; at = at.before) symbols.push(at.symbol);
+  return symbols.toReversed();
 }
 
 function weightOf<State>({ blank, character, language }: Prefix<State>): number {

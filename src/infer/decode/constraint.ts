@@ -1,5 +1,5 @@
 /**
- * Which texts may be read, as an automaton over classes. States are the constraint's own; `key` is equal for equal states.
+ * Which texts may be read, as an automaton over classes. States are the constraint's own.
  */
 export interface Constraint<State> {
   readonly start: State;
@@ -9,12 +9,13 @@ export interface Constraint<State> {
   accepts(state: State): boolean;
 }
 
-/** Adds to the log-probability of a text that it goes on with a character. */
-export interface LanguageModel {
-  /** @param before the classes so far; @returns log of the weight */
-  score(before: readonly number[], symbol: number): number;
-  /** Of ending here; default 0. */
-  end?(before: readonly number[]): number;
+/** How likely texts are, as an automaton over classes. It adds to the log-probability that the network gives to a text. */
+export interface LanguageModel<State = unknown> {
+  readonly start: State;
+  /** After one more character; `score` is what that adds, in nats. */
+  next(state: State, symbol: number): { readonly state: State; readonly score: number };
+  /** What ending here adds; 0 without it. */
+  end?(state: State): number;
 }
 
 /** Every text. */

@@ -25,9 +25,10 @@ const SKEW_ASPECT = 3;
  * [height, W]; the width follows from the line.
  *
  * @param pixels of any size
+ * @param widen how many times wider the line is made than its proportions
  * @throws {DataError} when there is no line to be seen, or the picture is lower than 4 pixels
  */
-export function fitLine(pixels: Pixels, height: number): Plane {
+export function fitLine(pixels: Pixels, height: number, widen = 1): Plane {
   if (pixels.height < LEAST_HEIGHT) {
     throw new DataError(
       `there is no line in the picture: it is ${pixels.width} x ${pixels.height} pixels; a line is at least ${LEAST_HEIGHT} high`,
@@ -36,7 +37,7 @@ export function fitLine(pixels: Pixels, height: number): Plane {
   const ink = straightened(inkOf(toGrey(pixels)));
   const rows = bandOf(ink);
   const columns = extentOf(ink, rows);
-  return cutOut(ink, rows, columns, height);
+  return cutOut(ink, rows, columns, height, widen);
 }
 
 /** A part of an axis, `end` exclusive. */
@@ -273,7 +274,7 @@ function extentOf({ width, height, data }: Plane, rows: Span): Span {
 }
 
 /** The line with its margins at another height. */
-function cutOut(ink: Plane, rows: Span, columns: Span, height: number): Plane {
+function cutOut(ink: Plane, rows: Span, columns: Span, height: number, widen: number): Plane {
   const size = rows.end - rows.start;
   const top = Math.round(rows.start - MARGIN.vertical * size);
   const bottom = Math.round(rows.end + MARGIN.vertical * size);
@@ -285,7 +286,7 @@ function cutOut(ink: Plane, rows: Span, columns: Span, height: number): Plane {
   for (let y = Math.max(0, top); y < Math.min(ink.height, bottom); y++) {
     sheet.set(ink.data.subarray(y * ink.width + fromX, y * ink.width + toX), (y - top) * width + fromX - left);
   }
-  const scaledWidth = Math.max(1, Math.round((width * height) / (bottom - top)));
+  const scaledWidth = Math.max(1, Math.round((widen * width * height) / (bottom - top)));
   const { data } = resize({ width, height: bottom - top, channels: 1, data: sheet }, scaledWidth, height);
   return { width: scaledWidth, height, data };
 }

@@ -36,7 +36,9 @@ function inOrder(values: Float32Array, { channels, order }: ImageInput): Float32
 
 function fitted(picture: Raster, { fit, height, width, channels, line }: ImageInput): Float32Array {
   if (fit === "mnist") return fitMnist(picture).data;
-  if (fit === "line" && width === null) return wholeSteps(fitLine(pixelsOf(picture), height), line?.columns ?? 1);
+  if (fit === "line" && width === null) {
+    return wholeSteps(fitLine(pixelsOf(picture), height, line?.widen), line?.columns ?? 1);
+  }
   if (width === null) {
     throw new InferenceError(`the model takes images of any width by "${fit}", which only lines have`, {
       hint: "run it on raw tensors: infer --tensor NAME=file.npy --out DIR",

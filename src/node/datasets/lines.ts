@@ -31,6 +31,8 @@ export interface ReadLines {
 export interface ReadLinesOptions {
   /** Height of the lines, in pixels. */
   readonly height: number;
+  /** How many times wider lines are made than their proportions. Default 1. */
+  readonly widen?: number;
   /** Labels with other characters are left out. Default: all characters are taken. */
   readonly characters?: readonly string[];
   /** Steps that a width in pixels makes; labels that need more are left out. */
@@ -74,7 +76,7 @@ async function readSample(
   file: string,
   name: string,
   text: string,
-  { height, characters, stepsOf }: ReadLinesOptions,
+  { height, widen, characters, stepsOf }: ReadLinesOptions,
 ): Promise<BadLine | { readonly sample: LineSample; readonly plane: Plane }> {
   if (text === "") return { name, reason: "its label is empty" };
   const outside =
@@ -83,7 +85,7 @@ async function readSample(
   try {
     const pixels = pixelsOf(flatten(await decodeImage(file, LONGEST_SIDE)));
     const grey = toGrey(pixels);
-    const plane = fitLine(pixels, height);
+    const plane = fitLine(pixels, height, widen);
     const [needed, given] = [stepsFor(text), stepsOf(plane.width)];
     if (needed > given) {
       return {

@@ -35,6 +35,8 @@ export interface LineFeedPlan {
   readonly source: LineSource;
   readonly characters: readonly string[];
   readonly height: number;
+  /** How many times wider lines are made than their proportions. */
+  readonly widen: number;
   /** Pixels for one step of the network. */
   readonly columns: number;
   /** What pixels beyond the end of a line hold. */
@@ -78,6 +80,11 @@ export type OpenLines = (options: { readonly seed: number }) => LineMaker | Prom
 const TRIES = 6;
 const AUGMENT_STREAM = 0x11e5;
 const MAKER_STREAM = 0x3a4e;
+/**
+ * Noise of so much ink is added to lines to train on. Without it paper has one value, whole windows of a pooling are equal, and rounding
+ * decides which of them gets the gradient: another one in a compiled step than in an eager one.
+ */
+const DITHER = 1 / 256;
 /** A batch of an epoch: its bucket, and the lines in it. */
 interface Planned {
   readonly bucket: number;
@@ -133,6 +140,8 @@ export class LineBatches implements BatchSource {
       const index = planned.indices[row];
       if (index === undefined) throw new InternalError(`batch ${place.batch} has no line ${row}`);
       const { plane, label } = await this.#line(place, planned.bucket, index);
+      for (let pixel = 0; pixel < plane.data.length; pixel++)
+        plane.data[pixel] = at(plane.data, pixel) + DITHER * this.#random.unit();
       writeLine(plane, this.#plan, images.subarray(row * imageSize, (row + 1) * imageSize));
       labels.set(label.slice(0, labelSize), row * labelSize);
     }
@@ -146,7 +155,7 @@ export class LineBatches implements BatchSource {
     readonly plane: Plane;
     readonly label: ArrayLike<number> & { slice(from: number, to: number): ArrayLike<number> };
   }> {
-    const { source, seed, height, characters } = this.#plan;
+    const { source, seed, height, widen, characters } = this.#plan;
     const { width } = this.#bucket(bucket);
     const strength = this.#strengthIn(epoch);
     if (source.kind === "store") {
@@ -159,7 +168,7 @@ export class LineBatches implements BatchSource {
     const step = epoch * this.batches + batch;
     for (let attempt = 0; ; attempt++) {
       const keys = [MAKER_STREAM, epoch, index, attempt];
-      const line = await maker.make({ keys, step, least, most: width, height });
+      const line = await maker.make({ keys, step, least: least / widen, most: width / widen, height });
       this.#random.restart(AUGMENT_STREAM, seed, ...keys);
       const label = labelOf(line.text, characters, "a line that was made");
       const plane = this.#tryToFit(line, strength);
@@ -182,15 +191,15 @@ export class LineBatches implements BatchSource {
   }
 
   #fitted(picture: LinePicture, strength: number): Plane {
-    const { augment, height } = this.#plan;
+    const { augment, height, widen } = this.#plan;
     const sheet = augmentLine(picture, augment ?? {}, augment === undefined ? 0 : strength, this.#random);
     try {
-      return fitLine({ ...sheet, channels: 1 }, height);
+      return fitLine({ ...sheet, channels: 1 }, height, widen);
     } catch (error) {
       // Augmentation may wipe a faint line out; the picture itself was checked when it was read.
       if (!(error instanceof DataError) || strength === 0) throw error;
       const plain = augmentLine(picture, {}, 0, this.#random);
-      return fitLine({ ...plain, channels: 1 }, height);
+      return fitLine({ ...plain, channels: 1 }, height, widen);
     }
   }
 

@@ -27,6 +27,8 @@ export interface PreparedLine {
 export interface ReadLinesOptions {
   readonly characters: readonly string[];
   readonly height: number;
+  /** How many times wider lines are made than their proportions. Default 1. */
+  readonly widen?: number;
   /** Pixels for one step of the network. */
   readonly columns: number;
   /** What pixels beyond the end of a line hold. */
@@ -80,7 +82,7 @@ export function readLines(options: ReadLinesOptions): Task<readonly LineAnswer[]
 }
 
 function planOf(
-  { source, characters, height, columns, padding, buckets, augment }: ReadLinesOptions,
+  { source, characters, height, widen = 1, columns, padding, buckets, augment }: ReadLinesOptions,
   run: { readonly recipe: Recipe; readonly epochs: number } | undefined,
 ): LineFeedPlan {
   return {
@@ -88,6 +90,7 @@ function planOf(
     source,
     characters,
     height,
+    widen,
     columns,
     padding,
     buckets,

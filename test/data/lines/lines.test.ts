@@ -81,6 +81,7 @@ describe("batches", () => {
     source: { kind: "store", store, bucketOfLine: Uint8Array.from([0, 0, 1, 0, 0, 1, 0]) },
     characters: CHARACTERS,
     height: 16,
+    widen: 1,
     columns: 4,
     padding: -1,
     buckets: [

@@ -6,6 +6,7 @@ import { decodeBeam, decodeWithin } from "../../../src/infer/decode/beam.ts";
 import type { Constraint } from "../../../src/infer/decode/constraint.ts";
 import { decodeGreedy, type ReadLine } from "../../../src/infer/decode/greedy.ts";
 import { labelProbability } from "../../../src/infer/decode/label-probability.ts";
+import type { LanguageModel } from "../../../src/infer/decode/constraint.ts";
 import { lexicon } from "../../../src/infer/decode/lexicon.ts";
 import { logProbabilities, type Steps } from "../../../src/infer/decode/matrix.ts";
 import { nGram } from "../../../src/infer/decode/n-gram.ts";
@@ -30,6 +31,16 @@ function textOf(line: ReadLine | undefined): string | undefined {
     : labelOf(line)
         .map((symbol) => CHARACTERS[symbol])
         .join("");
+}
+
+/** What a language model says of a text. */
+function scoreOf<State>(model: LanguageModel<State>, label: readonly number[]): number {
+  let [state, sum] = [model.start, 0];
+  for (const symbol of label) {
+    const said = model.next(state, symbol);
+    [state, sum] = [said.state, sum + said.score];
+  }
+  return sum;
 }
 
 /** The likeliest of the texts that are allowed, by enumeration. */
@@ -172,12 +183,12 @@ describe("beam search", () => {
     const [line] = decodeBeam(stepsOf(rows), { width: 1000, languageModel });
     const weighed = [...textProbabilities(rows)].map(([key, probability]): [string, number] => {
       const label = key === "" ? [] : key.split(",").map(Number);
-      const language = label.reduce((sum, symbol, at) => sum + languageModel.score(label.slice(0, at), symbol), 0);
+      const language = scoreOf(languageModel, label);
       return [key, Math.log(probability) + language];
     });
     const [best] = weighed.toSorted((a, b) => b[1] - a[1]);
     expect(line === undefined ? undefined : labelOf(line).join()).toBe(best?.[0]);
-    const all = CHARACTERS.map((_, symbol) => Math.exp(languageModel.score([0], symbol)));
+    const all = CHARACTERS.map((_, symbol) => Math.exp(languageModel.next([0], symbol).score));
     expect(all.reduce((sum, share) => sum + share, 0)).toBeCloseTo(1, 6);
     expect(all[1]).toBe(Math.max(...all));
   });

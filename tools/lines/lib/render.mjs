@@ -17,11 +17,15 @@ import { checked } from "./random.mjs";
 
 const folder = fileURLToPath(new URL("../node_modules/@fontsource", import.meta.url));
 
-/** Faces that old books, and dot-matrix and thermal printers, are like, are drawn more often. */
+/**
+ * Faces that old books, and dot-matrix and thermal printers, are like, are drawn more often. Most of all those of the 19th century,
+ * in which a thin bar is all that an e has over a c.
+ */
+const MODERN = /old-standard|gfs-didot|bodoni|besley|oranienbaum|rufina|katex|playfair/;
 const OLD =
-  /im-fell|old-standard|caslon|baskerville|garamond|gfs-didot|bodoni|sorts-mill|cardo|crimson|playfair|tinos|vollkorn|quattrocento|newsreader|gelasio|gentium|unna|stix|spectral|martel|pt-serif|literata|source-serif|lora/;
+  /im-fell|goudy|besley|oranienbaum|rufina|katex|old-standard|caslon|baskerville|garamond|gfs-didot|bodoni|sorts-mill|cardo|crimson|playfair|tinos|vollkorn|quattrocento|newsreader|gelasio|gentium|unna|stix|spectral|martel|pt-serif|literata|source-serif|lora/;
 const TILL =
-  /mono|cousine|courier|vt323|dotgothic|inconsolata|code|arimo|roboto-condensed|archivo-narrow|ubuntu-condensed|pt-sans-narrow|share-tech/;
+  /mono|cousine|courier|vt323|dotgothic|inconsolata|code|arimo|roboto-condensed|archivo-narrow|ubuntu-condensed|pt-sans-narrow|share-tech|doto|workbench/;
 
 /** Faces whose small letters are capitals. */
 /** @type {Set<string>} */
@@ -36,6 +40,12 @@ function hasCapitalsOnly(name) {
   return /bungee|cinzel|bebas|permanent-marker/.test(name) || rise("x") > 0.93 * rise("X");
 }
 
+/** @param {string} family */
+function weightOf(family) {
+  if (MODERN.test(family)) return 5;
+  return OLD.test(family) ? 2 : TILL.test(family) ? 1.6 : 1;
+}
+
 /** @returns {Face[]} */
 function registerFaces() {
   /** @type {Face[]} */
@@ -48,9 +58,22 @@ function registerFaces() {
       const name = `${family}-${style}`;
       if (GlobalFonts.registerFromPath(join(folder, family, "files", file), name) === null) continue;
       const usual = style === "400-normal" ? 2 : style === "700-normal" ? 1 : 0.7;
-      faces.push({ name, weight: usual * (OLD.test(family) ? 2 : TILL.test(family) ? 1.6 : 1), family });
+      faces.push({ name, weight: usual * weightOf(family), family });
       if (hasCapitalsOnly(name)) CAPITALS.add(name);
     }
+  }
+  // KaTeX has Computer Modern, which is drawn after a face of 1896 (Monotype Modern 8A).
+  for (const [style, usual] of /** @type {const} */ ([
+    ["Regular", 2],
+    ["Bold", 1],
+  ])) {
+    const name = `katex-${style}`;
+    if (
+      GlobalFonts.registerFromPath(join(folder, "..", "katex", "dist", "fonts", `KaTeX_Main-${style}.woff2`), name) ===
+      null
+    )
+      continue;
+    faces.push({ name, weight: usual * weightOf("katex"), family: "katex" });
   }
   return faces;
 }
@@ -77,9 +100,10 @@ const THIN = ["\u200A", "\u2009", "\u2005", "\u2004"];
  * What typesetting has where labels have plain ASCII.
  *
  * @param {string} text
+ * @param {string} kind
  * @param {Random} random
  */
-function typeset(text, random) {
+function typeset(text, kind, random) {
   let set = text;
   if (random.chance(0.5)) {
     set = set
@@ -91,8 +115,9 @@ function typeset(text, random) {
   if (random.chance(0.4)) set = set.replaceAll(/(?<=\w)-(?=\w{4,})/g, () => (random.chance(0.15) ? "—" : "-"));
   if (random.chance(0.5)) set = set.replaceAll(" - ", () => (random.chance(0.5) ? " — " : " – "));
   // Old books set a thin space before these marks and within quotation marks.
-  if (random.chance(0.25)) set = set.replaceAll(/(?<=[\w”])([;:!?])(?=\s|$)/g, `${random.of(THIN)}$1`);
-  if (random.chance(0.15))
+  if (random.chance(kind === "book" ? 0.45 : 0.2))
+    set = set.replaceAll(/(?<=[\w”])([;:!?])(?=\s|$)/g, `${random.of(THIN)}$1`);
+  if (random.chance(kind === "book" ? 0.3 : 0.1))
     set = set.replaceAll(/“(?=\w)/g, `“${random.of(THIN)}`).replaceAll(/(?<=[\w.,!?])”/g, `${random.of(THIN)}”`);
   return set;
 }
@@ -118,7 +143,7 @@ export function styleOf(random) {
     font: `${size}px "${face}"`,
     size,
     letterSpacing: random.chance(0.2) ? random.between(-0.03, 0.12) * size : 0,
-    wordSpacing: random.chance(0.3) ? random.between(-0.08, 0.5) * size : 0,
+    wordSpacing: random.chance(kind === "book" ? 0.6 : 0.3) ? random.between(-0.08, 0.5) * size : 0,
   };
 }
 
@@ -155,9 +180,9 @@ export function widthAt(text, style, height) {
  */
 export function draw(text, style, random, beside) {
   setUp(pen, style);
-  const shown = typeset(text, random);
-  const metrics = pen.measureText(shown);
   const { size, kind } = style;
+  const shown = typeset(text, kind, random);
+  const metrics = pen.measureText(shown);
   const margin = () => Math.round(size * (random.chance(0.7) ? random.between(0.02, 0.35) : random.between(0.3, 1)));
   const [left, right, top, bottom] = [margin(), margin(), margin(), margin()];
   const width = Math.ceil(metrics.width) + left + right;

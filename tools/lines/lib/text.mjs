@@ -69,7 +69,7 @@ function readProse() {
 }
 
 const WORDS = wordsOf("an-array-of-english-words").filter(({ length }) => length < 15);
-const PROSE = readProse();
+export const PROSE = readProse();
 
 const NAMES =
   "Market Street,Main,Station,Hotel,Restaurant,Cafe,Open,Closed,Exit,Sale,Police,Bank,Library,Museum,Park,Road,Avenue,Ltd,Co.,Inc.,Sdn Bhd,GmbH,Books,Shoes,Fresh,Coffee,Pizza,Express,Centre,School,University,Press,No Entry,Stop,Push,Pull,Fire,Danger,Private,Taxi,Bus,Airport,Pharmacy,Bakery,Garage".split(
@@ -80,7 +80,7 @@ const MONTHS =
     ",",
   );
 const RECEIPT =
-  "Total,TOTAL,Subtotal,Sub Total,Cash,CASH,Change,CHANGE,Tax,GST,VAT,Qty,QTY,Item,Amount,Amt,Rounding,Discount,Invoice No,INVOICE,Receipt,Table,Cashier,Date,Time,Tel,TEL,Fax,Bill No,Thank You,THANK YOU,Price,Disc,Balance,Visa,Card,Reg No,Doc No,Member,Description,Unit,Inclusive,Round Adj,Total Sales,Please Come Again,Goods sold are not returnable".split(
+  "Total,TOTAL,Subtotal,Sub Total,Cash,CASH,Change,CHANGE,Tax,GST,VAT,Qty,QTY,Item,Amount,Amt,Rounding,Discount,Invoice No,INVOICE,Receipt,Table,Cashier,Date,Time,Tel,TEL,Fax,Bill No,Thank You,THANK YOU,Price,Disc,Balance,Visa,Card,Reg No,Doc No,Member,Description,Unit,Inclusive,Round Adj,Total Sales,Please Come Again,Goods sold are not returnable,***,****,* * *".split(
     ",",
   );
 const SCREEN =
