@@ -1,6 +1,6 @@
 // Counts what English and till slips are like, and puts it into the metadata of a model that reads lines:
 //
-//   node tools/lines/language.mjs runs/line-print/model.json [--weight 0.3] [--bonus 0.3] [--least 2] [--order 6]
+//   node tools/lines/language.mjs runs/line-print/model.json [--weight 0.3] [--bonus 0.3] [--least 2] [--order 5]
 //
 // Prose as in lib/text.mjs, and the kinds of lines that it makes. The weights were chosen on ../shared/data/print-lines.
 import { readFileSync, writeFileSync } from "node:fs";
@@ -16,7 +16,7 @@ const { positionals, values } = parseArgs({
   options: {
     weight: { type: "string", default: "0.3" },
     bonus: { type: "string", default: "0.3" },
-    order: { type: "string", default: "6" },
+    order: { type: "string", default: "5" },
     least: { type: "string", default: "2" },
   },
 });
@@ -41,7 +41,10 @@ function* made() {
 
 const prose = PROSE.map((words) => ` ${words.join(" ").slice(0, MOST)}`);
 const parts = [
-  { share: 0.5, table: packGrams(countGrams(prose, CHARACTERS, { order: Number(values.order), least: Number(values.least) })) },
+  {
+    share: 0.5,
+    table: packGrams(countGrams(prose, CHARACTERS, { order: Number(values.order), least: Number(values.least) })),
+  },
   { share: 0.5, table: packGrams(countGrams(made(), CHARACTERS, { order: 3 })) },
 ];
 
@@ -64,6 +67,7 @@ function outputOf(from) {
     if (typeof at !== "object" || at === null) throw new Error(`${file} has no recognizer`);
     at = new Map(Object.entries(at)).get(key);
   }
-  if (typeof at !== "object" || at === null || !("kind" in at) || at.kind !== "ctc") throw new Error(`${file} reads no lines`);
+  if (typeof at !== "object" || at === null || !("kind" in at) || at.kind !== "ctc")
+    throw new Error(`${file} reads no lines`);
   return at;
 }

@@ -9,9 +9,9 @@ import { Grams } from "./n-gram.ts";
 import { unpackGrams } from "./packed-grams.ts";
 
 /** Texts that are kept after each step. */
-const WIDTH = 8;
+const WIDTH = 4;
 /** Characters of a log-probability below this are not looked at. */
-const LEAST = -8;
+const LEAST = -6;
 /** Share of each character's probability that all characters have alike: a text may be like nothing that was counted. */
 const ANYTHING_ELSE = 0.01;
 
