@@ -70,8 +70,7 @@ export function unpackGrams(packed: string, classes: number): GramTable {
     const logs = reader.logs(count);
     const isLast = level + 1 === order;
     const rests = isLast ? new Float32Array() : reader.logs(count);
-    const children = new Uint32Array(isLast ? 0 : count + 1);
-    for (let node = 0; !isLast && node < count; node++) children[node + 1] = at(children, node) + reader.number();
+    const children = isLast ? new Uint32Array() : reader.sums(count);
     if (!isLast) expected = at(children, count);
     levels.push({ symbols, children, logs, rests });
   }
@@ -120,6 +119,13 @@ class Reader {
 
   logs(count: number): Float32Array {
     return Float32Array.from(this.take(count), (byte) => -NATS * byte);
+  }
+
+  /** 0, then the sums of the first 1, 2, ... numbers. */
+  sums(count: number): Uint32Array {
+    const sums = new Uint32Array(count + 1);
+    for (let index = 0; index < count; index++) sums[index + 1] = at(sums, index) + this.number();
+    return sums;
   }
 
   take(count: number): Uint8Array {

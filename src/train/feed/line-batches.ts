@@ -80,11 +80,6 @@ export type OpenLines = (options: { readonly seed: number }) => LineMaker | Prom
 const TRIES = 6;
 const AUGMENT_STREAM = 0x11e5;
 const MAKER_STREAM = 0x3a4e;
-/**
- * Noise of so much ink is added to lines to train on. Without it paper has one value, whole windows of a pooling are equal, and rounding
- * decides which of them gets the gradient: another one in a compiled step than in an eager one.
- */
-const DITHER = 1 / 256;
 /** A batch of an epoch: its bucket, and the lines in it. */
 interface Planned {
   readonly bucket: number;
@@ -140,8 +135,6 @@ export class LineBatches implements BatchSource {
       const index = planned.indices[row];
       if (index === undefined) throw new InternalError(`batch ${place.batch} has no line ${row}`);
       const { plane, label } = await this.#line(place, planned.bucket, index);
-      for (let pixel = 0; pixel < plane.data.length; pixel++)
-        plane.data[pixel] = at(plane.data, pixel) + DITHER * this.#random.unit();
       writeLine(plane, this.#plan, images.subarray(row * imageSize, (row + 1) * imageSize));
       labels.set(label.slice(0, labelSize), row * labelSize);
     }
