@@ -1,5 +1,6 @@
-// The size of the library bundled for a browser by esbuild: minified, and zipped as a server sends it; its largest parts. The part for
-// Graph models and the one that prepares pictures in the file are loaded when they are needed.
+// The size of the library bundled for a browser by esbuild: minified, and zipped as a server sends it; its largest parts. What only
+// some models and options need is loaded when they need it: recurrent and less frequent layers, weights in other forms than float32,
+// Graph models, pictures in the file, models from an address or from files.
 //
 //   node bench/bundle.mjs [--record]
 import path from "node:path";
@@ -22,6 +23,8 @@ const { outputFiles, metafile } = await build({
   format: "esm",
   write: false,
   outdir: "out",
+  // As scripts/build.mjs has it.
+  alias: { long: path.join(root, "scripts", "bundled-long.cjs") },
   metafile: true,
 });
 /** @type {Map<string, Uint8Array>} */
@@ -59,9 +62,9 @@ const text = [
   `\`node bench/bundle.mjs\`, ${machine()}; esbuild ${version}.`,
   table(
     ['`import { exportModel } from "tfjs-to-onnx"`', "minified", "and gzipped"],
-    [row("for Layers models", first), row("for Graph models and pictures in the file too", contents.keys())],
+    [row("loaded at first", first), row("with all that is loaded when it is needed", contents.keys())],
   ),
-  "The largest parts for Layers models, minified:",
+  "The largest parts of what is loaded at first, minified:",
   table(
     ["folder", "bytes"],
     largest.map(([part, size]) => [part, bytes(size)]),

@@ -33,9 +33,19 @@ for (const name of readdirSync(dist, { recursive: true, encoding: "utf8" })) {
   writeFileSync(file, `/// <reference path="${path.startsWith(".") ? path : `./${path}`}" />\n${text}`);
 }
 const bundle = join(dist, "bundle");
-/** Packages that go into the bundle: in files of their own, protobufjs would be found, read and linked 15 times at every start. */
-const protobufjs = createRequire(import.meta.url).resolve("protobufjs/minimal.js");
-const long = createRequire(protobufjs).resolve("long");
+/**
+ * What goes into the bundle of the package protobufjs: in files of their own, they would be found, read and linked 15 times at every
+ * start. Its package "long" has a smaller stand-in.
+ */
+const resolveFrom = createRequire(import.meta.url).resolve;
+const bundled = Object.fromEntries(
+  ["protobufjs/minimal.js", "protobufjs/src/writer.js", "protobufjs/src/util/minimal.js"].map((name) => [
+    name,
+    resolveFrom(name),
+  ]),
+);
+const protobufjs = resolveFrom("protobufjs/package.json");
+const long = join(root, "scripts", "bundled-long.cjs");
 const { metafile } = buildSync({
   // By the name that each has in dist/bundle, where all files lie side by side: workers are found beside their starters.
   entryPoints: {
@@ -58,7 +68,7 @@ const { metafile } = buildSync({
   platform: "node",
   target: "node20",
   packages: "external",
-  alias: { "protobufjs/minimal.js": protobufjs, long },
+  alias: { ...bundled, long },
   metafile: true,
   absWorkingDir: root,
 });
@@ -68,7 +78,7 @@ for (const name of readdirSync(bundle)) {
   const file = join(bundle, name);
   if (name.endsWith(".js") && !wanted.has(file)) rmSync(file);
 }
-const licenses = [dirname(protobufjs), join(dirname(long), "..")].map((folder) => {
+const licenses = [dirname(protobufjs)].map((folder) => {
   const license = readFileSync(join(folder, "LICENSE"), "utf8");
   return `${basename(folder)}, parts of which are in these files:\n\n${license}`;
 });

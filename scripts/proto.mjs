@@ -9,9 +9,16 @@ import { fileURLToPath } from "node:url";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const tools = join(root, "node_modules", "protobufjs-cli", "bin");
 
-/** @type {readonly { readonly schema: string, readonly module: string, readonly without?: string }[]} */
+const MINIMAL = "protobufjs/minimal.js";
+
+/** @type {readonly { readonly schema: string, readonly module: string, readonly without?: string, readonly dependency?: string }[]} */
 const MODULES = [
-  { schema: "src/onnx/onnx.proto", module: "src/onnx/generated/encode", without: "--no-decode" },
+  {
+    schema: "src/onnx/onnx.proto",
+    module: "src/onnx/generated/encode",
+    without: "--no-decode",
+    dependency: "../protobuf-writer.js",
+  },
   { schema: "src/onnx/onnx.proto", module: "src/onnx/generated/decode", without: "--no-encode" },
   { schema: "src/train/proto/event.proto", module: "src/train/proto/generated/event", without: "--no-decode" },
   {
@@ -24,7 +31,7 @@ const MODULES = [
 ];
 
 const OPTIONS =
-  "--target static-module --wrap es6 --es6 --dependency protobufjs/minimal.js --no-create --no-verify --no-convert --no-delimited --no-typeurl --no-service".split(
+  "--target static-module --wrap es6 --es6 --no-create --no-verify --no-convert --no-delimited --no-typeurl --no-service".split(
     " ",
   );
 
@@ -47,11 +54,12 @@ function run(tool, args) {
 
 const work = mkdtempSync(join(tmpdir(), "tfjs-to-onnx-proto-"));
 try {
-  for (const { schema, module, without } of MODULES) {
+  for (const { schema, module, without, dependency = MINIMAL } of MODULES) {
     const commented = join(work, "commented.js");
     const types = join(work, "types.d.ts");
     const script = join(work, "script.js");
-    const options = [...OPTIONS, "--root", `tfjs-to-onnx/${module}`, ...(without === undefined ? [] : [without])];
+    const options = [...OPTIONS, "--dependency", dependency, "--root", `tfjs-to-onnx/${module}`];
+    if (without !== undefined) options.push(without);
     // The types come from comments, which the module itself can do without.
     run("pbjs", [...options, "--out", commented, schema]);
     run("pbts", ["--out", types, commented]);

@@ -2,7 +2,7 @@ export { registerLayer, unregisterLayer } from "./export/registry.ts";
 export { exportModel, type ModelSource } from "./export/export-any.ts";
 export { registerOp, unregisterOp } from "./export/graph/custom-ops.ts";
 export type { GraphOpConverter, OpContext, OpValue } from "./export/graph/converter.ts";
-export { exportRaw, type ExportedModel, type ExportedValue, type ExportOptions } from "./export/export-model.ts";
+export type { ExportedModel, ExportedValue, ExportOptions } from "./export/export-model.ts";
 export {
   defineConverter,
   only,

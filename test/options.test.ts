@@ -1,7 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { describe, expect, test } from "vitest";
 
-import { exportModel, exportRaw } from "../src/index.ts";
+import { exportRaw } from "../src/export/export-model.ts";
+import { exportModel } from "../src/index.ts";
 import {
   decodeBeam,
   decodeWithin,

@@ -1,5 +1,9 @@
-import { exportSource, type ExportedModel, type ExportOptions } from "./export-model.ts";
+import { exportLayers } from "./export-layers.ts";
+import type { ExportedModel, ExportOptions } from "./export-model.ts";
+import type { Parts } from "./finish-model.ts";
 import type { GraphSource } from "./graph/source/graph-model.ts";
+import { loadConverters } from "./layers/load.ts";
+import { changesWeights } from "./precision/options.ts";
 import { isGraphModel, readLayersModel } from "./source/layers-model.ts";
 import type { LayersSource, RawModel } from "./source/model.ts";
 
@@ -17,11 +21,27 @@ export async function readAnyModel(raw: RawModel): Promise<AnySource> {
   return readGraphModel(raw);
 }
 
-/** Turn a model of either kind into an ONNX file. The part that prepares pictures is loaded when it is asked for. Throws what {@link exportSource} and `exportGraphSource` throw. */
+/**
+ * Turn a model of either kind into an ONNX file. Parts that this model and these options do not need are not loaded. Throws what
+ * `exportSource` and `exportGraphSource` throw.
+ */
 export async function exportAnySource(source: AnySource, options: ExportOptions = {}): Promise<ExportedModel> {
-  const Pictures =
-    options.withPreprocessing === true ? (await import("./preprocessing/pictures-inside.ts")).PicturesInside : null;
-  if (source.kind === "layers") return exportSource(source, options, Pictures);
+  const parts = await loadParts(source, options);
+  if (source.kind === "layers") {
+    return exportLayers(source, options, { ...parts, converters: await loadConverters(source.model) });
+  }
   const { exportGraphSource } = await import("./graph/export-graph.ts");
-  return exportGraphSource(source, options, Pictures);
+  return exportGraphSource(source, options, parts);
+}
+
+async function loadParts({ quantizations }: AnySource, options: ExportOptions): Promise<Parts> {
+  const { precision = "stored", withPreprocessing = false } = options;
+  const [forWeights, forPictures] = await Promise.all([
+    changesWeights(precision, quantizations) ? import("./precision/apply.ts") : null,
+    withPreprocessing ? import("./preprocessing/pictures-inside.ts") : null,
+  ]);
+  return {
+    applyPrecision: forWeights?.applyPrecision ?? null,
+    Pictures: forPictures?.PicturesInside ?? null,
+  };
 }

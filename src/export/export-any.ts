@@ -1,10 +1,10 @@
 import { checkOptions } from "../options.ts";
 
 import { exportAnySource, readAnyModel } from "./any-source.ts";
-import { EXPORT_OPTIONS, type ExportedModel, type ExportOptions } from "./export-model.ts";
+import { EXPORT_OPTIONS } from "./export-layers.ts";
+import type { ExportedModel, ExportOptions } from "./export-model.ts";
 import { fromArtifacts, fromModel, isSavable, type ModelArtifacts, type SavableModel } from "./source/artifacts.ts";
-import { fromFetch } from "./source/fetch.ts";
-import { fromFiles, type ModelFile } from "./source/files.ts";
+import type { ModelFile } from "./source/files.ts";
 import type { RawModel } from "./source/model.ts";
 
 /** A live `tf.LayersModel` or `tf.GraphModel`, `tf.io.ModelArtifacts`, the address of a model.json, or the files a user chose in a browser. */
@@ -32,9 +32,9 @@ export async function exportModel(source: ModelSource, options: ExportOptions = 
  * @throws {ModelFormatError} when what is there is no model.
  */
 export async function readSource(source: ModelSource): Promise<RawModel> {
-  if (typeof source === "string" || source instanceof URL) return fromFetch(source);
+  if (typeof source === "string" || source instanceof URL) return (await import("./source/fetch.ts")).fromFetch(source);
   if (isSavable(source)) return fromModel(source);
-  return isIterable(source) ? fromFiles(source) : fromArtifacts(source);
+  return isIterable(source) ? (await import("./source/files.ts")).fromFiles(source) : fromArtifacts(source);
 }
 
 function isIterable(source: ModelArtifacts | Iterable<ModelFile>): source is Iterable<ModelFile> {

@@ -1,29 +1,18 @@
-import { ExportError } from "../errors.ts";
-import { checkOptions, type OptionNames } from "../options.ts";
+import { checkOptions } from "../options.ts";
 import type { DType } from "../tensor.ts";
-import { show } from "../onnx/dim.ts";
 
-import type { GraphBuilder } from "./build/builder.ts";
-import type { NamedValue } from "./build/finish.ts";
-import { convert } from "./convert.ts";
 import type { LayerConverter, RecurrentForm } from "./converter.ts";
+import { EXPORT_OPTIONS, exportLayers, type LayersParts } from "./export-layers.ts";
 import type { GraphOpConverter } from "./graph/converter.ts";
-import { finishModel } from "./finish-model.ts";
-import { internalError } from "./internal-error.ts";
 import type { ConvertedCall } from "./model-run.ts";
 import type { ActivationRange } from "./precision/activations.ts";
-import { checkPrecision, INT4_OPSET, type ExportedPrecision, type Precision } from "./precision/apply.ts";
+import { applyPrecision } from "./precision/apply.ts";
+import { builtIn } from "./layers/index.ts";
 import type { MatrixForm } from "./precision/integers.ts";
-import { allConverters } from "./registry.ts";
+import type { ExportedPrecision, Precision } from "./precision/options.ts";
 import type { Tap } from "./requested-outputs.ts";
-import { plainFeed } from "./input-feed.ts";
-import type { PicturesInside } from "./preprocessing/pictures-inside.ts";
 import { readLayersModel } from "./source/layers-model.ts";
 import type { LayersSource, RawModel } from "./source/model.ts";
-
-const DEFAULT_OPSET = 17;
-const OLDEST_OPSET = 13;
-const NEWEST_OPSET = 21;
 
 /** How a model is exported. */
 export interface ExportOptions {
@@ -74,24 +63,6 @@ export interface ExportOptions {
    */
   readonly withPreprocessing?: boolean;
 }
-
-export const EXPORT_OPTIONS: OptionNames<ExportOptions> = {
-  opset: true,
-  batch: true,
-  logits: true,
-  inputShapes: true,
-  outputs: true,
-  converters: true,
-  opConverters: true,
-  recurrentForm: true,
-  precision: true,
-  matrixForm: true,
-  float32Weights: true,
-  compute: true,
-  float32Nodes: true,
-  activationRanges: true,
-  withPreprocessing: true,
-};
 
 /** An input or output of the exported model. Free dimensions are named. */
 export interface ExportedValue {
@@ -152,128 +123,14 @@ export function exportRaw(raw: RawModel, options: ExportOptions = {}): ExportedM
   return exportSource(readLayersModel(raw), options);
 }
 
-/** @param Pictures What prepares pictures in the file, for the option `withPreprocessing`. */
-export function exportSource(
-  source: LayersSource,
-  options: ExportOptions = {},
-  Pictures: typeof PicturesInside | null = null,
-): ExportedModel {
-  return build(source, options, false, Pictures);
+const ALL_PARTS: LayersParts = { applyPrecision, Pictures: null, converters: builtIn };
+
+/** As `exportAnySource` for a Layers model, with all parts loaded but the one that prepares pictures. */
+export function exportSource(source: LayersSource, options: ExportOptions = {}): ExportedModel {
+  return exportLayers(source, options, ALL_PARTS);
 }
 
 /** As {@link exportSource}, with the outputs of every call of every layer, to find where two runs part. */
 export function exportEveryLayer(source: LayersSource, options: ExportOptions = {}): ExportedModel {
-  return build(source, { ...options, logits: false }, true, null);
-}
-
-function build(
-  source: LayersSource,
-  options: ExportOptions,
-  everyLayer: boolean,
-  Pictures: typeof PicturesInside | null,
-): ExportedModel {
-  try {
-    return buildModel(source, options, everyLayer, Pictures);
-  } catch (cause) {
-    throw internalError(cause);
-  }
-}
-
-/** The operator set asked for. @throws {ExportError} when it is not supported, or lacks the precision asked for */
-export function opsetOf(options: ExportOptions): number {
-  const { precision = "stored" } = options;
-  const opset = options.opset ?? (precision === "int4" ? INT4_OPSET : DEFAULT_OPSET);
-  if (!Number.isInteger(opset) || opset < OLDEST_OPSET || opset > NEWEST_OPSET) {
-    throw new ExportError(`opset must be ${OLDEST_OPSET} to ${NEWEST_OPSET}; got ${opset}`, {
-      hint:
-        opset > NEWEST_OPSET
-          ? "from opset 22 on, ONNX Runtime's WebGPU and JSEP providers leave LSTM, MaxPool and Conv to the CPU"
-          : "17 runs wherever ONNX Runtime does",
-    });
-  }
-  const activations = options.activationRanges === undefined ? "float32" : "int8";
-  checkPrecision(precision, opset, options.compute ?? "float32", activations);
-  return opset;
-}
-
-/** What puts pictures around the network, where that is asked for. @throws {ExportError} when the model is none for it */
-export function picturesInside(
-  { metadata }: Pick<LayersSource, "metadata">,
-  options: ExportOptions,
-  Pictures: typeof PicturesInside | null,
-): PicturesInside | null {
-  if (options.withPreprocessing !== true) return null;
-  if (Pictures === null) {
-    throw new ExportError("exportRaw cannot put the preparation of pictures into the file", {
-      hint: "use exportModel",
-    });
-  }
-  if (options.logits === true || options.outputs !== undefined) {
-    throw new ExportError("preprocessing goes with the model's own outputs, whose answer is read in the file", {
-      hint: "leave --logits and --output out, or --with-preprocessing",
-    });
-  }
-  return new Pictures(metadata);
-}
-
-function buildModel(
-  source: LayersSource,
-  options: ExportOptions,
-  everyLayer: boolean,
-  Pictures: typeof PicturesInside | null,
-): ExportedModel {
-  const opset = opsetOf(options);
-  const pictures = everyLayer ? null : picturesInside(source, options, Pictures);
-  const converted = convert(source, {
-    opset,
-    recurrentForm: options.recurrentForm ?? "native",
-    registry: allConverters(options.converters),
-    batch: typeof options.batch === "number" ? options.batch : null,
-    inputShapes: new Map(Object.entries(options.inputShapes ?? {})),
-    outputs: options.outputs ?? null,
-    everyLayer,
-    feed: (graph, network) => pictures?.feed(graph, network) ?? plainFeed(graph, network),
-  });
-  const builder = converted.graph;
-  const outputs =
-    options.logits === true ? converted.outputs.map((each) => withoutSoftmax(builder, each)) : converted.outputs;
-  return finishModel({
-    builder,
-    name: source.model.name,
-    inputs: converted.inputs,
-    outputs,
-    source,
-    options,
-    pictures,
-    about: {
-      kind: "layers",
-      layers: converted.calls.map(({ path, className, call, occurrence, repeated, scope, values }) => ({
-        path,
-        className,
-        call,
-        occurrence,
-        repeated,
-        scope,
-        outputs: values.map(({ dims }) => dims.map(show)),
-      })),
-      taps:
-        converted.taps?.map(({ name, path, occurrence, tensor }): ExportedTap => ({
-          name,
-          path,
-          occurrence,
-          tensor,
-        })) ?? null,
-      notes: converted.notes,
-    },
-  });
-}
-
-/** @throws {ExportError} when the output is not made by a Softmax node */
-function withoutSoftmax(graph: GraphBuilder, { name, value }: NamedValue): NamedValue {
-  const producer = graph.producerOf(value.tensor);
-  const [input] = producer?.inputs ?? [];
-  if (producer?.opType !== "Softmax" || input === undefined || input === null) {
-    throw new ExportError(`output ${name} does not end in a softmax to leave out`, { hint: "export without --logits" });
-  }
-  return { name, value: value.replacedBy(input) };
+  return exportLayers(source, { ...options, logits: false }, ALL_PARTS, true);
 }

@@ -1,3 +1,4 @@
+import { InternalError } from "../errors.ts";
 import { MINIMUM_SIZES_KEY, PRECISION_KEY, RECOGNIZER_KEY } from "../metadata.ts";
 import type { OnnxGraph, OnnxModel } from "../onnx/model.ts";
 import { VERSION } from "../version.ts";
@@ -8,11 +9,20 @@ import type { ExportedModel, ExportedValue, ExportOptions } from "./export-model
 import { withFile } from "./exported-file.ts";
 import { minimumSizes } from "./minimum-sizes.ts";
 import { runPasses } from "./passes/pipeline.ts";
-import { applyPrecision, type ExportedPrecision } from "./precision/apply.ts";
+import type { applyPrecision } from "./precision/apply.ts";
+import { asItIs, changesWeights, type ExportedPrecision, type PreciseGraph } from "./precision/options.ts";
 import type { PicturesInside } from "./preprocessing/pictures-inside.ts";
 import type { LayersSource } from "./source/model.ts";
 
 const PRODUCER = "tfjs-to-onnx";
+
+/** Parts of the exporter that only some models and options need, and browsers load only then. */
+export interface Parts {
+  /** Puts weights into another form than float32; needed where `changesWeights` is so. */
+  readonly applyPrecision: typeof applyPrecision | null;
+  /** Puts the preparation of pictures into the file, for the option `withPreprocessing`. */
+  readonly Pictures: typeof PicturesInside | null;
+}
 
 /** A converted model, before the passes. */
 export interface Unfinished {
@@ -32,22 +42,13 @@ export interface Unfinished {
 }
 
 /** What follows the conversion of a model of either kind: the passes, types and shapes of all tensors, how weights are kept, and the file. */
-export function finishModel(unfinished: Unfinished): ExportedModel {
-  const { builder, name, inputs, source, pictures, options, about } = unfinished;
+export function finishModel(unfinished: Unfinished, parts: Pick<Parts, "applyPrecision">): ExportedModel {
+  const { builder, name, inputs, source, pictures, about } = unfinished;
   const { opset } = builder;
   const wrapped = pictures?.finish(builder, unfinished.outputs) ?? null;
   const converted = finishGraph(builder, name, inputs, wrapped?.outputs ?? unfinished.outputs);
   const optimise = (keepsWeights: boolean): OnnxGraph => runPasses(converted, { keepsWeights });
-  const { graph, optimised, precision } = applyPrecision(optimise, {
-    precision: options.precision ?? "stored",
-    quantizations: source.quantizations,
-    matrixForm: options.matrixForm ?? "dequantize",
-    float32Weights: new Set(options.float32Weights),
-    compute: options.compute ?? "float32",
-    float32Nodes: new Set(options.float32Nodes),
-    activationRanges: options.activationRanges ?? null,
-    exactTensor: wrapped?.prepared ?? null,
-  });
+  const { graph, optimised, precision } = weighed(optimise, unfinished, wrapped?.prepared ?? null, parts);
   const metadata = metadataOf(source, minimumSizes(inputs, builder.windowCounts), precision);
   const model: OnnxModel = {
     irVersion: irVersionOf(opset),
@@ -65,6 +66,27 @@ export function finishModel(unfinished: Unfinished): ExportedModel {
     parameters: source.parameters,
     inputs: graph.inputs.map(describe),
     outputs: graph.outputs.map(describe),
+  });
+}
+
+function weighed(
+  optimise: (keepsWeights: boolean) => OnnxGraph,
+  { source: { quantizations }, options }: Unfinished,
+  exactTensor: string | null,
+  { applyPrecision: apply }: Pick<Parts, "applyPrecision">,
+): PreciseGraph {
+  const { precision = "stored" } = options;
+  if (!changesWeights(precision, quantizations)) return asItIs(optimise(false), precision);
+  if (apply === null) throw new InternalError(`the part for weights kept as ${precision} was not loaded`);
+  return apply(optimise, {
+    precision,
+    quantizations,
+    matrixForm: options.matrixForm ?? "dequantize",
+    float32Weights: new Set(options.float32Weights),
+    compute: options.compute ?? "float32",
+    float32Nodes: new Set(options.float32Nodes),
+    activationRanges: options.activationRanges ?? null,
+    exactTensor,
   });
 }
 

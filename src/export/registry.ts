@@ -1,7 +1,7 @@
 import { ExportError } from "../errors.ts";
 
 import type { LayerConverter } from "./converter.ts";
-import { builtIn } from "./layers/index.ts";
+import { isBuiltIn } from "./layers/load.ts";
 
 const custom = new Map<string, LayerConverter>();
 
@@ -12,8 +12,10 @@ const custom = new Map<string, LayerConverter>();
  * @throws {ExportError} when the class has a converter already.
  */
 export function registerLayer(converter: LayerConverter): void {
-  add(allConverters(), converter);
-  custom.set(converter.className, converter);
+  const { className } = converter;
+  const known = custom.get(className);
+  if (isBuiltIn(className) || (known !== undefined && known !== converter)) throw takenClass(className);
+  custom.set(className, converter);
 }
 
 /** Forget a converter that {@link registerLayer} added. @returns whether there was one */
@@ -24,26 +26,31 @@ export function unregisterLayer(className: string): boolean {
 /**
  * Every converter by class name, the user's included.
  *
+ * @param builtIn The exporter's own.
  * @param more Converters that are not registered.
  * @throws {ExportError} when one of them is for a class that has a converter already.
  */
-export function allConverters(more: readonly LayerConverter[] = []): Map<string, LayerConverter> {
+export function allConverters(
+  builtIn: readonly LayerConverter[],
+  more: readonly LayerConverter[] = [],
+): Map<string, LayerConverter> {
   const all = new Map<string, LayerConverter>();
   for (const converter of builtIn) {
     if (all.has(converter.className)) throw new TypeError(`two converters for ${converter.className}`);
     all.set(converter.className, converter);
   }
   for (const [className, converter] of custom) all.set(className, converter);
-  for (const converter of more) add(all, converter);
+  for (const converter of more) {
+    const { className } = converter;
+    const known = all.get(className);
+    if ((known !== undefined && known !== converter) || isBuiltIn(className)) throw takenClass(className);
+    all.set(className, converter);
+  }
   return all;
 }
 
-function add(all: Map<string, LayerConverter>, converter: LayerConverter): void {
-  const known = all.get(converter.className);
-  if (known !== undefined && known !== converter) {
-    throw new ExportError(`layers of class ${converter.className} have a converter already`, {
-      hint: "a class has one converter; unregisterLayer forgets one of your own",
-    });
-  }
-  all.set(converter.className, converter);
+function takenClass(className: string): ExportError {
+  return new ExportError(`layers of class ${className} have a converter already`, {
+    hint: "a class has one converter; unregisterLayer forgets one of your own",
+  });
 }

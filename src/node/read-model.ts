@@ -3,15 +3,9 @@ import { basename, dirname, extname, join } from "node:path";
 
 import { ModelFormatError, ToolError } from "../errors.ts";
 import { fromFetch } from "../export/source/fetch.ts";
+import { allocated } from "../export/source/memory.ts";
 import type { RawModel } from "../export/source/model.ts";
-import {
-  allocated,
-  checkGroupSize,
-  checkShardPath,
-  inParallel,
-  MAX_JSON_BYTES,
-  parseManifest,
-} from "../export/source/shards.ts";
+import { checkGroupSize, checkShardPath, inParallel, MAX_JSON_BYTES, parseManifest } from "../export/source/shards.ts";
 
 import { codeOf } from "./error-code.ts";
 import { parseModelAddress } from "./model-address.ts";

@@ -1,4 +1,4 @@
-import $protobuf from "protobufjs/minimal.js";
+import $protobuf from "./protobuf-writer.js";
 
 import { isComputed, partsOf, type Float32Tensor } from "../computed-tensor.ts";
 import { ExportError, InternalError } from "../errors.ts";

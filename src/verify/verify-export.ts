@@ -1,5 +1,5 @@
 import { readSource, type ModelSource } from "../export/export-any.ts";
-import { EXPORT_OPTIONS } from "../export/export-model.ts";
+import { EXPORT_OPTIONS } from "../export/export-layers.ts";
 import { checkOptions, type OptionNames } from "../options.ts";
 import { readAnyModel } from "../export/any-source.ts";
 

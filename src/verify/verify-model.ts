@@ -1,7 +1,7 @@
 import { InternalError, NotVerifiedError } from "../errors.ts";
 import type { AnySource } from "../export/any-source.ts";
 import type { ExportOptions } from "../export/export-model.ts";
-import type { Precision } from "../export/precision/apply.ts";
+import type { Precision } from "../export/precision/options.ts";
 import { readLayersModel } from "../export/source/layers-model.ts";
 import type { RawModel } from "../export/source/model.ts";
 import type { Provider, RuntimeName, Session } from "../infer/runtime.ts";

@@ -3,7 +3,7 @@ import { Option, type Command } from "commander";
 import { DataError, ToolError, UsageError } from "../../errors.ts";
 import { exportAnySource, type AnySource } from "../../export/any-source.ts";
 import type { ExportedModel, ExportOptions } from "../../export/export-model.ts";
-import { PRECISIONS, type Precision } from "../../export/precision/apply.ts";
+import { PRECISIONS, type Precision } from "../../export/precision/options.ts";
 import { isRecognizer } from "../../metadata.ts";
 import { loadAt } from "../../node/place.ts";
 import { first } from "../../require.ts";

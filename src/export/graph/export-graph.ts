@@ -1,10 +1,11 @@
 import { ExportError } from "../../errors.ts";
 import { show } from "../../onnx/dim.ts";
-import { opsetOf, picturesInside, type ExportedModel, type ExportedTap, type ExportOptions } from "../export-model.ts";
-import { finishModel } from "../finish-model.ts";
+import { opsetOf, picturesInside } from "../export-layers.ts";
+import type { ExportedModel, ExportedTap, ExportOptions } from "../export-model.ts";
+import { finishModel, type Parts, type Unfinished } from "../finish-model.ts";
 import { plainFeed } from "../input-feed.ts";
-import type { PicturesInside } from "../preprocessing/pictures-inside.ts";
 import { internalError } from "../internal-error.ts";
+import { applyPrecision } from "../precision/apply.ts";
 import type { RawModel } from "../source/model.ts";
 
 import { convertGraph } from "./convert-graph.ts";
@@ -22,46 +23,35 @@ export function exportGraph(raw: RawModel, options: ExportOptions = {}): Exporte
   return exportGraphSource(readGraphModel(raw), options);
 }
 
-/** @param Pictures What prepares pictures in the file, for the option `withPreprocessing`. */
 export function exportGraphSource(
   source: GraphSource,
   options: ExportOptions = {},
-  Pictures: typeof PicturesInside | null = null,
+  { Pictures }: Pick<Parts, "Pictures"> = { Pictures: null },
 ): ExportedModel {
-  return build(source, options, false, Pictures);
+  return build(source, options, false, { applyPrecision, Pictures });
 }
 
 /** As {@link exportGraphSource}, with what every node gives, to find where two runs part. */
 export function exportEveryNode(source: GraphSource, options: ExportOptions = {}): ExportedModel {
-  return build(source, { ...options, logits: false }, true, null);
+  return build(source, { ...options, logits: false }, true, { applyPrecision, Pictures: null });
 }
 
-function build(
-  source: GraphSource,
-  options: ExportOptions,
-  everyNode: boolean,
-  Pictures: typeof PicturesInside | null,
-): ExportedModel {
+function build(source: GraphSource, options: ExportOptions, everyNode: boolean, parts: Parts): ExportedModel {
   try {
-    return buildModel(source, options, everyNode, Pictures);
+    return buildModel(source, options, everyNode, parts);
   } catch (cause) {
     throw internalError(cause);
   }
 }
 
-function buildModel(
-  source: GraphSource,
-  options: ExportOptions,
-  everyNode: boolean,
-  Pictures: typeof PicturesInside | null,
-): ExportedModel {
+function buildModel(source: GraphSource, options: ExportOptions, everyNode: boolean, parts: Parts): ExportedModel {
   const opset = opsetOf(options);
   if (options.logits === true) {
     throw new ExportError("a softmax at the end is left out of Layers models only", {
       hint: "choose what the softmax reads instead: --output NODE",
     });
   }
-  const pictures = everyNode ? null : picturesInside(source, options, Pictures);
+  const pictures = everyNode ? null : picturesInside(source, options, parts);
   const converted = convertGraph(source, {
     opset,
     registry: allOps(options.opConverters),
@@ -71,7 +61,7 @@ function buildModel(
     everyNode,
     feed: (graph, network) => pictures?.feed(graph, network) ?? plainFeed(graph, network),
   });
-  return finishModel({
+  const unfinished: Unfinished = {
     builder: converted.graph,
     name: "model",
     inputs: converted.inputs,
@@ -98,5 +88,6 @@ function buildModel(
         tensor: output,
       })),
     },
-  });
+  };
+  return finishModel(unfinished, parts);
 }

@@ -10,6 +10,7 @@ import { convLstm2d } from "./conv-lstm.ts";
 import { convolutions } from "./convolution.ts";
 import { dense } from "./dense.ts";
 import { depthwiseConvolutions } from "./depthwise.ts";
+import { dot } from "./dot.ts";
 import { einsumDense } from "./einsum-dense.ts";
 import { embedding } from "./embedding.ts";
 import { cudnnGru, gru } from "./gru.ts";
@@ -30,6 +31,7 @@ import { rnn } from "./rnn.ts";
 import { simpleRnn } from "./simple-rnn.ts";
 import { softmax } from "./softmax.ts";
 import { timeDistributed } from "./time-distributed.ts";
+import { upSamplings } from "./up-sampling.ts";
 
 /** Every built-in converter, in the order the support table lists them. */
 export const builtIn: readonly LayerConverter[] = [
@@ -40,6 +42,7 @@ export const builtIn: readonly LayerConverter[] = [
   ...depthwiseConvolutions,
   ...poolings,
   ...borders,
+  ...upSamplings,
   ...rearrangements,
   ...rectifiers,
   softmax,
@@ -48,6 +51,7 @@ export const builtIn: readonly LayerConverter[] = [
   groupNormalization,
   normalization,
   ...merges,
+  dot,
   simpleRnn,
   gru,
   lstm,

@@ -5,7 +5,7 @@ import { sizeOf, type Tensor } from "../../tensor.ts";
 
 import { roundChannels } from "./integers.ts";
 import { namesRead, weightUses, type WeightUse } from "./uses.ts";
-import type { WeightPrecision } from "./apply.ts";
+import type { WeightPrecision } from "./options.ts";
 
 /** The smallest and the largest number that a tensor has on typical inputs. */
 export interface ActivationRange {

@@ -1,52 +1,24 @@
 import type { Float32Tensor } from "../../computed-tensor.ts";
-import { ExportError } from "../../errors.ts";
 import type { OnnxGraph } from "../../onnx/model.ts";
 import { valueOf } from "../../require.ts";
 import { sizeOf } from "../../tensor.ts";
 import type { Quantization } from "../source/weights.ts";
 
 import { quantizeActivations, type ActivationRange } from "./activations.ts";
-import { computeInHalf, type Float32Node } from "./compute-half.ts";
+import { computeInHalf } from "./compute-half.ts";
 import { halfForm } from "./half.ts";
 import { int4Form, int8Form, type MatrixForm } from "./integers.ts";
+import {
+  asItIs,
+  changesWeights,
+  inFloat32,
+  type PreciseGraph,
+  type Precision,
+  type WeightPrecision,
+} from "./options.ts";
 import { StoredForms } from "./stored.ts";
 import { constantsOf, nodesBehind, recurrentBiases, weightUses, type WeightUse } from "./uses.ts";
-import { floatBytes, formBytes, withForms, type WeightForm, type WeightType } from "./weight-form.ts";
-
-/**
- * How the weights of the file are kept. `stored`: as the TF.js model keeps them, so that quantised weights stay as small as they are,
- * with exactly the numbers that TF.js computes of them. `float32`: as float32, whatever the model has. `float16`: half the size.
- * `int8`: a quarter, with a scale for each output channel. `int4`: an eighth, with a scale for each block of elements.
- */
-export type Precision = "stored" | "float32" | "float16" | "int8" | "int4";
-
-/** What the nodes of a file compute in, whatever their weights are. */
-export type Compute = "float32" | "float16" | "int8";
-
-export const PRECISIONS: readonly Precision[] = ["stored", "float32", "float16", "int8", "int4"];
-
-/** How one weight of the file is kept. */
-export interface WeightPrecision {
-  /** Name of the tensor in the file. */
-  readonly name: string;
-  readonly dims: readonly number[];
-  readonly type: WeightType;
-  /** Root mean square of the error of its elements, relative to that of the elements. 0: exactly the numbers of TF.js. */
-  readonly loss: number;
-  /** Why it is not kept as asked. */
-  readonly reason?: string;
-}
-
-/** How the weights of a file are kept. */
-export interface ExportedPrecision {
-  readonly name: Precision;
-  /** What most nodes compute in: `int8` where they take uint8 numbers and int8 weights. */
-  readonly compute: Compute;
-  /** Of a file that computes in float16: nodes that compute in float32 all the same, and why. */
-  readonly float32Nodes: readonly Float32Node[];
-  /** Those of at least 256 elements that are not kept as float32 throughout, and those that were left as float32. */
-  readonly weights: readonly WeightPrecision[];
-}
+import { floatBytes, formBytes, withForms, type WeightForm } from "./weight-form.ts";
 
 export interface PrecisionRequest {
   readonly precision: Precision;
@@ -68,13 +40,6 @@ const LEAST_ELEMENTS = 256;
 /** A weight that would lose more is kept in a larger form. */
 const MOST_LOST: Readonly<Record<"float16" | "int8" | "int4", number>> = { float16: 1e-3, int8: 0.03, int4: 0.15 };
 
-export interface PreciseGraph {
-  readonly graph: OnnxGraph;
-  /** The graph before its weights were put into another form. */
-  readonly optimised: OnnxGraph;
-  readonly precision: ExportedPrecision;
-}
-
 /**
  * Optimise a graph and put its weights into the form asked for: the last step of an export.
  *
@@ -86,18 +51,14 @@ export function applyPrecision(
 ): PreciseGraph {
   const { precision: name } = request;
   const graph = optimise(false);
-  if (name === "float32" || (name === "stored" && request.quantizations.length === 0)) {
-    return { graph, optimised: graph, precision: { name, weights: [], ...IN_FLOAT32 } };
-  }
+  if (name === "float32" || !changesWeights(name, request.quantizations)) return asItIs(graph, name);
   if (name === "stored") return storedWeights(graph, () => optimise(true), request);
   if (name === "float16" && request.compute === "float16") return inHalf(graph, request);
   if (name === "int8" && request.activationRanges !== null) return inIntegers(graph, request, request.activationRanges);
   const chosen = chooseForms(graph, request, name);
-  const precision = { name, weights: chosen.weights, ...IN_FLOAT32 };
+  const precision = { name, weights: chosen.weights, ...inFloat32 };
   return { graph: withForms(graph, chosen.forms), optimised: graph, precision };
 }
-
-const IN_FLOAT32 = { compute: "float32", float32Nodes: [] } as const;
 
 function inHalf(graph: OnnxGraph, request: PrecisionRequest): PreciseGraph {
   const kept = new Set(request.float32Nodes);
@@ -156,7 +117,7 @@ function storedWeights(
   return {
     graph: withForms(best, chosen.forms),
     optimised: best,
-    precision: { name: "stored", weights: chosen.weights, ...IN_FLOAT32 },
+    precision: { name: "stored", weights: chosen.weights, ...inFloat32 },
   };
 }
 
@@ -263,35 +224,3 @@ function isVector(dims: readonly number[]): boolean {
 function* floatWeights({ initializers }: OnnxGraph): Generator<readonly [string, Float32Tensor]> {
   for (const [name, tensor] of initializers) if (tensor.dtype === "float32") yield [name, tensor];
 }
-
-/** @throws {ExportError} for a precision that there is not, an opset that lacks it, or what does not go with it */
-export function checkPrecision(
-  precision: Precision,
-  opset: number,
-  compute: "float32" | "float16",
-  activations: "float32" | "int8",
-): void {
-  if (!PRECISIONS.includes(precision)) {
-    throw new ExportError(`there is no precision ${JSON.stringify(precision)}`, {
-      hint: `choose one of ${PRECISIONS.join(", ")}`,
-    });
-  }
-  if (compute === "float16" && precision !== "float16") {
-    throw new ExportError(`only float16 weights are computed with in float16; the precision is ${precision}`, {
-      hint: "set precision to float16, or leave compute out",
-    });
-  }
-  if (activations === "int8" && precision !== "int8") {
-    throw new ExportError(`only int8 weights are computed with in int8; the precision is ${precision}`, {
-      hint: "set precision to int8, or leave activationRanges out",
-    });
-  }
-  if (precision === "int4" && opset < INT4_OPSET) {
-    throw new ExportError(`int4 weights need opset ${INT4_OPSET}; got ${opset}`, {
-      hint: `leave the opset out, or choose int8, which every opset has`,
-    });
-  }
-}
-
-/** The first that has the element type int4 and blocks of DequantizeLinear. */
-export const INT4_OPSET = 21;

@@ -2,7 +2,7 @@ import { ModelFormatError } from "../../errors.ts";
 
 import { isObject, plainJson, shown } from "./json.ts";
 import type { RawModel } from "./model.ts";
-import { joined } from "./shards.ts";
+import { joined } from "./memory.ts";
 import { readWeightsManifest } from "./weights.ts";
 
 /** The parts of `tf.io.ModelArtifacts` that are used here. */

@@ -1,15 +1,8 @@
 import { ModelFormatError, ToolError } from "../../errors.ts";
 
+import { allocated, joined } from "./memory.ts";
 import type { RawModel } from "./model.ts";
-import {
-  allocated,
-  checkGroupSize,
-  checkShardPath,
-  inParallel,
-  joined,
-  MAX_JSON_BYTES,
-  parseManifest,
-} from "./shards.ts";
+import { checkGroupSize, checkShardPath, inParallel, MAX_JSON_BYTES, parseManifest } from "./shards.ts";
 import type { WeightGroup } from "./weights.ts";
 
 const FETCHES_AT_ONCE = 6;

@@ -3,7 +3,8 @@ import { first } from "../../require.ts";
 
 import { listed, quoted } from "./json.ts";
 import type { RawModel } from "./model.ts";
-import { allocated, checkGroupSize, checkShardPath, MAX_JSON_BYTES, parseManifest } from "./shards.ts";
+import { allocated } from "./memory.ts";
+import { checkGroupSize, checkShardPath, MAX_JSON_BYTES, parseManifest } from "./shards.ts";
 import type { WeightGroup } from "./weights.ts";
 
 /** The parts of a browser's `File` that are used here. */

@@ -1,4 +1,4 @@
-import { PRECISIONS, type Precision } from "../../export/precision/apply.ts";
+import { PRECISIONS, type Precision } from "../../export/precision/options.ts";
 import { PRECISION_KEY } from "../../metadata.ts";
 import { ELEMENT_TYPE } from "../../onnx/element-type.ts";
 import type { FileNode, FileValue } from "../../onnx/file-model.ts";

@@ -11,6 +11,7 @@ import { PassGraph } from "../../../src/export/passes/pass-graph.ts";
 import type { Pass } from "../../../src/export/passes/pass.ts";
 import { pipeline } from "../../../src/export/passes/pipeline.ts";
 import { plainFeed } from "../../../src/export/input-feed.ts";
+import { builtIn } from "../../../src/export/layers/index.ts";
 import { allConverters } from "../../../src/export/registry.ts";
 import { readLayersModel } from "../../../src/export/source/layers-model.ts";
 import { float, int, ints } from "../../../src/onnx/model.ts";
@@ -195,7 +196,7 @@ describe("a pass fires on models of layers", () => {
     const converted = convert(source, {
       opset: 17,
       recurrentForm: "native",
-      registry: allConverters(),
+      registry: allConverters(builtIn),
       batch: null,
       inputShapes: new Map(),
       outputs: null,

@@ -1,5 +1,5 @@
 import { goOffline } from "../go-offline.ts";
-import { PRECISIONS, type Precision } from "../../../src/export/precision/apply.ts";
+import { PRECISIONS, type Precision } from "../../../src/export/precision/options.ts";
 import { gpuHere, softwareName } from "../../../src/infer/webgpu-adapter.ts";
 import { valueOf } from "../../../src/require.ts";
 import type { ModelVerification } from "../../../src/verify/verify-model.ts";

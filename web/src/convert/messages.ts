@@ -1,4 +1,4 @@
-import type { Precision } from "../../../src/export/precision/apply.ts";
+import type { Precision } from "../../../src/export/precision/options.ts";
 import type { FeedSpec } from "../../../src/verify/feeds.ts";
 import type { ModelVerification } from "../../../src/verify/verify-model.ts";
 import type { ExportedValue } from "../../../src/export/export-model.ts";

@@ -1,0 +1,79 @@
+import type { LayerConverter } from "../converter.ts";
+import type { LayerSpec, ModelSpec } from "../source/model.ts";
+
+import { common } from "./common.ts";
+
+interface Group {
+  /** Classes of the group's converters. */
+  readonly classes: readonly string[];
+  readonly load: () => Promise<readonly LayerConverter[]>;
+}
+
+/** Converters that browsers load for models that need them. */
+export const groups: readonly Group[] = [
+  {
+    classes: [
+      "Embedding",
+      "SimpleRNN",
+      "GRU",
+      "LSTM",
+      "CuDNNGRU",
+      "CuDNNLSTM",
+      "ConvLSTM2D",
+      "RNN",
+      "Bidirectional",
+      "TimeDistributed",
+      "Masking",
+    ],
+    load: async () => (await import("./over-time.ts")).overTime,
+  },
+  {
+    classes: [
+      "Conv1DTranspose",
+      "Conv2DTranspose",
+      "Conv3DTranspose",
+      "UpSampling1D",
+      "UpSampling2D",
+      "UpSampling3D",
+      "Dot",
+      "LayerNormalization",
+      "GroupNormalization",
+      "Normalization",
+      "Resizing",
+      "CenterCrop",
+      "CategoryEncoding",
+      "RandomHeight",
+      "RandomWidth",
+      "EinsumDense",
+      "PositionEmbedding",
+    ],
+    load: async () => (await import("./further.ts")).further,
+  },
+];
+
+/** Whether there is a converter for layers of a class, loaded or not. */
+export function isBuiltIn(className: string): boolean {
+  return (
+    common.some((each) => each.className === className) || groups.some(({ classes }) => classes.includes(className))
+  );
+}
+
+/** The converters of a model's layers. Those of other groups are not loaded. */
+export async function loadConverters(model: ModelSpec): Promise<readonly LayerConverter[]> {
+  const classes = classesOf(model);
+  const needed = groups.filter((group) => group.classes.some((each) => classes.has(each)));
+  const loaded = await Promise.all(needed.map(({ load }) => load()));
+  return [...common, ...loaded.flat()];
+}
+
+/** Classes of all layers, those within layers included. */
+function classesOf(model: ModelSpec): ReadonlySet<string> {
+  const classes = new Set<string>();
+  const visit = ({ className, model: inner, wrapped }: LayerSpec): void => {
+    classes.add(className);
+    if (inner !== null) for (const layer of inner.layers) visit(layer);
+    if (wrapped !== null) visit(wrapped);
+  };
+  for (const layer of model.layers) visit(layer);
+  return classes;
+}
