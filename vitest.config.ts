@@ -3,6 +3,7 @@ import { defineConfig, type TestProjectConfiguration, type ViteUserConfig } from
 
 import { browserFlags, isolationHeaders } from "./src/node/browser/browser-flags.ts";
 import { findBrowser } from "./src/node/browser/find-browser.ts";
+import { LongestFirst } from "./test/helpers/longest-first.ts";
 import { softwareVulkan } from "./test/helpers/vulkan.ts";
 
 const timeouts = { testTimeout: 60_000, hookTimeout: 60_000 };
@@ -66,6 +67,7 @@ if (browser === undefined) {
 const config: ViteUserConfig = defineConfig({
   test: {
     maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
     projects: browser === undefined ? [inNode, officialChecker] : [inNode, officialChecker, inBrowser(browser)],
   },
 });

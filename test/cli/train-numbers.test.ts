@@ -13,7 +13,7 @@ if (!native) process.stderr.write("skipped: native TensorFlow is not at hand, so
 
 const folder = mkdtempSync(join(tmpdir(), "tfjs-to-onnx-numbers-"));
 const digits = writeDigits(join(folder, "digits"), 60);
-const few = writeDigits(join(folder, "few"), 40);
+const few = writeDigits(join(folder, "few"), 24);
 
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -64,7 +64,6 @@ describe.skipIf(!native)("the trainer", () => {
     () => {
       const args = [...digits, "--batch-size", "16", "--epochs", "2", "--augment", "light"];
       const first = train("first", [...args, "--workers", "1"]);
-      expect(train("again", [...args, "--workers", "1"]).weights.equals(first.weights)).toBe(true);
       for (const workers of ["0", "2"]) {
         expect(train(`workers${workers}`, [...args, "--workers", workers]).weights.equals(first.weights)).toBe(true);
       }

@@ -220,6 +220,17 @@ function nested(levels: number): Uint8Array {
   return model.uint32(graph.length).raw(graph).finish();
 }
 
+/** A graph of six million nodes without anything in them, two bytes each. */
+function crowdedFile(): Uint8Array {
+  const nodes = new Uint8Array(2 * 6_000_000);
+  nodes.set(tagOf(onnx.GraphProto.encode({ node: [{}] })));
+  for (let filled = 2; filled < nodes.length; filled *= 2) nodes.copyWithin(filled, 0, filled);
+  const model = new $protobuf.Writer().raw(tagOf(onnx.ModelProto.encode({ graph: {} })));
+  return model.uint32(nodes.length).raw(nodes).finish();
+}
+
+const crowded = crowdedFile();
+
 /** Each way in which this package reads a file of unknown origin. */
 const readers: readonly ((bytes: Uint8Array) => unknown)[] = [
   readOnnxHeader,
@@ -284,12 +295,7 @@ describe.each(readers.map((read, index) => [index, read] as const))("a hostile f
   });
 
   test("of millions of empty messages is refused before they fill the memory", () => {
-    const tag = tagOf(onnx.GraphProto.encode({ node: [{}] }));
-    const nodes = new Uint8Array(2 * 6_000_000);
-    for (let at = 0; at < nodes.length; at += 2) nodes.set(tag, at);
-    const model = new $protobuf.Writer().raw(tagOf(onnx.ModelProto.encode({ graph: {} })));
-    const bytes = model.uint32(nodes.length).raw(nodes).finish();
-    expect(() => read(bytes)).toThrow("it has more than 5,000,000 fields");
+    expect(() => read(crowded)).toThrow("it has more than 5,000,000 fields");
   });
 });
 
