@@ -22,14 +22,15 @@ const inNode: TestProjectConfiguration = {
   },
 };
 
-/** After all others, for it reads what they exported. */
+/** After the tests in Node, for it reads what they exported, and beside those in a browser, each on one core. */
 const officialChecker: TestProjectConfiguration = {
   test: {
     ...timeouts,
     name: "checker",
     include: ["test/checker/**/*.test.ts"],
     globalSetup: ["test/helpers/exports-folder.ts"],
-    sequence: { groupOrder: 2 },
+    fileParallelism: false,
+    sequence: { groupOrder: 1 },
     pool: "forks",
   },
 };

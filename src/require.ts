@@ -14,6 +14,13 @@ export function floatAt(list: Float32Array, index: number): number {
   return found;
 }
 
+/** As {@link floatAt}, of double precision. */
+export function doubleAt(list: Float64Array, index: number): number {
+  const found = list[index];
+  if (found === undefined) throw new InternalError(`there is no element ${index} in a list of ${list.length}`);
+  return found;
+}
+
 /** As {@link floatAt}, for loops over the bits of many elements. */
 export function wordAt(list: Uint32Array, index: number): number {
   const found = list[index];

@@ -3,6 +3,7 @@ import type * as tfjs from "@tensorflow/tfjs";
 import { Random } from "../data/random.ts";
 import { TrainError } from "../errors.ts";
 import type { Recognizer } from "../metadata.ts";
+import { doubleAt } from "../require.ts";
 
 import { applyAll, only, recurrent, type Tf } from "./networks/build.ts";
 
@@ -156,18 +157,25 @@ function openForgetGates(bias: Float32Array): void {
 /** [rows, columns] with orthonormal rows (rows <= columns): Gram-Schmidt, twice for accuracy, on normal numbers. */
 function orthogonal(rows: number, columns: number, random: Random): Float32Array {
   const matrix = Array.from({ length: rows }, () => Float64Array.from({ length: columns }, () => random.normal()));
+  const result = new Float32Array(rows * columns);
   for (const [index, row] of matrix.entries()) {
     for (let pass = 0; pass < 2; pass++) {
       for (const earlier of matrix.slice(0, index)) {
-        const overlap = row.reduce((sum, value, column) => sum + value * (earlier[column] ?? 0), 0);
-        earlier.forEach((value, column) => (row[column] = (row[column] ?? 0) - overlap * value));
+        const overlap = dot(row, earlier);
+        for (let column = 0; column < columns; column++) {
+          row[column] = doubleAt(row, column) - overlap * doubleAt(earlier, column);
+        }
       }
     }
-    const length = Math.sqrt(row.reduce((sum, value) => sum + value * value, 0));
+    const length = Math.sqrt(dot(row, row));
     row.forEach((value, column) => (row[column] = value / length));
+    result.set(row, index * columns);
   }
-  return Float32Array.from(
-    { length: rows * columns },
-    (_, at) => matrix[Math.floor(at / columns)]?.[at % columns] ?? 0,
-  );
+  return result;
+}
+
+function dot(a: Float64Array, b: Float64Array): number {
+  let sum = 0;
+  for (let index = 0; index < a.length; index++) sum += doubleAt(a, index) * doubleAt(b, index);
+  return sum;
 }
