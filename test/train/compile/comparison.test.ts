@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test } from "vitest";
 
 import { DIGIT_PIXELS, DIGIT_SIDE } from "../../../src/data/dataset.ts";
 import { renderedDigits } from "../../../src/data/digits/rendered-digits.ts";
-import { findDifference } from "../../../src/train/compile/comparison.ts";
+import { findDifference, type Disturbance } from "../../../src/train/compile/comparison.ts";
 import { compileStep, type CompiledStep } from "../../../src/train/compile/index.ts";
 import { initialise, networkNamed } from "../../../src/train/networks.ts";
 import { nativeTf } from "../native-tf.ts";
@@ -114,8 +114,25 @@ describe("findDifference", () => {
   ])("$name", ({ found, again, disturbed, label }) => {
     const eager = {
       reference: outcome(...steady),
-      again: (round = 0): Map<string, tfjs.Tensor> => outcome(...(round === 0 ? again : disturbed)),
+      again: (disturbance?: Disturbance): Map<string, tfjs.Tensor> =>
+        outcome(...(disturbance === undefined ? again : disturbed)),
     };
     expect(findDifference(["a"], eager, { a: tfjs.tensor1d(found) }, 1e-3)?.label).toBe(label);
+  });
+
+  test("tries larger disturbances only where smaller ones do not explain a difference", () => {
+    const sizes: number[] = [];
+    const eager = {
+      reference: outcome(...steady),
+      again: (disturbance?: Disturbance): Map<string, tfjs.Tensor> => {
+        if (disturbance !== undefined) sizes.push(disturbance.size);
+        return outcome(1 + 100 * (disturbance?.size ?? 0), -4);
+      },
+    };
+    const differenceAt = (value: number): string | undefined =>
+      findDifference(["a"], eager, { a: tfjs.tensor1d([value, -4]) }, 1e-3)?.label;
+    expect([differenceAt(1.006), sizes]).toEqual([undefined, [1e-5]]);
+    expect([differenceAt(1.04), Math.max(...sizes)]).toEqual([undefined, 1e-4]);
+    expect(differenceAt(1.06)).toBe("a");
   });
 });
