@@ -109,9 +109,26 @@ export function asNumber(size: Dim): number | null {
   return size.value;
 }
 
-/** As a file has it: a number (`dim_value`), or text (`dim_param`). */
+/** Longer texts of sizes help nobody; one of a real model had 20,000 characters. */
+const LONGEST_TEXT = 120;
+
+/**
+ * As a file has it: a number (`dim_value`), or text (`dim_param`). A long expression gets a name that follows from it, so that equal sizes
+ * have equal texts still.
+ */
 export function show(size: Dim): number | string {
-  return asNumber(size) ?? asSymbol(size) ?? size.key;
+  const text = asNumber(size) ?? asSymbol(size) ?? size.key;
+  return typeof text === "string" && text.length > LONGEST_TEXT ? `size_${hashOf(text)}` : text;
+}
+
+/** FNV-1a over UTF-16 (G. Fowler, L. Noll, K.-P. Vo), forwards and backwards: 64 bits in hexadecimal. */
+function hashOf(text: string): string {
+  let [forwards, backwards] = [0x811c9dc5, 0x811c9dc5];
+  for (let index = 0; index < text.length; index++) {
+    forwards = Math.imul(forwards ^ text.charCodeAt(index), 0x01000193);
+    backwards = Math.imul(backwards ^ text.charCodeAt(text.length - 1 - index), 0x01000193);
+  }
+  return [forwards, backwards].map((half) => (half >>> 0).toString(16).padStart(8, "0")).join("");
 }
 
 /** The name of the symbol, when the size is one. */

@@ -183,6 +183,12 @@ test("sizes are shown as a file has them", () => {
   expect(show(dim("my-input"))).toBe("my-input");
   expect(show(multiply("batch", 4))).toBe("4*batch");
   expect(show(ceilDivide("h", 2))).toBe("floor((h+1)/2)");
+  const long = ["first", "second", "third", "fourth"].reduce(
+    (sum: Dim, name) => max(sum, add(name.repeat(9), 1)),
+    dim(0),
+  );
+  expect(show(long)).toMatch(/^size_[0-9a-f]{16}$/);
+  expect(show(add(long, 1))).not.toBe(show(long));
   expect(show(subtract("h", 2))).toBe("h-2");
 });
 

@@ -120,6 +120,11 @@ export class GraphBuilder {
     this.#shared.names.take(name);
   }
 
+  /** A size that only a run decides. Its name is short, since many others are computed from it. */
+  unknownSize(hint: string): Dim {
+    return dim(this.#shared.names.fresh(hint));
+  }
+
   /** A name that nothing has yet. */
   name(label: string): string {
     const { names, scope } = this.#shared;
@@ -187,7 +192,7 @@ export class GraphBuilder {
     const rule = ruleFor(opType, "");
     if (rule === null) throw new InternalError(`there is no rule for the operator ${opType}; declare its outputs`);
     const call = new OperatorCall({ opType, inputs, attributes, opset: this.opset, outputs }, (hint) =>
-      dim(this.name(hint)),
+      this.unknownSize(hint),
     );
     const types = rule(call).slice(0, outputs);
     if (types.length < outputs) throw new InternalError(`${opType} has ${types.length} outputs, not ${outputs}`);

@@ -1,5 +1,5 @@
 import { InternalError } from "../../errors.ts";
-import { asSymbol, dim, type Dim } from "../../onnx/dim.ts";
+import { asSymbol, type Dim } from "../../onnx/dim.ts";
 import { int, ints, type Attributes } from "../../onnx/model.ts";
 import type { Inferred, TensorType } from "../../onnx/operators/index.ts";
 import { at } from "../../require.ts";
@@ -50,7 +50,7 @@ function joined(graph: GraphBuilder, a: TensorType, b: TensorType): Inferred {
     return { dtype: a.dtype, shape: null, isSequence };
   }
   const { shape: other } = b;
-  const shape = a.shape.map((size, axis) => (size === other[axis] ? size : dim(graph.name("size"))));
+  const shape = a.shape.map((size, axis) => (size === other[axis] ? size : graph.unknownSize("size")));
   return { dtype: a.dtype, shape, isSequence };
 }
 
@@ -97,7 +97,7 @@ export function loop(
       scanned: after.slice(1 + carried.length),
     };
   });
-  const trips = dim(graph.name("iterations"));
+  const trips = graph.unknownSize("iterations");
   const types = [
     ...traced.types,
     ...traced.scanned.map(({ dtype, shape }): Inferred => ({
@@ -117,7 +117,7 @@ export function loop(
 
 /** Sizes that only a body knows are free outside. */
 function outside(graph: GraphBuilder, size: Dim): Dim {
-  return graph.canRead(size) ? size : dim(graph.name("size"));
+  return graph.canRead(size) ? size : graph.unknownSize("size");
 }
 
 /** Each output of a body is a tensor of its own. */

@@ -79,6 +79,7 @@ export function convertGraph(source: GraphSource, options: GraphConvertOptions):
   );
   const graph = new GraphBuilder(options.opset);
   for (const { name } of wanted) graph.reserve(name);
+  assertRanksKnown(inputs, options);
   const fed = inputs.map((input) => graphInput(graph, input, inputs, options));
   const feeds = fed.map(({ input }) => input);
   const environment = new Environment();
@@ -240,6 +241,17 @@ const AXIS_NAMES: Readonly<Record<number, readonly string[]>> = {
   5: ["depth", "height", "width", "channels"],
 };
 
+/** @throws {ExportError} naming all inputs whose number of axes neither the model nor the user says */
+function assertRanksKnown(inputs: readonly GraphInput[], { inputShapes }: GraphConvertOptions): void {
+  const unknown = inputs.filter(({ name, shape }) => shape === null && !inputShapes.has(name));
+  if (unknown.length === 0) return;
+  const names = unknown.map(({ name }) => quoted(name)).join(", ");
+  const what = unknown.length === 1 ? "input" : "inputs";
+  throw new ExportError(`the number of axes of ${what} ${names} is not known`, {
+    hint: `give the shapes, here with made-up sizes: ${unknown.map(({ name }) => `--input-shape ${name}=1,224,224,3`).join(" ")}`,
+  });
+}
+
 function graphInput(
   graph: GraphBuilder,
   input: GraphInput,
@@ -249,11 +261,7 @@ function graphInput(
   const { name } = input;
   const given = options.inputShapes.get(name);
   const shape = input.shape ?? given?.map(() => null);
-  if (shape === undefined) {
-    throw new ExportError(`the number of axes of input ${quoted(name)} is not known`, {
-      hint: `give its shape: --input-shape ${name}=1,224,224,3`,
-    });
-  }
+  if (shape === undefined) throw new InternalError(`the shape of input ${name} was not checked`);
   const names = AXIS_NAMES[shape.length] ?? shape.slice(1).map((_, axis) => `axis${axis + 1}`);
   const prefix = inputs.length > 1 ? `${name}_` : "";
   const dims = shape.map((size, axis): Dim => {
@@ -302,7 +310,7 @@ function expectInputs(inputs: readonly GraphInput[], shapes: ReadonlyMap<string,
   const names = inputs.map(({ name }) => name);
   const unknown = [...shapes.keys()].find((name) => !names.includes(name));
   if (unknown === undefined) return;
-  throw new ExportError(`a shape is given for ${unknown}, which is no input`, { hint: `inputs: ${names.join(", ")}` });
+  throw new ExportError(`unknown input "${unknown}"`, { hint: `inputs: ${names.join(", ")}` });
 }
 
 function outputValues(output: GraphOutput, value: OpValue): (NamedValue & { readonly source: NodeOutput })[] {

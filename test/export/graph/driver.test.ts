@@ -353,5 +353,23 @@ test("sizes are free, fixed by --batch, and fixed by --input-shape", async () =>
   await expect(dims({ inputShapes: { x: [1, 4, 5, 4] } })).rejects.toThrow(
     "does not fit input x of shape [free, free, free, 3]",
   );
-  await expect(dims({ inputShapes: { y: [1] } })).rejects.toThrow("a shape is given for y, which is no input");
+  await expect(dims({ inputShapes: { y: [1] } })).rejects.toThrow('unknown input "y"');
+});
+
+test("inputs of unknown rank are named at once, and take the shapes that are given", async () => {
+  const maker = new GraphMaker()
+    .placeholder("x", "DT_FLOAT", null)
+    .placeholder("y", "DT_FLOAT", null)
+    .placeholder("z", "DT_FLOAT", [2])
+    .node("xy", "AddV2", ["x", "y"], F)
+    .node("out", "AddV2", ["xy", "z"], F);
+  await expect(exportModel(maker.artifacts(), { opConverters: arithmetic })).rejects.toMatchObject({
+    message: 'the number of axes of inputs "x", "y" is not known',
+    hint: expect.stringContaining("--input-shape x=1,224,224,3 --input-shape y=1,224,224,3") as string,
+  });
+  const { inputs } = await exportModel(maker.artifacts(), {
+    opConverters: arithmetic,
+    inputShapes: { x: [3, 2], y: [1, 2] },
+  });
+  expect(inputs.map(({ dims }) => dims)).toEqual([[3, 2], [1, 2], [2]]);
 });

@@ -78,7 +78,7 @@ function typed(
   leading: readonly null[],
 ): GraphTensor {
   if (from.shape !== null || element === null) return graph.op(opType, inputs, attributes);
-  const dims = [...leading, ...element].map((size) => size ?? dim(graph.name("element")));
+  const dims = [...leading, ...element].map((size) => size ?? graph.unknownSize("element"));
   return first(graph.declare(opType, inputs, attributes, [{ dtype: from.dtype, dims }]));
 }
 

@@ -1,5 +1,4 @@
 import { ExportError } from "../../../errors.ts";
-import { dim } from "../../../onnx/dim.ts";
 import { int, ints, strings } from "../../../onnx/model.ts";
 import { first } from "../../../require.ts";
 import type { Tensor } from "../../../tensor.ts";
@@ -49,7 +48,7 @@ function placesOf(graph: GraphBuilder, wanted: GraphTensor, keys: Tensor): Graph
   keys.data.forEach((key: unknown, place: number) => places.set(key, place));
   const count = keys.data.length;
   const shared = { values_int64s: ints([...places.values()]), default_int64: int(count) };
-  const output = [{ dtype: "int64" as const, dims: wanted.shape ?? [dim(graph.name("keys"))] }];
+  const output = [{ dtype: "int64" as const, dims: wanted.shape ?? [graph.unknownSize("keys")] }];
   if (keys.dtype === "string") {
     const attributes = { keys_strings: strings([...places.keys()].map(String)), ...shared };
     return first(graph.declare("LabelEncoder", [wanted], attributes, output, "ai.onnx.ml"));

@@ -288,7 +288,7 @@ function paddedBlocks(context: OpContext, count: number): Value {
     return [graph.int64s([0]), own, ...(rest === 0 ? [] : [graph.int64s(Array.from({ length: rest }, () => 0))])];
   });
   const pads = concat(graph, [...(begins ?? []), ...(ends ?? [])], 0);
-  const dims = input.dims.map((size, axis) => (axis === 0 || axis > count ? size : dim(graph.name("padded"))));
+  const dims = input.dims.map((size, axis) => (axis === 0 || axis > count ? size : graph.unknownSize("padded")));
   return viewOf(first(graph.declare("Pad", [graph.plain(input), pads, fill], {}, [{ dtype: input.dtype, dims }])));
 }
 
