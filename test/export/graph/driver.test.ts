@@ -363,10 +363,12 @@ test("inputs of unknown rank are named at once, and take the shapes that are giv
     .placeholder("z", "DT_FLOAT", [2])
     .node("xy", "AddV2", ["x", "y"], F)
     .node("out", "AddV2", ["xy", "z"], F);
-  await expect(exportModel(maker.artifacts(), { opConverters: arithmetic })).rejects.toMatchObject({
-    message: 'the number of axes of inputs "x", "y" is not known',
-    hint: expect.stringContaining("--input-shape x=1,224,224,3 --input-shape y=1,224,224,3") as string,
-  });
+  const refused = exportModel(maker.artifacts(), { opConverters: arithmetic });
+  await expect(refused).rejects.toThrow('the number of axes of inputs "x", "y" is not known');
+  await expect(refused).rejects.toHaveProperty(
+    "hint",
+    "give the shapes, here with made-up sizes: --input-shape x=1,224,224,3 --input-shape y=1,224,224,3",
+  );
   const { inputs } = await exportModel(maker.artifacts(), {
     opConverters: arithmetic,
     inputShapes: { x: [3, 2], y: [1, 2] },
