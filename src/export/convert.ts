@@ -16,28 +16,22 @@ import { GraphBuilder } from "./build/builder.ts";
 import type { NamedValue } from "./build/finish.ts";
 import { asNumber, dim as toDim, isNumber, show, showShape, type Dim } from "../onnx/dim.ts";
 import type { Value } from "./ir/value.ts";
-import type { Fed, NetworkInput } from "./input-feed.ts";
+import type { Fed } from "./input-feed.ts";
+import { axisName, expectInputs, fixSizes, type NetworkOptions } from "./network-inputs.ts";
 import { everyTap, fetchesOf, requestedLayers, tapsOf, type Tap } from "./requested-outputs.ts";
 import { expectSaneShape } from "./sane-shape.ts";
 import { ConfigReader } from "./source/config.ts";
 import { at } from "../require.ts";
 import type { LayersSource, LayerSpec, ModelSpec, TensorRef } from "./source/model.ts";
 
-export interface ConvertOptions {
-  readonly opset: number;
+export interface ConvertOptions extends NetworkOptions {
   readonly recurrentForm: RecurrentForm;
   /** Converters by class name: the built-in ones and those of the user. */
   readonly registry: ReadonlyMap<string, LayerConverter>;
-  /** Size of the batch axis; without it as the model has it, symbolic where that is free. */
-  readonly batch: number | null;
-  /** Whole shapes for inputs by name, to fix free dimensions. */
-  readonly inputShapes: ReadonlyMap<string, readonly number[]>;
   /** Layers whose outputs to give instead of the model's own: `conv1`, nested `encoder/dense`, a second call `shared:1`. */
   readonly outputs: readonly string[] | null;
   /** Give the output of every call of every layer instead. */
   readonly everyLayer: boolean;
-  /** Makes the file's inputs. */
-  readonly feed: (graph: GraphBuilder, network: NetworkInput) => Fed;
 }
 
 export interface Converted {
@@ -59,7 +53,10 @@ export interface Converted {
  */
 export function convert(source: LayersSource, options: ConvertOptions): Converted {
   const { model } = source;
-  expectInputs(model, options.inputShapes);
+  expectInputs(
+    model.inputs.map(({ layer }) => layer),
+    options.inputShapes,
+  );
   const requested = options.outputs === null ? null : requestedLayers(model, options.outputs);
   const fetches = requested === null ? model.outputs : fetchesOf(requested);
   const bound = bindAll(source, options, fetches);
@@ -145,29 +142,20 @@ function wrappedRunner(className: string): BoundLayer {
   return { className, emit: ({ wrapped, mask }, inputs) => wrapped?.(inputs, mask) ?? [] };
 }
 
-const AXIS_NAMES: Readonly<Record<number, readonly string[]>> = {
-  1: [],
-  2: ["length"],
-  3: ["time", "features"],
-  4: ["height", "width", "channels"],
-  5: ["depth", "height", "width", "channels"],
-};
-
 function graphInput(graph: GraphBuilder, model: ModelSpec, ref: TensorRef, options: ConvertOptions): Fed {
   const layer = model.layers.find(({ name }) => name === ref.layer);
   if (layer === undefined) throw new ModelFormatError(`the model's input ${ref.layer} is not one of its layers`);
   return inLayer([layer.name], layer.className, () => {
     const config = new ConfigReader(layer.config);
     const shape = config.shape("batch_input_shape");
-    const names = AXIS_NAMES[shape.length] ?? shape.slice(1).map((_, axis) => `axis${axis + 1}`);
     const several = model.inputs.length > 1;
     const dims = shape.map((dim, axis): Dim => {
       if (axis === 0) return toDim(dim ?? "batch");
-      const name = names[axis - 1] ?? `axis${axis}`;
+      const name = axisName(shape.length, axis);
       return toDim(dim ?? (several ? `${layer.name}_${name}` : name));
     });
     dims[0] = batchSize(layer.name, toDim(ownBatch(model) ?? dims[0] ?? "batch"), options);
-    const fixed = fixDims(layer.name, dims, options.inputShapes.get(layer.name));
+    const fixed = fixSizes(layer.name, dims, options.inputShapes.get(layer.name));
     expectSaneShape(fixed);
     if (fixed.some((size) => isNumber(size, 0))) {
       throw new ExportError(`an input of shape ${showShape(fixed)} holds nothing`);
@@ -197,25 +185,6 @@ function batchSize(name: string, own: Dim, { batch, inputShapes }: ConvertOption
   if (batch === null) return own;
   throw new ExportError(`input ${name} has batches of ${show(own)}, which the model fixes; got ${batch}`, {
     hint: "leave the size of the batch out",
-  });
-}
-
-/** @throws {ExportError} when a shape is given for an input that the model does not have */
-function expectInputs(model: ModelSpec, shapes: ConvertOptions["inputShapes"]): void {
-  const names = model.inputs.map(({ layer }) => layer);
-  const unknown = [...shapes.keys()].find((name) => !names.includes(name));
-  if (unknown === undefined) return;
-  throw new ExportError(`unknown input "${unknown}"`, { hint: `inputs: ${names.join(", ")}` });
-}
-
-function fixDims(name: string, dims: readonly Dim[], shape: readonly number[] | undefined): readonly Dim[] {
-  if (shape === undefined) return dims;
-  const fits =
-    shape.length === dims.length &&
-    dims.every((size, axis) => asNumber(size) === null || asNumber(size) === shape[axis]);
-  if (fits) return shape.map(toDim);
-  throw new ExportError(`the shape [${shape.join(", ")}] does not fit input ${name} of shape ${showShape(dims)}`, {
-    hint: "give every dimension, and change only those that are free (named)",
   });
 }
 

@@ -550,11 +550,6 @@ export class GraphBuilder {
     return this.op("Where", [this.op("Equal", [a, this.int64s([1])]), b, a]);
   }
 
-  /** The sizes of axes as a rank 1 int64 tensor, constant where it can be. */
-  runtimeShape(axes: readonly Axis[]): GraphTensor {
-    return this.shapeTensor(axes.map(sizeOfAxis));
-  }
-
   /** Sizes as a rank 1 int64 tensor, constant where it can be. */
   shapeTensor(sizes: readonly DimLike[]): GraphTensor {
     const dims = sizes.map(dim);

@@ -4,7 +4,8 @@ import type { DType, Tensor } from "../../tensor.ts";
 import { GraphBuilder } from "../build/builder.ts";
 import type { NamedValue } from "../build/finish.ts";
 import type { Value } from "../ir/value.ts";
-import type { Fed, NetworkInput } from "../input-feed.ts";
+import type { Fed } from "../input-feed.ts";
+import { axisName, expectInputs, fixSizes, type NetworkOptions } from "../network-inputs.ts";
 import { expectSaneShape } from "../sane-shape.ts";
 import { listed, quoted } from "../source/json.ts";
 import type { GraphWeight } from "../source/model.ts";
@@ -20,20 +21,13 @@ import type { GraphInput, GraphOutput, GraphSource } from "./source/graph-model.
 import type { NodeOutput } from "./source/node.ts";
 import { parseOutput } from "./source/nodes.ts";
 
-export interface GraphConvertOptions {
-  readonly opset: number;
+export interface GraphConvertOptions extends NetworkOptions {
   /** Converters by the name of the operator: the built-in ones and those of the user. */
   readonly registry: ReadonlyMap<string, GraphOpConverter>;
-  /** Size of the first axis of all inputs where it is free; null: it stays free. */
-  readonly batch: number | null;
-  /** Whole shapes for inputs by name, to fix free sizes. */
-  readonly inputShapes: ReadonlyMap<string, readonly number[]>;
-  /** Tensors to give instead of the model's outputs: names of outputs, `node`, or `node:1`. */
+  /** Names of outputs, `node`, or `node:1`. */
   readonly outputs: readonly string[] | null;
   /** Give what every node gives instead. */
   readonly everyNode: boolean;
-  /** Makes the file's inputs. */
-  readonly feed: (graph: GraphBuilder, network: NetworkInput) => Fed;
 }
 
 /** Where an output comes from. */
@@ -71,7 +65,10 @@ const FIND_OPS = "docs/ops.md lists what is supported; registerOp adds a convert
 export function convertGraph(source: GraphSource, options: GraphConvertOptions): ConvertedGraph {
   const wanted = options.outputs === null ? source.outputs : options.outputs.map((name) => requested(source, name));
   const inputs = neededInputs(source, wanted);
-  expectInputs(inputs, options.inputShapes);
+  expectInputs(
+    inputs.map(({ name }) => name),
+    options.inputShapes,
+  );
   const structure = structured(
     source,
     inputs,
@@ -233,14 +230,6 @@ function neededInputs({ nodes, inputs }: GraphSource, outputs: readonly GraphOut
   return inputs.filter(({ listed: isListed, node }) => isListed || needed.has(node));
 }
 
-const AXIS_NAMES: Readonly<Record<number, readonly string[]>> = {
-  1: [],
-  2: ["length"],
-  3: ["time", "features"],
-  4: ["height", "width", "channels"],
-  5: ["depth", "height", "width", "channels"],
-};
-
 /** @throws {ExportError} naming all inputs whose number of axes neither the model nor the user says */
 function assertRanksKnown(inputs: readonly GraphInput[], { inputShapes }: GraphConvertOptions): void {
   const unknown = inputs.filter(({ name, shape }) => shape === null && !inputShapes.has(name));
@@ -262,13 +251,12 @@ function graphInput(
   const given = options.inputShapes.get(name);
   const shape = input.shape ?? given?.map(() => null);
   if (shape === undefined) throw new InternalError(`the shape of input ${name} was not checked`);
-  const names = AXIS_NAMES[shape.length] ?? shape.slice(1).map((_, axis) => `axis${axis + 1}`);
   const prefix = inputs.length > 1 ? `${name}_` : "";
-  const dims = shape.map((size, axis): Dim => {
+  const own = shape.map((size, axis): Dim => {
     if (size !== null) return dim(size);
     // Nothing says that inputs have one batch; boxes and their images have not.
-    if (axis === 0) return dim(options.batch ?? (hasOneBatch(inputs) ? "batch" : `${name}_batch`));
-    return dim(`${prefix}${names[axis - 1] ?? `axis${axis}`}`);
+    if (axis === 0) return dim(hasOneBatch(inputs) ? "batch" : `${name}_batch`);
+    return dim(`${prefix}${axisName(shape.length, axis)}`);
   });
   if (
     options.batch !== null &&
@@ -281,7 +269,8 @@ function graphInput(
       hint: "leave the size of the batch out",
     });
   }
-  const fixed = given === undefined ? dims : fixSizes(input, shape, given);
+  const isBatched = given === undefined && options.batch !== null && shape[0] === null;
+  const fixed = isBatched ? own.with(0, dim(options.batch)) : fixSizes(name, own, given);
   expectSaneShape(fixed);
   return options.feed(graph, { name, dtype: inputType(input), dims: fixed });
 }
@@ -294,23 +283,6 @@ function hasOneBatch(inputs: readonly GraphInput[]): boolean {
 function inputType({ name, dtype }: GraphInput): DType {
   if (dtype !== "complex64") return dtype;
   throw new ExportError(`input ${quoted(name)} is complex, which no input of an ONNX model can be`);
-}
-
-function fixSizes({ name }: GraphInput, shape: readonly (number | null)[], given: readonly number[]): readonly Dim[] {
-  const fits = given.length === shape.length && shape.every((size, axis) => size === null || size === given[axis]);
-  if (fits) return given.map(dim);
-  const own = shape.map((size) => size ?? "free").join(", ");
-  throw new ExportError(`the shape [${given.join(", ")}] does not fit input ${name} of shape [${own}]`, {
-    hint: "give every dimension, and change only those that are free",
-  });
-}
-
-/** @throws {ExportError} when a shape is given for what is no input. */
-function expectInputs(inputs: readonly GraphInput[], shapes: ReadonlyMap<string, readonly number[]>): void {
-  const names = inputs.map(({ name }) => name);
-  const unknown = [...shapes.keys()].find((name) => !names.includes(name));
-  if (unknown === undefined) return;
-  throw new ExportError(`unknown input "${unknown}"`, { hint: `inputs: ${names.join(", ")}` });
 }
 
 function outputValues(output: GraphOutput, value: OpValue): (NamedValue & { readonly source: NodeOutput })[] {

@@ -6,7 +6,7 @@ import { topK } from "../build/ops/neural.ts";
 import { reduceTensor } from "../build/ops/reduction.ts";
 import { cumSum, gatherNd, squeeze, unsqueeze } from "../build/ops/shape.ts";
 import type { GraphTensor } from "../ir/graph-tensor.ts";
-import { axisOf, dimOf, insertAxis, removeAxis, sizeOfAxis, Value } from "../ir/value.ts";
+import { dimOf, insertAxis, removeAxis, sizeOfAxis, Value } from "../ir/value.ts";
 
 import type { GatedCell } from "./cell.ts";
 import { emitNative } from "./native.ts";
@@ -50,7 +50,7 @@ export function runMasked(graph: GraphBuilder, cell: GatedCell, pass: Pass, mask
 /** Steps that are kept, in their order, before those that are not. Equal keys stay in their order. */
 function keptFirst(graph: GraphBuilder, kept: GraphTensor, input: Value): Value {
   const left = cast(graph, not(graph, kept), "float32");
-  const steps = graph.runtimeShape([axisOf(input, 1)]);
+  const steps = graph.shapeTensor([dimOf(input, 1)]);
   return gather(graph, input, topK(graph, left, steps, { axis: 1, largest: false }).indices);
 }
 

@@ -351,7 +351,7 @@ test("sizes are free, fixed by --batch, and fixed by --input-shape", async () =>
   expect(await dims({ batch: 2 })).toEqual([2, "height", "width", 3]);
   expect(await dims({ inputShapes: { x: [1, 4, 5, 3] } })).toEqual([1, 4, 5, 3]);
   await expect(dims({ inputShapes: { x: [1, 4, 5, 4] } })).rejects.toThrow(
-    "does not fit input x of shape [free, free, free, 3]",
+    "does not fit input x of shape [batch, height, width, 3]",
   );
   await expect(dims({ inputShapes: { y: [1] } })).rejects.toThrow('unknown input "y"');
 });
