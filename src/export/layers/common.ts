@@ -4,7 +4,6 @@ import { batchNormalization } from "./batch-normalization.ts";
 import { borders } from "./borders.ts";
 import { convolutions } from "./convolution.ts";
 import { dense } from "./dense.ts";
-import { depthwiseConvolutions } from "./depthwise.ts";
 import { merges } from "./merge.ts";
 import { poolings } from "./pooling.ts";
 import { rearrangements } from "./rearrangements.ts";
@@ -16,7 +15,6 @@ import { softmax } from "./softmax.ts";
 export const common: readonly LayerConverter[] = [
   dense,
   ...convolutions,
-  ...depthwiseConvolutions,
   ...poolings,
   ...borders,
   ...rearrangements,

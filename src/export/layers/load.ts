@@ -12,6 +12,10 @@ interface Group {
 /** Converters that browsers load for models that need them. */
 export const groups: readonly Group[] = [
   {
+    classes: ["DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D"],
+    load: async () => (await import("./depthwise.ts")).depthwiseConvolutions,
+  },
+  {
     classes: [
       "Embedding",
       "SimpleRNN",
