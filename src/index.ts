@@ -10,7 +10,7 @@ export {
   type BoundLayer,
   type ConverterDefinition,
   type EmitContext,
-  type Flow,
+  type MaskedValue,
   type LayerConverter,
 } from "./export/converter.ts";
 export type { GraphBuilder, NodeInput, Producer } from "./export/build/builder.ts";

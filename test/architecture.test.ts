@@ -75,6 +75,25 @@ describe("who may know whom", () => {
     expect(wrong.map(show)).toEqual([]);
   });
 
+  test("both front ends stand on the builder, and not on each other", () => {
+    const folders: Readonly<Record<string, readonly string[]>> = {
+      [join("export", "graph")]: ["layers", "recurrent"],
+      [join("export", "layers")]: ["graph"],
+      [join("export", "recurrent")]: ["graph", "layers"],
+      [join("export", "build")]: ["graph", "layers", "recurrent"],
+      [join("export", "ir")]: ["build", "graph", "layers", "recurrent", "passes"],
+    };
+    const wrong = Object.entries(folders).flatMap(([folder, others]) => {
+      const imports = filesOf(join(source, folder)).flatMap(importsOf);
+      expect(imports.length).toBeGreaterThan(3);
+      return imports.filter(({ file, target }) => {
+        const [room, part = ""] = relative(source, resolve(dirname(file), target)).split(sep);
+        return target.startsWith(".") && room === "export" && others.includes(part);
+      });
+    });
+    expect(wrong.map(show)).toEqual([]);
+  });
+
   test("the library's entry reaches no Node built-in, no runtime and no TensorFlow", () => {
     const wrong = [...reach(join(source, "index.ts"))]
       .flatMap(importsOf)

@@ -4,7 +4,7 @@ import {
   typeOf,
   type BindContext,
   type BoundLayer,
-  type Flow,
+  type MaskedValue,
   type LayerConverter,
   type RecurrentForm,
 } from "./converter.ts";
@@ -66,8 +66,8 @@ export function convert(source: LayersSource, options: ConvertOptions): Converte
   const inputs = feeds.map(({ input }) => input);
   for (const name of options.outputs ?? outputNames(model)) graph.reserve(name);
   const run = new ModelRun(source, bound, graph);
-  const flows = run.run(
-    feeds.map(({ value }): Flow => ({ value, mask: null })),
+  const maskedValues = run.run(
+    feeds.map(({ value }): MaskedValue => ({ value, mask: null })),
     fetches,
   );
   const taken = inputs.map(({ name }) => name);
@@ -76,7 +76,7 @@ export function convert(source: LayersSource, options: ConvertOptions): Converte
     return { graph, inputs, outputs: taps, taps, calls: run.calls, notes: [...notes, ...run.notes] };
   }
   if (requested === null) {
-    const typed = flows.map((flow) => graph.cast(flow.value, typeOf(flow)));
+    const typed = maskedValues.map((maskedValue) => graph.cast(maskedValue.value, typeOf(maskedValue)));
     return {
       graph,
       inputs,

@@ -7,7 +7,7 @@ import type { ConfigReader } from "./source/config.ts";
 import type { LayerWeights } from "./source/model.ts";
 
 /** A tensor between two layers, with the mask TF.js carries beside it, mostly bool [N, T], or none. */
-export interface Flow {
+export interface MaskedValue {
   readonly value: Value;
   readonly mask: Value | null;
   /**
@@ -18,7 +18,7 @@ export interface Flow {
 }
 
 /** The type of elements that TF.js has. */
-export function typeOf({ type, value }: Flow): DType {
+export function typeOf({ type, value }: MaskedValue): DType {
   return type ?? value.dtype;
 }
 
@@ -45,7 +45,7 @@ export interface EmitContext {
   readonly graph: GraphBuilder;
   readonly weights: LayerWeights;
   /** Tensors given by keyword: `initial_state`, `constants`. */
-  readonly keywords: Readonly<Record<string, readonly Flow[]>>;
+  readonly keywords: Readonly<Record<string, readonly MaskedValue[]>>;
   /**
    * The mask the layer is called with, which is what a layer that supports masks uses. TF.js passes a mask it has met on to
    * all layers it runs later, so this need not be that of the layer's inputs.
@@ -56,7 +56,7 @@ export interface EmitContext {
   /** Tells the user where Keras gives other numbers than TF.js and the file. Ignored for models that TF.js wrote. */
   readonly noteKeras: (difference: string) => void;
   /** Runs the model that the layer, or a layer in it, wraps; null when none does. */
-  readonly wrapped: ((inputs: readonly Flow[], mask: Value | null) => readonly Flow[]) | null;
+  readonly wrapped: ((inputs: readonly MaskedValue[], mask: Value | null) => readonly MaskedValue[]) | null;
 }
 
 /** States of a stateful layer by direction, kept from one call to the next within a run. */
@@ -77,12 +77,12 @@ export interface ConverterDefinition<Config> {
   /** Read the config keys that change the numbers. @throws {ExportError} on values that are not supported. */
   parse(config: ConfigReader, context: BindContext): Config;
   /** Append nodes that compute the layer. @returns its output, or outputs */
-  emit(context: EmitContext, config: Config, inputs: readonly Flow[]): Value | readonly Value[];
+  emit(context: EmitContext, config: Config, inputs: readonly MaskedValue[]): Value | readonly Value[];
   /**
    * The mask of the first output: `pass` passes the first input's mask on (TF.js's `supportsMasking` with the default
    * `computeMask`); without it the mask ends here.
    */
-  readonly mask?: "pass" | ((context: EmitContext, config: Config, inputs: readonly Flow[]) => Value | null);
+  readonly mask?: "pass" | ((context: EmitContext, config: Config, inputs: readonly MaskedValue[]) => Value | null);
   /** The same where masks follow Keras's rules, if these differ. */
   readonly kerasMask?: "pass";
 }
@@ -92,7 +92,7 @@ export interface BoundLayer {
   readonly className: string;
   /** Whether a call changes what the next one gives. */
   readonly stateful?: boolean;
-  emit(context: EmitContext, inputs: readonly Flow[]): readonly Flow[];
+  emit(context: EmitContext, inputs: readonly MaskedValue[]): readonly MaskedValue[];
 }
 
 /** A definition that hides its config type, so that one registry holds all layers. */
@@ -118,13 +118,15 @@ export function defineConverter<Config>(definition: ConverterDefinition<Config>)
         className,
         stateful: definition.stateful?.(config) ?? false,
         emit(context, inputs) {
-          const given = definition.takes === "any" ? inputs : inputs.map((flow) => asFloat(context, flow));
+          const given =
+            definition.takes === "any" ? inputs : inputs.map((maskedValue) => asFloat(context, maskedValue));
           const output = definition.emit(context, config, given);
           const [first, ...others] = isList(output) ? output : [output];
           if (first === undefined) return [];
           const rule = (bindContext.kerasMasks ? definition.kerasMask : undefined) ?? definition.mask;
           const mask = outputMask(rule, context, config, given);
-          const typed = (value: Value): Pick<Flow, "value" | "type"> => withType(definition, config, inputs, value);
+          const typed = (value: Value): Pick<MaskedValue, "value" | "type"> =>
+            withType(definition, config, inputs, value);
           return [{ ...typed(first), mask }, ...others.map((value) => ({ ...typed(value), mask: null }))];
         },
       };
@@ -132,17 +134,17 @@ export function defineConverter<Config>(definition: ConverterDefinition<Config>)
   };
 }
 
-function asFloat({ graph }: EmitContext, flow: Flow): Flow {
-  return { value: graph.cast(flow.value, "float32"), mask: flow.mask };
+function asFloat({ graph }: EmitContext, maskedValue: MaskedValue): MaskedValue {
+  return { value: graph.cast(maskedValue.value, "float32"), mask: maskedValue.mask };
 }
 
 /** Integers that were only moved keep their type in TF.js. */
 function withType<Config>(
   { takes, integers }: ConverterDefinition<Config>,
   config: Config,
-  inputs: readonly Flow[],
+  inputs: readonly MaskedValue[],
   value: Value,
-): Pick<Flow, "value" | "type"> {
+): Pick<MaskedValue, "value" | "type"> {
   const [first] = inputs;
   if (first === undefined) return { value };
   const areIntegers = inputs.every((input) => typeOf(input) === "int32");
@@ -156,7 +158,7 @@ function outputMask<Config>(
   mask: ConverterDefinition<Config>["mask"],
   context: EmitContext,
   config: Config,
-  inputs: readonly Flow[],
+  inputs: readonly MaskedValue[],
 ): Value | null {
   if (mask === undefined) return null;
   return mask === "pass" ? (inputs[0]?.mask ?? null) : mask(context, config, inputs);
@@ -167,7 +169,7 @@ function isList(output: Value | readonly Value[]): output is readonly Value[] {
 }
 
 /** The single input of a layer that takes one. @throws {ExportError} when there are none, or several */
-export function only(inputs: readonly Flow[]): Value {
+export function only(inputs: readonly MaskedValue[]): Value {
   const [first] = inputs;
   if (first === undefined || inputs.length > 1) throw new ExportError(`it takes one input; it has ${inputs.length}`);
   return first.value;

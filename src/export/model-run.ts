@@ -1,6 +1,6 @@
 import { ExportError, InternalError, ModelFormatError, ToolError } from "../errors.ts";
 
-import { typeOf, type BoundLayer, type EmitContext, type Flow, type LayerMemory } from "./converter.ts";
+import { typeOf, type BoundLayer, type EmitContext, type MaskedValue, type LayerMemory } from "./converter.ts";
 import { executionOrder } from "./execution-order.ts";
 import { inputType } from "./input-type.ts";
 import { internalError } from "./internal-error.ts";
@@ -45,7 +45,7 @@ interface CarriedMask {
 interface Run {
   readonly before: CarriedMask | null;
   readonly after: Value | null;
-  readonly flows: readonly Flow[];
+  readonly maskedValues: readonly MaskedValue[];
   readonly calls: readonly ConvertedCall[];
 }
 
@@ -84,72 +84,77 @@ export class ModelRun {
   }
 
   /** The tensors `fetches` of the whole model applied to `inputs`. */
-  run(inputs: readonly Flow[], fetches: readonly TensorRef[]): readonly Flow[] {
+  run(inputs: readonly MaskedValue[], fetches: readonly TensorRef[]): readonly MaskedValue[] {
     return this.#execute(this.#source.model, [], inputs, fetches, executionOrder(this.#source.model, fetches), null);
   }
 
-  #nested(model: ModelSpec, path: readonly string[], inputs: readonly Flow[], carried: CarriedMask): readonly Flow[] {
+  #nested(
+    model: ModelSpec,
+    path: readonly string[],
+    inputs: readonly MaskedValue[],
+    carried: CarriedMask,
+  ): readonly MaskedValue[] {
     const order = this.#orders.get(model) ?? executionOrder(model, model.outputs);
     this.#orders.set(model, order);
     if (this.#keras) return this.#execute(model, path, inputs, model.outputs, order, carried);
-    const given = inputs.map((flow) => ({ ...flow, mask: null }));
+    const given = inputs.map((maskedValue) => ({ ...maskedValue, mask: null }));
     const before = carried.mask;
     const outputs = this.#execute(model, path, given, model.outputs, order, carried);
     // TF.js frees masks that were made inside: a layer outside that gets one fails.
     if (carried.mask?.name !== before?.name) carried.mask = null;
-    return outputs.map((flow) => ({ ...flow, mask: null }));
+    return outputs.map((maskedValue) => ({ ...maskedValue, mask: null }));
   }
 
   #execute(
     model: ModelSpec,
     path: readonly string[],
-    inputs: readonly Flow[],
+    inputs: readonly MaskedValue[],
     fetches: readonly TensorRef[],
     order: readonly TensorRef[],
     carried: CarriedMask | null,
-  ): readonly Flow[] {
+  ): readonly MaskedValue[] {
     const layers = new Map(model.layers.map((layer) => [layer.name, layer]));
-    const results = new Map<string, readonly Flow[]>();
+    const results = new Map<string, readonly MaskedValue[]>();
     if (inputs.length !== model.inputs.length) {
       throw new ExportError(`model ${model.name} takes ${model.inputs.length} inputs; it is given ${inputs.length}`);
     }
     model.inputs.forEach((ref, index) => {
-      const flow = inputs[index];
-      if (flow === undefined) return;
-      results.set(callKey(ref), [this.#keras ? flow : this.#asDeclared(flow, layers.get(ref.layer))]);
+      const maskedValue = inputs[index];
+      if (maskedValue === undefined) return;
+      results.set(callKey(ref), [this.#keras ? maskedValue : this.#asDeclared(maskedValue, layers.get(ref.layer))]);
     });
     const runs = new Map<string, Run[]>();
-    const fetched = new Map<string, readonly Flow[]>();
+    const fetched = new Map<string, readonly MaskedValue[]>();
     let current = carried;
     for (const ref of order) {
       const key = callKey(ref);
       const layer = layers.get(ref.layer);
       const call = layer?.calls[ref.call];
       if (layer === undefined || call === undefined) throw noCall(ref);
-      const flows = call.inputs.map((each) => pick(results, each));
-      if (!this.#keras && flows.some(({ mask }) => mask !== null)) {
+      const maskedValues = call.inputs.map((each) => pick(results, each));
+      if (!this.#keras && maskedValues.some(({ mask }) => mask !== null)) {
         current ??= { mask: null };
-        current.mask = flows[0]?.mask ?? null;
+        current.mask = maskedValues[0]?.mask ?? null;
       }
       const known = runs.get(key) ?? [];
       const before = current === null ? null : { mask: current.mask };
       const isStateful = this.#bound.get(layer)?.stateful === true;
       const same = isStateful ? undefined : known.find((run) => sameCarriedMask(run.before, before));
-      const run = same ?? this.#apply(layer, call, ref.call, [...path, layer.name], flows, results, current);
+      const run = same ?? this.#apply(layer, call, ref.call, [...path, layer.name], maskedValues, results, current);
       if (same === undefined) runs.set(key, [...known, run]);
       else this.#repeat(same);
       if (current !== null) current.mask = run.after;
-      if (!results.has(key)) results.set(key, this.#keras ? run.flows : run.flows.map(seenAsFloat));
-      fetched.set(key, run.flows);
+      if (!results.has(key)) results.set(key, this.#keras ? run.maskedValues : run.maskedValues.map(seenAsFloat));
+      fetched.set(key, run.maskedValues);
     }
     return fetches.map((ref) => pick(fetched.has(callKey(ref)) ? fetched : results, ref));
   }
 
   /** TF.js converts what a model is given to the type its input declares. */
-  #asDeclared(flow: Flow, layer: LayerSpec | undefined): Flow {
+  #asDeclared(maskedValue: MaskedValue, layer: LayerSpec | undefined): MaskedValue {
     const declared = layer === undefined ? "float32" : inputType(new ConfigReader(layer.config));
-    if (typeOf(flow) === declared) return flow;
-    const { value, mask } = flow;
+    if (typeOf(maskedValue) === declared) return maskedValue;
+    const { value, mask } = maskedValue;
     return declared === "float32"
       ? { value, mask, type: declared }
       : { value: this.#graph.cast(value, declared), mask };
@@ -160,8 +165,8 @@ export class ModelRun {
     call: Call,
     index: number,
     path: readonly string[],
-    inputs: readonly Flow[],
-    results: ReadonlyMap<string, readonly Flow[]>,
+    inputs: readonly MaskedValue[],
+    results: ReadonlyMap<string, readonly MaskedValue[]>,
     current: CarriedMask | null,
   ): Run {
     const before = current === null ? null : { mask: current.mask };
@@ -171,26 +176,26 @@ export class ModelRun {
     const scope = `${outerScope}${name}/`;
     this.#calls = [];
     this.#scope = scope;
-    const flows = this.#graph.within(name, () =>
+    const maskedValues = this.#graph.within(name, () =>
       layer.model === null
         ? this.#layer(layer, call, path, inputs, results, carried.mask)
         : this.#nested(layer.model, path, inputs, carried),
     );
-    const values = flows.map(({ value }) => value);
+    const values = maskedValues.map(({ value }) => value);
     const own = { path: path.join("/"), className: layer.className, call: index, repeated: false, scope, values };
     const calls = [...this.#calls, this.#count(own)];
     // Not push(...calls): so many arguments would overflow the stack.
     for (const each of calls) outer.push(each);
     this.#calls = outer;
     this.#scope = outerScope;
-    return { before, after: carried.mask, flows, calls };
+    return { before, after: carried.mask, maskedValues, calls };
   }
 
   /** @throws {ExportError} in a model that TF.js loads, which has no tensors for masks */
-  #givenMask(flows: readonly Flow[] = []): Value | null {
-    const [first] = flows;
+  #givenMask(maskedValues: readonly MaskedValue[] = []): Value | null {
+    const [first] = maskedValues;
     if (first === undefined) return null;
-    if (this.#keras && flows.length === 1) return this.#graph.cast(first.value, "bool");
+    if (this.#keras && maskedValues.length === 1) return this.#graph.cast(first.value, "bool");
     throw new ExportError("a mask is given to it as a tensor, which is not supported");
   }
 
@@ -198,14 +203,14 @@ export class ModelRun {
     layer: LayerSpec,
     call: Call,
     path: readonly string[],
-    inputs: readonly Flow[],
-    results: ReadonlyMap<string, readonly Flow[]>,
+    inputs: readonly MaskedValue[],
+    results: ReadonlyMap<string, readonly MaskedValue[]>,
     mask: Value | null,
-  ): readonly Flow[] {
+  ): readonly MaskedValue[] {
     return inLayer(path, layer.className, () => {
       const bound = this.#bound.get(layer);
       if (bound === undefined) throw new ExportError(noConverter(layer.className));
-      const keywords: Record<string, readonly Flow[]> = {};
+      const keywords: Record<string, readonly MaskedValue[]> = {};
       for (const [key, argument] of Object.entries(call.kwargs)) {
         if (argument.kind === "tensors") keywords[key] = argument.refs.map((ref) => pick(results, ref));
       }
@@ -230,7 +235,7 @@ export class ModelRun {
       for (const { value } of outputs) expectSaneShape(dimsOf(value));
       // TF.js gives every output of a layer the mask of the first.
       const first = outputs[0]?.mask ?? null;
-      return this.#keras ? outputs : outputs.map((flow) => ({ ...flow, mask: first }));
+      return this.#keras ? outputs : outputs.map((maskedValue) => ({ ...maskedValue, mask: first }));
     });
   }
 
@@ -248,9 +253,9 @@ export class ModelRun {
     return (inputs, mask) => {
       const outer = this.#calls;
       this.#calls = [];
-      const flows = this.#nested(inner.model, inner.path, inputs, { mask });
+      const maskedValues = this.#nested(inner.model, inner.path, inputs, { mask });
       this.#calls = outer;
-      return flows;
+      return maskedValues;
     };
   }
 
@@ -266,8 +271,8 @@ export class ModelRun {
 }
 
 /** The executor of TF.js keeps every output as float32. */
-function seenAsFloat(flow: Flow): Flow {
-  return typeOf(flow) === "float32" ? flow : { ...flow, type: "float32" };
+function seenAsFloat(maskedValue: MaskedValue): MaskedValue {
+  return typeOf(maskedValue) === "float32" ? maskedValue : { ...maskedValue, type: "float32" };
 }
 
 /** Whether a layer would get the same mask. For nested models, an object without a mask differs from no object. */
@@ -296,9 +301,9 @@ function noCall({ layer }: TensorRef): ModelFormatError {
   return new ModelFormatError(`layer ${layer} is used, but the model does not apply it to anything`);
 }
 
-function pick(results: ReadonlyMap<string, readonly Flow[]>, ref: TensorRef): Flow {
-  const flow = results.get(callKey(ref))?.[ref.tensor];
-  if (flow !== undefined) return flow;
+function pick(results: ReadonlyMap<string, readonly MaskedValue[]>, ref: TensorRef): MaskedValue {
+  const maskedValue = results.get(callKey(ref))?.[ref.tensor];
+  if (maskedValue !== undefined) return maskedValue;
   throw new ModelFormatError(`layer ${ref.layer} has no output ${ref.tensor} of its call ${ref.call}`);
 }
 

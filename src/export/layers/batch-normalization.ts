@@ -6,7 +6,7 @@ import { batchNormalization as batchNormalizationNode } from "../build/ops/neura
 import type { GraphTensor } from "../ir/graph-tensor.ts";
 import { axisOf, sameFactors, type Value } from "../ir/value.ts";
 
-import { fixedSize } from "./windows.ts";
+import { fixedSize } from "../build/windows.ts";
 
 interface Statistics {
   readonly gamma: Float32Array;

@@ -4,7 +4,7 @@ import {
   type BindContext,
   type BoundLayer,
   type EmitContext,
-  type Flow,
+  type MaskedValue,
   type LayerConverter,
 } from "../converter.ts";
 import type { GraphBuilder } from "../build/builder.ts";
@@ -92,7 +92,11 @@ function readBidirectional(config: ConfigReader, context: BindContext): Bidirect
   return { kind: "recurrent", forward, backward, merge };
 }
 
-function emitPair(context: EmitContext, { layers, merge }: PairConfig, inputs: readonly Flow[]): readonly Value[] {
+function emitPair(
+  context: EmitContext,
+  { layers, merge }: PairConfig,
+  inputs: readonly MaskedValue[],
+): readonly Value[] {
   const outputs = layers.flatMap((layer, index) => {
     const scope = index === 0 ? "forward" : "backward";
     const own = { ...context, weights: context.weights.within(scope), keywords: {} };
@@ -104,7 +108,7 @@ function emitPair(context: EmitContext, { layers, merge }: PairConfig, inputs: r
 function emitBidirectional(
   context: EmitContext,
   config: BidirectionalConfig,
-  inputs: readonly Flow[],
+  inputs: readonly MaskedValue[],
 ): readonly Value[] {
   const given = readInputs(context, config.forward.cell, inputs);
   const masks = [config.forward, config.backward].map(({ cell, goBackwards }) =>

@@ -4,7 +4,7 @@ import { add, asNumber } from "../../onnx/dim.ts";
 import { at } from "../../require.ts";
 import { dimOf } from "../ir/value.ts";
 
-import { channelsFirst, expectRank, spatialAxes, windowNode } from "./windows.ts";
+import { channelsFirst, expectRank, spatialAxes, windowNode } from "../build/windows.ts";
 
 function pairsOf(rank: number, each: number): readonly (readonly [number, number])[] {
   return Array.from({ length: rank }, () => [each, each] as const);

@@ -5,8 +5,8 @@ import { dim } from "../../onnx/dim.ts";
 import { at } from "../../require.ts";
 import type { Value } from "../ir/value.ts";
 
-import { expectPixels, pick, resizeImage } from "./resize.ts";
-import { expectRank, fixedSize, spatialAxes } from "./windows.ts";
+import { expectPixels, pick, resizeImage } from "../build/resize.ts";
+import { expectRank, fixedSize, spatialAxes } from "../build/windows.ts";
 
 const NHWC = spatialAxes("channels_last", 2);
 

@@ -6,7 +6,7 @@ import { at } from "../../require.ts";
 import { transposedWhenWritten } from "../build/permute.ts";
 
 import { ones } from "./convolution.ts";
-import { channelsFirst, expectRank, fixedSize, spatialAxes, windowNode } from "./windows.ts";
+import { channelsFirst, expectRank, fixedSize, spatialAxes, windowNode } from "../build/windows.ts";
 
 /**
  * One axis of a transposed convolution. TensorFlow's output has stride · size elements (`same`), or those and what the

@@ -15,7 +15,7 @@ import {
   windowNode,
   type Padding,
   type Window,
-} from "./windows.ts";
+} from "../build/windows.ts";
 
 export interface ConvolutionConfig {
   readonly filters: number;

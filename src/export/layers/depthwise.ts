@@ -9,7 +9,15 @@ import { dimOf, insertAxis, permuteAxes, removeAxis, type Value } from "../ir/va
 import type { LayerWeights, Weight } from "../source/model.ts";
 
 import { ones, readWindow } from "./convolution.ts";
-import { channelsFirst, expectRank, fitWindow, fixedSize, spatialAxes, windowNode, type Window } from "./windows.ts";
+import {
+  channelsFirst,
+  expectRank,
+  fitWindow,
+  fixedSize,
+  spatialAxes,
+  windowNode,
+  type Window,
+} from "../build/windows.ts";
 
 const NHWC = spatialAxes("channels_last", 2);
 
@@ -124,12 +132,16 @@ function overSteps(className: string, whole: LayerConverter): LayerConverter {
       return {
         className,
         emit(emitContext, inputs) {
-          const rows = inputs.map((flow) => ({ ...flow, value: insertAxis(flow.value, place), mask: null }));
+          const rows = inputs.map((maskedValue) => ({
+            ...maskedValue,
+            value: insertAxis(maskedValue.value, place),
+            mask: null,
+          }));
           const outputs = layer.emit(
             { ...emitContext, weights: new RowWeights(emitContext.weights), mask: null },
             rows,
           );
-          return outputs.map((flow) => ({ ...flow, value: removeAxis(flow.value, place) }));
+          return outputs.map((maskedValue) => ({ ...maskedValue, value: removeAxis(maskedValue.value, place) }));
         },
       };
     },

@@ -4,7 +4,7 @@ import { defineConverter, only, type LayerConverter } from "../converter.ts";
 import { dimsOf } from "../ir/value.ts";
 
 import { normalize } from "./layer-normalization.ts";
-import { fixedSize } from "./windows.ts";
+import { fixedSize } from "../build/windows.ts";
 
 /** `gamma · (x − mean) / sqrt(variance + epsilon) + beta`, mean and variance of each sample's groups of channels. */
 export const groupNormalization: LayerConverter = defineConverter({

@@ -9,7 +9,7 @@ import type { GraphTensor } from "../ir/graph-tensor.ts";
 import { reduce } from "../build/reduce.ts";
 import { axisOf, dimOf, type Axis, type Value } from "../ir/value.ts";
 
-import { fixedSize } from "./windows.ts";
+import { fixedSize } from "../build/windows.ts";
 
 /** What is normalised, over which axes. */
 export interface Normalization {

@@ -1,11 +1,10 @@
 import { ExportError } from "../../errors.ts";
-import { int } from "../../onnx/model.ts";
-import { defineConverter, typeOf, type EmitContext, type Flow, type LayerConverter } from "../converter.ts";
+import { defineConverter, typeOf, type EmitContext, type MaskedValue, type LayerConverter } from "../converter.ts";
 import type { GraphBuilder } from "../build/builder.ts";
-import { add, asNumber, isNumber, showShape } from "../../onnx/dim.ts";
-import { at as elementAt } from "../../require.ts";
+import { concat, sameShape } from "../build/concat.ts";
+import { isNumber } from "../../onnx/dim.ts";
 import { reduce } from "../build/reduce.ts";
-import { dimOf, dimsOf, insertAxis, newAxis, removeAxis, sameFactors, Value, type Axis } from "../ir/value.ts";
+import { dimOf, insertAxis, removeAxis, type Value } from "../ir/value.ts";
 
 /** Which rules a merge's mask follows. */
 interface MergeConfig {
@@ -18,7 +17,7 @@ interface MergeConfig {
  *
  * @throws {ExportError} where TF.js would fail
  */
-function mergedMask({ graph }: EmitContext, { kerasMasks }: MergeConfig, inputs: readonly Flow[]): Value | null {
+function mergedMask({ graph }: EmitContext, { kerasMasks }: MergeConfig, inputs: readonly MaskedValue[]): Value | null {
   const masks = inputs.map(({ mask }) => mask);
   const known = masks.filter((mask) => mask !== null);
   const [first, ...others] = known;
@@ -37,7 +36,7 @@ function mergedMask({ graph }: EmitContext, { kerasMasks }: MergeConfig, inputs:
 }
 
 /** Operands of fewer axes get axes of size 1 after the batch. */
-function sameRank(inputs: readonly Flow[]): Value[] {
+function sameRank(inputs: readonly MaskedValue[]): Value[] {
   const rank = Math.max(...inputs.map(({ value }) => value.axes.length));
   return inputs.map(({ value }) => {
     let result = value;
@@ -101,7 +100,7 @@ function expectEqualBut(axis: number, values: readonly Value[]): void {
  *
  * @throws {ExportError} where TF.js would fail
  */
-function concatenatedMask({ graph }: EmitContext, axis: number, inputs: readonly Flow[]): Value | null {
+function concatenatedMask({ graph }: EmitContext, axis: number, inputs: readonly MaskedValue[]): Value | null {
   if (inputs.every(({ mask }) => mask === null)) return null;
   const masks = inputs.map(({ value, mask }) => {
     if (mask === null) return null;
@@ -131,7 +130,7 @@ function concatenatedMask({ graph }: EmitContext, axis: number, inputs: readonly
  * In Keras 3 one mask that holds is enough along the features, where an input without one always holds; along another axis
  * they are joined. Source: Keras 3.15, layers/merging/concatenate.py.
  */
-function joinedMask({ graph }: EmitContext, axis: number, inputs: readonly Flow[]): Value | null {
+function joinedMask({ graph }: EmitContext, axis: number, inputs: readonly MaskedValue[]): Value | null {
   const rank = inputs[0]?.value.axes.length ?? 0;
   const at = axis < 0 ? rank + axis : axis;
   const masks = inputs.flatMap(({ mask }) => mask ?? []);
@@ -145,19 +144,10 @@ function joinedMask({ graph }: EmitContext, axis: number, inputs: readonly Flow[
     : concat(graph, masks, at);
 }
 
-/** Whether two shapes can be the same: free sizes may be. */
-function sameShape(a: Value, b: Value): boolean {
-  const [left, right] = [dimsOf(a), dimsOf(b)];
-  return left.every((size, axis) => {
-    const other = elementAt(right, axis);
-    return size === other || (asNumber(size) === null && asNumber(other) === null);
-  });
-}
-
 /** True everywhere, for an input whose last axis has size 1 like that of a mask; else null: TF.js cannot join the two. */
-function unmasked(graph: GraphBuilder, flow: Flow | undefined): Value | null {
-  if (flow === undefined || !isNumber(dimOf(flow.value, -1), 1)) return null;
-  const { value } = flow;
+function unmasked(graph: GraphBuilder, maskedValue: MaskedValue | undefined): Value | null {
+  if (maskedValue === undefined || !isNumber(dimOf(maskedValue.value, -1), 1)) return null;
+  const { value } = maskedValue;
   return value.replacedBy(graph.op("Equal", [value.tensor, value.tensor]));
 }
 
@@ -167,75 +157,6 @@ function allOfLast(graph: GraphBuilder, mask: Value): Value {
   if (isNumber(dimOf(mask, last), 1)) return removeAxis(mask, last);
   const numbers = reduce(graph, "ReduceMin", graph.cast(mask, "float32"), [last]);
   return graph.cast(numbers, "bool");
-}
-
-/** @throws {ExportError} when the inputs have different numbers of axes */
-export function concat(graph: GraphBuilder, values: readonly Value[], axis: number): Value {
-  const [first] = values;
-  if (first === undefined) throw new ExportError("it has no inputs");
-  const rank = first.axes.length;
-  if (values.some((value) => value.axes.length !== rank)) {
-    throw new ExportError(
-      `inputs must have as many axes; they have ${values.map(({ axes }) => axes.length).join(", ")}`,
-    );
-  }
-  if (axis >= rank || axis < -rank) throw new ExportError(`axis ${axis} is not one of inputs with ${rank} axes`);
-  if (values.length === 1) return first;
-  const at = axis < 0 ? rank + axis : axis;
-  if (at < 0 || at >= rank) throw new ExportError(`axis ${axis} is not one of the ${rank} its inputs have`);
-  if (values.some((value) => !sameShape(removeAxis(value, at), removeAxis(first, at)))) {
-    const shapes = values.map((value) => showShape(value.dims));
-    throw new ExportError(`inputs must have equal sizes on all axes but ${axis}; they have ${shapes.join(" and ")}`);
-  }
-  const pattern = cheapestPattern(graph, values, at);
-  const stored = values.map((value) => graph.store(value, arrange(value, pattern)));
-  const along = add(...values.map((value) => dimOf(value, at)));
-  const axes = dimsOf(first).with(at, along).map(newAxis);
-  return new Value(
-    graph.op("Concat", stored, { axis: int(pattern.indexOf(at)) }),
-    axes,
-    pattern.map((place) => (place === null ? [] : elementAt(axes, place))),
-  );
-}
-
-/** Which axis each stored dimension is; null for a dimension of size 1 that is none. */
-type Pattern = readonly (number | null)[];
-
-/** How to store the values alike with the fewest nodes: as one of them is stored, or in the order of axes. */
-function cheapestPattern(graph: GraphBuilder, values: readonly Value[], at: number): Pattern {
-  const plain: Pattern = values[0]?.axes.map((_, axis) => axis) ?? [];
-  const patterns = [...values.flatMap((value) => [...patternOf(value, at), ...orderOf(value)]), plain];
-  const [best] = patterns
-    .map((pattern) => ({
-      pattern,
-      cost: values.reduce((sum, value) => sum + graph.storeCost(value, arrange(value, pattern)), 0),
-    }))
-    .toSorted((a, b) => a.cost - b.cost);
-  return best?.pattern ?? plain;
-}
-
-/** How a value is stored, when each dimension is one axis; the axis `at` is among them even where it has size 1. */
-function patternOf({ axes, stored }: Value, at: number): Pattern[] {
-  const pattern = stored.map((dim) =>
-    dim.length === 0 ? null : axes.findIndex((axis) => axis.length > 0 && sameFactors(axis, dim)),
-  );
-  if (pattern.includes(-1)) return [];
-  if (pattern.includes(at)) return [pattern];
-  const free = pattern.indexOf(null);
-  return free === -1 ? [] : [pattern.with(free, at)];
-}
-
-/** The order in which a value's axes are stored, however they are cut. */
-function orderOf({ axes, stored }: Value): Pattern[] {
-  const flat = stored.flat();
-  const places = axes.map((axis) => (axis[0] === undefined ? -1 : flat.indexOf(axis[0])));
-  const order = axes.map((_, axis) => axis).toSorted((a, b) => (places[a] ?? 0) - (places[b] ?? 0));
-  const kept = order.flatMap((axis) => axes[axis] ?? []);
-  return sameFactors(kept, flat) ? [order] : [];
-}
-
-function arrange(value: Value, pattern: Pattern): readonly Axis[] {
-  return pattern.map((axis) => (axis === null ? [] : (value.axes[axis] ?? [])));
 }
 
 export const merges: readonly LayerConverter[] = [

@@ -1,13 +1,19 @@
-import { ExportError } from "../../errors.ts";
 import { defineConverter, only, type LayerConverter } from "../converter.ts";
 import type { GraphBuilder } from "../build/builder.ts";
-import { asNumber, type Dim } from "../../onnx/dim.ts";
-import { at as elementAt } from "../../require.ts";
+import type { Dim } from "../../onnx/dim.ts";
 import { reduce } from "../build/reduce.ts";
 import { dimOf, insertAxis, type Value } from "../ir/value.ts";
 
 import { ones } from "./convolution.ts";
-import { channelsFirst, expectRank, fitWindow, spatialAxes, windowNode, type Padding, type Window } from "./windows.ts";
+import {
+  axisByAxis,
+  channelsFirst,
+  expectRank,
+  fitWindow,
+  spatialAxes,
+  windowNode,
+  type Padding,
+} from "../build/windows.ts";
 
 type PoolOp = "MaxPool" | "AveragePool";
 
@@ -41,32 +47,6 @@ function pooling(className: string, opType: PoolOp, rank: number): LayerConverte
       }, input);
     },
   });
-}
-
-/**
- * ONNX Runtime does not find the padding of a pooling by itself where windows leave gaps on any axis. Both poolings can go
- * axis by axis, so that those with gaps, which need no more than one element at the end, are apart from the others.
- *
- * @throws {ExportError} for windows of three elements or more with gaps over a free size, whose padding depends on it
- */
-export function axisByAxis(window: Window, sizes: readonly Dim[]): readonly Window[] {
-  const { kernel, strides, padding } = window;
-  const sides = sizes.map((size, axis) => {
-    const [extent, stride] = [elementAt(kernel, axis), elementAt(strides, axis)];
-    return { extent, stride, gap: extent < stride, free: asNumber(size) === null };
-  });
-  if (padding !== "same" || !sides.some(({ gap }) => gap)) return [window];
-  const wide = sides.find(({ gap, free, extent }) => gap && free && extent > 2);
-  if (wide !== undefined) {
-    throw new ExportError(
-      `padding "same" with windows of ${wide.extent} at strides of ${wide.stride} over a free size: ONNX Runtime cannot pool that`,
-      { hint: "fix the size: --input-shape, or inputShapes in the library" },
-    );
-  }
-  if (!sides.some(({ free, gap, stride }) => free && !gap && stride > 1)) return [window];
-  const alone = (values: readonly number[], at: number): number[] =>
-    values.map((each, axis) => (axis === at ? each : 1));
-  return sizes.map((_, axis) => ({ ...window, kernel: alone(kernel, axis), strides: alone(strides, axis) }));
 }
 
 /** Pooling over all of the spatial axes, which vanish. */

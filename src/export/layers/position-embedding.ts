@@ -5,7 +5,7 @@ import { asNumber } from "../../onnx/dim.ts";
 import { expand, slice } from "../build/ops/shape.ts";
 import { dimOf, newAxis, Value } from "../ir/value.ts";
 
-import { fixedSize } from "./windows.ts";
+import { fixedSize } from "../build/windows.ts";
 
 /** One vector a step, the same for every sample: the first T rows of a table, in the input's shape [N, …, T, C]. */
 export const positionEmbedding: LayerConverter = defineConverter({

@@ -3,8 +3,8 @@ import { defineConverter, only, type LayerConverter } from "../converter.ts";
 import { asNumber, dim } from "../../onnx/dim.ts";
 import { dimOf } from "../ir/value.ts";
 
-import { resizeImage } from "./resize.ts";
-import { expectRank, spatialAxes } from "./windows.ts";
+import { resizeImage } from "../build/resize.ts";
+import { expectRank, spatialAxes } from "../build/windows.ts";
 
 const NHWC = spatialAxes("channels_last", 2);
 

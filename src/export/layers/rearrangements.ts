@@ -7,7 +7,7 @@ import { tile } from "../build/ops/shape.ts";
 import { axisOf, dimOf, dimsOf, newAxis, permuteAxes, Value } from "../ir/value.ts";
 import { RANDOM_IN_TRAINING } from "../source/weight-names.ts";
 
-import { expectRank } from "./windows.ts";
+import { expectRank } from "../build/windows.ts";
 
 const activation: LayerConverter = defineConverter({
   className: "Activation",

@@ -2,8 +2,8 @@ import { ExportError } from "../../errors.ts";
 import { dim } from "../../onnx/dim.ts";
 import { defineConverter, only, type LayerConverter } from "../converter.ts";
 
-import { resizeImage } from "./resize.ts";
-import { expectRank, spatialAxes } from "./windows.ts";
+import { resizeImage } from "../build/resize.ts";
+import { expectRank, spatialAxes } from "../build/windows.ts";
 
 /**
  * Images [N, H, W, C] to a fixed height and width. TF.js takes `crop_to_aspect_ratio` for the opposite of its operators'

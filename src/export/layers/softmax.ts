@@ -1,6 +1,6 @@
 import { ExportError } from "../../errors.ts";
 
-import { defineConverter, type EmitContext, type Flow, type LayerConverter } from "../converter.ts";
+import { defineConverter, type EmitContext, type MaskedValue, type LayerConverter } from "../converter.ts";
 import { alongAxis, withScalar } from "../keras-activations.ts";
 import { isNumber, showShape, type Dim } from "../../onnx/dim.ts";
 import { reduce } from "../build/reduce.ts";
@@ -17,9 +17,10 @@ export const softmax: LayerConverter = defineConverter({
   parse: (config, { keras3 }) => config.integers("axis", null, [keras3 ? -1 : 1]),
   emit(context, axes, inputs) {
     const { graph } = context;
-    const [flow] = inputs;
-    if (flow === undefined || inputs.length > 1) throw new ExportError(`it takes one input; it has ${inputs.length}`);
-    const input = masked(context, flow);
+    const [maskedValue] = inputs;
+    if (maskedValue === undefined || inputs.length > 1)
+      throw new ExportError(`it takes one input; it has ${inputs.length}`);
+    const input = masked(context, maskedValue);
     const rank = input.axes.length;
     const wrong = axes.find((axis) => axis < -rank || axis >= rank);
     if (wrong !== undefined || axes.length === 0) {
@@ -37,10 +38,10 @@ export const softmax: LayerConverter = defineConverter({
  *
  * @throws {ExportError} where the input's own mask does not fit: there TF.js fails
  */
-function masked({ graph, mask }: EmitContext, flow: Flow): Value {
-  const value = graph.cast(flow.value, "float32");
+function masked({ graph, mask }: EmitContext, maskedValue: MaskedValue): Value {
+  const value = graph.cast(maskedValue.value, "float32");
   const fitting = mask === null ? null : fitted(value, mask);
-  if (mask === null || (fitting === null && mask.name !== flow.mask?.name)) return value;
+  if (mask === null || (fitting === null && mask.name !== maskedValue.mask?.name)) return value;
   if (fitting === null) {
     const shapes = [mask, value].map((each) => showShape(each.dims)).join(" to an input of shape ");
     throw new ExportError(`TF.js cannot apply a mask of shape ${shapes}`);

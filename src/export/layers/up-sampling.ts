@@ -3,8 +3,8 @@ import { at } from "../../require.ts";
 import { defineConverter, only, type LayerConverter } from "../converter.ts";
 import { dimOf } from "../ir/value.ts";
 
-import { resizeImage } from "./resize.ts";
-import { expectRank, spatialAxes } from "./windows.ts";
+import { resizeImage } from "../build/resize.ts";
+import { expectRank, spatialAxes } from "../build/windows.ts";
 
 /** Each step or voxel several times over. */
 function repeating(rank: 1 | 3): LayerConverter {

@@ -1,5 +1,5 @@
 import { applyActivation, type Activation } from "../activation.ts";
-import { fitWindow } from "../layers/windows.ts";
+import { fitWindow } from "../build/windows.ts";
 import { asNumber } from "../../onnx/dim.ts";
 import { at, first } from "../../require.ts";
 import type { GraphBuilder } from "../build/builder.ts";

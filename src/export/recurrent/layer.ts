@@ -3,11 +3,11 @@ import {
   defineConverter,
   type BindContext,
   type EmitContext,
-  type Flow,
+  type MaskedValue,
   type LayerConverter,
   type RecurrentForm,
 } from "../converter.ts";
-import { expectRank } from "../layers/windows.ts";
+import { expectRank } from "../build/windows.ts";
 import type { Value } from "../ir/value.ts";
 import type { ConfigReader } from "../source/config.ts";
 
@@ -67,7 +67,11 @@ export function recurrentConverter(className: string, ops: readonly string[]): L
   });
 }
 
-function emitRecurrent(context: EmitContext, config: RecurrentConfig, inputs: readonly Flow[]): readonly Value[] {
+function emitRecurrent(
+  context: EmitContext,
+  config: RecurrentConfig,
+  inputs: readonly MaskedValue[],
+): readonly Value[] {
   const { input, mask, ownMask, initial } = readInputs(context, config.cell, inputs);
   const { cell, goBackwards } = config;
   const steps = passMask(context.graph, mask, ownMask, input, cell, goBackwards);
@@ -139,7 +143,11 @@ export interface RecurrentInputs {
  *
  * @throws {ExportError} for inputs that are not sequences, and for constants, which TF.js refuses
  */
-export function readInputs({ keywords, mask }: EmitContext, cell: Cell, inputs: readonly Flow[]): RecurrentInputs {
+export function readInputs(
+  { keywords, mask }: EmitContext,
+  cell: Cell,
+  inputs: readonly MaskedValue[],
+): RecurrentInputs {
   const [first, ...others] = inputs;
   if (first === undefined) throw new ExportError("it has no input");
   expectRank(first.value, sequenceRank(cell));

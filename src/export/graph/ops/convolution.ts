@@ -27,7 +27,7 @@ import {
   windowNode,
   type SpatialAxes,
   type Window,
-} from "../../layers/windows.ts";
+} from "../../build/windows.ts";
 import type { GraphOpConverter, OpContext } from "../converter.ts";
 import type { AttributeReader } from "../source/attributes.ts";
 import type { GraphNode } from "../source/node.ts";

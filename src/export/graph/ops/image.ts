@@ -6,8 +6,8 @@ import type { GraphBuilder } from "../../build/builder.ts";
 import { concat, gather, slice, squeeze, unsqueeze } from "../../build/ops/shape.ts";
 import type { GraphTensor } from "../../ir/graph-tensor.ts";
 import { dimOf, viewOf, type Value } from "../../ir/value.ts";
-import { resizeImage, type Resampling } from "../../layers/resize.ts";
-import { channelsFirst, expectRank, spatialAxes } from "../../layers/windows.ts";
+import { resizeImage, type Resampling } from "../../build/resize.ts";
+import { channelsFirst, expectRank, spatialAxes } from "../../build/windows.ts";
 import type { GraphOpConverter, OpContext } from "../converter.ts";
 import type { AttributeReader } from "../source/attributes.ts";
 

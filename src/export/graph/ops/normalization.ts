@@ -4,7 +4,7 @@ import { float32 } from "../../../tensor.ts";
 import { alongAxis } from "../../keras-activations.ts";
 import type { GraphBuilder } from "../../build/builder.ts";
 import { axisOf, dimOf, sameFactors, viewOf, type Value } from "../../ir/value.ts";
-import { channelsFirst, expectRank, spatialAxes } from "../../layers/windows.ts";
+import { channelsFirst, expectRank, spatialAxes } from "../../build/windows.ts";
 import type { GraphOpConverter } from "../converter.ts";
 
 import { defineOp } from "./define.ts";

@@ -1,8 +1,15 @@
 import { at } from "../../../require.ts";
 import type { GraphBuilder } from "../../build/builder.ts";
 import { dimOf, viewOf, type Value } from "../../ir/value.ts";
-import { axisByAxis } from "../../layers/pooling.ts";
-import { channelsFirst, expectRank, fitWindow, spatialAxes, windowNode, type Window } from "../../layers/windows.ts";
+import {
+  axisByAxis,
+  channelsFirst,
+  expectRank,
+  fitWindow,
+  spatialAxes,
+  windowNode,
+  type Window,
+} from "../../build/windows.ts";
 import { ExportError } from "../../../errors.ts";
 import type { GraphOpConverter } from "../converter.ts";
 import type { AttributeReader } from "../source/attributes.ts";

@@ -28,7 +28,7 @@ import {
   viewOf,
   type Axis,
 } from "../../ir/value.ts";
-import { concat } from "../../layers/merge.ts";
+import { concat } from "../../build/concat.ts";
 import type { GraphOpConverter, OpContext } from "../converter.ts";
 
 import { alongAxis, placeOf, withAxis } from "./axes.ts";

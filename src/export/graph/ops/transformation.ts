@@ -26,7 +26,7 @@ import {
   Value,
   viewOf,
 } from "../../ir/value.ts";
-import { channelsFirst, expectRank, spatialAxes } from "../../layers/windows.ts";
+import { channelsFirst, expectRank, spatialAxes } from "../../build/windows.ts";
 import { isComplex, type ComplexValue, type GraphOpConverter, type OpContext } from "../converter.ts";
 import type { GraphDType } from "../source/dtype.ts";
 

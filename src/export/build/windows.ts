@@ -1,6 +1,6 @@
 import { ExportError } from "../../errors.ts";
 import { ints, string, type Attributes } from "../../onnx/model.ts";
-import type { GraphBuilder } from "../build/builder.ts";
+import type { GraphBuilder } from "./builder.ts";
 import { add, asNumber, ceilDivide, floorDivide, show, type Dim } from "../../onnx/dim.ts";
 import { at } from "../../require.ts";
 import type { GraphTensor } from "../ir/graph-tensor.ts";
@@ -107,6 +107,32 @@ function anyPad(extent: number, stride: number): readonly [number, number] | nul
 function halves(total: number): readonly [number, number] {
   const low = Math.floor(total / 2);
   return [low, total - low];
+}
+
+/**
+ * ONNX Runtime does not find the padding of a pooling by itself where windows leave gaps on any axis. Both poolings can go
+ * axis by axis, so that those with gaps, which need no more than one element at the end, are apart from the others.
+ *
+ * @throws {ExportError} for windows of three elements or more with gaps over a free size, whose padding depends on it
+ */
+export function axisByAxis(window: Window, sizes: readonly Dim[]): readonly Window[] {
+  const { kernel, strides, padding } = window;
+  const sides = sizes.map((size, axis) => {
+    const [extent, stride] = [at(kernel, axis), at(strides, axis)];
+    return { extent, stride, gap: extent < stride, free: asNumber(size) === null };
+  });
+  if (padding !== "same" || !sides.some(({ gap }) => gap)) return [window];
+  const wide = sides.find(({ gap, free, extent }) => gap && free && extent > 2);
+  if (wide !== undefined) {
+    throw new ExportError(
+      `padding "same" with windows of ${wide.extent} at strides of ${wide.stride} over a free size: ONNX Runtime cannot pool that`,
+      { hint: "fix the size: --input-shape, or inputShapes in the library" },
+    );
+  }
+  if (!sides.some(({ free, gap, stride }) => free && !gap && stride > 1)) return [window];
+  const alone = (values: readonly number[], kept: number): number[] =>
+    values.map((each, axis) => (axis === kept ? each : 1));
+  return sizes.map((_, axis) => ({ ...window, kernel: alone(kernel, axis), strides: alone(strides, axis) }));
 }
 
 /** The tensor stored N C and then the spatial axes, as ONNX's convolutions and poolings take it. */

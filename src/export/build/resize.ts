@@ -1,9 +1,9 @@
 import { ExportError } from "../../errors.ts";
 import { string, type Attributes } from "../../onnx/model.ts";
-import type { GraphBuilder } from "../build/builder.ts";
+import type { GraphBuilder } from "./builder.ts";
 import { asNumber, type Dim } from "../../onnx/dim.ts";
 import { at as elementAt } from "../../require.ts";
-import { gather } from "../build/ops/shape.ts";
+import { gather } from "./ops/shape.ts";
 import type { GraphTensor } from "../ir/graph-tensor.ts";
 import { axisOf, dimOf, newAxis, sameFactors, Value, viewOf } from "../ir/value.ts";
 
