@@ -229,7 +229,11 @@ export class ModelStore {
     const versions = this.#entries.get(place.name) ?? new Map<string, Entry>();
     this.#entries.set(place.name, versions);
     const found = versions.get(place.version);
-    if (found !== undefined) return found;
+    if (found !== undefined) {
+      // A version may move: from model.onnx in the model's folder to 1/model.onnx.
+      found.place = place;
+      return found;
+    }
     const made: Entry = { place, model: null, reason: "", tried: null, seen: null, isUnloaded: false };
     versions.set(place.version, made);
     return made;

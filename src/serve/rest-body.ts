@@ -1,3 +1,6 @@
+import { ModelFormatError } from "../errors.ts";
+import { parseJson } from "../export/source/json.ts";
+
 import { RequestFault } from "./fault.ts";
 import type { ServedModel } from "./served-model.ts";
 import { DATATYPE, dtypeNamed, type TensorBytes } from "./tensor-bytes.ts";
@@ -30,7 +33,7 @@ export function decodeInferBody(body: Uint8Array, headerLength: string | undefin
   if (!Number.isInteger(end) || end < 0 || end > body.length) {
     throw invalid(`Inference-Header-Content-Length is ${headerLength ?? ""}, but the body has ${body.length} bytes`);
   }
-  const request = objectOf(parse(body.subarray(0, end)), "the request");
+  const request = objectOf(parseBody(body.subarray(0, end)), "the request");
   const binary = body.subarray(end);
   let offset = 0;
   const take = (name: string, length: number): Uint8Array => {
@@ -56,11 +59,13 @@ export function decodeInferBody(body: Uint8Array, headerLength: string | undefin
   };
 }
 
-function parse(bytes: Uint8Array): unknown {
+/** What a body of JSON holds. @throws {RequestFault} invalid, also for lists nested so deep that reading them would take minutes */
+export function parseBody(bytes: Uint8Array): unknown {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
   try {
-    const parsed: unknown = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8"));
-    return parsed;
+    return parseJson(text, "the body");
   } catch (cause) {
+    if (cause instanceof ModelFormatError) throw invalid(cause.message);
     throw invalid(`the body is not JSON: ${cause instanceof Error ? cause.message : String(cause)}`);
   }
 }

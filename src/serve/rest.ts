@@ -6,7 +6,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 
 import type { Guard } from "./auth.ts";
 import { faultOf, RequestFault } from "./fault.ts";
-import { decodeInferBody, encodeInferAnswer } from "./rest-body.ts";
+import { decodeInferBody, encodeInferAnswer, parseBody } from "./rest-body.ts";
 import type { Call, Service } from "./service.ts";
 
 const LENGTH_HEADER = "inference-header-content-length";
@@ -153,15 +153,7 @@ function bytesOf(body: unknown): Uint8Array {
 /** An empty body stands for an empty object. */
 function jsonOf(body: unknown): unknown {
   const bytes = bytesOf(body);
-  if (bytes.length === 0) return {};
-  try {
-    const parsed: unknown = JSON.parse(Buffer.from(bytes).toString("utf8"));
-    return parsed;
-  } catch (cause) {
-    throw new RequestFault("invalid", `the body is not JSON: ${cause instanceof Error ? cause.message : ""}`, {
-      cause,
-    });
-  }
+  return bytes.length === 0 ? {} : parseBody(bytes);
 }
 
 function fieldOf(value: unknown, name: string): unknown {

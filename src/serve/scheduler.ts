@@ -321,7 +321,11 @@ async function runTogether(worker: Worker, model: ServedModel, batch: readonly P
   const outputs = [...new Set(tasks.flatMap((task) => task.outputs))];
   const inputs = model.values.inputs.map(({ name }) => joinRows(tasks.map((task) => named(task.inputs, name))));
   const ran = await worker.run(model.id, inputs, outputs);
-  if (batch.length === 1) return { answers: [ran.outputs], ms: ran.ms, rows };
+  if (batch.length === 1) {
+    // A request may ask for an output twice.
+    const answers = tasks.map((task) => task.outputs.map((name) => named(ran.outputs, name)));
+    return { answers, ms: ran.ms, rows };
+  }
   const counts = batch.map((pending) => pending.rows);
   const parts = ran.outputs.map((output) => {
     if (output.dims[0] === rows) return splitRows(output, counts);

@@ -1,3 +1,4 @@
+import { shown } from "../export/source/json.ts";
 import { sizeOf, type DType } from "../tensor.ts";
 
 import { RequestFault } from "./fault.ts";
@@ -46,10 +47,14 @@ function flatten(data: unknown, values: unknown[], most: number, depth: number, 
 
 function bytesOf(name: string, dtype: DType, values: readonly unknown[]): Uint8Array {
   const wrong = (value: unknown, expected: string): RequestFault =>
-    new RequestFault("invalid", `input "${name}": expected ${expected}; got ${JSON.stringify(value).slice(0, 80)}`);
-  const number = (value: unknown): number => {
-    if (typeof value === "number") return value;
-    throw wrong(value, "numbers");
+    new RequestFault("invalid", `input "${name}": expected ${expected}; got ${shown(value)}`);
+  const finite = (round: (value: number) => number, type: string) => {
+    return (value: unknown): number => {
+      if (typeof value !== "number") throw wrong(value, "numbers");
+      // JSON has no infinity: it comes from a number that is too large, 1e400 or 1e39 for FP32.
+      if (Number.isFinite(round(value))) return value;
+      throw wrong(value, `numbers that ${type} can hold`);
+    };
   };
   const whole = (type: keyof typeof RANGES) => {
     const [least, most] = RANGES[type];
@@ -61,9 +66,9 @@ function bytesOf(name: string, dtype: DType, values: readonly unknown[]): Uint8A
   const over = (data: ArrayBufferView): Uint8Array => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   switch (dtype) {
     case "float32":
-      return over(Float32Array.from(values, number));
+      return over(Float32Array.from(values, finite(Math.fround, "FP32")));
     case "float64":
-      return over(Float64Array.from(values, number));
+      return over(Float64Array.from(values, finite(Number, "FP64")));
     case "float16":
       throw new RequestFault("invalid", `input "${name}": JSON has no FP16; send it in the binary form`);
     case "int8":
@@ -113,6 +118,10 @@ export function toJson(tensor: TensorBytes): string {
     case "float32":
     case "float64":
       if (!data.every(Number.isFinite)) throw notInJson(tensor.name, "a value that is not finite");
+      // As text, -0 is "0".
+      if (data.some((value) => Object.is(value, -0))) {
+        return `[${Array.from(data, (value) => (Object.is(value, -0) ? "-0" : String(value))).join(",")}]`;
+      }
       return `[${data.join(",")}]`;
     case "bool":
       return JSON.stringify(Array.from(data, Boolean));

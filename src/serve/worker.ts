@@ -56,9 +56,13 @@ export class Worker {
     this.#child = child;
     child.stderr?.setEncoding("utf8").on("data", (text: string) => (this.#said = `${this.#said}${text}`.slice(-2000)));
     child.on("message", (reply: Reply) => this.#hear(reply));
-    // Of a message that cannot be sent to a process that has ended, which "exit" tells of.
-    child.on("error", () => undefined);
     this.ended = new Promise((resolve) => {
+      child.on("error", (error) => {
+        // Of a message that cannot be sent to a process that has ended, "exit" tells; a process that could not be started has no "exit".
+        if (child.pid !== undefined) return;
+        this.#end(error.message);
+        resolve();
+      });
       child.once("exit", (code, signal) => {
         this.#end(signal ?? `code ${code}`);
         resolve();

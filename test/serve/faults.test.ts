@@ -117,6 +117,25 @@ test("a process that is killed fails its own requests only, and is replaced", as
   });
 });
 
+test("does not wait for a process that could not be started", async () => {
+  const path = join(folder, "unstarted.onnx");
+  put(path, times(3));
+  const fork = () => spawn(join(folder, "no-such-program"), { stdio: ["ignore", "ignore", "pipe", "ipc"] });
+  await expect(openServer({ models: [path], fork })).rejects.toThrow("ENOENT");
+});
+
+test("finds a version that moved to the other layout of folders", async () => {
+  const model = join(folder, "moved");
+  put(join(model, "1", "model.onnx"), times(3));
+  await withServer({ models: [model] }, async (server) => {
+    put(join(model, "model.onnx"), times(13));
+    rmSync(join(model, "1"), { recursive: true });
+    expect(await post(server, "/v2/repository/models/moved/load", {})).toEqual({ status: 200, json: {} });
+    const { json } = await post(server, "/v2/models/moved/infer", { inputs: [x] });
+    expect(inside(json, "outputs", 0, "data")).toEqual([26]);
+  });
+});
+
 test("a changed file is served without a lost request, a damaged one is not, and versions come and go", async () => {
   const repository = join(folder, "repository");
   put(join(repository, "times", "1", "model.onnx"), times(3));

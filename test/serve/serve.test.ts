@@ -298,6 +298,28 @@ describe("inference", () => {
     });
   });
 
+  test("gives an output twice to one who asks for it twice, in both forms", async () => {
+    const row = { datatype: "FP32", shape: [1, 2], data: [1, 2] };
+    const inputs = [
+      { ...row, name: "a" },
+      { ...row, name: "b" },
+    ];
+    const outputs = [{ name: "sum", parameters: { binary_data: true } }, { name: "sum" }];
+    const response = await fetch(`${server.http}/v2/models/pair/infer`, {
+      method: "POST",
+      body: JSON.stringify({ inputs, outputs }),
+    });
+    const body = Buffer.from(await response.arrayBuffer());
+    const end = Number(response.headers.get("inference-header-content-length"));
+    expect(JSON.parse(body.subarray(0, end).toString())).toMatchObject({
+      outputs: [
+        { name: "sum", parameters: { binary_data_size: 8 } },
+        { name: "sum", data: [2, 4] },
+      ],
+    });
+    expect(body.subarray(end).equals(bytesOf(Float32Array.of(2, 4)))).toBe(true);
+  });
+
   test("runs requests one at a time where a model mixes rows", async () => {
     const ask = (value: number) =>
       post("/v2/models/total/infer", { inputs: [{ name: "x", datatype: "FP32", shape: [1, 2], data: [value, 0] }] });
@@ -323,6 +345,7 @@ describe("inference", () => {
     ["INT64", "[-9223372036854775808,9223372036854775807]", BigInt64Array.of(-(2n ** 63n), 2n ** 63n - 1n)],
     ["FP16", null, Uint16Array.of(0x3c00, 0x7e00)],
     ["FP32", [0.5, Math.fround(0.1)], Float32Array.of(0.5, 0.1)],
+    ["FP32", "[-0,1]", Float32Array.of(-0, 1)],
     ["FP32", null, Float32Array.of(Number.NaN, Infinity)],
     ["FP64", [0.1, 1e300], Float64Array.of(0.1, 1e300)],
     ["BYTES", ["ä", ""], Uint8Array.of(2, 0, 0, 0, 0xc3, 0xa4, 0, 0, 0, 0)],
@@ -388,8 +411,17 @@ async function stats(name: string): Promise<{ readonly rows: number; readonly ru
 
 describe("what is refused", () => {
   const x = { name: "x", datatype: "FP32", shape: [1, 4], data: [1, 2, 3, 4] };
+  const withLast = (value: string): string => JSON.stringify({ inputs: [x] }).replace("4]}", `${value}]}`);
   const cases: readonly (readonly [string, unknown, number, RegExp])[] = [
     ["no JSON", "{", 400, /not JSON/],
+    ["lists nested so deep that JSON.parse would take minutes", "[".repeat(500), 400, /nested deeper than 400/],
+    [
+      "a number that is too large for JSON",
+      withLast("1e400"),
+      400,
+      /expected numbers that FP32 can hold; got Infinity/,
+    ],
+    ["a number that is too large for its type", withLast("1e39"), 400, /numbers that FP32 can hold; got 1e\+39/],
     ["no inputs", {}, 400, /"inputs" must be a list/],
     ["an unknown input", { inputs: [{ ...x, name: "z" }] }, 400, /no input "z".*takes x: FP32 \[batch, 4\]/],
     ["an input twice", { inputs: [x, x] }, 400, /given twice/],
