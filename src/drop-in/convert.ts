@@ -99,14 +99,11 @@ function cacheOptions({ cache = true, exportOptions }: DropInOptions): CacheOpti
 
 async function recordKey(content: string, { outputs, options }: Conversion, hash: Hash): Promise<string> {
   const { exportOptions = {}, strict = true } = options;
-  const how = JSON.stringify([
-    FORMAT,
-    VERSION,
-    content,
-    outputs,
-    strict,
-    Object.entries(exportOptions).toSorted(([a], [b]) => (a < b ? -1 : 1)),
-  ]);
+  const how = JSON.stringify(
+    [FORMAT, VERSION, content, outputs, strict, Object.entries(exportOptions).toSorted(([a], [b]) => (a < b ? -1 : 1))],
+    // JSON has no maps (activationRanges is one): all would be {}.
+    (_, value: unknown) => (value instanceof Map ? [...value] : value),
+  );
   return toHex(await hash(new TextEncoder().encode(how)));
 }
 

@@ -15,6 +15,8 @@ import type { DropInOptions, DropInSource, LoadHandler } from "./options.ts";
 import type { Surroundings } from "./surroundings.ts";
 
 const HUB_FILE = "model.json?tfjs-format=file";
+/** TF.js in Node reads `file://model/model.json` and `file://./model.json` as relative paths, which as addresses name a host. */
+const RELATIVE_FILE = /^file:\/\/(?!\/|localhost\/|[a-z]:)(.+)$/iu;
 
 /**
  * Read a model from wherever TF.js's loaders take one.
@@ -72,7 +74,7 @@ async function readAddress(
   const isWeb = scheme === "http" || scheme === "https";
   if (!isWeb && readPath !== null) {
     options.onProgress?.(0);
-    const raw = await readPath(address);
+    const raw = await readPath(RELATIVE_FILE.exec(address)?.[1] ?? address);
     options.onProgress?.(1);
     return raw;
   }

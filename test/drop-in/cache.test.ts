@@ -43,6 +43,11 @@ describe("converted models are kept", () => {
     // Another opset is another file.
     expect((await load(1, { exportOptions: { opset: 18 } }))[0]).toBe(false);
     expect(files()).toHaveLength(3);
+    // Ranges are a map, which JSON does not write.
+    for (const max of [1, 2]) {
+      const exportOptions = { precision: "int8", activationRanges: new Map([["image", { min: 0, max }]]) } as const;
+      expect((await load(1, { exportOptions }))[0]).toBe(false);
+    }
   });
 
   test("with the files of inner outputs", async () => {

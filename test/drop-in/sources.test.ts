@@ -1,13 +1,14 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
 
 import * as tf from "@tensorflow/tfjs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { ToolError } from "../../src/errors.ts";
+import { fromFetch } from "../../src/export/source/fetch.ts";
 import { loadGraphModel, loadLayersModel, type DropInOptions } from "../../src/node/drop-in/index.ts";
 
 import { graphArtifacts, layersArtifacts } from "./models.ts";
@@ -93,6 +94,8 @@ describe("a model is read", () => {
       folder,
       pathToFileURL(join(folder, "model.json")).href,
       pathToFileURL(folder),
+      // As tfjs-node reads it, though "..", the first part, would be the host of an address.
+      `file://${relative(process.cwd(), join(folder, "model.json"))}`,
       files(),
       tf.io.fromMemory(graphArtifacts()),
       handler,
@@ -144,11 +147,33 @@ describe("a model is read", () => {
     const withoutStream: typeof fetch = async (input) => {
       asked.push(input instanceof Request ? input.url : String(input));
       const response = await fetch(input);
+      // As TF.js calls it: programs change the address as text.
+      expect(typeof input).toBe("string");
       // React Native's answers have no stream.
       return Object.defineProperty(response, "body", { value: undefined });
     };
     expect(Array.from(Object(await answerFrom(`${origin}/model.json`, { fetchFunc: withoutStream })))).toEqual(want);
     expect(asked).toHaveLength(3);
+  });
+
+  test("from the scheme of a browser's extension, which no other address gets out of", async () => {
+    const asked: string[] = [];
+    const extension: typeof fetch = async (input) => {
+      const address = input instanceof Request ? input.url : String(input);
+      asked.push(address);
+      const name = new URL(address).pathname.split("/").at(-1) ?? "";
+      const found = name === "model.json" ? modelJson : weights[name];
+      return found === undefined ? new Response(null, { status: 404 }) : new Response(Buffer.from(found));
+    };
+    const raw = await fromFetch("chrome-extension://abc/model/model.json", { fetch: extension });
+    expect(raw.weights).toEqual(new Uint8Array(weightData));
+    expect(asked.toSorted()).toEqual(
+      ["a.bin", "b.bin", "model.json"].map((name) => `chrome-extension://abc/model/${name}`),
+    );
+    await expect(fromFetch("chrome-extension://abc/other.json", { fetch: extension })).rejects.toThrow(
+      "chrome-extension://abc/other.json answered 404",
+    );
+    await expect(fromFetch("ftp://abc/model.json", { fetch: extension })).rejects.toThrow("over ftp:");
   });
 
   test("or the fault says what to do", async () => {

@@ -88,7 +88,7 @@ function modelAddress(url: string | URL): URL {
   } catch (cause) {
     throw new ToolError(`${String(url)} is not an address`, { cause });
   }
-  if (address.protocol !== "http:" && address.protocol !== "https:") {
+  if (!isFetched(address)) {
     throw new ToolError(`cannot fetch a model over ${address.protocol} (${address.href})`, {
       hint: "give an http or https address",
     });
@@ -98,9 +98,14 @@ function modelAddress(url: string | URL): URL {
   return address;
 }
 
+/** Browser extensions and packaged apps have schemes of their own: chrome-extension:, capacitor:, app:. A page may fetch from its own. */
+function isFetched({ protocol }: URL): boolean {
+  return /^(?:https?|[a-z]+-extension):$/u.test(protocol) || protocol === globalThis.location?.protocol;
+}
+
 /** Without a query, which may hold a signature. */
-function shownAddress(address: URL): string {
-  return `${address.origin}${address.pathname}`;
+function shownAddress({ protocol, host, pathname }: URL): string {
+  return `${protocol}//${host}${pathname}`;
 }
 
 async function weightAddress(model: URL, path: string, options: FetchOptions): Promise<URL> {
@@ -119,7 +124,8 @@ function shardAddress(model: URL, path: string): URL {
   if (query.length > 0)
     address.search = [query.join("?"), ...address.search.slice(1).split("&")].filter(Boolean).join("&");
   // The parser resolves dots in spellings that checkShardPath may not know.
-  if (address.origin === model.origin && address.pathname.startsWith(folder)) return address;
+  if (address.protocol === model.protocol && address.host === model.host && address.pathname.startsWith(folder))
+    return address;
   throw new ModelFormatError(`the weight file ${JSON.stringify(path)} is not within the folder of the model.json`);
 }
 
@@ -146,7 +152,7 @@ async function fetchBytes(
   // The browser's own fetch must be called as a function of the page.
   const request: typeof fetch = options.fetch ?? ((...args) => fetch(...args));
   try {
-    const response = await watch.within(request(address, { ...options.request, signal: watch.signal }));
+    const response = await watch.within(request(address.href, { ...options.request, signal: watch.signal }));
     if (!response.ok) throw refused(address, response);
     const refuse = (): never => {
       tooLong?.();
