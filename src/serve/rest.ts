@@ -55,6 +55,8 @@ export function addRest(app: FastifyInstance, { service, guard, maxBody, timeout
       done(new RequestFault("unsupportedMedia", `the body's encoding is ${encoding}; expected gzip or deflate`));
       return;
     }
+    // Nobody reads the body of a GET, or what follows one that is too long: its faults would end the server.
+    decoder.on("error", () => undefined);
     done(null, Object.assign(payload.pipe(decoder), encodedLength(request)));
     payload.on("error", (error) => decoder.destroy(error));
   });

@@ -71,9 +71,12 @@ export class ServedModel {
   }
 }
 
+/** ONNX Runtime for Node takes no larger ones, which a shape with a 0 could have. */
+const MOST_SIZE = 2 ** 31 - 1;
+
 function checkShape(wanted: ValueInfo, { name, dtype, dims }: TensorBytes, fault: (message: string) => Error): void {
-  if (!dims.every((dim) => Number.isSafeInteger(dim) && dim >= 0)) {
-    throw fault(`input "${name}": a shape is a list of whole numbers from 0; got [${dims.join(", ")}]`);
+  if (!dims.every((dim) => Number.isSafeInteger(dim) && dim >= 0 && dim <= MOST_SIZE)) {
+    throw fault(`input "${name}": a shape is a list of whole numbers from 0 to ${MOST_SIZE}; got [${dims.join(", ")}]`);
   }
   if (dtype !== wanted.dtype) {
     throw fault(`input "${name}": expected ${DATATYPE[wanted.dtype]}; got ${DATATYPE[dtype]}`);

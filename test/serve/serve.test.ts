@@ -95,6 +95,7 @@ beforeAll(async () => {
       `dense=${write("dense.onnx", smallDense())}`,
       `pair=${write("pair.onnx", pair)}`,
       `total=${write("total.onnx", total)}`,
+      `plane=${write("plane.onnx", identity("float32", ["rows", "columns"]))}`,
       join(folder, "types"),
     ],
   });
@@ -513,6 +514,20 @@ describe("what is refused", () => {
       }),
     );
     expect(statuses).toEqual([413, 413, 400, 400, 415]);
+    // A fault of a body that nobody reads must not end the server.
+    const unread = await http("/v2", { headers: { "Content-Encoding": "gzip" } });
+    expect(unread.status).toBe(200);
+  });
+
+  test("a size that ONNX Runtime does not take, in a shape without elements", async () => {
+    const inputs = [{ name: "x", datatype: "FP32", shape: [2 ** 33, 0], data: [] }];
+    const { status, json } = await post("/v2/models/plane/infer", { inputs });
+    expect([status, inside(json, "error")]).toEqual([
+      400,
+      expect.stringContaining("whole numbers from 0 to 2147483647"),
+    ]);
+    const empty = await post("/v2/models/plane/infer", { inputs: [{ ...inputs[0], shape: [0, 5] }] });
+    expect(empty).toMatchObject({ status: 200, json: { outputs: [{ shape: [0, 5], data: [] }] } });
   });
 
   test("over gRPC, by status", async () => {
