@@ -1,3 +1,5 @@
+import { setMaxListeners } from "node:events";
+
 import type * as grpc from "@grpc/grpc-js";
 
 import type { Guard } from "./auth.ts";
@@ -51,7 +53,7 @@ export function addGrpc(server: grpc.Server, { service, guard, timeout, onFault 
   ): void {
     const handle = async (call: grpc.ServerUnaryCall<Request, Response>): Promise<Response> => {
       if (!isOpen) admit(call);
-      return answer(call.request, () => callOf(call, timeout));
+      return answer(call.request, () => callOf(call, timeout, signalOf(call)));
     };
     const handler: grpc.handleUnaryCall<Request, Response> = (call, done) => {
       handle(call).then(
@@ -136,11 +138,15 @@ export function addGrpc(server: grpc.Server, { service, guard, timeout, onFault 
       call.emit("error", failed(error));
       return;
     }
+    // One for all requests of the stream: a listener for each would stay until it ends.
+    const signal = signalOf(call);
+    // Each request that runs listens to it; Node warns of more than 10.
+    setMaxListeners(0, signal);
     let last: Promise<void> = Promise.resolve();
     let running = 0;
     call.on("data", (message: InferRequestMessage) => {
       if (++running >= MOST_OF_STREAM) call.pause();
-      const answer = infer(message, callOf(call, timeout)).then(
+      const answer = infer(message, callOf(call, timeout, signal)).then(
         (inferResponse) => ({ inferResponse }),
         (error: unknown) => ({
           errorMessage: failed(error).details,
@@ -165,15 +171,20 @@ interface AnyCall {
   readonly cancelled: boolean;
 }
 
-function callOf(call: AnyCall, timeout: number): Call {
+/** Aborted when the client goes away. */
+function signalOf(call: AnyCall): AbortSignal {
   const controller = new AbortController();
   call.on("cancelled", () => controller.abort());
   if (call.cancelled) controller.abort();
+  return controller.signal;
+}
+
+function callOf(call: AnyCall, timeout: number, signal: AbortSignal): Call {
   const left = Number(call.getDeadline()) - Date.now();
   const headers = Object.fromEntries(
     Object.entries(call.metadata.getMap()).map(([name, value]) => [name, textOf(value)]),
   );
-  return { protocol: "grpc", headers, deadline: Math.min(left, timeout), signal: controller.signal };
+  return { protocol: "grpc", headers, deadline: Math.min(left, timeout), signal };
 }
 
 function textOf(value: grpc.MetadataValue | undefined): string | undefined {

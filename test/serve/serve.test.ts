@@ -228,6 +228,34 @@ describe("inference", () => {
     expect(Buffer.from(bytesOf(Float32Array.from(values))).equals(want)).toBe(true);
   });
 
+  test("over a gRPC stream answers in order, and keeps nothing of a request that was answered", async () => {
+    const warnings: string[] = [];
+    const warned = ({ name, message }: Error): void => void warnings.push(`${name}: ${message}`);
+    process.on("warning", warned);
+    const { path, request, response } = methods.modelStreamInfer;
+    const stream = grpc.client.makeBidiStreamRequest(path, request.encode, response.decode);
+    const answers: unknown[] = [];
+    stream.on("data", (answer: unknown) => {
+      answers.push([inside(answer, "inferResponse", "id"), inside(answer, "errorMessage")]);
+    });
+    const ended = new Promise((done) => void stream.once("end", done));
+    for (let id = 0; id < 100; id++) {
+      stream.write({
+        modelName: id === 40 ? "nope" : "dense",
+        id: `${id}`,
+        inputs: [{ name: "x", datatype: "FP32", shape: [1, 4] }],
+        rawInputContents: [new Uint8Array(16)],
+      });
+    }
+    stream.end();
+    await ended;
+    const want: unknown[] = Array.from({ length: 100 }, (_, id) => [`${id}`, ""]);
+    want[40] = ["40", expect.stringContaining("no model is called") as unknown];
+    expect(answers).toEqual(want);
+    process.off("warning", warned);
+    expect(warnings).toEqual([]);
+  });
+
   test("compresses an answer for those who accept it", async () => {
     const values = Array.from({ length: 4000 }, (_, index) => index);
     const response = await fetch(`${server.http}/v2/models/INT32/infer`, {
