@@ -4,6 +4,7 @@ import { at } from "../../require.ts";
 import { decodeBeam } from "./beam.ts";
 import type { LanguageModel } from "./constraint.ts";
 import { decodeGreedy, type ReadLine } from "./greedy.ts";
+import { labelProbability } from "./label-probability.ts";
 import { logAdd, type Steps } from "./matrix.ts";
 import { Grams } from "./n-gram.ts";
 import { unpackGrams } from "./packed-grams.ts";
@@ -33,8 +34,11 @@ const decoders = new WeakMap<SequenceOutput, (log: Steps) => ReadLine>();
 function makeDecoder({ characters, language }: SequenceOutput): (log: Steps) => ReadLine {
   if (language === undefined) return decodeGreedy;
   const languageModel = mixtureOf(language, characters);
-  return (log) =>
-    decodeBeam(log, { width: WIDTH, least: LEAST, languageModel })[0] ?? { characters: [], confidence: 0 };
+  return (log) => {
+    const characters = decodeBeam(log, { width: WIDTH, least: LEAST, languageModel })[0]?.characters ?? [];
+    const label = characters.map(({ symbol }) => symbol);
+    return { characters, confidence: Math.exp(labelProbability(log, label)) };
+  };
 }
 
 interface MixtureState {

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 
 import { decodeBeam } from "../../../src/infer/decode/beam.ts";
 import { decodeGreedy, type ReadLine } from "../../../src/infer/decode/greedy.ts";
+import { labelProbability } from "../../../src/infer/decode/label-probability.ts";
 import { decoderOf, mixtureOf } from "../../../src/infer/decode/language.ts";
 import { logProbabilities, type Steps } from "../../../src/infer/decode/matrix.ts";
 import { countGrams, Grams } from "../../../src/infer/decode/n-gram.ts";
@@ -98,7 +99,10 @@ describe("a model's language", () => {
   test("decides where the network is not sure", () => {
     expect(textOf(decodeGreedy(steps))).toBe("eurses");
     expect(textOf(decoderOf(output)(steps))).toBe("eurses");
-    expect(textOf(decoderOf({ ...output, language })(steps))).toBe("curses");
+    const read = decoderOf({ ...output, language })(steps);
+    expect(textOf(read)).toBe("curses");
+    // Of the network alone, over all paths.
+    expect(read.confidence).toBeCloseTo(Math.exp(labelProbability(steps, Array.from("curses", classOf))), 6);
   });
 
   test("gives way to a network that is sure", () => {
