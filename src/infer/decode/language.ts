@@ -35,9 +35,9 @@ function makeDecoder({ characters, language }: SequenceOutput): (log: Steps) => 
   if (language === undefined) return decodeGreedy;
   const languageModel = mixtureOf(language, characters);
   return (log) => {
-    const characters = decodeBeam(log, { width: WIDTH, least: LEAST, languageModel })[0]?.characters ?? [];
-    const label = characters.map(({ symbol }) => symbol);
-    return { characters, confidence: Math.exp(labelProbability(log, label)) };
+    const read = decodeBeam(log, { width: WIDTH, least: LEAST, languageModel })[0]?.characters ?? [];
+    const label = read.map(({ symbol }) => symbol);
+    return { characters: read, confidence: Math.exp(labelProbability(log, label)) };
   };
 }
 
