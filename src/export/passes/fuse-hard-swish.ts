@@ -1,6 +1,6 @@
-import { scalarConstant } from "./match.ts";
+import { haveSameShape, madeBy, pairsOf, scalarConstant, threeFactors } from "./match.ts";
 import type { Pass } from "./pass.ts";
-import type { PassNode, PassTensor } from "./pass-graph.ts";
+import type { PassTensor } from "./pass-graph.ts";
 
 /** `x · clip(x + 3, 0, 6) / 6`, in any order of the factors: HardSwish. */
 export const fuseHardSwish: Pass = {
@@ -8,18 +8,12 @@ export const fuseHardSwish: Pass = {
   startsAt: ["Mul"],
   minOpset: 14,
   apply(node, graph) {
-    for (const [one, product] of pairsOf(node)) {
-      for (const [two, three] of pairsOf(madeBy(product, "Mul"))) {
-        for (const [sixth, gate, input] of [
-          [one, two, three] as const,
-          [two, one, three] as const,
-          [two, three, one] as const,
-        ]) {
-          if (!isSixth(scalarConstant(sixth)) || input !== gatedBy(gate)) continue;
-          graph.redefine(node, { opType: "HardSwish", inputs: [input] });
-          return true;
-        }
-      }
+    for (const [sixth, gate, input] of threeFactors(node)) {
+      // A constant with more axes gives the product more axes.
+      if (!isSixth(scalarConstant(sixth)) || input !== gatedBy(gate)) continue;
+      if (!haveSameShape(input, node.outputs[0])) continue;
+      graph.redefine(node, { opType: "HardSwish", inputs: [input] });
+      return true;
     }
     return false;
   },
@@ -36,20 +30,4 @@ function gatedBy(gate: PassTensor): PassTensor | null {
 /** One sixth, rounded to float32 or to fewer digits, as models have it. */
 function isSixth(value: number | null): boolean {
   return value !== null && Math.abs(value * 6 - 1) < 2e-7;
-}
-
-function madeBy(tensor: PassTensor | null | undefined, opType: string): PassNode | null {
-  const producer = tensor?.producer ?? null;
-  return producer?.opType === opType && producer.domain === "" ? producer : null;
-}
-
-/** Both orders of the two inputs of a node. */
-function pairsOf(node: PassNode | null): readonly (readonly [PassTensor, PassTensor])[] {
-  const [a, b] = node?.inputs ?? [];
-  return a == null || b == null
-    ? []
-    : [
-        [a, b],
-        [b, a],
-      ];
 }

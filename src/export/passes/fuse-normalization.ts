@@ -2,7 +2,16 @@ import { asNumber, dim } from "../../onnx/dim.ts";
 import { float, int, type Attributes } from "../../onnx/model.ts";
 import { at, first } from "../../require.ts";
 
-import { floatConstant, int64Constant, int64s, intsAttribute, scalarConstant, type FloatTensor } from "./match.ts";
+import {
+  floatConstant,
+  int64Constant,
+  int64s,
+  intsAttribute,
+  madeBy,
+  pairsOf,
+  scalarConstant,
+  type FloatTensor,
+} from "./match.ts";
 import type { Pass } from "./pass.ts";
 import type { PassGraph, PassNode, PassTensor } from "./pass-graph.ts";
 
@@ -227,20 +236,4 @@ function isAligned({ shape }: PassTensor, input: PassTensor, axes: readonly numb
 function isWithout({ shape }: PassTensor, input: PassTensor, axes: readonly number[]): boolean {
   const rest = input.shape?.filter((_, axis) => !axes.includes(axis)) ?? null;
   return shape !== null && shape.length === rest?.length && shape.every((size, axis) => size === rest[axis]);
-}
-
-function madeBy(tensor: PassTensor | null | undefined, opType: string): PassNode | null {
-  const producer = tensor?.producer ?? null;
-  return producer?.opType === opType && producer.domain === "" ? producer : null;
-}
-
-/** Both orders of the two inputs of a node. */
-function pairsOf(node: PassNode | null): readonly (readonly [PassTensor, PassTensor])[] {
-  const [a, b] = node?.inputs ?? [];
-  return a == null || b == null
-    ? []
-    : [
-        [a, b],
-        [b, a],
-      ];
 }

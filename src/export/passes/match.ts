@@ -72,3 +72,31 @@ export const ELEMENTWISE: ReadonlySet<string> = new Set([
   "Tanh",
   "ThresholdedRelu",
 ]);
+
+/** The node of ONNX's own set that makes a tensor, where it is of this operator; otherwise null. */
+export function madeBy(tensor: PassTensor | null | undefined, opType: string): PassNode | null {
+  const producer = tensor?.producer ?? null;
+  return producer?.opType === opType && producer.domain === "" ? producer : null;
+}
+
+/** Both orders of the two inputs of a node. */
+export function pairsOf(node: PassNode | null): readonly (readonly [PassTensor, PassTensor])[] {
+  const [a, b] = node?.inputs ?? [];
+  return a == null || b == null
+    ? []
+    : [
+        [a, b],
+        [b, a],
+      ];
+}
+
+/** The factors of `a · (b · c)`, in all orders. */
+export function threeFactors(node: PassNode): readonly (readonly [PassTensor, PassTensor, PassTensor])[] {
+  return pairsOf(node).flatMap(([one, product]) =>
+    pairsOf(madeBy(product, "Mul")).flatMap(([two, three]) => [
+      [one, two, three] as const,
+      [two, one, three] as const,
+      [two, three, one] as const,
+    ]),
+  );
+}

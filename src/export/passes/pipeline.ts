@@ -4,6 +4,7 @@ import { absorbTransposeIntoDense } from "./absorb-transpose.ts";
 import { foldPadIntoConv } from "./fold-pad-into-conv.ts";
 import { foldScaleIntoNext } from "./fold-scale-into-next.ts";
 import { foldScaleIntoWeights, scaleBeforeBias } from "./fold-scale.ts";
+import { fuseGelu } from "./fuse-gelu.ts";
 import { fuseGemm } from "./fuse-gemm.ts";
 import { fuseHardSwish } from "./fuse-hard-swish.ts";
 import { fuseNormalization } from "./fuse-normalization.ts";
@@ -22,7 +23,7 @@ import { shareEqualNodes } from "./share-equal-nodes.ts";
  */
 export const pipeline: readonly (readonly Pass[])[] = [
   // Patterns of several nodes come first, because other passes would take parts of them away.
-  [shareEqualNodes, fuseNormalization, fuseHardSwish, fuseGemm],
+  [shareEqualNodes, fuseNormalization, fuseHardSwish, fuseGelu, fuseGemm],
   [
     shareEqualNodes,
     foldPadIntoConv,

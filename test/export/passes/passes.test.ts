@@ -7,6 +7,7 @@ import { absorbTransposeIntoDense } from "../../../src/export/passes/absorb-tran
 import { foldPadIntoConv } from "../../../src/export/passes/fold-pad-into-conv.ts";
 import { foldScaleIntoNext } from "../../../src/export/passes/fold-scale-into-next.ts";
 import { foldScaleIntoWeights, scaleBeforeBias } from "../../../src/export/passes/fold-scale.ts";
+import { fuseGelu } from "../../../src/export/passes/fuse-gelu.ts";
 import { fuseGemm } from "../../../src/export/passes/fuse-gemm.ts";
 import { fuseHardSwish } from "../../../src/export/passes/fuse-hard-swish.ts";
 import { fuseNormalization } from "../../../src/export/passes/fuse-normalization.ts";
@@ -45,6 +46,11 @@ function normalized(g: GraphBuilder, x: GraphTensor, channels: number): GraphTen
 
 const conv = (g: GraphBuilder, x: GraphTensor, dims: readonly number[], attributes = {}): GraphTensor =>
   g.op("Conv", [x, numbers(g, dims)], attributes);
+const times = (g: GraphBuilder, x: GraphTensor, factor: number): GraphTensor => g.op("Mul", [x, scalar(g, factor)]);
+const plusOne = (g: GraphBuilder, x: GraphTensor): GraphTensor => g.op("Add", [scalar(g, 1), x]);
+/** The argument of tanh in the approximation of GELU. */
+const bent = (g: GraphBuilder, x: GraphTensor, cube: GraphTensor): GraphTensor =>
+  times(g, g.op("Add", [x, times(g, cube, 0.044715)]), Math.sqrt(2 / Math.PI));
 const dense = (g: GraphBuilder, x: GraphTensor, rows: number, columns: number): GraphTensor =>
   g.op("Gemm", [x, numbers(g, [rows, columns]), numbers(g, [columns])]);
 const reshaped = (g: GraphBuilder, x: GraphTensor, sizes: readonly number[]): GraphTensor =>
@@ -185,10 +191,77 @@ const CASES: readonly { readonly passes: readonly Pass[]; readonly cases: readon
         ...stays("Add Clip Mul Mul"),
       },
       {
+        name: "not where a constant adds an axis",
+        shape: ["n", 5],
+        emit: (g, x) => {
+          const sixth = g.constant("c", { dtype: "float32", dims: [1, 1, 1], data: Float32Array.of(1 / 6) });
+          return g.op("Mul", [g.op("Mul", [x, gate(g, x)]), sixth]);
+        },
+        ...stays("Add Clip Mul Mul"),
+      },
+      {
         name: "not of another tensor",
         shape: ["n", 5],
         emit: (g, x) => g.op("Mul", [g.op("Mul", [g.op("Abs", [x]), gate(g, x)]), scalar(g, 1 / 6)]),
         ...stays("Abs Add Clip Mul Mul"),
+      },
+    ],
+  },
+  {
+    passes: [fuseGelu],
+    cases: [
+      {
+        name: "by erf, in three orders and with a division",
+        shape: ["n", 5],
+        opset: 20,
+        emit: (g, x) => [
+          g.op("Mul", [g.op("Mul", [scalar(g, 0.5), x]), plusOne(g, g.op("Erf", [times(g, x, Math.SQRT1_2)]))]),
+          g.op("Mul", [scalar(g, 0.5), g.op("Mul", [plusOne(g, g.op("Erf", [times(g, x, Math.SQRT1_2)])), x])]),
+          g.op("Mul", [x, times(g, plusOne(g, g.op("Erf", [g.op("Div", [x, scalar(g, Math.SQRT2)])])), 0.5)]),
+        ],
+        before: "Mul Mul Erf Add Mul Mul Erf Add Mul Mul Div Erf Add Mul Mul",
+        after: "Gelu Gelu Gelu",
+      },
+      {
+        name: "by tanh, with the cube as a power and as products",
+        shape: ["n", 5],
+        opset: 20,
+        emit: (g, x) => [
+          g.op("Mul", [times(g, x, 0.5), plusOne(g, g.op("Tanh", [bent(g, x, g.op("Pow", [x, scalar(g, 3)]))]))]),
+          g.op("Mul", [
+            times(g, x, 0.5),
+            plusOne(
+              g,
+              g.op("Tanh", [
+                times(g, g.op("Mul", [x, plusOne(g, times(g, g.op("Mul", [x, x]), 0.044715))]), Math.sqrt(2 / Math.PI)),
+              ]),
+            ),
+          ]),
+        ],
+        before: "Mul Pow Mul Add Mul Tanh Add Mul Mul Mul Mul Add Mul Mul Tanh Add Mul",
+        after: "Gelu Gelu",
+      },
+      {
+        name: "in older opsets erf reads a quotient",
+        shape: ["n", 5],
+        emit: (g, x) => [
+          g.op("Mul", [times(g, x, 0.5), plusOne(g, g.op("Erf", [times(g, x, Math.SQRT1_2)]))]),
+          g.op("Mul", [times(g, x, 0.5), plusOne(g, g.op("Tanh", [bent(g, x, g.op("Pow", [x, scalar(g, 3)]))]))]),
+        ],
+        before: "Mul Mul Erf Add Mul Mul Pow Mul Add Mul Tanh Add Mul",
+        after: "Mul Div Erf Add Mul Mul Pow Mul Add Mul Tanh Add Mul",
+      },
+      {
+        name: "not with another factor, another power or of another tensor",
+        shape: ["n", 5],
+        opset: 20,
+        emit: (g, x) => [
+          g.op("Mul", [times(g, x, 0.5), plusOne(g, g.op("Erf", [times(g, x, 0.7)]))]),
+          g.op("Mul", [times(g, x, 0.5), plusOne(g, g.op("Tanh", [bent(g, x, g.op("Pow", [x, scalar(g, 2)]))]))]),
+          g.op("Mul", [times(g, g.op("Abs", [x]), 0.5), plusOne(g, g.op("Erf", [times(g, x, Math.SQRT1_2)]))]),
+          g.op("Mul", [times(g, x, 0.25), plusOne(g, g.op("Erf", [times(g, x, Math.SQRT1_2)]))]),
+        ],
+        ...stays("Mul Mul Erf Add Mul Mul Pow Mul Add Mul Tanh Add Mul Abs Mul Mul Erf Add Mul Mul Mul Erf Add Mul"),
       },
     ],
   },
