@@ -71,11 +71,11 @@ function combine({ opType }: PassNode, left: readonly number[], right: readonly 
     case "Add":
       return sum(left, right);
     case "Mul":
-      return product(left, right);
+      return productOf(left, right);
     case "Div":
       return right.length === 1 && divisor !== undefined ? left.map((factor) => factor / divisor) : null;
     case "Pow":
-      return right.length === 1 && divisor !== undefined ? power(left, divisor) : null;
+      return right.length === 1 && divisor !== undefined ? powerOf(left, divisor) : null;
     default:
       return null;
   }
@@ -85,7 +85,7 @@ function sum(left: readonly number[], right: readonly number[]): readonly number
   return Array.from({ length: Math.max(left.length, right.length) }, (_, n) => term(left, n) + term(right, n));
 }
 
-function product(left: readonly number[], right: readonly number[]): readonly number[] | null {
+function productOf(left: readonly number[], right: readonly number[]): readonly number[] | null {
   const length = left.length + right.length - 1;
   if (length > HIGHEST_POWER + 1) return null;
   return Array.from({ length }, (_, n) =>
@@ -93,10 +93,10 @@ function product(left: readonly number[], right: readonly number[]): readonly nu
   );
 }
 
-function power(base: readonly number[], exponent: number): readonly number[] | null {
+function powerOf(base: readonly number[], exponent: number): readonly number[] | null {
   if (exponent !== 2 && exponent !== 3) return null;
-  const square = product(base, base);
-  return exponent === 2 || square === null ? square : product(square, base);
+  const square = productOf(base, base);
+  return exponent === 2 || square === null ? square : productOf(square, base);
 }
 
 /** The factor of a power of x: 0 for those that a polynomial does not reach. */
