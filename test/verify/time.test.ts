@@ -186,3 +186,39 @@ test("sizes of 0 that a runtime refuses are named once, without those that hold 
   );
   expect(notes).toEqual(["node/cpu refuses inputs without elements, which TF.js computes: a, or b of 0"]);
 });
+
+describe("outputs that TF.js's own rounding changes", () => {
+  /** Its numbers change by up to 5e-4 when x changes by a millionth, and still by more than the tolerance on x sixteen times smaller. */
+  const steep = (x: Float32Array, error: number): Tensor =>
+    float32(
+      x.map((value) => Math.tanh(3000 * value) * Math.abs(Math.sin(40_000 * value)) + error),
+      [4],
+    );
+  const compared = async (error: number): Promise<PlanResult> => {
+    const xOf = ({ x }: Readonly<Record<string, Tensor>>): Float32Array =>
+      x?.dtype === "float32" ? x.data : new Float32Array(4);
+    const off: Session = { ...session, run: (feeds) => Promise.resolve({ y: steep(xOf(feeds), error) }) };
+    return runPlan(
+      {
+        sessions: [off],
+        specs: [{ name: "x", dtype: "float32", dims: [4], domain: { kind: "normal" } }],
+        tolerance: { atol: 1e-5, rtol: 0 },
+        seed: 1,
+        leftOutSoftmax: [null],
+        reference: reference((feeds) => Promise.resolve([steep(xOf(feeds), 0)])),
+        clock: new Clock({ limit: 10 }),
+      },
+      [{ ...planned(1, 1), sizes: new Map() }],
+    );
+  };
+
+  test("may differ by a few times as much, and the answer says so", async () => {
+    const { failure, notes } = await compared(1e-4);
+    expect(failure).toBeNull();
+    expect(notes.at(-1)).toMatch(/^numbers may differ by 5 times what TF\.js's own answer changes by .* at most \d/);
+  });
+
+  test("may not differ by more than a hundredth of the largest", async () => {
+    expect((await compared(0.05)).failure).not.toBeNull();
+  });
+});
