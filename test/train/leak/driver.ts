@@ -9,11 +9,11 @@ import { classify } from "../../../src/train/tasks/classify.ts";
 const [mode] = process.argv.slice(2);
 const BATCH = 128;
 const BATCHES = 5;
-const EPOCHS = 60;
+const EPOCHS = 120;
 /** Steps between two looks at the memory. */
 const EVERY = 25;
 
-/** Trains a small network for 300 steps, scored every 5, and prints a line of JSON: what memory it held as it went. */
+/** Trains a small network for 600 steps, scored every 5, and prints a line of JSON: what memory it held as it went. */
 async function main(): Promise<void> {
   const tf = await loadTensorFlow({ install: "never" });
   const { layers } = tf;
