@@ -1,14 +1,12 @@
 import { UsageError } from "../errors.ts";
 
-/** `NAME=1,64,64,3`, once for each input. */
+/** `NAME=1,64,64,3`, once for each input; `NAME=` for a scalar. */
 export function parseShape(text: string, previous: Record<string, number[]> = {}): Record<string, number[]> {
   const cut = text.lastIndexOf("=");
-  const dims = text
-    .slice(cut + 1)
-    .split(",")
-    .map(Number);
+  const sizes = text.slice(cut + 1);
+  const dims = sizes === "" ? [] : sizes.split(",").map(Number);
   if (cut < 1 || dims.some((dim) => !Number.isInteger(dim) || dim < 1)) {
-    throw new UsageError(`--input-shape takes NAME=1,64,64,3; got "${text}"`);
+    throw new UsageError(`--input-shape takes NAME=1,64,64,3, or NAME= for a scalar; got "${text}"`);
   }
   return { ...previous, [text.slice(0, cut)]: dims };
 }

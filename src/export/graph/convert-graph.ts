@@ -237,7 +237,7 @@ function assertRanksKnown(inputs: readonly GraphInput[], { inputShapes }: GraphC
   const names = unknown.map(({ name }) => quoted(name)).join(", ");
   const what = unknown.length === 1 ? "input" : "inputs";
   throw new ExportError(`the number of axes of ${what} ${names} is not known`, {
-    hint: `give the shapes, here with made-up sizes: ${unknown.map(({ name }) => `--input-shape ${name}=1,224,224,3`).join(" ")}`,
+    hint: `give the shapes (a scalar's is --input-shape NAME=), here with made-up sizes: ${unknown.map(({ name }) => `--input-shape ${name}=1,224,224,3`).join(" ")}`,
   });
 }
 

@@ -367,7 +367,7 @@ test("inputs of unknown rank are named at once, and take the shapes that are giv
   await expect(refused).rejects.toThrow('the number of axes of inputs "x", "y" is not known');
   await expect(refused).rejects.toHaveProperty(
     "hint",
-    "give the shapes, here with made-up sizes: --input-shape x=1,224,224,3 --input-shape y=1,224,224,3",
+    "give the shapes (a scalar's is --input-shape NAME=), here with made-up sizes: --input-shape x=1,224,224,3 --input-shape y=1,224,224,3",
   );
   const { inputs } = await exportModel(maker.artifacts(), {
     opConverters: arithmetic,
