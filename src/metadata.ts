@@ -154,7 +154,8 @@ function isLineInput(line: unknown): boolean {
   return isSize(line.columns) && Number.isFinite(line.padding);
 }
 
-function isWidening(value: unknown): boolean {
+/** Whether a value says how many times wider lines are made than their proportions: see {@link LineInput}. */
+export function isWidening(value: unknown): boolean {
   return typeof value === "number" && value >= 0.25 && value <= 4;
 }
 

@@ -5,6 +5,7 @@ import type { Command } from "commander";
 import type { AugmentRecipe } from "../data/augment/recipe.ts";
 import type { LineAugment } from "../data/lines/augment.ts";
 import { UsageError } from "../errors.ts";
+import { isWidening } from "../metadata.ts";
 import { codeOf } from "../node/error-code.ts";
 import { LINE_DEFAULTS, parseBody, type LineNetworkConfig } from "../train/networks/line.ts";
 import { PLAIN, type Recipe } from "../train/recipe.ts";
@@ -371,10 +372,6 @@ function isLine(value: unknown): boolean {
     units.every(isCount) &&
     isShare(dropout)
   );
-}
-
-function isWidening(value: unknown): boolean {
-  return typeof value === "number" && value >= 0.25 && value <= 4;
 }
 
 function isBody(value: unknown): boolean {

@@ -144,7 +144,7 @@ function failed(reason: string): Comparison {
 }
 
 /** Largest finite magnitude. */
-function largest(tensor: Tensor): number {
+export function largest(tensor: Tensor): number {
   let most = 0;
   for (const value of tensor.data) {
     const magnitude = Math.abs(Number(value));

@@ -1,10 +1,11 @@
 import { Random } from "../data/random.ts";
 import { NotVerifiedError, ToolError } from "../errors.ts";
+import { push } from "../export/source/json.ts";
 import type { Session, Tensors } from "../infer/runtime.ts";
 import { at } from "../require.ts";
 import type { Tensor } from "../tensor.ts";
 
-import { compareTensors, type Comparison, type Tolerance } from "./compare.ts";
+import { compareTensors, largest, type Comparison, type Tolerance } from "./compare.ts";
 import { batchDimension, nudged, randomFeeds, shapeOf, type FeedSpec, type Sizes } from "./feeds.ts";
 import type { PlannedRun } from "./plan.ts";
 import { OutOfTime, type Clock } from "./progress.ts";
@@ -77,17 +78,20 @@ const SCALES = [1, 1 / 4, 1 / 16] as const;
  */
 export async function runPlan(sides: SideBySide, plan: readonly PlannedRun[]): Promise<PlanResult> {
   const [usual, ...smaller] = SCALES;
-  let result = await runScaled(sides, plan, usual);
-  for (const scale of smaller) {
-    if (result.failure === null || !(await mayBeIllConditioned(sides, result.failure))) return result;
+  let scale: number = usual;
+  let result = await runScaled(sides, plan, scale);
+  let changes = await unsteadyChanges(sides, result.failure);
+  for (const next of smaller) {
+    if (changes === null) return result;
+    scale = next;
     result = await runScaled(sides, plan, scale);
     const note = `compared on inputs of ${scale} times the usual size: on larger ones TF.js's own answer changes by more than the tolerance when its inputs change by a millionth`;
     result = { ...result, notes: [...result.notes, note] };
+    changes = await unsteadyChanges(sides, result.failure);
   }
-  const allowed = result.failure === null ? null : await allowanceOf(sides, result.failure);
-  if (allowed === null) return result;
-  const last = SCALES[SCALES.length - 1] ?? usual;
-  const again = await runScaled({ ...sides, allowed }, plan, last);
+  if (changes === null || sides.tolerance.relativeRms !== undefined) return result;
+  const allowed = changes.map(({ change, largest: most }) => Math.min(NUDGES * change, MOST_ALLOWED * most));
+  const again = await runScaled({ ...sides, allowed }, plan, scale);
   const note = `numbers may differ by ${NUDGES} times what TF.js's own answer changes by when its inputs change by a millionth, and by at most ${Math.max(...allowed).toExponential(1)}`;
   return { ...again, notes: [...result.notes, note] };
 }
@@ -96,53 +100,34 @@ export async function runPlan(sides: SideBySide, plan: readonly PlannedRun[]): P
 const NUDGES = 5;
 const MOST_ALLOWED = 0.01;
 
-function largestOf({ data }: Tensor): number {
-  let largest = 0;
-  for (const value of data) if (Number.isFinite(Number(value))) largest = Math.max(largest, Math.abs(Number(value)));
-  return largest;
+interface OutputChange {
+  /** By how much the numbers of an output change at most; 0 where that is no number. */
+  readonly change: number;
+  /** The largest of them. */
+  readonly largest: number;
 }
 
-/** For each output what may be allowed on inputs whose answers are not steady; null where they are, or where there is no time. */
-async function allowanceOf(sides: SideBySide, { feeds }: Failure): Promise<readonly number[] | null> {
-  const near = nudged(feeds);
-  if (near === null || sides.tolerance.relativeRms !== undefined || !(await mayBeIllConditioned(sides, { feeds }))) {
-    return null;
-  }
+/**
+ * By how much the outputs of a failed run change in TF.js itself when its inputs change by a millionth; null where all stay within the
+ * tolerance. Without time left to find out they count as if they did.
+ */
+async function unsteadyChanges(sides: SideBySide, failure: Failure | null): Promise<readonly OutputChange[] | null> {
+  const near = failure === null ? null : nudged(failure.feeds);
+  if (failure === null || near === null) return null;
   const { reference, clock, tolerance } = sides;
+  const watch: Watch = (done, of) => clock.tick(done, of);
   try {
-    const watch: Watch = (done, of) => clock.tick(done, of);
-    const [outputs, others] = [await reference.run(feeds, watch), await reference.run(near, watch)];
-    const changes = outputs.map((output, index) => {
-      const { maxAbsDiff } = compareTensors(others[index] ?? output, output, tolerance);
-      return Number.isFinite(maxAbsDiff) ? Math.min(NUDGES * maxAbsDiff, MOST_ALLOWED * largestOf(output)) : 0;
-    });
-    return changes.some((change) => change > 0) ? changes : null;
+    const [outputs, others] = [await reference.run(failure.feeds, watch), await reference.run(near, watch)];
+    const compared = outputs.map((output, index) => compareTensors(others[index] ?? output, output, tolerance));
+    if (!compared.some(({ passed, maxAbsDiff }) => !passed && Number.isFinite(maxAbsDiff))) return null;
+    return compared.map(({ maxAbsDiff }, index) => ({
+      change: Number.isFinite(maxAbsDiff) ? maxAbsDiff : 0,
+      largest: largest(at(outputs, index)),
+    }));
   } catch (error) {
     if (error instanceof OutOfTime) return null;
     throw error;
   }
-}
-
-/** Without time left to find out, a difference counts as one. */
-async function mayBeIllConditioned(sides: SideBySide, { feeds }: Pick<Failure, "feeds">): Promise<boolean> {
-  try {
-    return await isIllConditioned(sides, feeds);
-  } catch (error) {
-    if (error instanceof OutOfTime) return false;
-    throw error;
-  }
-}
-
-/** Whether TF.js's own answer is out of tolerance when its inputs change by a millionth. */
-async function isIllConditioned({ reference, tolerance, clock }: SideBySide, feeds: Tensors): Promise<boolean> {
-  const near = nudged(feeds);
-  if (near === null) return false;
-  const watch: Watch = (done, of) => clock.tick(done, of);
-  const [outputs, others] = [await reference.run(feeds, watch), await reference.run(near, watch)];
-  return outputs.some((output, index) => {
-    const { maxAbsDiff, passed } = compareTensors(others[index] ?? output, output, tolerance);
-    return !passed && Number.isFinite(maxAbsDiff);
-  });
 }
 
 async function runScaled(sides: SideBySide, plan: readonly PlannedRun[], scale: number): Promise<PlanResult> {
@@ -167,7 +152,7 @@ async function runScaled(sides: SideBySide, plan: readonly PlannedRun[], scale: 
       runs.push(...outcome.compared.map(({ session, outputs }) => describeRun(specs, planned.sizes, session, outputs)));
       failure ??= outcome.failure;
       for (const note of outcome.notes) notes.add(note);
-      for (const place of outcome.emptyRefused) appendTo(emptyRefused, place, zeros(planned.sizes));
+      for (const place of outcome.emptyRefused) push(emptyRefused, place, zeros(planned.sizes));
       refusal ??= outcome.refusal;
     } catch (error) {
       if (!(error instanceof OutOfTime) || runs.length === 0) throw error;
@@ -270,12 +255,6 @@ type EmptySizes = readonly string[];
 
 function zeros(sizes: Sizes): EmptySizes {
   return [...sizes].filter(([, size]) => size === 0).map(([name]) => name);
-}
-
-function appendTo<K, V>(map: Map<K, V[]>, key: K, value: V): void {
-  const list = map.get(key);
-  if (list === undefined) map.set(key, [value]);
-  else list.push(value);
 }
 
 /** Says which sizes of 0 a place refuses; not those with a part that is refused alone. */
