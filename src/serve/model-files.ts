@@ -26,9 +26,9 @@ const FILE = "model.onnx";
  * - FILE.onnx
  * - a folder with one model.onnx; the model is named after the folder
  * - a folder with versions: 1/model.onnx, 2/model.onnx
- * - a folder of such folders, as Triton lays them out
+ * - a model repository of Triton: a folder that holds such folders
  * - the name of a shipped model
- * - NAME= followed by one of the first three
+ * - NAME=PATH, where PATH is a file, a folder with one model.onnx, or a folder with versions
  *
  * @throws {UsageError} for a name that is none, or is given twice. @throws {ToolError} when there is no such model
  */

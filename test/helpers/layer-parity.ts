@@ -77,8 +77,9 @@ export async function expectParity(
 }
 
 /**
- * The same numbers from the oldest opset, the newest, and that in which reductions and others changed. A graph that is the same as in
- * the default opset is run only when it has a form of a node that has not run in this opset yet: see {@link formsOf}.
+ * The same numbers from the oldest opset, the newest, and that in which reductions and others changed. Some
+ * graphs are the same as in the default opset. Such a graph runs only when one of its nodes has a form that has not run in this opset yet:
+ * see {@link formsOf}.
  */
 const OTHER_OPSETS = [13, 18, 21] as const;
 

@@ -18,7 +18,7 @@ export interface BeamOptions {
 
 const BEAM_OPTIONS: OptionNames<BeamOptions> = { width: true, languageModel: true, count: true, least: true };
 
-/** A text so far: the one before it and its last character. */
+/** A text so far. It is stored as its last character and the text before that character. */
 interface Prefix<State> {
   readonly before: Prefix<State> | null;
   /** -1 of the empty text. */

@@ -10,9 +10,9 @@ const NATS = 0.08;
 const MOST_CLASSES = 256;
 
 /**
- * A table in base64: the order, the number of classes, the root's rest; then for each level the number of its nodes, and their
- * classes, logarithms and, but for the last level, rests and numbers of children. Numbers are in groups of seven bits, the lowest first;
- * logarithms are whole multiples of -0.08.
+ * A table in base64. It begins with the order, the number of classes and the root's rest. Then come the levels. Each has the number of
+ * its nodes, then the nodes' classes, then their logarithms. All levels but the last also have the nodes' rests, then their numbers of
+ * children. A number is written in groups of seven bits, the lowest first. A logarithm is a whole multiple of -0.08.
  *
  * @throws {InferenceError} when there are more than 256 classes
  */
