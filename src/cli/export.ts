@@ -3,7 +3,6 @@ import { basename, dirname, join, resolve, sep } from "node:path";
 import { Option, type Command } from "commander";
 
 import { ToolError, UsageError } from "../errors.ts";
-import type { LayerConverter } from "../export/converter.ts";
 import { exportAnySource, readAnyModel, type AnySource } from "../export/any-source.ts";
 import type { ExportedModel, ExportOptions } from "../export/export-model.ts";
 import type { RawModel } from "../export/source/model.ts";
@@ -26,7 +25,7 @@ import {
   type PrecisionOptions,
   type RoundedExport,
 } from "./export/precision.ts";
-import { loadPlugins } from "./plugins.ts";
+import { loadPlugins, type Plugins } from "./plugins.ts";
 import { reportVerification } from "./verify-progress.ts";
 import { DEFAULT_BATCHES, printVerification } from "./verify.ts";
 
@@ -87,7 +86,11 @@ export function create(summary: string): Command {
       "prepare pictures in the file, as the model's metadata says: uint8 [N, H, W, 3] of any size goes in, labels come out, in any language",
     );
   return addPrecisionOptions(command)
-    .option("--plugin <module>", "a module with converters of layers of your own; may be repeated", collect)
+    .option(
+      "--plugin <module>",
+      "a module with converters of layers or operators of your own; may be repeated",
+      collect,
+    )
     .option(
       "--triton <dir>",
       "write the file into a model repository of NVIDIA Triton, as NAME/1/model.onnx with NAME/config.pbtxt",
@@ -112,11 +115,11 @@ async function run(model: string, options: ExportCommandOptions): Promise<void> 
     throw new UsageError(`--opset takes 13 to 21; got ${options.opset}`);
   }
   checkPrecisionOptions(options);
-  const converters = await loadPlugins(options.plugin ?? []);
+  const plugins = await loadPlugins(options.plugin ?? []);
   const { readModel } = await import("../node/read-model.ts");
   const raw = await readModel(model);
   const source = await readAnyModel(raw);
-  const exportOptions = toExportOptions(options, converters);
+  const exportOptions = toExportOptions(options, plugins);
   const rounded =
     options.precision !== undefined && isRounding(options.precision)
       ? await exportRounded(source, exportOptions, options)
@@ -210,9 +213,9 @@ async function writeDeployment(
   note(`wrote ${kserve}, whose storageUri is ${storageUri}`);
 }
 
-function toExportOptions(options: ExportCommandOptions, converters: readonly LayerConverter[]): ExportOptions {
+function toExportOptions(options: ExportCommandOptions, plugins: Plugins): ExportOptions {
   return {
-    converters,
+    ...plugins,
     ...(options.opset === undefined ? {} : { opset: options.opset }),
     ...(options.precision === undefined ? {} : { precision: options.precision }),
     batch: options.batch,

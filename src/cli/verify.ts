@@ -54,7 +54,11 @@ export function create(summary: string): Command {
       parseWhole("--time-limit", 0),
       60,
     )
-    .option("--plugin <module>", "a module with converters of layers of your own; may be repeated", collect)
+    .option(
+      "--plugin <module>",
+      "a module with converters of layers or operators of your own; may be repeated",
+      collect,
+    )
     .addOption(new Option("--output <layer>").argParser(collect).hideHelp())
     .addOption(new Option("--logits").hideHelp())
     .action(run);
@@ -62,7 +66,7 @@ export function create(summary: string): Command {
 
 async function run(model: string, file: string, options: VerifyCommandOptions): Promise<void> {
   const places = placesOf(options);
-  const converters = await loadPlugins(options.plugin ?? []);
+  const plugins = await loadPlugins(options.plugin ?? []);
   const { readModel } = await import("../node/read-model.ts");
   const [raw, onnx] = await Promise.all([readModel(model), readOnnxFile(file)]);
   const reporter = reportVerification();
@@ -72,7 +76,7 @@ async function run(model: string, file: string, options: VerifyCommandOptions): 
     batches: options.batch === undefined ? DEFAULT_BATCHES : [options.batch],
     seed: options.seed,
     exportOptions: {
-      converters,
+      ...plugins,
       ...(options.output === undefined ? {} : { outputs: options.output }),
       ...(options.logits === true ? { logits: true } : {}),
     },

@@ -131,7 +131,7 @@ function bindAll(source: LayersSource, options: ConvertOptions, fetches: readonl
   if (unsupported.length > 0) {
     throw new UnsupportedLayersError(
       unsupported,
-      "docs/layers.md lists what is supported; registerLayer adds a converter for a layer of your own",
+      "docs/layers.md lists what is supported; registerLayer, or --plugin on the command line, adds a converter for your own",
     );
   }
   return bound;

@@ -53,7 +53,8 @@ export interface ConvertedNode {
   readonly values: readonly (Value | null)[];
 }
 
-const FIND_OPS = "docs/ops.md lists what is supported; registerOp adds a converter for an operator of your own";
+const FIND_OPS =
+  "docs/ops.md lists what is supported; registerOp, or --plugin on the command line, adds a converter for your own";
 
 /**
  * Turn a Graph model into an ONNX graph.
