@@ -30,6 +30,8 @@ export interface PlanInput {
   readonly shapes: readonly ShapedTensor[];
   /** Sizes of the batch to run where it is free. */
   readonly batches: readonly number[];
+  /** Free sizes other than the batch are multiples of it. */
+  readonly unit: number;
 }
 
 /**
@@ -39,11 +41,12 @@ export interface PlanInput {
  * @throws {NotVerifiedError} when no sizes are found that the model accepts.
  */
 export function planRuns(input: PlanInput): readonly PlannedRun[] {
-  const { specs, batches } = input;
+  const { specs, batches, unit } = input;
   const batchName = batchDimension(specs);
   const choices = chooseSizes(specs, first(batches), {
     fault: (sizes) => examine(input, sizes).fault,
     ones: (sizes) => examine(input, sizes).ones,
+    unit,
   });
   if ("fault" in choices) throw nothingFits(specs, choices.sizes, choices.fault);
   const withBatch = (sizes: Sizes, count: number): Sizes =>

@@ -8,6 +8,7 @@ import type { Provider, RuntimeName, Session } from "../infer/runtime.ts";
 import { getRuntime } from "../infer/runtimes.ts";
 import type { LoadNative } from "../infer/hooks.ts";
 
+import { runAccepted } from "./accepted-runs.ts";
 import { DEFAULT_TOLERANCE, ROUNDED_LIMIT, type Tolerance } from "./compare.ts";
 import type { FeedSpec } from "./feeds.ts";
 import { describeFile, type OnnxFile } from "./file/onnx-file.ts";
@@ -19,7 +20,7 @@ import { planRuns, type PlannedRun } from "./plan.ts";
 import { Clock, OutOfTime, type VerifyProgress } from "./progress.ts";
 import type { InputShapes, Reference } from "./reference/reference.ts";
 import { openReference } from "./reference/tfjs-reference.ts";
-import { describeSizes, runPlan, showSeconds, type Failure, type PlanResult, type VerifyRun } from "./side-by-side.ts";
+import { describeSizes, showSeconds, type Failure, type PlanResult, type VerifyRun } from "./side-by-side.ts";
 import { smallerShapes, withInputShapes } from "./smaller.ts";
 
 /** A runtime, and the provider there; without one the runtime's own default. */
@@ -162,11 +163,12 @@ async function verifySubject(subject: Subject, options: VerifyModelOptions, cloc
   try {
     for (const target of targets) sessions.push(await open(onnx, target));
     const specs = feedSpecs(sessions[0], original, subject.shapes);
-    const plan = planRuns({ reference, specs, batches, shapes: reference.judgesShapes ? file.outputs : file.shapes });
+    const planInput = { reference, specs, batches, shapes: reference.judgesShapes ? file.outputs : file.shapes };
+    const plan = planRuns({ ...planInput, unit: 1 });
     smaller = smallerSubject(subject, original, plan, specs, reference, clock);
     if (smaller === null) {
       const sides = { reference, sessions, specs, tolerance, seed, leftOutSoftmax: original.leftOutSoftmax, clock };
-      const result = await runPlan(sides, plan);
+      const result = await runAccepted(sides, planInput, plan);
       const located =
         result.failure === null
           ? {}

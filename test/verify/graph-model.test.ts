@@ -89,6 +89,37 @@ function verified(raw: RawModel, onnx: Uint8Array): Promise<ModelVerification> {
   });
 }
 
+/** A model whose second axis must be a multiple of `rows`, by a size that it computes in floats. */
+function inRows(rows: number): RawModel {
+  const T = { type: "DT_FLOAT" };
+  return graph(
+    [
+      placeholder("x", "DT_FLOAT", -1, -1, 2),
+      { name: "shape", op: "Shape", input: ["x"], attr: { T } },
+      { name: "count", op: "Slice", input: ["shape", "one", "one"], attr: { T: { type: "DT_INT32" } } },
+      { name: "float", op: "Cast", input: ["count"], attr: { SrcT: { type: "DT_INT32" }, DstT: T } },
+      { name: "parts", op: "RealDiv", input: ["float", "rows"], attr: { T } },
+      { name: "whole", op: "Floor", input: ["parts"], attr: { T } },
+      { name: "groups", op: "Cast", input: ["whole"], attr: { SrcT: T, DstT: { type: "DT_INT32" } } },
+      {
+        name: "sizes",
+        op: "ConcatV2",
+        input: ["batch", "groups", "rest", "axis"],
+        attr: { N: { i: "3" } },
+      },
+      { name: "split", op: "Reshape", input: ["x", "sizes"], attr: { T } },
+      { name: "y", op: "Tanh", input: ["split"], attr: { T } },
+    ],
+    {
+      batch: { dtype: "int32", dims: [1], data: Int32Array.of(-1) },
+      one: { dtype: "int32", dims: [1], data: Int32Array.of(1) },
+      rest: { dtype: "int32", dims: [2], data: Int32Array.of(rows, 2) },
+      axis: { dtype: "int32", dims: [], data: Int32Array.of(0) },
+      rows: float32(Float32Array.of(rows), [1]),
+    },
+  );
+}
+
 describe("a Graph model", () => {
   test("whose file does not end is given up when the time is over", async () => {
     const raw = dense();
@@ -184,6 +215,20 @@ describe("a Graph model", () => {
     expect(await run(3, -1)).toEqual([3, -1]);
     expect(await run(-3, 1)).toEqual([3, -1]);
     reference.dispose();
+  });
+
+  test("that takes multiples of 16 alone is run on some", async () => {
+    const raw = inRows(16);
+    const { bytes } = await exportAnySource(readGraphModel(raw));
+    const { passed, note } = await verified(raw, bytes);
+    expect(passed).toBe(true);
+    expect(note).toContain("no multiples of 16");
+  });
+
+  test("that TF.js refuses with all sizes tried is an error that says so", async () => {
+    const raw = inRows(48);
+    const { bytes } = await exportAnySource(readGraphModel(raw));
+    await expect(verified(raw, bytes)).rejects.toThrow("TF.js does not run the model");
   });
 
   test("is fed indices in range where they look up rows of a weight", () => {

@@ -9,6 +9,8 @@ export interface ShapeKnowledge {
   readonly fault: FindFault;
   /** How many axes of inner tensors have the size 1. */
   readonly ones: (sizes: Sizes) => number;
+  /** Sizes are multiples of it. */
+  readonly unit: number;
 }
 
 /** Sizes of the free dimensions, the batch aside, that a model accepts. */
@@ -38,6 +40,11 @@ const LADDER: readonly number[] = [
   ...range(2304, 8192, 256),
   ...range(9216, 65_536, 1024),
 ];
+
+/** The same in multiples of a unit, where TF.js refuses others: a small one first, for they are large soon. */
+function ladder(unit: number): readonly number[] {
+  return unit === 1 ? LADDER : [...range(2, 64, 1), 1].map((size) => size * unit);
+}
 
 /** Sizes so large that hardly an axis is reduced to 1. */
 const ROOMY: readonly number[] = [512, 640, 1024, 384, 256, 2048, 8192, 65_536];
@@ -71,10 +78,10 @@ export function chooseSizes(
     const fault = faultOf(new Map());
     return fault === null ? { ordinary: [new Map()], ones: [], zeros: [] } : { sizes: withBatch(new Map()), fault };
   }
-  const ordinary = ordinarySizes(orders(specs, names), { fault: faultOf, ones: onesOf });
+  const ordinary = ordinarySizes(orders(specs, names), { fault: faultOf, ones: onesOf, unit: knowledge.unit });
   const [small] = ordinary;
   if (small === undefined) {
-    const sizes = new Map(names.map((name) => [name, 64]));
+    const sizes = new Map(names.map((name) => [name, 64 * knowledge.unit]));
     return { sizes: withBatch(sizes), fault: faultOf(sizes) ?? "the sizes do not fit each other" };
   }
   const larger = ordinary.at(-1) ?? small;
@@ -100,17 +107,18 @@ function orders(specs: readonly FeedSpec[], names: readonly string[]): readonly 
 
 function ordinarySizes(
   [apart, byInput, alike]: readonly [Order, Order, Order],
-  { fault: faultOf, ones }: ShapeKnowledge,
+  { fault: faultOf, ones, unit }: ShapeKnowledge,
 ): readonly Sizes[] {
+  const tried = ladder(unit);
   const accepts = (size: number, order: Order, step: number): boolean => faultOf(spread(order, size, step)) === null;
-  const least = LADDER.find((size) => accepts(size, alike, 0));
-  if (least === undefined) return searched([...alike.keys()], faultOf);
+  const least = tried.find((size) => accepts(size, alike, 0));
+  if (least === undefined) return searched([...alike.keys()], tried, faultOf);
   // Sizes that differ, so that an axis mistaken for another shows.
-  const candidates = [apart, byInput].flatMap((each) => STEPS.map((step) => ({ order: each, step })));
+  const candidates = [apart, byInput].flatMap((each) => STEPS.map((step) => ({ order: each, step: step * unit })));
   const { order, step } = candidates.find((each) => accepts(least, each.order, each.step)) ?? { order: alike, step: 0 };
-  const above = LADDER.filter((size) => size >= 1.5 * least);
+  const above = tried.filter((size) => size >= 1.5 * least);
   // In the larger run no axis has the size 1 that would have another in a large one: 1 hides axes that are mistaken for others.
-  const large = ROOMY.find((size) => size > least && accepts(size, order, step));
+  const large = ROOMY.find((size) => size > least && size % unit === 0 && accepts(size, order, step));
   const fewest = large === undefined ? Infinity : ones(spread(order, large, step));
   const larger =
     above.find((size) => accepts(size, order, step) && ones(spread(order, size, step)) <= fewest) ??
@@ -123,18 +131,18 @@ function spread(order: Order, size: number, step: number): Sizes {
 }
 
 /** Any combination that is accepted, of dimensions that depend on each other in another way. */
-function searched(names: readonly string[], faultOf: FindFault): readonly Sizes[] {
+function searched(names: readonly string[], sizes: readonly number[], faultOf: FindFault): readonly Sizes[] {
   const each = Math.floor(MOST_COMBINATIONS ** (1 / names.length));
-  const candidates = LADDER.slice(0, Math.max(each, 2)).toSorted((a, b) => a - b);
+  const candidates = sizes.slice(0, Math.max(each, 2)).toSorted((a, b) => a - b);
   const found: Sizes[] = [];
   for (let index = 0; index < Math.min(candidates.length ** names.length, MOST_COMBINATIONS); index++) {
     let rest = index;
-    const sizes = new Map<string, number>();
+    const combination = new Map<string, number>();
     for (const name of names) {
-      sizes.set(name, at(candidates, rest % candidates.length));
+      combination.set(name, at(candidates, rest % candidates.length));
       rest = Math.floor(rest / candidates.length);
     }
-    if (faultOf(sizes) === null) found.push(sizes);
+    if (faultOf(combination) === null) found.push(combination);
     if (found.length === 2) break;
   }
   return found;
