@@ -67,7 +67,8 @@ if (browser === undefined) {
 
 const config: ViteUserConfig = defineConfig({
   test: {
-    maxWorkers: 2,
+    // One more than CI's two cores: tests of pages and servers wait for most of their time.
+    maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
     projects: browser === undefined ? [inNode, officialChecker] : [inNode, officialChecker, inBrowser(browser)],
   },

@@ -1,25 +1,28 @@
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /**
- * Files that take half a minute and more on an idle machine, the longest first. A fresh clone has no record of durations, from which
+ * Files that take half a minute and more on an idle machine, the longest first, those that mostly wait between those that compute. A fresh clone has no record of durations, from which
  * the runner would know: a file of minutes that begins last runs alone while the other cores wait.
  */
 const LONG: readonly string[] = [
+  "page/page",
   "cli/train-faults",
   "cli/train-numbers",
-  "page/page",
-  "infer/preprocess/scenes",
-  "cli/train",
+  "parity/crnn-mnist",
   "page/hosting",
+  "infer/preprocess/scenes",
+  "train/leak/leak",
+  "page/converter",
+  "cli/train",
+  "node/browser/browser-loads",
   "cli/bench",
   "export/graph/real-models",
-  "page/converter",
+  "cli/export",
   "export/real-models",
-  "train/leak/leak",
-  "node/browser/browser-loads",
-  "train/native/set-up",
-  "infer/read-lines",
+  "train/tasks/read-lines",
   "train/compile/models",
+  "cli/infer-many",
+  "train/native/set-up",
   "examples",
 ];
 
