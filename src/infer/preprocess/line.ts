@@ -1,7 +1,9 @@
-import { DataError, InternalError } from "../../errors.ts";
+import { DataError } from "../../errors.ts";
 
 import { at, toGrey, type Pixels, type Plane } from "./image.ts";
+import { Quantiles } from "./quantiles.ts";
 import { resize } from "./resize.ts";
+import { i32 } from "./values.ts";
 
 /** Lower pictures hold no line that could be read. */
 const LEAST_HEIGHT = 4;
@@ -49,26 +51,28 @@ interface Span {
 /** 0 (paper) to 1 (ink), whatever the picture's polarity, with uneven light evened out. */
 function inkOf(grey: Plane): Plane {
   const { width, height, data } = grey;
-  const levels = sampled(data);
-  const [low, high] = [quantile(levels, 0.02), quantile(levels, 0.98)];
-  const extremes = [quantile(levels, 0), quantile(levels, 1)] as const;
-  if (extremes[1] - extremes[0] < LEAST_CONTRAST) throw blank();
-  const paperIsLight =
-    quantile(borderOf(grey), 0.5) >= (low === high ? (extremes[0] + extremes[1]) / 2 : (low + high) / 2);
+  const levels = new Quantiles(data, MOST_SAMPLES);
+  const [low, high] = [levels.at(0.02), levels.at(0.98)];
+  const [least, largest] = [levels.at(0), levels.at(1)];
+  if (largest - least < LEAST_CONTRAST) throw blank();
+  const border = new Quantiles(borderOf(grey), MOST_SAMPLES).at(0.5);
+  const paperIsLight = border >= (low === high ? (least + largest) / 2 : (low + high) / 2);
   const paper = paperAlong(grey, paperIsLight);
+  const sign = paperIsLight ? 1 : -1;
   const ink = new Float32Array(data.length);
   for (let y = 0, index = 0; y < height; y++) {
     for (let x = 0; x < width; x++, index++) {
-      const difference = at(paper, x) - at(data, index);
-      ink[index] = Math.max(0, paperIsLight ? difference : -difference);
+      const difference = sign * (at(paper, x) - at(data, index));
+      if (difference > 0) ink[index] = difference;
     }
   }
-  const strengths = sampled(ink);
+  const strengths = new Quantiles(ink, MOST_SAMPLES);
   const few = Math.min(strengths.length, Math.max(12, Math.ceil(strengths.length * 0.005)));
-  const full = nth(strengths, strengths.length - few);
-  const scale = Math.max(full, quantile(strengths, 1) / 2);
+  const full = strengths.nth(strengths.length - few);
+  const scale = Math.max(full, strengths.at(1) / 2);
   if (scale < LEAST_CONTRAST) throw blank();
-  return { width, height, data: ink.map((value) => Math.min(1, value / scale)) };
+  for (let index = 0; index < ink.length; index++) ink[index] = Math.min(1, at(ink, index) / scale);
+  return { width, height, data: ink };
 }
 
 function blank(): DataError {
@@ -77,45 +81,8 @@ function blank(): DataError {
   });
 }
 
+/** Of more pixels than this, evenly spaced ones are looked at. */
 const MOST_SAMPLES = 20_000;
-
-/** At most 20,000 evenly spaced values, a copy. */
-function sampled(data: Float32Array): Float32Array {
-  const step = Math.max(1, Math.floor(data.length / MOST_SAMPLES));
-  if (step === 1) return data.slice();
-  return Float32Array.from({ length: Math.floor(data.length / step) }, (_, index) => at(data, index * step));
-}
-
-/** @param values at least one value; put into another order */
-function quantile(values: Float32Array, share: number): number {
-  return nth(values, Math.round(share * (values.length - 1)));
-}
-
-/**
- * The value that sorting would put at an index: C. A. R. Hoare's FIND (1961), in a tenth of the time that sorting takes.
- *
- * @param values at least one value, no NaN; put into another order
- */
-function nth(values: Float32Array, index: number): number {
-  if (index < 0 || index >= values.length) throw new InternalError(`no value ${index} of ${values.length}`);
-  let [low, high] = [0, values.length - 1];
-  while (low < high) {
-    const pivot = at(values, (low + high) >> 1);
-    let [left, right] = [low, high];
-    while (left <= right) {
-      while (at(values, left) < pivot) left++;
-      while (at(values, right) > pivot) right--;
-      if (left > right) break;
-      const swapped = at(values, left);
-      values[left++] = at(values, right);
-      values[right--] = swapped;
-    }
-    if (index <= right) high = right;
-    else if (index >= left) low = left;
-    else break;
-  }
-  return at(values, index);
-}
 
 /** The outermost pixels. */
 function borderOf({ width, height, data }: Plane): Float32Array {
@@ -133,7 +100,7 @@ function paperAlong({ width, height, data }: Plane, isLight: boolean): Float32Ar
     const [from, to] = [Math.floor((block * width) / blocks), Math.floor(((block + 1) * width) / blocks)];
     const values = new Float32Array((to - from) * height);
     for (let y = 0; y < height; y++) values.set(data.subarray(y * width + from, y * width + to), y * (to - from));
-    return quantile(sampled(values), share);
+    return new Quantiles(values, MOST_SAMPLES).at(share);
   });
   return Float32Array.from({ length: width }, (_, x) => {
     const place = Math.min(Math.max(((x + 0.5) * blocks) / width - 0.5, 0), blocks - 1);
@@ -160,28 +127,33 @@ function straightened(ink: Plane): Plane {
 }
 
 /** x and y of visible ink, thinned to at most 4,000 points. */
-function visiblePoints({ width, data }: Plane): Float32Array {
-  const found: number[] = [];
-  for (let index = 0; index < data.length; index++) {
-    if (at(data, index) > VISIBLE) found.push(index % width, Math.floor(index / width));
+function visiblePoints({ width, height, data }: Plane): Float32Array {
+  let visible = 0;
+  for (let index = 0; index < data.length; index++) if (at(data, index) > VISIBLE) visible++;
+  const step = Math.max(1, Math.ceil(visible / 4000));
+  const points = new Float32Array(2 * Math.floor(visible / step));
+  for (let y = 0, index = 0, seen = 0, place = 0; y < height; y++) {
+    for (let x = 0; x < width; x++, index++) {
+      if (at(data, index) <= VISIBLE || seen++ % step !== 0 || place === points.length) continue;
+      points[place++] = x;
+      points[place++] = y;
+    }
   }
-  const step = Math.ceil(found.length / 8000);
-  if (step <= 1) return Float32Array.from(found);
-  return Float32Array.from(
-    { length: 2 * Math.floor(found.length / 2 / step) },
-    (_, place) => found[(place >> 1) * step * 2 + (place & 1)] ?? 0,
-  );
+  return points;
 }
 
 /** Sum of the squared counts of points in each row, after a shear. */
 function contrastOfRows(points: Float32Array, { width, height }: Plane, slope: number): number {
   const reach = Math.ceil((Math.abs(slope) * width) / 2) + 1;
-  const counts = new Float32Array(height + 2 * reach);
+  const counts = new Int32Array(height + 2 * reach);
+  const shift = reach + 0.5 - (slope * width) / 2;
   for (let place = 0; place < points.length; place += 2) {
-    const row = Math.round(at(points, place + 1) + slope * (at(points, place) - width / 2)) + reach;
-    if (row >= 0 && row < counts.length) counts[row] = at(counts, row) + 1;
+    const row = Math.floor(at(points, place + 1) + slope * at(points, place) + shift);
+    if (row >= 0 && row < counts.length) counts[row] = i32(counts, row) + 1;
   }
-  return counts.reduce((sum, count) => sum + count * count, 0);
+  let sum = 0;
+  for (let row = 0; row < counts.length; row++) sum += i32(counts, row) ** 2;
+  return sum;
 }
 
 function sheared({ width, height, data }: Plane, slope: number): Plane {
