@@ -43,8 +43,8 @@ export interface TrainSettings {
   readonly labelSmoothing: number;
   readonly averageDecay?: number;
   readonly augment: string | AugmentRecipe | LineAugment;
-  readonly calmEpochs: number;
-  readonly calmStrength: number;
+  readonly cooldownEpochs: number;
+  readonly cooldownStrength: number;
   readonly patience?: number;
   readonly keepBest: boolean;
   readonly workers?: number;
@@ -68,8 +68,8 @@ export const DEFAULTS: TrainSettings = {
   weightDecay: 0,
   labelSmoothing: 0,
   augment: "none",
-  calmEpochs: 0,
-  calmStrength: PLAIN.calmStrength,
+  cooldownEpochs: 0,
+  cooldownStrength: PLAIN.cooldownStrength,
   keepBest: false,
 };
 
@@ -150,11 +150,11 @@ export function addSettings(command: Command): Command {
       "--augment <name>",
       `augment the images: none, ${Object.keys(AUGMENTS).join(", ")}, or a JSON object (default: none)`,
     )
-    .option("--calm-epochs <n>", "epochs at the end with weaker augmentation", whole("calm-epochs", 0))
+    .option("--cooldown-epochs <n>", "epochs at the end with weaker augmentation", whole("cooldown-epochs", 0))
     .option(
-      "--calm-strength <x>",
+      "--cooldown-strength <x>",
       "strength of the augmentation in those epochs (default: 0.5)",
-      amount("calm-strength"),
+      amount("cooldown-strength"),
     )
     .option("--patience <n>", "stop after this many epochs without a better validation loss", whole("patience", 1))
     .option("--keep-best", "keep the weights of the best epoch on validation, not of the last one")
@@ -177,7 +177,8 @@ export async function settingsOf(
   if ((settings.averageDecay ?? 0) >= 1)
     throw new UsageError(`the average's decay is below 1; got ${settings.averageDecay}`);
   if (settings.teacherShare > 1) throw new UsageError(`the teachers' share is at most 1; got ${settings.teacherShare}`);
-  if (settings.calmStrength > 1) throw new UsageError(`the calm strength is at most 1; got ${settings.calmStrength}`);
+  if (settings.cooldownStrength > 1)
+    throw new UsageError(`the cooldown strength is at most 1; got ${settings.cooldownStrength}`);
   if (
     settings.validation === 0 &&
     settings.validateOn === undefined &&
@@ -220,8 +221,8 @@ const CHECKS: Readonly<Record<keyof TrainSettings, readonly [check: Check, expec
   labelSmoothing: [isShare, "a number from 0 to below 1"],
   averageDecay: [isShare, "a number from 0 to below 1"],
   augment: [(value) => isText(value) || isAugment(value) || isLineAugment(value), "a name or an object of numbers"],
-  calmEpochs: [isWhole, "a whole number of at least 0"],
-  calmStrength: [(value) => isShare(value) || value === 1, "a number from 0 to 1"],
+  cooldownEpochs: [isWhole, "a whole number of at least 0"],
+  cooldownStrength: [(value) => isShare(value) || value === 1, "a number from 0 to 1"],
   patience: [isCount, "a whole number of at least 1"],
   keepBest: [(value) => typeof value === "boolean", "true or false"],
   workers: [isWhole, "a whole number of at least 0"],
@@ -395,8 +396,8 @@ export function recipeOf(settings: TrainSettings): Recipe {
     schedule: parseSchedule(settings.schedule),
     weightDecay: settings.weightDecay,
     labelSmoothing: settings.labelSmoothing,
-    calmEpochs: settings.calmEpochs,
-    calmStrength: settings.calmStrength,
+    cooldownEpochs: settings.cooldownEpochs,
+    cooldownStrength: settings.cooldownStrength,
     keepBest: settings.keepBest,
     ...(clipNorm === undefined ? {} : { clipNorm }),
     ...(averageDecay === undefined ? {} : { averageDecay }),

@@ -212,19 +212,19 @@ function identityOf(settings: TrainSettings, recipe: Recipe, own: TrainJob<unkno
     clipNorm: recipe.clipNorm ?? 0,
     labelSmoothing: recipe.labelSmoothing,
     averageDecay: recipe.averageDecay ?? 0,
-    calmStrength: recipe.calmStrength,
+    cooldownStrength: recipe.cooldownStrength,
     ...others,
   };
 }
 
 /** What may be changed half-way: the rest of a run is another one then, and that is said. */
 function planOf(settings: TrainSettings): RunPlan {
-  const { schedule, epochs, calmEpochs } = settings;
-  return { schedule, epochs, calmEpochs };
+  const { schedule, epochs, cooldownEpochs } = settings;
+  return { schedule, epochs, cooldownEpochs };
 }
 
 function tellChanges(old: RunPlan, now: RunPlan): void {
-  const changed = (["schedule", "epochs", "calmEpochs"] as const).filter((key) => old[key] !== now[key]);
+  const changed = (["schedule", "epochs", "cooldownEpochs"] as const).filter((key) => old[key] !== now[key]);
   for (const key of changed) note(`${key} was ${old[key]} so far, and is ${now[key]} from here on`);
 }
 

@@ -23,7 +23,7 @@ export interface RunIdentity {
 export interface RunPlan {
   readonly epochs: number;
   readonly schedule: string;
-  readonly calmEpochs: number;
+  readonly cooldownEpochs: number;
 }
 
 /** A run between two steps. */

@@ -15,19 +15,19 @@ export interface Recipe {
   readonly clipNorm?: number;
   /** 0 for none. */
   readonly labelSmoothing: number;
-  /** Of the moving average of the weights that is scored and kept in place of the last weights. */
+  /** Decay of the moving average of the weights, which is scored and kept instead of the last weights. */
   readonly averageDecay?: number;
   readonly augment?: AugmentRecipe;
-  /** In the last so many epochs images are changed less: `calmStrength` times as much. */
-  readonly calmEpochs: number;
-  readonly calmStrength: number;
-  /** Stop after so many epochs in a row without a better score of the validation part. */
+  /** In this many epochs at the end, augmentation is weaker: its amounts are multiplied by `cooldownStrength`, in [0, 1]. */
+  readonly cooldownEpochs: number;
+  readonly cooldownStrength: number;
+  /** Stop after this many epochs in a row without a better score on the validation part. */
   readonly patience?: number;
   /** End with the weights of the epoch that scored best, not the last ones. */
   readonly keepBest: boolean;
 }
 
-/** The seed's recipe. */
+/** The recipe of the MNIST CRNN, and the defaults of `train`. */
 export const PLAIN: Recipe = {
   batchSize: 128,
   seed: 1,
@@ -35,7 +35,7 @@ export const PLAIN: Recipe = {
   schedule: CONSTANT,
   weightDecay: 0,
   labelSmoothing: 0,
-  calmEpochs: 0,
-  calmStrength: 0.5,
+  cooldownEpochs: 0,
+  cooldownStrength: 0.5,
   keepBest: false,
 };

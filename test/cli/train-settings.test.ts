@@ -23,7 +23,7 @@ async function refusal(text: string): Promise<{ message: string; hint: string | 
 test("all that is wrong with a configuration file is named at once", async () => {
   const { message, hint } = await refusal(`{
     "epochs": -1, "batchSize": 2.5, "lerningRate": 3, "seed": "x", "labelSmoothing": 1, "averageDecay": 1.5,
-    "keepBest": 1, "learningRate": 1e999, "clipNorm": 0, "schedule": "sine", "calmStrength": 2, "patience": null,
+    "keepBest": 1, "learningRate": 1e999, "clipNorm": 0, "schedule": "sine", "cooldownStrength": 2, "patience": null,
     "augment": { "turn": "x" }, "add": "digits:5", "__proto__": 3, "workers": 1, "network": "crnn"
   }`);
   expect(message.split("\n")).toEqual([
@@ -39,7 +39,7 @@ test("all that is wrong with a configuration file is named at once", async () =>
     "  learningRate must be a number above 0; got Infinity",
     "  clipNorm must be a number above 0; got 0",
     '  schedule must be phases, e.g. warmup:1,cosine; got "sine"',
-    "  calmStrength must be a number from 0 to 1; got 2",
+    "  cooldownStrength must be a number from 0 to 1; got 2",
     "  patience must be a whole number of at least 1; got null",
     '  augment must be a name or an object of numbers; got {"turn":"x"}',
     '  add must be a list of sources; got "digits:5"',

@@ -40,7 +40,7 @@ const run: RunIdentity = {
   seed: 5,
   learningRate: 0.003,
 };
-const plan: RunPlan = { epochs: 3, schedule: "constant", calmEpochs: 0 };
+const plan: RunPlan = { epochs: 3, schedule: "constant", cooldownEpochs: 0 };
 
 function tiny(): tfjs.LayersModel {
   return tf.sequential({
@@ -97,7 +97,7 @@ describe.skipIf(native === null)("fit", () => {
         labelSmoothing: 0.1,
         averageDecay: 0.9,
         augment: { turn: 10, shift: 2, elastic: 0.5, coarse: 0.5 },
-        calmEpochs: 1,
+        cooldownEpochs: 1,
       } satisfies Recipe,
     ],
   ])("a run that was interrupted and resumed ends with the weights of an unbroken one, %s", async (_, used) => {

@@ -47,7 +47,7 @@ async function train(model: tfjs.LayersModel, options: Options = {}): Promise<Fi
     task: classify({ classes: 10, train: images, test: digits, ...(teaching === undefined ? {} : { teaching }) }),
     recipe: { ...PLAIN, batchSize: 32, seed: 5, learningRate: 0.01 },
     run: { network: "small", dataset: "digits", images: 100, batchSize: 32, seed: 5, learningRate: 0.01 },
-    plan: { epochs: 20, schedule: "constant", calmEpochs: 0 },
+    plan: { epochs: 20, schedule: "constant", cooldownEpochs: 0 },
     epochs: 20,
     save: () => Promise.resolve(),
     ...options,

@@ -15,9 +15,9 @@ export interface ImageFeedPlan {
   readonly epochs: number;
   readonly augment: AugmentRecipe | undefined;
   /** In the last so many epochs images are changed less. */
-  readonly calmEpochs: number;
+  readonly cooldownEpochs: number;
   /** How much less: 0 not at all changed, 1 as before. */
-  readonly calmStrength: number;
+  readonly cooldownStrength: number;
 }
 
 /** Place of a batch in a run; both count from 0. */
@@ -95,9 +95,9 @@ export class ImageBatches implements BatchSource {
   }
 
   #strengthIn(epoch: number): number {
-    const { augment, epochs, calmEpochs, calmStrength } = this.#plan;
+    const { augment, epochs, cooldownEpochs, cooldownStrength } = this.#plan;
     if (augment === undefined) return 0;
-    return epoch >= epochs - calmEpochs ? calmStrength : 1;
+    return epoch >= epochs - cooldownEpochs ? cooldownStrength : 1;
   }
 
   #orderOf(epoch: number): Uint32Array {

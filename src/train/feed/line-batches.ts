@@ -46,8 +46,8 @@ export interface LineFeedPlan {
   readonly seed: number;
   readonly epochs: number;
   readonly augment: LineAugment | undefined;
-  readonly calmEpochs: number;
-  readonly calmStrength: number;
+  readonly cooldownEpochs: number;
+  readonly cooldownStrength: number;
 }
 
 /** A line that was made. */
@@ -202,9 +202,9 @@ export class LineBatches implements BatchSource {
   }
 
   #strengthIn(epoch: number): number {
-    const { augment, epochs, calmEpochs, calmStrength } = this.#plan;
+    const { augment, epochs, cooldownEpochs, cooldownStrength } = this.#plan;
     if (augment === undefined) return 0;
-    return epoch >= epochs - calmEpochs ? calmStrength : 1;
+    return epoch >= epochs - cooldownEpochs ? cooldownStrength : 1;
   }
 
   #batchAt(epoch: number, batch: number): Planned {

@@ -113,8 +113,8 @@ function planOf(
     seed: recipe.seed,
     epochs,
     augment: recipe.augment,
-    calmEpochs: recipe.calmEpochs,
-    calmStrength: recipe.calmStrength,
+    cooldownEpochs: recipe.cooldownEpochs,
+    cooldownStrength: recipe.cooldownStrength,
   };
 }
 

@@ -97,8 +97,8 @@ function planOf(
     augment,
     seed: run?.recipe.seed ?? 0,
     epochs: run?.epochs ?? 1,
-    calmEpochs: run?.recipe.calmEpochs ?? 0,
-    calmStrength: run?.recipe.calmStrength ?? 1,
+    cooldownEpochs: run?.recipe.cooldownEpochs ?? 0,
+    cooldownStrength: run?.recipe.cooldownStrength ?? 1,
   };
 }
 

@@ -91,8 +91,8 @@ describe("batches", () => {
     seed: 4,
     epochs: 2,
     augment: undefined,
-    calmEpochs: 0,
-    calmStrength: 1,
+    cooldownEpochs: 0,
+    cooldownStrength: 1,
   };
 
   async function drawn(source: LineBatches, epoch: number): Promise<{ width: number; labels: number[][] }[]> {

@@ -34,8 +34,8 @@ const plan: ImageFeedPlan = {
   seed: 3,
   epochs: 3,
   augment: { turn: 10, shift: 2, elastic: 0.7, pen: 0.5, coarse: 0.5, ink: 0.5, noise: 0.5 },
-  calmEpochs: 1,
-  calmStrength: 0.3,
+  cooldownEpochs: 1,
+  cooldownStrength: 0.3,
 };
 
 interface Drawn {
@@ -72,7 +72,7 @@ test("an epoch holds every image once, in another order than the one before", as
   expect(second.map(({ labels }) => labels)).not.toEqual(first.map(({ labels }) => labels));
 });
 
-test("an image is changed otherwise in each epoch, and as little as was asked in the calm ones", async () => {
+test("an image is changed otherwise in each epoch, and as little as was asked in the cooldown", async () => {
   const alone = { ...plan, store: storeSamples([renderedDigits({ split: "train", count: 1 })]) };
   const images = async (changed: Partial<ImageFeedPlan>): Promise<readonly (readonly number[])[]> => {
     const feed = openFeed({ plan: { ...alone, ...changed }, from: { epoch: 0, batch: 0 }, workers: 0 });
@@ -82,8 +82,8 @@ test("an image is changed otherwise in each epoch, and as little as was asked in
   expect(second).not.toEqual(first);
   const [plain] = await images({ augment: undefined });
   expect(first).not.toEqual(plain);
-  expect((await images({ epochs: 2, calmEpochs: 1, calmStrength: 0 }))[1]).toEqual(plain);
-  expect((await images({ epochs: 2, calmEpochs: 1, calmStrength: 1 }))[1]).toEqual(second);
+  expect((await images({ epochs: 2, cooldownEpochs: 1, cooldownStrength: 0 }))[1]).toEqual(plain);
+  expect((await images({ epochs: 2, cooldownEpochs: 1, cooldownStrength: 1 }))[1]).toEqual(second);
 });
 
 test("a batch is the caller's own: the next one does not change it", async () => {

@@ -23,7 +23,7 @@ const run: RunIdentity = {
   seed: 5,
   learningRate: 0.003,
 };
-const plan: RunPlan = { epochs: 4, schedule: "constant", calmEpochs: 0 };
+const plan: RunPlan = { epochs: 4, schedule: "constant", cooldownEpochs: 0 };
 
 /** Trains a small network, saving after every step, and writes a digest of its weights when done. */
 async function main(): Promise<void> {

@@ -36,7 +36,7 @@ async function main(): Promise<void> {
     seed: 5,
     learningRate: 1e-3,
   };
-  const plan: RunPlan = { epochs: EPOCHS, schedule: "constant", calmEpochs: 0 };
+  const plan: RunPlan = { epochs: EPOCHS, schedule: "constant", cooldownEpochs: 0 };
   const looks: { readonly step: number; readonly tensors: number; readonly resident: number }[] = [];
   const { mode: found } = await fit(tf, {
     model,

@@ -67,7 +67,7 @@ async function train({ augmented = false, ...options }: Options = {}): Promise<{
     task,
     recipe: { ...PLAIN, batchSize: 4, seed: 1, learningRate: 0.01, clipNorm: 5 },
     run,
-    plan: { epochs: 40, schedule: "constant", calmEpochs: 0 },
+    plan: { epochs: 40, schedule: "constant", cooldownEpochs: 0 },
     epochs: 40,
     save: (checkpoint) => writeCheckpoint(file, checkpoint),
     ...options,
