@@ -6,9 +6,8 @@
 // --peers sets Keras, TensorFlow, tf2onnx and onnxslim up from the Python registry, in the user's cache; it stays there
 // (1.5 GB). --python names a Python that has them already. --record puts the tables into docs/benchmarks.md, and with peers
 // their short form into README.md.
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
-import { homedir, tmpdir } from "node:os";
+import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
 
@@ -19,6 +18,7 @@ import { list } from "./json.mjs";
 
 import { JUDGED, makeModels } from "./graph-models.mjs";
 import { bytes, machine, median, milliseconds, record, table } from "./markdown.mjs";
+import { oneThread, run, setUpPeers } from "./peers.mjs";
 
 const { values } = parseArgs({
   options: {
@@ -31,21 +31,13 @@ const { values } = parseArgs({
   },
 });
 
-const PACKAGES = [
-  process.arch === "x64" && process.platform === "linux" ? "tensorflow-cpu==2.20.0" : "tensorflow==2.20.0",
-  "keras==3.15.0",
-  "tf2onnx==1.17.0",
-  "onnx==1.23.2",
-  "onnxslim==0.1.98",
-];
 const EXPORTERS = ["tf2onnx", "keras.export"];
 const BATCHES = [1, 64];
 const root = path.resolve(import.meta.dirname, "..");
 const script = path.join(import.meta.dirname, "graph_peers.py");
 
 ensureBuild();
-const { bodiesOf } = await import("../dist/onnx/file-model.js");
-const { readOnnx } = await import("../dist/onnx/read.js");
+const { countNodes, countOptimised } = await import("./count-nodes.mjs");
 
 /** @typedef {import("./graph-models.mjs").BenchModel} BenchModel */
 
@@ -59,32 +51,6 @@ const { readOnnx } = await import("../dist/onnx/read.js");
  * @property {number} first milliseconds of the first export in a process
  * @property {number} later milliseconds of exports after it
  */
-
-/** @returns {string} the Python that has the exporters */
-function setUpPeers() {
-  if (values.python !== undefined) return values.python;
-  const cache = process.env["XDG_CACHE_HOME"] ?? path.join(homedir(), ".cache");
-  const folder = path.join(cache, "tfjs-to-onnx", "bench-exporters");
-  const python = path.join(folder, "bin", "python");
-  if (existsSync(path.join(folder, "ready"))) return python;
-  process.stderr.write(`setting the Python exporters up in ${folder} ...\n`);
-  run("python3", ["-m", "venv", folder]);
-  run(python, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", ...PACKAGES]);
-  run("touch", [path.join(folder, "ready")]);
-  return python;
-}
-
-/**
- * @param {string} command
- * @param {readonly string[]} args
- * @returns {{ stdout: string, took: number }}
- */
-function run(command, args) {
-  const started = performance.now();
-  const { status, stdout, stderr, error } = spawnSync(command, args, { encoding: "utf8", maxBuffer: 2 ** 28 });
-  if (status !== 0) throw new Error(`${command} ${args.join(" ")} failed: ${error?.message ?? stderr.slice(-2000)}`);
-  return { stdout, took: performance.now() - started };
-}
 
 /** The times in a line of JSON. @param {string} line */
 function timesIn(line) {
@@ -133,31 +99,6 @@ function slim(python, from) {
   return { name: `${from.name}, onnxslim`, file, process: none, first: none, later: none };
 }
 
-/** Nodes of a file, those in bodies included. @param {string} file */
-function countNodes(file) {
-  /** @param {import("../dist/onnx/file-model.js").FileGraph} graph @returns {number} */
-  const count = ({ nodes }) =>
-    nodes.reduce((sum, node) => bodiesOf(node).reduce((inner, body) => inner + count(body), sum + 1), 0);
-  return count(readOnnx(readFileSync(file)).graph);
-}
-
-/** Nodes that are left once ONNX Runtime has optimised the graph. @param {string} file */
-async function countOptimised(file) {
-  const out = `${file}.optimised`;
-  const options = {
-    ...session(),
-    graphOptimizationLevel: /** @type {const} */ ("extended"),
-    optimizedModelFilePath: out,
-  };
-  await (await ort.InferenceSession.create(file, options)).release();
-  return countNodes(out);
-}
-
-/** @returns {ort.InferenceSession.SessionOptions} */
-function session() {
-  return { executionProviders: ["cpu"], intraOpNumThreads: 1, interOpNumThreads: 1, logSeverityLevel: 3 };
-}
-
 /** @param {BenchModel} model @param {ort.InferenceSession} runner @param {number} batch */
 function feeds({ shape, input }, runner, batch) {
   const size = shape.reduce((product, dim) => product * dim, 1);
@@ -174,7 +115,7 @@ function feeds({ shape, input }, runner, batch) {
  */
 async function latencies(model, contestants, rounds) {
   const runners = await Promise.all(
-    contestants.map(async ({ name, file }) => ({ name, runner: await ort.InferenceSession.create(file, session()) })),
+    contestants.map(async ({ name, file }) => ({ name, runner: await ort.InferenceSession.create(file, oneThread()) })),
   );
   /** @type {Map<string, number[]>} */
   const times = new Map(contestants.flatMap(({ name }) => BATCHES.map((batch) => [`${name} ${batch}`, []])));
@@ -197,7 +138,7 @@ async function latencies(model, contestants, rounds) {
 
 /** Largest difference from TF.js's answers. @param {BenchModel} model @param {string} file */
 async function distance(model, file) {
-  const runner = await ort.InferenceSession.create(file, session());
+  const runner = await ort.InferenceSession.create(file, oneThread());
   const results = await runner.run(feeds(model, runner, JUDGED));
   await runner.release();
   const data = results[runner.outputNames[0] ?? ""]?.data;
@@ -231,7 +172,7 @@ function exportAll(model, python) {
   });
 }
 
-const python = values.peers || values.python !== undefined ? setUpPeers() : null;
+const python = values.peers || values.python !== undefined ? (values.python ?? setUpPeers()) : null;
 const work = mkdtempSync(path.join(tmpdir(), "tfjs-to-onnx-bench-"));
 /** @type {string[][]} */
 const graphs = [];
