@@ -13,8 +13,12 @@ export const NEVER: number = Number.NEGATIVE_INFINITY;
 export function logAdd(a: number, b: number): number {
   if (a === NEVER) return b;
   if (b === NEVER) return a;
-  return a > b ? a + Math.log1p(Math.exp(b - a)) : b + Math.log1p(Math.exp(a - b));
+  const [most, gap] = a > b ? [a, b - a] : [b, a - b];
+  return gap < NOTHING ? most : most + Math.log1p(Math.exp(gap));
 }
+
+/** What is so many times less likely, as a logarithm, adds nothing to a number of 53 bits. */
+const NOTHING = -40;
 
 /** Element of [T, C]. */
 export function scoreAt({ data, steps, classes }: Steps, step: number, index: number): number {
