@@ -21,6 +21,20 @@ export function doubleAt(list: Float64Array, index: number): number {
   return found;
 }
 
+/** As {@link floatAt}, of bytes. */
+export function byteAt(list: Uint8Array | Uint8ClampedArray, index: number): number {
+  const found = list[index];
+  if (found === undefined) throw new InternalError(`there is no element ${index} in a list of ${list.length}`);
+  return found;
+}
+
+/** As {@link floatAt}, of int32. */
+export function intAt(list: Int32Array, index: number): number {
+  const found = list[index];
+  if (found === undefined) throw new InternalError(`there is no element ${index} in a list of ${list.length}`);
+  return found;
+}
+
 /** As {@link floatAt}, for loops over the bits of many elements. */
 export function wordAt(list: Uint32Array, index: number): number {
   const found = list[index];

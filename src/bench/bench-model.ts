@@ -1,5 +1,6 @@
 import { InferenceError } from "../errors.ts";
 import type { FeedSpec } from "../verify/feeds.ts";
+import { at } from "../require.ts";
 
 import { named, type Contender, type Named } from "./contender.ts";
 import type { Timed } from "./job.ts";
@@ -147,7 +148,7 @@ async function enter(
     return null;
   }
   const start = (once: boolean): Promise<WorkerProcess> =>
-    startWorker({ contender, model: path, inputs: model.inputs, batch: batches[0] ?? 1, once }, signal);
+    startWorker({ contender, model: path, inputs: model.inputs, batch: at(batches, 0), once }, signal);
   try {
     return {
       contender,
@@ -235,7 +236,7 @@ function summary(entrant: Entrant, reference: Entrant, { batches }: BenchOptions
       coldStarts.map(({ answered }) => answered.firstRunMs),
       0.5,
     ),
-    batch: batches[0] ?? 1,
+    batch: at(batches, 0),
     medianMs: quantile(latencies, 0.5),
     p95Ms: quantile(latencies, 0.95),
     runs: latencies.length,

@@ -1,3 +1,5 @@
+import { at } from "../require.ts";
+
 import type { BenchRun } from "./bench-model.ts";
 
 /**
@@ -106,10 +108,10 @@ function drawPanel(panel: Panel, runs: readonly BenchRun[], labels: readonly str
     const tail =
       end > width ? `<line class="tail" x1="${left + width}" x2="${left + end}" y1="${middle}" y2="${middle}"/>` : "";
     return [
-      `<text x="${x}" y="${middle + 4}">${escaped(labels[index] ?? "")}</text>`,
+      `<text x="${x}" y="${middle + 4}">${escaped(at(labels, index))}</text>`,
       `<rect class="${kind}" x="${left}" y="${top}" width="${width}" height="${BAR}" rx="2"/>`,
       tail,
-      `<text x="${left + end + 6}" y="${middle + 4}">${escaped(figures[index] ?? "")}</text>`,
+      `<text x="${left + end + 6}" y="${middle + 4}">${escaped(at(figures, index))}</text>`,
     ].join("");
   });
   const head = `<text class="title" x="${x}" y="${y + 12}">${panel.title} <tspan class="hint" font-weight="400">${panel.hint}</tspan></text>`;
@@ -142,7 +144,7 @@ function describe(runs: readonly BenchRun[], labels: readonly string[]): string 
   return runs
     .map((run, index) => {
       const figures = PANELS.map((panel) => `${panel.title.toLowerCase()} ${panel.show(run)}`);
-      return `${labels[index] ?? ""}: ${figures.join(", ")}.`;
+      return `${at(labels, index)}: ${figures.join(", ")}.`;
     })
     .join(" ");
 }

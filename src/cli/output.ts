@@ -1,3 +1,5 @@
+import { at } from "../require.ts";
+
 import { once } from "node:events";
 import { styleText } from "node:util";
 
@@ -70,10 +72,10 @@ export function printSummary(...parts: readonly Text[]): void {
 
 /** A table for people on stdout. */
 export function printTable(head: readonly string[], rows: readonly (readonly string[])[]): void {
-  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => (row[column] ?? "").length)));
+  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => at(row, column).length)));
   const line = (cells: readonly string[]): string =>
     cells
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .map((cell, column) => cell.padEnd(at(widths, column)))
       .join("  ")
       .trimEnd();
   printLine({ style: "strong", text: line(head) });

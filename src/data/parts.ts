@@ -1,3 +1,5 @@
+import { at } from "../require.ts";
+
 import { Random } from "./random.ts";
 import type { ImageSet } from "./dataset.ts";
 
@@ -39,8 +41,8 @@ function chosen(images: number, count: number): Uint8Array {
   const marks = new Uint8Array(images);
   const random = new Random(KEPT_STREAM, images);
   for (let last = images - count; last < images; last++) {
-    const at = random.integer(last + 1);
-    marks[marks[at] === 1 ? last : at] = 1;
+    const place = random.integer(last + 1);
+    marks[marks[place] === 1 ? last : place] = 1;
   }
   return marks;
 }
@@ -53,7 +55,7 @@ function pick(set: ImageSet, indices: readonly number[]): ImageSet {
     images: indices.length,
     height: set.height,
     width: set.width,
-    labels: Uint8Array.from(indices, (index) => set.labels[index] ?? 0),
+    labels: Uint8Array.from(indices, (index) => at(set.labels, index)),
     pixels: (index) => set.pixels(indices[index] ?? set.images),
   };
 }
@@ -83,10 +85,10 @@ export function joinSets(sets: readonly ImageSet[]): ImageSet {
     width: first.width,
     labels: Uint8Array.from(sets.flatMap(({ labels }) => [...labels])),
     pixels: (index) => {
-      const at = starts.findLastIndex((start) => start <= index);
-      const set = sets[at];
+      const place = starts.findLastIndex((start) => start <= index);
+      const set = sets[place];
       if (set === undefined) throw new RangeError(`no image ${index} among ${images}`);
-      return set.pixels(index - (starts[at] ?? 0));
+      return set.pixels(index - at(starts, place));
     },
   };
 }

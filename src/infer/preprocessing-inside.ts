@@ -1,10 +1,9 @@
 import { InferenceError, ModelFormatError } from "../errors.ts";
 import { PREPROCESSING_KEY, type ClassOutput, type PreprocessingInside } from "../metadata.ts";
-import { at } from "../require.ts";
+import { at, byteAt, floatAt } from "../require.ts";
 
 import { UNSURE_BELOW } from "./confidence.ts";
 import { flatten, type Image } from "./preprocess/image.ts";
-import { f32, u8 } from "./preprocess/values.ts";
 import { candidatesOf, type Reading } from "./recognize.ts";
 import type { Session, Tensors } from "./runtime.ts";
 
@@ -61,7 +60,7 @@ export function bytePicture(image: Image): BytePicture {
   const bytes = new Uint8Array(width * height * 3);
   for (let index = 0; index < bytes.length; index++) {
     const from = channels === 3 ? index : Math.floor(index / 3);
-    bytes[index] = data instanceof Uint8Array ? u8(data, from) : Math.round(255 * f32(data, from));
+    bytes[index] = data instanceof Uint8Array ? byteAt(data, from) : Math.round(255 * floatAt(data, from));
   }
   return { width, height, data: bytes };
 }

@@ -160,5 +160,5 @@ function readingOf(
 export function bestClass({ data, dims }: { data: Float32Array; dims: readonly number[] }, row: number): number {
   const [, classes = 0] = dims;
   const scores = data.subarray(row * classes, (row + 1) * classes);
-  return scores.reduce((best, value, index) => (value > (scores[best] ?? 0) ? index : best), 0);
+  return scores.reduce((best, value, index) => (value > at(scores, best) ? index : best), 0);
 }

@@ -2,6 +2,7 @@ import type * as tfjs from "@tensorflow/tfjs";
 
 import { InferenceError } from "../errors.ts";
 import type { DType, Tensor } from "../tensor.ts";
+import { at } from "../require.ts";
 
 import { checkFeeds } from "./check-feeds.ts";
 import { checkSessionOptions } from "./check-options.ts";
@@ -125,8 +126,8 @@ function wrapLayersModel(tf: Tfjs, model: tfjs.LayersModel): LoadedModel {
   const inputNames = namesOf(model.inputs, model.inputNames);
   const outputNames = namesOf(model.outputs, model.outputNames);
   return {
-    inputs: model.inputs.map((input, index) => describeSymbol(input, inputNames[index] ?? "")),
-    outputs: model.outputs.map((output, index) => describeSymbol(output, outputNames[index] ?? "")),
+    inputs: model.inputs.map((input, index) => describeSymbol(input, at(inputNames, index))),
+    outputs: model.outputs.map((output, index) => describeSymbol(output, at(outputNames, index))),
     predict: async (inputs) =>
       tf.tidy(() => {
         const result = model.predictOnBatch(inputs.length === 1 && inputs[0] !== undefined ? inputs[0] : [...inputs]);
@@ -146,7 +147,7 @@ function namesOf(tensors: readonly tfjs.SymbolicTensor[], listed: readonly strin
   const names: string[] = [];
   for (const [index, { sourceLayer }] of tensors.entries()) {
     const name = listed[index] ?? sourceLayer.name;
-    const before = tensors.slice(0, index).filter((other, at) => (listed[at] ?? other.sourceLayer.name) === name);
+    const before = tensors.slice(0, index).filter((other, place) => (listed[place] ?? other.sourceLayer.name) === name);
     names.push(before.length === 0 ? name : `${name}_${before.length}`);
   }
   return names;

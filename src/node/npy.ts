@@ -1,5 +1,6 @@
 import { DataError } from "../errors.ts";
 import { sizeOf, tensorOver, type DType, type Tensor } from "../tensor.ts";
+import { at } from "../require.ts";
 
 import { fileFault } from "./file-fault.ts";
 import { readWhole } from "./read-whole.ts";
@@ -132,11 +133,11 @@ function rowMajor(bytes: Uint8Array, dims: readonly number[], width: number): Ui
   const position = dims.map(() => 0);
   const strides = dims.map((_, axis) => sizeOf(dims.slice(0, axis)));
   for (let to = 0; to < bytes.length; to += width) {
-    const from = width * position.reduce((sum, index, axis) => sum + index * (strides[axis] ?? 0), 0);
+    const from = width * position.reduce((sum, index, axis) => sum + index * at(strides, axis), 0);
     rows.set(bytes.subarray(from, from + width), to);
     for (let axis = dims.length - 1; axis >= 0; axis--) {
-      position[axis] = (position[axis] ?? 0) + 1;
-      if ((position[axis] ?? 0) < (dims[axis] ?? 0)) break;
+      position[axis] = at(position, axis) + 1;
+      if (at(position, axis) < at(dims, axis)) break;
       position[axis] = 0;
     }
   }

@@ -1,5 +1,6 @@
 import type { Session } from "../infer/runtime.ts";
 import type { Tensor } from "../tensor.ts";
+import { at } from "../require.ts";
 
 /** A labelled set, handed out in batches: values [N, ...] of one input. */
 export interface LabelledBatches {
@@ -68,8 +69,8 @@ export async function agreement(
 }
 
 async function classOutput(session: Session, feed: Tensor): Promise<Tensor> {
-  const input = session.inputs[0]?.name ?? "";
-  const output = session.outputs[0]?.name ?? "";
+  const input = at(session.inputs, 0).name;
+  const output = at(session.outputs, 0).name;
   const answer = (await session.run({ [input]: feed }))[output];
   if (answer === undefined) throw new RangeError(`${session.runtime} gave no output ${output}`);
   return answer;

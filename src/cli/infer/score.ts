@@ -7,6 +7,7 @@ import type { Recognizer } from "../../metadata.ts";
 import { interruptSignal } from "../interrupt.ts";
 import { note, printJson, printLine } from "../output.ts";
 import { startProgress } from "../progress.ts";
+import { floatAt } from "../../require.ts";
 
 import { percent, ranOn, said, summaryLine, type Loaded } from "./summary.ts";
 
@@ -116,7 +117,7 @@ function printDigit(image: Float32Array, reading: Reading, label: number | undef
   ];
   for (let y = 2; y < DIGIT_SIDE - 2; y += 2) {
     const cells = Array.from({ length: DIGIT_SIDE }, (_, x) => {
-      const value = ((image[y * DIGIT_SIDE + x] ?? 0) + (image[(y + 1) * DIGIT_SIDE + x] ?? 0)) / 2;
+      const value = (floatAt(image, y * DIGIT_SIDE + x) + floatAt(image, (y + 1) * DIGIT_SIDE + x)) / 2;
       return INK[Math.min(INK.length - 1, Math.floor(value * INK.length))];
     });
     printLine(`${cells.join("")}  ${beside[(y - 8) / 2] ?? ""}`.trimEnd());

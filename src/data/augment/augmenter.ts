@@ -1,5 +1,6 @@
 import { DIGIT_PIXELS } from "../dataset.ts";
 import { Random } from "../random.ts";
+import { byteAt } from "../../require.ts";
 
 import { bend } from "./geometry.ts";
 import { changeInk, changePen, coarsen, makeNoise } from "./ink.ts";
@@ -27,7 +28,7 @@ export class Augmenter {
     const random = this.#random;
     const sheets = this.#sheets;
     random.restart(...keys);
-    for (let index = 0; index < DIGIT_PIXELS; index++) sheets.now[index] = (pixels[index] ?? 0) / 255;
+    for (let index = 0; index < DIGIT_PIXELS; index++) sheets.now[index] = byteAt(pixels, index) / 255;
     if (strength > 0 && !random.chance(keep)) {
       if (random.chance(pen * strength)) changePen(sheets, random);
       bend(sheets, this.#recipe, strength, random);

@@ -1,5 +1,6 @@
 import { DIGIT_SIDE } from "../dataset.ts";
 import type { Random } from "../random.ts";
+import { byteAt, floatAt } from "../../require.ts";
 
 import { extentOf, sample, type Sheets } from "./plane.ts";
 import type { AugmentRecipe } from "./recipe.ts";
@@ -91,7 +92,7 @@ function scatter(deviation: number, random: Random): boolean {
 /** Smooth weights along an axis: which node comes before, and how much of the next one is taken. */
 const BEFORE = Uint8Array.from({ length: SIDE }, (_, pixel) => Math.min(NODES - 2, Math.floor(pixel / SPACING)));
 const SHARE = Float32Array.from({ length: SIDE }, (_, pixel) => {
-  const along = pixel / SPACING - (BEFORE[pixel] ?? 0);
+  const along = pixel / SPACING - byteAt(BEFORE, pixel);
   return along * along * (3 - 2 * along);
 });
 
@@ -101,17 +102,17 @@ class Between {
   #down = 0;
 
   place(x: number, y: number): this {
-    this.#node = (BEFORE[y] ?? 0) * NODES + (BEFORE[x] ?? 0);
-    this.#right = SHARE[x] ?? 0;
-    this.#down = SHARE[y] ?? 0;
+    this.#node = byteAt(BEFORE, y) * NODES + byteAt(BEFORE, x);
+    this.#right = floatAt(SHARE, x);
+    this.#down = floatAt(SHARE, y);
     return this;
   }
 
   of(shifts: Float32Array): number {
     const node = this.#node;
     const right = this.#right;
-    const upper = (shifts[node] ?? 0) * (1 - right) + (shifts[node + 1] ?? 0) * right;
-    const lower = (shifts[node + NODES] ?? 0) * (1 - right) + (shifts[node + NODES + 1] ?? 0) * right;
+    const upper = floatAt(shifts, node) * (1 - right) + floatAt(shifts, node + 1) * right;
+    const lower = floatAt(shifts, node + NODES) * (1 - right) + floatAt(shifts, node + NODES + 1) * right;
     return upper * (1 - this.#down) + lower * this.#down;
   }
 }

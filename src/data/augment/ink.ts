@@ -1,5 +1,6 @@
 import { DIGIT_PIXELS, DIGIT_SIDE } from "../dataset.ts";
 import type { Random } from "../random.ts";
+import { floatAt } from "../../require.ts";
 
 import { sample, type Sheets } from "./plane.ts";
 
@@ -16,11 +17,11 @@ function mixNeighbours(sheets: Sheets, extreme: (...values: number[]) => number,
   const { now, next } = sheets;
   for (let y = 0, index = 0; y < SIDE; y++) {
     for (let x = 0; x < SIDE; x++, index++) {
-      const own = now[index] ?? 0;
-      const left = x > 0 ? (now[index - 1] ?? 0) : 0;
-      const right = x < SIDE - 1 ? (now[index + 1] ?? 0) : 0;
-      const above = y > 0 ? (now[index - SIDE] ?? 0) : 0;
-      const below = y < SIDE - 1 ? (now[index + SIDE] ?? 0) : 0;
+      const own = floatAt(now, index);
+      const left = x > 0 ? floatAt(now, index - 1) : 0;
+      const right = x < SIDE - 1 ? floatAt(now, index + 1) : 0;
+      const above = y > 0 ? floatAt(now, index - SIDE) : 0;
+      const below = y < SIDE - 1 ? floatAt(now, index + SIDE) : 0;
       next[index] = own + share * (extreme(own, left, right, above, below) - own);
     }
   }
@@ -47,12 +48,12 @@ export function coarsen(sheets: Sheets, random: Random): void {
     const row = Math.floor(place(y, offsetY)) * MOST_CELLS;
     for (let x = 0; x < SIDE; x++, index++) {
       const at = row + Math.floor(place(x, offsetX));
-      cells[at] = (cells[at] ?? 0) + (now[index] ?? 0);
-      weights[at] = (weights[at] ?? 0) + 1;
+      cells[at] = floatAt(cells, at) + floatAt(now, index);
+      weights[at] = floatAt(weights, at) + 1;
     }
   }
   for (let at = 0; at < cells.length; at++) {
-    const mean = (cells[at] ?? 0) / Math.max(1, weights[at] ?? 0);
+    const mean = floatAt(cells, at) / Math.max(1, floatAt(weights, at));
     cells[at] = isBinary ? Number(mean > threshold) : mean;
   }
   for (let y = 0, index = 0; y < SIDE; y++) {
@@ -61,7 +62,7 @@ export function coarsen(sheets: Sheets, random: Random): void {
       const column = place(x, offsetX);
       next[index] = isSmooth
         ? sample(cells, column - 0.5, row - 0.5)
-        : (cells[Math.floor(row) * MOST_CELLS + Math.floor(column)] ?? 0);
+        : floatAt(cells, Math.floor(row) * MOST_CELLS + Math.floor(column));
     }
   }
   sheets.turnOver();
@@ -85,17 +86,17 @@ function blur(sheets: Sheets, share: number): void {
     for (let dy = -1; dy <= 1; dy++) {
       for (let dx = -1; dx <= 1; dx++) {
         if (x + dx < 0 || x + dx >= SIDE || y + dy < 0 || y + dy >= SIDE) continue;
-        sum += (now[index + dy * SIDE + dx] ?? 0) * (2 - Math.abs(dx)) * (2 - Math.abs(dy));
+        sum += floatAt(now, index + dy * SIDE + dx) * (2 - Math.abs(dx)) * (2 - Math.abs(dy));
       }
     }
-    next[index] = (1 - share) * (now[index] ?? 0) + (share * sum) / 16;
+    next[index] = (1 - share) * floatAt(now, index) + (share * sum) / 16;
   }
   sheets.turnOver();
 }
 
 function harden(ink: Float32Array, middle: number, slope: number): void {
   for (let index = 0; index < DIGIT_PIXELS; index++) {
-    ink[index] = Math.min(1, Math.max(0, ((ink[index] ?? 0) - middle) * slope + 0.5));
+    ink[index] = Math.min(1, Math.max(0, (floatAt(ink, index) - middle) * slope + 0.5));
   }
 }
 
@@ -103,7 +104,7 @@ function harden(ink: Float32Array, middle: number, slope: number): void {
 function pale(ink: Float32Array, most: number, power: number): void {
   const bent = 1 - power;
   for (let index = 0; index < DIGIT_PIXELS; index++) {
-    const value = ink[index] ?? 0;
+    const value = floatAt(ink, index);
     ink[index] = most * value * (1 + bent * (1 - value));
   }
 }
@@ -118,14 +119,14 @@ export function makeNoise({ now }: Sheets, random: Random): void {
 
 function grain(ink: Float32Array, deviation: number, random: Random): void {
   for (let index = 0; index < DIGIT_PIXELS; index++) {
-    ink[index] = Math.min(1, Math.max(0, (ink[index] ?? 0) + deviation * random.normal()));
+    ink[index] = Math.min(1, Math.max(0, floatAt(ink, index) + deviation * random.normal()));
   }
 }
 
 function specks(ink: Float32Array, count: number, random: Random): void {
   for (let speck = 0; speck < count; speck++) {
     const at = random.integer(DIGIT_PIXELS);
-    ink[at] = Math.max(ink[at] ?? 0, random.between(0.3, 1));
+    ink[at] = Math.max(floatAt(ink, at), random.between(0.3, 1));
   }
 }
 

@@ -1,4 +1,5 @@
 import { DIGIT_PIXELS, DIGIT_SIDE } from "../dataset.ts";
+import { floatAt } from "../../require.ts";
 
 const SIDE = DIGIT_SIDE;
 
@@ -29,7 +30,7 @@ const VISIBLE = 0.15;
 export function extentOf(ink: Float32Array): Extent {
   let [left, top, right, bottom] = [SIDE, SIDE, 0, 0];
   for (let index = 0; index < DIGIT_PIXELS; index++) {
-    if ((ink[index] ?? 0) <= VISIBLE) continue;
+    if (floatAt(ink, index) <= VISIBLE) continue;
     const x = index % SIDE;
     const y = (index - x) / SIDE;
     if (x < left) left = x;
@@ -52,12 +53,12 @@ export function sample(ink: Float32Array, x: number, y: number): number {
   const inRight = left < SIDE - 1;
   let value = 0;
   if (top >= 0) {
-    const upper = (inLeft ? (ink[at] ?? 0) * (1 - right) : 0) + (inRight ? (ink[at + 1] ?? 0) * right : 0);
+    const upper = (inLeft ? floatAt(ink, at) * (1 - right) : 0) + (inRight ? floatAt(ink, at + 1) * right : 0);
     value = upper * (1 - down);
   }
   if (top < SIDE - 1) {
     const below = at + SIDE;
-    const lower = (inLeft ? (ink[below] ?? 0) * (1 - right) : 0) + (inRight ? (ink[below + 1] ?? 0) * right : 0);
+    const lower = (inLeft ? floatAt(ink, below) * (1 - right) : 0) + (inRight ? floatAt(ink, below + 1) * right : 0);
     value += lower * down;
   }
   return value;

@@ -1,4 +1,5 @@
 import type { Random } from "../random.ts";
+import { doubleAt } from "../../require.ts";
 
 import type { Pen } from "./pen.ts";
 
@@ -51,8 +52,8 @@ export function applyHand(pen: Pen, { slant, halfTurn, width, bends }: Hand): vo
   const sine = 2 * halfTurn * scale;
   const { x: xs, y: ys } = pen;
   for (let point = 0; point < pen.length; point++) {
-    const u = (xs[point] ?? 0) - 0.35;
-    const v = (ys[point] ?? 0) - 0.5;
+    const u = doubleAt(xs, point) - 0.35;
+    const v = doubleAt(ys, point) - 0.5;
     const bentX = u + b0 * v * v + b1 * u * v + b2 * v * v * v;
     const bentY = v + b3 * u * u + b4 * u * v + b5 * u * u * v;
     const x = width * bentX - slant * bentY;

@@ -1,4 +1,5 @@
 import type { Random } from "../random.ts";
+import { doubleAt } from "../../require.ts";
 
 /** x to the right, y down. */
 export type Point = readonly [number, number];
@@ -52,8 +53,8 @@ export class Pen {
 
   /** A uniform Catmull-Rom spline (E. Catmull, R. Rom 1974) from the last point through `points`. */
   #spline(points: readonly Point[]): void {
-    let x1 = this.x[this.length - 1] ?? 0;
-    let y1 = this.y[this.length - 1] ?? 0;
+    let x1 = doubleAt(this.x, this.length - 1);
+    let y1 = doubleAt(this.y, this.length - 1);
     let x0 = x1;
     let y0 = y1;
     const [first] = points;

@@ -1,3 +1,5 @@
+import { floatAt } from "../../require.ts";
+
 /** A sheet of `height` x `width` pixels. */
 export class Sheet {
   readonly width: number;
@@ -42,7 +44,7 @@ export class Sheet {
         if (distance >= edge * edge) continue;
         const darkness = edge - Math.sqrt(distance);
         const index = row * width + column;
-        if (darkness > (ink[index] ?? 0)) ink[index] = darkness;
+        if (darkness > floatAt(ink, index)) ink[index] = darkness;
       }
     }
   }

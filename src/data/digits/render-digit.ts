@@ -1,5 +1,6 @@
 import { DIGIT_SIDE } from "../dataset.ts";
 import { Random } from "../random.ts";
+import { doubleAt, floatAt } from "../../require.ts";
 
 import { writeGlyph } from "./glyphs.ts";
 import { applyHand, randomHand } from "./hand.ts";
@@ -45,15 +46,15 @@ export class DigitRenderer {
     let radius0 = base * pressure;
     sheet.clear();
     for (let point = 0; point < pen.length; point++) {
-      const y = pen.y[point] ?? 0;
+      const y = doubleAt(pen.y, point);
       pressure += 0.25 * (1 - pressure) + roughness * random.normal();
       const radius1 = Math.max(0.35, base * (pressure + press * ((y - top) / height - 0.5)));
       if (pen.starts[point] === 0) {
         sheet.line(
-          (pen.x[point - 1] ?? 0) * scale + offsetX,
-          (pen.y[point - 1] ?? 0) * scale + offsetY,
+          doubleAt(pen.x, point - 1) * scale + offsetX,
+          doubleAt(pen.y, point - 1) * scale + offsetY,
           radius0,
-          (pen.x[point] ?? 0) * scale + offsetX,
+          doubleAt(pen.x, point) * scale + offsetX,
           y * scale + offsetY,
           radius1,
         );
@@ -66,7 +67,7 @@ export class DigitRenderer {
 /** Fray the edges of the ink, by up to half of `fraying` pixels outwards and inwards, and leave 0 (paper) to 1 (ink). */
 function soak({ ink }: Sheet, fraying: number, random: Random): void {
   for (let index = 0; index < ink.length; index++) {
-    const darkness = ink[index] ?? 0;
+    const darkness = floatAt(ink, index);
     if (darkness > 0) ink[index] = Math.min(1, Math.max(0, darkness + fraying * (random.unit() - 0.5)));
   }
 }
@@ -86,8 +87,8 @@ function boundsOf(pen: Pen): Bounds {
   let right = -Infinity;
   let bottom = -Infinity;
   for (let point = 0; point < pen.length; point++) {
-    const x = pen.x[point] ?? 0;
-    const y = pen.y[point] ?? 0;
+    const x = doubleAt(pen.x, point);
+    const y = doubleAt(pen.y, point);
     left = Math.min(left, x);
     right = Math.max(right, x);
     top = Math.min(top, y);
@@ -105,7 +106,7 @@ function centre({ ink, width, height }: Sheet, pixels: Uint8Array): void {
   let momentY = 0;
   for (let row = 0, index = 0; row < height; row++) {
     for (let column = 0; column < width; column++, index++) {
-      const darkness = ink[index] ?? 0;
+      const darkness = floatAt(ink, index);
       mass += darkness;
       momentX += darkness * column;
       momentY += darkness * row;
@@ -116,7 +117,7 @@ function centre({ ink, width, height }: Sheet, pixels: Uint8Array): void {
   pixels.fill(0);
   for (let row = Math.max(0, shiftY); row < Math.min(height, height + shiftY); row++) {
     for (let column = Math.max(0, shiftX); column < Math.min(width, width + shiftX); column++) {
-      const darkness = ink[(row - shiftY) * width + column - shiftX] ?? 0;
+      const darkness = floatAt(ink, (row - shiftY) * width + column - shiftX);
       pixels[row * width + column] = Math.round(darkness * 255);
     }
   }

@@ -1,6 +1,7 @@
 import { DIGIT_PIXELS, DIGIT_SIDE } from "../dataset.ts";
 import type { ImageSet, Split } from "../dataset.ts";
 import { Random } from "../random.ts";
+import { byteAt } from "../../require.ts";
 
 import { DigitRenderer } from "./render-digit.ts";
 
@@ -51,7 +52,7 @@ function shuffledDigits(count: number, seed: number, splitKey: number): Uint8Arr
     random.restart(seed, splitKey, LABEL_KEY, start);
     for (let digit = 0; digit < CLASSES; digit++) {
       const place = random.integer(digit + 1);
-      digits[digit] = digits[place] ?? 0;
+      digits[digit] = byteAt(digits, place);
       digits[place] = digit;
     }
     labels.set(digits.subarray(0, Math.min(CLASSES, count - start)), start);

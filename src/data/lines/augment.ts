@@ -1,4 +1,5 @@
 import type { Random } from "../random.ts";
+import { floatAt } from "../../require.ts";
 
 import { jpegArtefacts } from "./jpeg.ts";
 import type { LinePicture } from "./line-set.ts";
@@ -57,12 +58,8 @@ export function augmentLine(picture: LinePicture, recipe: LineAugment, strength:
   if (often(recipe.noise)) addNoise(sheet, random);
   if (often(recipe.threshold)) cut(sheet, random);
   if (often(recipe.jpeg)) jpegArtefacts(sheet, random.between(1, 6));
-  if (often(recipe.invert)) for (let at = 0; at < sheet.data.length; at++) sheet.data[at] = 1 - value(sheet.data, at);
+  if (often(recipe.invert)) for (let at = 0; at < sheet.data.length; at++) sheet.data[at] = 1 - floatAt(sheet.data, at);
   return sheet;
-}
-
-function value(data: Float32Array, at: number): number {
-  return data[at] ?? 0;
 }
 
 /** Bilinear; beyond the border the border goes on. */
@@ -74,8 +71,8 @@ function sample({ width, height, data }: Sheet, x: number, y: number): number {
   const right = Math.min(left + 1, width - 1);
   const below = Math.min(top + 1, height - 1);
   const [dx, dy] = [px - left, py - top];
-  const upper = value(data, top * width + left) * (1 - dx) + value(data, top * width + right) * dx;
-  const lower = value(data, below * width + left) * (1 - dx) + value(data, below * width + right) * dx;
+  const upper = floatAt(data, top * width + left) * (1 - dx) + floatAt(data, top * width + right) * dx;
+  const lower = floatAt(data, below * width + left) * (1 - dx) + floatAt(data, below * width + right) * dx;
   return upper * (1 - dy) + lower * dy;
 }
 
@@ -120,7 +117,7 @@ function latticeAt(moves: Float32Array, columns: number, x: number, y: number): 
   const top = Math.min(Math.floor(y), 2);
   const [dx, dy] = [x - left, y - top];
   const node = (column: number, row: number, axis: number): number =>
-    value(moves, ((row * columns + column) << 1) + axis);
+    floatAt(moves, ((row * columns + column) << 1) + axis);
   const axisAt = (axis: number): number =>
     (node(left, top, axis) * (1 - dx) + node(left + 1, top, axis) * dx) * (1 - dy) +
     (node(left, top + 1, axis) * (1 - dx) + node(left + 1, top + 1, axis) * dx) * dy;
@@ -134,9 +131,9 @@ function changePen({ width, height, data }: Sheet, random: Random): void {
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
       const at = y * width + x;
-      const own = value(data, at);
-      const right = x + 1 < width ? value(data, at + 1) : own;
-      const below = y + 1 < height ? value(data, at + width) : own;
+      const own = floatAt(data, at);
+      const right = x + 1 < width ? floatAt(data, at + 1) : own;
+      const below = y + 1 < height ? floatAt(data, at + width) : own;
       data[at] = own + share * (extreme(own, right, below) - own);
     }
   }
@@ -168,7 +165,7 @@ function addLight({ width, height, data }: Sheet, random: Random): void {
     for (let x = 0; x < width; x++, at++) {
       const distance = (x - centre) / spread;
       const fall = across * (x / width - 0.5) + down * (y / height - 0.5) - shadow / (1 + distance * distance);
-      data[at] = clamped(value(data, at) * (1 + fall));
+      data[at] = clamped(floatAt(data, at) * (1 + fall));
     }
   }
 }
@@ -207,17 +204,17 @@ function blur({ width, height, data }: Sheet, share: number): void {
   const rows = new Float32Array(data.length);
   for (let y = 0, at = 0; y < height; y++) {
     for (let x = 0; x < width; x++, at++) {
-      const before = value(data, x > 0 ? at - 1 : at);
-      const after = value(data, x + 1 < width ? at + 1 : at);
-      rows[at] = (before + 2 * value(data, at) + after) / 4;
+      const before = floatAt(data, x > 0 ? at - 1 : at);
+      const after = floatAt(data, x + 1 < width ? at + 1 : at);
+      rows[at] = (before + 2 * floatAt(data, at) + after) / 4;
     }
   }
   for (let y = 0, at = 0; y < height; y++) {
     for (let x = 0; x < width; x++, at++) {
-      const above = value(rows, y > 0 ? at - width : at);
-      const below = value(rows, y + 1 < height ? at + width : at);
-      const mean = (above + 2 * value(rows, at) + below) / 4;
-      data[at] = value(data, at) + share * (mean - value(data, at));
+      const above = floatAt(rows, y > 0 ? at - width : at);
+      const below = floatAt(rows, y + 1 < height ? at + width : at);
+      const mean = (above + 2 * floatAt(rows, at) + below) / 4;
+      data[at] = floatAt(data, at) + share * (mean - floatAt(data, at));
     }
   }
 }
@@ -228,7 +225,7 @@ function changeContrast({ data }: Sheet, random: Random): void {
   const contrast = random.between(0.35, 1);
   const base = random.between(0, 1 - contrast);
   for (let at = 0; at < data.length; at++) {
-    const level = value(data, at);
+    const level = floatAt(data, at);
     data[at] = base + contrast * clamped(level * (1 + bent * (1 - level)));
   }
 }
@@ -236,7 +233,7 @@ function changeContrast({ data }: Sheet, random: Random): void {
 function addNoise({ data }: Sheet, random: Random): void {
   if (random.chance(0.7)) {
     const deviation = random.between(0.02, 0.14);
-    for (let at = 0; at < data.length; at++) data[at] = clamped(value(data, at) + deviation * random.normal());
+    for (let at = 0; at < data.length; at++) data[at] = clamped(floatAt(data, at) + deviation * random.normal());
     return;
   }
   const specks = Math.ceil(data.length * random.between(0.001, 0.02));
@@ -251,7 +248,7 @@ function cut({ data }: Sheet, random: Random): void {
     high = Math.max(high, level);
   }
   const limit = low + (high - low) * random.between(0.35, 0.65);
-  for (let at = 0; at < data.length; at++) data[at] = value(data, at) > limit ? 1 : 0;
+  for (let at = 0; at < data.length; at++) data[at] = floatAt(data, at) > limit ? 1 : 0;
 }
 
 function clamped(level: number): number {

@@ -1,3 +1,5 @@
+import { at, last, valueOf } from "../../require.ts";
+
 /** Widths are multiples of this: fewer shapes of batches to compile. */
 const STEP = 16;
 /** One bucket more must save this share of the area, for each costs the compilation of a step. */
@@ -16,14 +18,14 @@ export function bucketWidths(widths: ArrayLike<number>, most: number): number[] 
     counts.set(padded, (counts.get(padded) ?? 0) + 1);
   }
   const ends = [...counts.keys()].toSorted((a, b) => a - b);
-  const number = ends.map((end) => counts.get(end) ?? 0);
+  const number = ends.map((end) => valueOf(counts, end));
   const upTo = number.map((_, index) => number.slice(0, index + 1).reduce((sum, count) => sum + count, 0));
-  const countBetween = (from: number, to: number): number => (upTo[to] ?? 0) - (from === 0 ? 0 : (upTo[from - 1] ?? 0));
+  const countBetween = (from: number, to: number): number => at(upTo, to) - (from === 0 ? 0 : at(upTo, from - 1));
   // best[k][j]: least area of the widths up to j in k + 1 buckets, the last of which ends at j.
   let best = ends.map((end, index) => ({ area: countBetween(0, index) * end, cuts: [end] }));
   for (let buckets = 1; buckets < Math.min(most, ends.length); buckets++) {
     const more = best.map((single, index) => {
-      const end = ends[index] ?? 0;
+      const end = at(ends, index);
       const longer = best.slice(0, index).map(({ area, cuts }, before) => ({
         area: area + countBetween(before + 1, index) * end,
         cuts: [...cuts, end],
@@ -33,11 +35,11 @@ export function bucketWidths(widths: ArrayLike<number>, most: number): number[] 
     if (areaOf(more) > (1 - WORTH) * areaOf(best)) break;
     best = more;
   }
-  return best.at(-1)?.cuts ?? [];
+  return last(best).cuts;
 }
 
 function areaOf(best: readonly { readonly area: number }[]): number {
-  return best.at(-1)?.area ?? 0;
+  return last(best).area;
 }
 
 /** Index of the narrowest bucket that holds a width; the widest one for a line that none holds. */

@@ -1,3 +1,5 @@
+import { wordAt } from "../../require.ts";
+
 /** Fewest insertions, deletions and replacements of characters (code points) that turn one text into the other (Levenshtein). */
 export function editDistance(a: string, b: string): number {
   const [left, right] = [Array.from(a), Array.from(b)];
@@ -6,14 +8,10 @@ export function editDistance(a: string, b: string): number {
     const next = new Uint32Array(right.length + 1);
     next[0] = index + 1;
     right.forEach((other, at) => {
-      const replaced = number(row, at) + (symbol === other ? 0 : 1);
-      next[at + 1] = Math.min(replaced, number(row, at + 1) + 1, number(next, at) + 1);
+      const replaced = wordAt(row, at) + (symbol === other ? 0 : 1);
+      next[at + 1] = Math.min(replaced, wordAt(row, at + 1) + 1, wordAt(next, at) + 1);
     });
     row = next;
   });
-  return number(row, right.length);
-}
-
-function number(values: Uint32Array, index: number): number {
-  return values[index] ?? 0;
+  return wordAt(row, right.length);
 }

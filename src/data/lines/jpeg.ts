@@ -1,3 +1,5 @@
+import { at, doubleAt, floatAt } from "../../require.ts";
+
 import type { Sheet } from "./augment.ts";
 
 const SIDE = 8;
@@ -21,41 +23,37 @@ export function jpegArtefacts({ width, height, data }: Sheet, coarseness: number
   const half = new Float64Array(SIDE * SIDE);
   for (let top = 0; top + SIDE <= height; top += SIDE) {
     for (let left = 0; left + SIDE <= width; left += SIDE) {
-      for (let at = 0; at < block.length; at++) {
-        block[at] = number(data, (top + (at >> 3)) * width + left + (at & 7)) * 255 - 128;
+      for (let place = 0; place < block.length; place++) {
+        block[place] = floatAt(data, (top + (place >> 3)) * width + left + (place & 7)) * 255 - 128;
       }
       transform(block, half, false);
-      for (let at = 0; at < block.length; at++) {
-        const step = number(TABLE, at) * coarseness;
-        block[at] = Math.round(number(block, at) / step) * step;
+      for (let place = 0; place < block.length; place++) {
+        const step = at(TABLE, place) * coarseness;
+        block[place] = Math.round(doubleAt(block, place) / step) * step;
       }
       transform(block, half, true);
-      for (let at = 0; at < block.length; at++) {
-        const level = (number(block, at) + 128) / 255;
-        data[(top + (at >> 3)) * width + left + (at & 7)] = Math.min(1, Math.max(0, level));
+      for (let place = 0; place < block.length; place++) {
+        const level = (doubleAt(block, place) + 128) / 255;
+        data[(top + (place >> 3)) * width + left + (place & 7)] = Math.min(1, Math.max(0, level));
       }
     }
   }
 }
 
-function number(values: ArrayLike<number>, at: number): number {
-  return values[at] ?? 0;
-}
-
 /** The cosine transform of a block along both axes, or its inverse, in place. */
 function transform(block: Float64Array, half: Float64Array, inverse: boolean): void {
-  const weight = (to: number, from: number): number => number(COSINES, inverse ? from * SIDE + to : to * SIDE + from);
+  const weight = (to: number, from: number): number => doubleAt(COSINES, inverse ? from * SIDE + to : to * SIDE + from);
   for (let row = 0; row < SIDE; row++) {
     for (let to = 0; to < SIDE; to++) {
       let sum = 0;
-      for (let from = 0; from < SIDE; from++) sum += weight(to, from) * number(block, row * SIDE + from);
+      for (let from = 0; from < SIDE; from++) sum += weight(to, from) * doubleAt(block, row * SIDE + from);
       half[row * SIDE + to] = sum;
     }
   }
   for (let column = 0; column < SIDE; column++) {
     for (let to = 0; to < SIDE; to++) {
       let sum = 0;
-      for (let from = 0; from < SIDE; from++) sum += weight(to, from) * number(half, from * SIDE + column);
+      for (let from = 0; from < SIDE; from++) sum += weight(to, from) * doubleAt(half, from * SIDE + column);
       block[to * SIDE + column] = sum;
     }
   }

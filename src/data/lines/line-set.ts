@@ -1,3 +1,5 @@
+import { at } from "../../require.ts";
+
 /** A grey picture of one line of text, [H, W] row-major, 0 (black) to 255 (white), of any size and polarity. */
 export interface LinePicture {
   readonly width: number;
@@ -48,7 +50,7 @@ export function storeLines(samples: readonly LineSample[], characters: readonly 
   let start = 0;
   let labelStart = 0;
   samples.forEach(({ width, height, pixels }, index) => {
-    const label = labels[index] ?? [];
+    const label = at(labels, index);
     store.widths[index] = width;
     store.heights[index] = height;
     store.starts[index] = start;

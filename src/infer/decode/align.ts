@@ -1,3 +1,5 @@
+import { at, byteAt } from "../../require.ts";
+
 import type { ReadCharacter } from "./greedy.ts";
 import { NEVER, scoreAt, type Steps } from "./matrix.ts";
 
@@ -27,7 +29,7 @@ function likeliestPath(log: Steps, label: readonly number[]): Int32Array | null 
   const blank = log.classes - 1;
   const places = 2 * label.length + 1;
   const symbols = Int32Array.from({ length: places }, (_, place) =>
-    place % 2 === 1 ? (label[(place - 1) / 2] ?? blank) : blank,
+    place % 2 === 1 ? at(label, (place - 1) / 2) : blank,
   );
   /** How far back in the label the best path to each place came from, [T, places]. */
   const moves = new Uint8Array(steps * places);
@@ -57,7 +59,7 @@ function likeliestPath(log: Steps, label: readonly number[]): Int32Array | null 
   const path = new Int32Array(steps);
   for (let step = steps - 1; step >= 0; step--) {
     path[step] = place;
-    place -= moves[step * places + place] ?? 0;
+    place -= byteAt(moves, step * places + place);
   }
   return path;
 }

@@ -1,4 +1,4 @@
-import { i32, u8 } from "./values.ts";
+import { byteAt, intAt } from "../../require.ts";
 
 /** The connected parts (8 neighbours) of a mask. */
 export interface Components {
@@ -14,13 +14,13 @@ export function components(mask: Uint8Array, width: number, height: number): Com
   const stack = new Int32Array(mask.length);
   let count = 0;
   for (let seed = 0; seed < mask.length; seed++) {
-    if (u8(mask, seed) === 0 || i32(part, seed) !== 0) continue;
+    if (byteAt(mask, seed) === 0 || intAt(part, seed) !== 0) continue;
     count++;
     part[seed] = count;
     stack[0] = seed;
     let depth = 1;
     while (depth > 0) {
-      const pixel = i32(stack, --depth);
+      const pixel = intAt(stack, --depth);
       const x = pixel % width;
       const left = x > 0 ? -1 : 0;
       const right = x < width - 1 ? 1 : 0;
@@ -29,7 +29,7 @@ export function components(mask: Uint8Array, width: number, height: number): Com
       for (let down = top; down <= bottom; down += width) {
         for (let across = left; across <= right; across++) {
           const next = pixel + down + across;
-          if (u8(mask, next) === 0 || i32(part, next) !== 0) continue;
+          if (byteAt(mask, next) === 0 || intAt(part, next) !== 0) continue;
           part[next] = count;
           stack[depth++] = next;
         }

@@ -1,4 +1,4 @@
-import { f32, i32, u8 } from "./values.ts";
+import { byteAt, floatAt, intAt } from "../../require.ts";
 
 /**
  * Euclidean distance of every pixel to the nearest pixel that is set, 0 on those; [H, W]. Infinity where none is set.
@@ -9,7 +9,7 @@ export function distanceTo(set: Uint8Array, width: number, height: number): Floa
   for (let x = 0; x < width; x++) squareDown(set, squared, x, width, height);
   const scratch = new Scratch(width);
   for (let y = 0; y < height; y++) transformRow(squared, y * width, width, scratch);
-  for (let pixel = 0; pixel < squared.length; pixel++) squared[pixel] = Math.sqrt(f32(squared, pixel));
+  for (let pixel = 0; pixel < squared.length; pixel++) squared[pixel] = Math.sqrt(floatAt(squared, pixel));
   return squared;
 }
 
@@ -17,12 +17,12 @@ export function distanceTo(set: Uint8Array, width: number, height: number): Floa
 function squareDown(set: Uint8Array, squared: Float32Array, x: number, width: number, height: number): void {
   let steps = Infinity;
   for (let y = 0, pixel = x; y < height; y++, pixel += width) {
-    steps = u8(set, pixel) === 1 ? 0 : steps + 1;
+    steps = byteAt(set, pixel) === 1 ? 0 : steps + 1;
     squared[pixel] = steps;
   }
   steps = Infinity;
   for (let y = height - 1, pixel = x + y * width; y >= 0; y--, pixel -= width) {
-    steps = Math.min(f32(squared, pixel), steps + 1);
+    steps = Math.min(floatAt(squared, pixel), steps + 1);
     squared[pixel] = steps * steps;
   }
 }
@@ -43,14 +43,14 @@ class Scratch {
 function transformRow(values: Float32Array, start: number, length: number, { line, roots, bounds }: Scratch): void {
   let last = -1;
   for (let q = 0; q < length; q++) {
-    const f = f32(values, start + q);
+    const f = floatAt(values, start + q);
     line[q] = f;
     if (f === Infinity) continue;
     let meet = -Infinity;
     while (last >= 0) {
-      const root = i32(roots, last);
-      meet = (f + q * q - f32(line, root) - root * root) / (2 * (q - root));
-      if (meet > f32(bounds, last)) break;
+      const root = intAt(roots, last);
+      meet = (f + q * q - floatAt(line, root) - root * root) / (2 * (q - root));
+      if (meet > floatAt(bounds, last)) break;
       last--;
       meet = -Infinity;
     }
@@ -61,8 +61,8 @@ function transformRow(values: Float32Array, start: number, length: number, { lin
   if (last < 0) return;
   let nearest = 0;
   for (let p = 0; p < length; p++) {
-    while (nearest < last && f32(bounds, nearest + 1) < p) nearest++;
-    const root = i32(roots, nearest);
-    values[start + p] = (p - root) ** 2 + f32(line, root);
+    while (nearest < last && floatAt(bounds, nearest + 1) < p) nearest++;
+    const root = intAt(roots, nearest);
+    values[start + p] = (p - root) ** 2 + floatAt(line, root);
   }
 }

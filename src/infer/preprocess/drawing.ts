@@ -1,10 +1,11 @@
+import { at, byteAt, floatAt, intAt } from "../../require.ts";
+
 import { components } from "./components.ts";
 import { BLACK, edgesOf, STRONGEST } from "./edges.ts";
 import { toGrey, type Pixels, type Plane } from "./image.ts";
 import { grown, withoutMarks } from "./morphology.ts";
 import type { Box } from "./resize.ts";
 import { quantile } from "./statistics.ts";
-import { f32, i32, item, u8 } from "./values.ts";
 
 /** Where a picture is drawn on. */
 export interface Drawing {
@@ -77,16 +78,16 @@ function* guesses({ plane }: Scene): Generator<Guess> {
   for (const share of REACHES) {
     const reach = Math.max(2, Math.round(share * Math.min(width, height)));
     const above = withoutMarks(plane, "dark", reach).data;
-    yield { marks: "dark", distance: data.map((value, pixel) => 1 - value / Math.max(f32(above, pixel), 0.02)) };
+    yield { marks: "dark", distance: data.map((value, pixel) => 1 - value / Math.max(floatAt(above, pixel), 0.02)) };
     const below = withoutMarks(plane, "light", reach).data;
-    const ratio = (value: number, pixel: number): number => Math.log((value + BLACK) / (f32(below, pixel) + BLACK));
+    const ratio = (value: number, pixel: number): number => Math.log((value + BLACK) / (floatAt(below, pixel) + BLACK));
     yield { marks: "light", distance: data.map(ratio) };
   }
 }
 
 export function channelOf({ width, height, channels, data }: Pixels, channel: number): Plane {
   const plane = new Float32Array(width * height);
-  for (let pixel = 0; pixel < plane.length; pixel++) plane[pixel] = f32(data, pixel * channels + channel);
+  for (let pixel = 0; pixel < plane.length; pixel++) plane[pixel] = floatAt(data, pixel * channels + channel);
   return { width, height, data: plane };
 }
 
@@ -117,9 +118,9 @@ function isColourful({ channels, data }: Pixels): boolean {
   const count = data.length / 3;
   const [first, second] = [new Float32Array(count), new Float32Array(count)];
   for (let pixel = 0; pixel < count; pixel++) {
-    const green = f32(data, pixel * 3 + 1);
-    first[pixel] = 1 + f32(data, pixel * 3) - green;
-    second[pixel] = 1 + f32(data, pixel * 3 + 2) - green;
+    const green = floatAt(data, pixel * 3 + 1);
+    first[pixel] = 1 + floatAt(data, pixel * 3) - green;
+    second[pixel] = 1 + floatAt(data, pixel * 3 + 2) - green;
   }
   return [first, second].some((each) => quantile(each, 0.99, 2) - quantile(each, 0.01, 2) > COLOURFUL);
 }
@@ -145,9 +146,9 @@ class Scene {
       const own = edgesOf(each);
       let sum = 0;
       for (let pixel = 0; pixel < own.length; pixel++) {
-        const edge = f32(own, pixel);
+        const edge = floatAt(own, pixel);
         sum += edge;
-        if (edge > f32(edges, pixel)) edges[pixel] = edge;
+        if (edge > floatAt(edges, pixel)) edges[pixel] = edge;
       }
       if (sum <= most * (plane === grey ? BETTER : 1)) continue;
       [plane, most] = [each, sum];
@@ -167,7 +168,7 @@ class Scene {
     const mask = new Uint8Array(distance.length);
     let area = 0;
     for (let pixel = 0; pixel < mask.length; pixel++) {
-      if (f32(distance, pixel) < threshold) continue;
+      if (floatAt(distance, pixel) < threshold) continue;
       mask[pixel] = 1;
       area++;
     }
@@ -177,14 +178,14 @@ class Scene {
     const main = this.#mainOf(parts);
     if (main === null) return null;
     const kept = Uint8Array.from(parts, (each) => (isKept(each, main) ? 1 : 0));
-    for (let pixel = 0; pixel < mask.length; pixel++) mask[pixel] = u8(kept, i32(part, pixel));
+    for (let pixel = 0; pixel < mask.length; pixel++) mask[pixel] = byteAt(kept, intAt(part, pixel));
     return { mask, width, height, marks, box: boxOf(parts, kept), score: this.#score(part, parts, main, kept) };
   }
 
   /** Whether all that is not drawn is about as light. */
   isEvenAround({ mask, width, height }: Drawing): boolean {
     const near = grown(mask, width, height, 1);
-    const ground = this.plane.data.filter((_, pixel) => u8(near, pixel) === 0);
+    const ground = this.plane.data.filter((_, pixel) => byteAt(near, pixel) === 0);
     return ground.length > 0 && quantile(ground, 0.95) - quantile(ground, 0.05) < EVEN;
   }
 
@@ -195,9 +196,9 @@ class Scene {
     for (let y = 0; y < height; y++) {
       for (let x = 0; x < width; x++) {
         const pixel = y * width + x;
-        const label = i32(part, pixel);
+        const label = intAt(part, pixel);
         if (label === 0) continue;
-        const own = item(parts, label);
+        const own = at(parts, label);
         own.size++;
         if (x < own.left) own.left = x;
         if (x > own.right) own.right = x;
@@ -208,7 +209,7 @@ class Scene {
         if (sides > 1) own.corners++;
         if (!isRim(part, x, y, width, height)) continue;
         own.rim++;
-        own.edge += f32(this.#edges, pixel);
+        own.edge += floatAt(this.#edges, pixel);
       }
     }
     return parts;
@@ -219,7 +220,7 @@ class Scene {
     const around = 2 * (width + height) - 4;
     let [main, most]: [Part | null, number] = [null, 0];
     for (const part of parts) {
-      const value = part.edge * item(AT_CORNERS, part.corners) * (1 - part.border / around);
+      const value = part.edge * at(AT_CORNERS, part.corners) * (1 - part.border / around);
       if (value > most) [main, most] = [part, value];
     }
     return main;
@@ -235,7 +236,7 @@ class Scene {
     const longer = Math.max(across, down);
     let [explained, area] = [0, 0];
     parts.forEach((each, label) => {
-      if (u8(kept, label) === 0) return;
+      if (byteAt(kept, label) === 0) return;
       explained += each.edge;
       area += each.size;
     });
@@ -261,13 +262,13 @@ class Scene {
     for (let y = main.top; y <= main.bottom; y++) {
       for (let x = main.left; x <= main.right; x++) {
         const pixel = y * width + x;
-        if (item(parts, i32(part, pixel)) !== main || !isRim(part, x, y, width, height)) continue;
-        edges[rims++] = f32(this.#edges, pixel);
+        if (at(parts, intAt(part, pixel)) !== main || !isRim(part, x, y, width, height)) continue;
+        edges[rims++] = floatAt(this.#edges, pixel);
       }
     }
     const strong = 0.45 * quantile(edges, 0.8, STRONGEST);
     let even = 0;
-    for (let index = 0; index < rims; index++) if (f32(edges, index) >= strong) even++;
+    for (let index = 0; index < rims; index++) if (floatAt(edges, index) >= strong) even++;
     return even / rims;
   }
 }
@@ -286,10 +287,10 @@ const AT_CORNERS = [1, 0.6, 0.25, 0.08, 0.02];
 function isRim(part: Int32Array, x: number, y: number, width: number, height: number): boolean {
   const pixel = y * width + x;
   return (
-    (x > 0 && i32(part, pixel - 1) === 0) ||
-    (x < width - 1 && i32(part, pixel + 1) === 0) ||
-    (y > 0 && i32(part, pixel - width) === 0) ||
-    (y < height - 1 && i32(part, pixel + width) === 0)
+    (x > 0 && intAt(part, pixel - 1) === 0) ||
+    (x < width - 1 && intAt(part, pixel + 1) === 0) ||
+    (y > 0 && intAt(part, pixel - width) === 0) ||
+    (y < height - 1 && intAt(part, pixel + width) === 0)
   );
 }
 
@@ -302,7 +303,7 @@ function isKept(part: Part, main: Part): boolean {
 function boxOf(parts: readonly Part[], kept: Uint8Array): Box {
   let [left, right, top, bottom] = [Infinity, -1, Infinity, -1];
   parts.forEach((each, label) => {
-    if (u8(kept, label) === 0) return;
+    if (byteAt(kept, label) === 0) return;
     [left, right] = [Math.min(left, each.left), Math.max(right, each.right)];
     [top, bottom] = [Math.min(top, each.top), Math.max(bottom, each.bottom)];
   });

@@ -1,6 +1,7 @@
+import { floatAt } from "../../require.ts";
+
 import type { Plane } from "./image.ts";
 import { quantile } from "./statistics.ts";
-import { f32 } from "./values.ts";
 
 /** Added before the logarithm: differences between shades of black say nothing. */
 export const BLACK = 0.06;
@@ -16,20 +17,20 @@ export const STRONGEST = 4;
 export function edgesOf(plane: Plane): Float32Array {
   const edges = rangeOfLogarithm(plane);
   const noise = NOISE * quantile(edges, 0.5, STRONGEST);
-  for (let pixel = 0; pixel < edges.length; pixel++) edges[pixel] = Math.max(0, f32(edges, pixel) - noise);
+  for (let pixel = 0; pixel < edges.length; pixel++) edges[pixel] = Math.max(0, floatAt(edges, pixel) - noise);
   return edges;
 }
 
 function rangeOfLogarithm({ width, height, data }: Plane): Float32Array {
   const size = width * height;
   const [edges, low, high] = [new Float32Array(size), new Float32Array(size), new Float32Array(size)];
-  for (let pixel = 0; pixel < size; pixel++) edges[pixel] = Math.log(f32(data, pixel) + BLACK);
+  for (let pixel = 0; pixel < size; pixel++) edges[pixel] = Math.log(floatAt(data, pixel) + BLACK);
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
       const pixel = y * width + x;
-      const left = f32(edges, x > 0 ? pixel - 1 : pixel);
-      const own = f32(edges, pixel);
-      const right = f32(edges, x < width - 1 ? pixel + 1 : pixel);
+      const left = floatAt(edges, x > 0 ? pixel - 1 : pixel);
+      const own = floatAt(edges, pixel);
+      const right = floatAt(edges, x < width - 1 ? pixel + 1 : pixel);
       low[pixel] = Math.min(left, own, right);
       high[pixel] = Math.max(left, own, right);
     }
@@ -39,8 +40,8 @@ function rangeOfLogarithm({ width, height, data }: Plane): Float32Array {
       const pixel = y * width + x;
       const up = y > 0 ? pixel - width : pixel;
       const down = y < height - 1 ? pixel + width : pixel;
-      const most = Math.max(f32(high, up), f32(high, pixel), f32(high, down));
-      edges[pixel] = most - Math.min(f32(low, up), f32(low, pixel), f32(low, down));
+      const most = Math.max(floatAt(high, up), floatAt(high, pixel), floatAt(high, down));
+      edges[pixel] = most - Math.min(floatAt(low, up), floatAt(low, pixel), floatAt(low, down));
     }
   }
   return edges;

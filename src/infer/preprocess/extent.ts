@@ -1,13 +1,14 @@
+import { floatAt } from "../../require.ts";
+
 import type { Plane } from "./image.ts";
 import type { Box } from "./resize.ts";
-import { f32 } from "./values.ts";
 
 /** The smallest box around all ink stronger than `least`, or null when there is none. */
 export function extentOf({ width, height, data }: Plane, least: number): Box | null {
   let [left, right, top, bottom] = [width, -1, height, -1];
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
-      if (f32(data, y * width + x) <= least) continue;
+      if (floatAt(data, y * width + x) <= least) continue;
       if (x < left) left = x;
       if (x > right) right = x;
       if (y < top) top = y;

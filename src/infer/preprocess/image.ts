@@ -1,8 +1,5 @@
 import { DataError } from "../../errors.ts";
-
-import { f32, u8 } from "./values.ts";
-
-export { f32 as at } from "./values.ts";
+import { byteAt, floatAt } from "../../require.ts";
 
 /**
  * A picture in memory, [H, W, C] row-major: 1 grey, 2 grey and alpha, 3 red, green, blue, 4 those and alpha. Bytes go from
@@ -75,9 +72,9 @@ export function flatten(image: Image): Raster {
   const ground = groundBelow(data, channels);
   const flat = new Float32Array(width * height * colours);
   for (let pixel = 0; pixel < width * height; pixel++) {
-    const alpha = f32(data, pixel * channels + colours);
+    const alpha = floatAt(data, pixel * channels + colours);
     for (let colour = 0; colour < colours; colour++) {
-      flat[pixel * colours + colour] = f32(data, pixel * channels + colour) * alpha + ground * (1 - alpha);
+      flat[pixel * colours + colour] = floatAt(data, pixel * channels + colour) * alpha + ground * (1 - alpha);
     }
   }
   return { width, height, channels: colours, data: flat };
@@ -94,7 +91,7 @@ function unitValues(data: Image["data"]): Float32Array {
   const plain = plainBytes(data);
   if (plain instanceof Float32Array) return plain;
   const values = new Float32Array(plain.length);
-  for (let index = 0; index < plain.length; index++) values[index] = u8(plain, index) / 255;
+  for (let index = 0; index < plain.length; index++) values[index] = byteAt(plain, index) / 255;
   return values;
 }
 
@@ -110,11 +107,12 @@ const EVEN_SPREAD = 0.25;
 function groundBelow(data: Float32Array, channels: 2 | 4): number {
   const lights: number[] = [];
   for (let start = 0; start < data.length; start += channels) {
-    if (f32(data, start + channels - 1) >= 0.5) lights.push(channels === 2 ? f32(data, start) : lightness(data, start));
+    if (floatAt(data, start + channels - 1) >= 0.5)
+      lights.push(channels === 2 ? floatAt(data, start) : lightness(data, start));
   }
   const sorted = Float32Array.from(lights).toSorted();
   if (sorted.length === 0) return 1;
-  const quantile = (share: number): number => f32(sorted, Math.floor(share * (sorted.length - 1)));
+  const quantile = (share: number): number => floatAt(sorted, Math.floor(share * (sorted.length - 1)));
   const middle = quantile(0.5);
   if (quantile(0.95) - quantile(0.05) >= EVEN_SPREAD) return middle;
   return middle > 0.5 ? 0 : 1;
@@ -122,7 +120,7 @@ function groundBelow(data: Float32Array, channels: 2 | 4): number {
 
 /** Luma (Rec. 601) of the red, green and blue from `start` on. */
 function lightness(data: Float32Array, start: number): number {
-  return 0.299 * f32(data, start) + 0.587 * f32(data, start + 1) + 0.114 * f32(data, start + 2);
+  return 0.299 * floatAt(data, start) + 0.587 * floatAt(data, start + 1) + 0.114 * floatAt(data, start + 2);
 }
 
 /** Grey of each pixel, 0 to 1. Of a grey picture its own values, not a copy. */

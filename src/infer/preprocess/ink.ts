@@ -1,4 +1,5 @@
 import { DataError } from "../../errors.ts";
+import { at, byteAt, floatAt, intAt } from "../../require.ts";
 
 import { components } from "./components.ts";
 import { distanceTo } from "./distance.ts";
@@ -7,7 +8,6 @@ import { pixelsOf, toGrey, type Pixels, type Plane, type Raster } from "./image.
 import { grown, withoutMarks } from "./morphology.ts";
 import { enlarge, resize, scaledSize, sketch, whole, type Box } from "./resize.ts";
 import { maskWhere, quantile } from "./statistics.ts";
-import { f32, i32, item, u8 } from "./values.ts";
 
 /** Longer side, in pixels, of the copy in which the drawing is looked for. */
 const COPY_SIDE = 64;
@@ -127,7 +127,8 @@ function maskIn({ width, height }: Pixels, part: Box, { drawing, part: covered }
     for (let x = 0; x < width; x++) {
       const u = part.left + ((x + 0.5) * part.width) / width - covered.left;
       const column = Math.floor((u * drawing.width) / covered.width);
-      if (column >= 0 && column < drawing.width) mask[y * width + x] = u8(drawing.mask, row * drawing.width + column);
+      if (column >= 0 && column < drawing.width)
+        mask[y * width + x] = byteAt(drawing.mask, row * drawing.width + column);
     }
   }
   return mask;
@@ -142,7 +143,7 @@ function depthOf(mask: Uint8Array, width: number, height: number): number {
   );
   let most = 0;
   for (let pixel = 0; pixel < distance.length; pixel++) {
-    const value = f32(distance, pixel);
+    const value = floatAt(distance, pixel);
     if (value > most && value < Infinity) most = value;
   }
   return most;
@@ -157,7 +158,8 @@ function outsideOf(drawn: Uint8Array, { width, height }: Pixels): Uint8Array {
 function chosen(values: Float32Array, mask: Uint8Array): Float32Array {
   const some = new Float32Array(values.length);
   let count = 0;
-  for (let pixel = 0; pixel < values.length; pixel++) if (u8(mask, pixel) === 1) some[count++] = f32(values, pixel);
+  for (let pixel = 0; pixel < values.length; pixel++)
+    if (byteAt(mask, pixel) === 1) some[count++] = floatAt(values, pixel);
   return some.subarray(0, count);
 }
 
@@ -175,18 +177,19 @@ function inEvenLight(pixels: Pixels, drawn: Uint8Array, rest: Uint8Array, marks:
     if (isEven) {
       const ground = quantile(chosen(own.data, rest), 0.5);
       for (let pixel = 0; pixel < own.data.length; pixel++)
-        data[pixel * channels + channel] = f32(own.data, pixel) - ground;
+        data[pixel * channels + channel] = floatAt(own.data, pixel) - ground;
       continue;
     }
     const ground = withoutMarks(own, marks, reach).data;
     const target = quantile(chosen(ground, rest), 0.5);
     for (let pixel = 0; pixel < ground.length; pixel++) {
-      const gain = target / Math.max(f32(ground, pixel), target / MOST_GAIN, 1e-3);
-      ground[pixel] = Math.min(1, f32(own.data, pixel) * gain);
+      const gain = target / Math.max(floatAt(ground, pixel), target / MOST_GAIN, 1e-3);
+      ground[pixel] = Math.min(1, floatAt(own.data, pixel) * gain);
     }
     // The closing of noise is lighter than what it closes, its opening darker.
     const level = quantile(chosen(ground, rest), 0.5);
-    for (let pixel = 0; pixel < ground.length; pixel++) data[pixel * channels + channel] = f32(ground, pixel) - level;
+    for (let pixel = 0; pixel < ground.length; pixel++)
+      data[pixel * channels + channel] = floatAt(ground, pixel) - level;
   }
   return { width, height, channels, data };
 }
@@ -197,7 +200,7 @@ function strengthOfInk({ width, height, channels, data }: Pixels, drawn: Uint8Ar
   const size = new Float32Array(count);
   for (let pixel = 0; pixel < count; pixel++) {
     let square = 0;
-    for (let channel = 0; channel < channels; channel++) square += f32(data, pixel * channels + channel) ** 2;
+    for (let channel = 0; channel < channels; channel++) square += floatAt(data, pixel * channels + channel) ** 2;
     size[pixel] = Math.sqrt(square / channels);
   }
   const noise = quantile(chosen(size, rest), 0.5);
@@ -206,9 +209,9 @@ function strengthOfInk({ width, height, channels, data }: Pixels, drawn: Uint8Ar
   if (top < LEAST_CONTRAST + 3 * noise) throw blank();
   const colour = Array.from({ length: channels }, () => 0);
   for (let pixel = 0; pixel < count; pixel++) {
-    if (u8(drawn, pixel) === 0 || f32(size, pixel) < 0.5 * top) continue;
+    if (byteAt(drawn, pixel) === 0 || floatAt(size, pixel) < 0.5 * top) continue;
     for (let channel = 0; channel < channels; channel++)
-      colour[channel] = item(colour, channel) + f32(data, pixel * channels + channel);
+      colour[channel] = at(colour, channel) + floatAt(data, pixel * channels + channel);
   }
   const sum = Math.sqrt(colour.reduce((total, value) => total + value * value, 0) / channels);
   const target = quantile(
@@ -220,12 +223,12 @@ function strengthOfInk({ width, height, channels, data }: Pixels, drawn: Uint8Ar
   for (let pixel = 0; pixel < count; pixel++) {
     let dot = 0;
     for (let channel = 0; channel < channels; channel++)
-      dot += f32(data, pixel * channels + channel) * item(unit, channel);
+      dot += floatAt(data, pixel * channels + channel) * at(unit, channel);
     ink[pixel] = dot;
   }
   const floor = Math.min(0.6, Math.max((1.5 * noise) / target, quantile(chosen(ink, rest), NOT_INK)));
   for (let pixel = 0; pixel < count; pixel++)
-    ink[pixel] = Math.min(1, Math.max(0, (f32(ink, pixel) - floor) / (1 - floor)));
+    ink[pixel] = Math.min(1, Math.max(0, (floatAt(ink, pixel) - floor) / (1 - floor)));
   return { width, height, data: ink };
 }
 
@@ -233,18 +236,18 @@ function strengthOfInk({ width, height, channels, data }: Pixels, drawn: Uint8Ar
 function keepStrokes({ width, height, data }: Plane, drawn: Uint8Array): Plane {
   const around = grown(drawn, width, height, AROUND);
   const mask = maskWhere(data, (value) => value >= STROKE);
-  for (let pixel = 0; pixel < mask.length; pixel++) if (u8(around, pixel) === 0) mask[pixel] = 0;
+  for (let pixel = 0; pixel < mask.length; pixel++) if (byteAt(around, pixel) === 0) mask[pixel] = 0;
   const { part, count } = components(mask, width, height);
   const kept = new Uint8Array(count + 1);
-  for (let pixel = 0; pixel < mask.length; pixel++) if (u8(drawn, pixel) === 1) kept[i32(part, pixel)] = 1;
+  for (let pixel = 0; pixel < mask.length; pixel++) if (byteAt(drawn, pixel) === 1) kept[intAt(part, pixel)] = 1;
   kept[0] = 0;
   const strokes = new Uint8Array(mask.length);
-  for (let pixel = 0; pixel < mask.length; pixel++) strokes[pixel] = u8(kept, i32(part, pixel));
+  for (let pixel = 0; pixel < mask.length; pixel++) strokes[pixel] = byteAt(kept, intAt(part, pixel));
   if (!strokes.includes(1)) throw blank();
   const near = grown(strokes, width, height, SOFT_EDGE);
   const ink = new Float32Array(data.length);
   for (let pixel = 0; pixel < ink.length; pixel++) {
-    if (u8(near, pixel) === 1) ink[pixel] = Math.min(1, f32(data, pixel) / FULL);
+    if (byteAt(near, pixel) === 1) ink[pixel] = Math.min(1, floatAt(data, pixel) / FULL);
   }
   return { width, height, data: ink };
 }

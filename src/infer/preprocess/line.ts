@@ -1,9 +1,9 @@
 import { DataError } from "../../errors.ts";
+import { at, floatAt, intAt } from "../../require.ts";
 
-import { at, toGrey, type Pixels, type Plane } from "./image.ts";
+import { toGrey, type Pixels, type Plane } from "./image.ts";
 import { Quantiles } from "./quantiles.ts";
 import { resize } from "./resize.ts";
-import { i32 } from "./values.ts";
 
 /** Lower pictures hold no line that could be read. */
 const LEAST_HEIGHT = 4;
@@ -62,7 +62,7 @@ function inkOf(grey: Plane): Plane {
   const ink = new Float32Array(data.length);
   for (let y = 0, index = 0; y < height; y++) {
     for (let x = 0; x < width; x++, index++) {
-      const difference = sign * (at(paper, x) - at(data, index));
+      const difference = sign * (floatAt(paper, x) - floatAt(data, index));
       if (difference > 0) ink[index] = difference;
     }
   }
@@ -71,7 +71,7 @@ function inkOf(grey: Plane): Plane {
   const full = strengths.nth(strengths.length - few);
   const scale = Math.max(full, strengths.at(1) / 2);
   if (scale < LEAST_CONTRAST) throw blank();
-  for (let index = 0; index < ink.length; index++) ink[index] = Math.min(1, at(ink, index) / scale);
+  for (let index = 0; index < ink.length; index++) ink[index] = Math.min(1, floatAt(ink, index) / scale);
   return { width, height, data: ink };
 }
 
@@ -87,8 +87,8 @@ const MOST_SAMPLES = 20_000;
 /** The outermost pixels. */
 function borderOf({ width, height, data }: Plane): Float32Array {
   const values: number[] = [];
-  for (let x = 0; x < width; x++) values.push(at(data, x), at(data, (height - 1) * width + x));
-  for (let y = 1; y < height - 1; y++) values.push(at(data, y * width), at(data, y * width + width - 1));
+  for (let x = 0; x < width; x++) values.push(floatAt(data, x), floatAt(data, (height - 1) * width + x));
+  for (let y = 1; y < height - 1; y++) values.push(floatAt(data, y * width), floatAt(data, y * width + width - 1));
   return Float32Array.from(values);
 }
 
@@ -107,7 +107,7 @@ function paperAlong({ width, height, data }: Plane, isLight: boolean): Float32Ar
     const left = Math.floor(place);
     const right = Math.min(left + 1, blocks - 1);
     const weight = place - left;
-    return (levels[left] ?? 0) * (1 - weight) + (levels[right] ?? 0) * weight;
+    return at(levels, left) * (1 - weight) + at(levels, right) * weight;
   });
 }
 
@@ -129,12 +129,12 @@ function straightened(ink: Plane): Plane {
 /** x and y of visible ink, thinned to at most 4,000 points. */
 function visiblePoints({ width, height, data }: Plane): Float32Array {
   let visible = 0;
-  for (let index = 0; index < data.length; index++) if (at(data, index) > VISIBLE) visible++;
+  for (let index = 0; index < data.length; index++) if (floatAt(data, index) > VISIBLE) visible++;
   const step = Math.max(1, Math.ceil(visible / 4000));
   const points = new Float32Array(2 * Math.floor(visible / step));
   for (let y = 0, index = 0, seen = 0, place = 0; y < height; y++) {
     for (let x = 0; x < width; x++, index++) {
-      if (at(data, index) <= VISIBLE || seen++ % step !== 0 || place === points.length) continue;
+      if (floatAt(data, index) <= VISIBLE || seen++ % step !== 0 || place === points.length) continue;
       points[place++] = x;
       points[place++] = y;
     }
@@ -148,11 +148,11 @@ function contrastOfRows(points: Float32Array, { width, height }: Plane, slope: n
   const counts = new Int32Array(height + 2 * reach);
   const shift = reach + 0.5 - (slope * width) / 2;
   for (let place = 0; place < points.length; place += 2) {
-    const row = Math.floor(at(points, place + 1) + slope * at(points, place) + shift);
-    if (row >= 0 && row < counts.length) counts[row] = i32(counts, row) + 1;
+    const row = Math.floor(floatAt(points, place + 1) + slope * floatAt(points, place) + shift);
+    if (row >= 0 && row < counts.length) counts[row] = intAt(counts, row) + 1;
   }
   let sum = 0;
-  for (let row = 0; row < counts.length; row++) sum += i32(counts, row) ** 2;
+  for (let row = 0; row < counts.length; row++) sum += intAt(counts, row) ** 2;
   return sum;
 }
 
@@ -165,8 +165,8 @@ function sheared({ width, height, data }: Plane, slope: number): Plane {
       const source = y - reach - slope * (x - width / 2);
       const top = Math.floor(source);
       const share = source - top;
-      const upper = top >= 0 && top < height ? at(data, top * width + x) : 0;
-      const lower = top + 1 >= 0 && top + 1 < height ? at(data, (top + 1) * width + x) : 0;
+      const upper = top >= 0 && top < height ? floatAt(data, top * width + x) : 0;
+      const lower = top + 1 >= 0 && top + 1 < height ? floatAt(data, (top + 1) * width + x) : 0;
       out[y * width + x] = upper * (1 - share) + lower * share;
     }
   }
@@ -179,7 +179,7 @@ function bandOf(ink: Plane): Span {
   const counts = new Float32Array(height);
   for (let y = 0; y < height; y++) {
     let count = 0;
-    for (let x = 0; x < width; x++) if (at(data, y * width + x) > VISIBLE) count++;
+    for (let x = 0; x < width; x++) if (floatAt(data, y * width + x) > VISIBLE) count++;
     counts[y] = count;
   }
   const bands = bandsOf(counts, Math.max(1, Math.floor(width * 0.004)));
@@ -217,7 +217,7 @@ function bandsOf(counts: Float32Array, least: number): Band[] {
   let start = -1;
   let ink = 0;
   for (let row = 0; row <= counts.length; row++) {
-    const count = counts[row] ?? 0;
+    const count = row < counts.length ? floatAt(counts, row) : 0;
     if (count >= least) {
       if (start < 0) [start, ink] = [row, 0];
       ink += count;
@@ -236,7 +236,7 @@ function extentOf({ width, height, data }: Plane, rows: Span): Span {
   const to = Math.min(height, Math.ceil(rows.end));
   for (let y = from; y < to; y++) {
     for (let x = 0; x < width; x++) {
-      if (at(data, y * width + x) <= VISIBLE) continue;
+      if (floatAt(data, y * width + x) <= VISIBLE) continue;
       if (x < start) start = x;
       if (x >= end) end = x + 1;
     }

@@ -1,10 +1,11 @@
+import { byteAt, floatAt } from "../../require.ts";
+
 import { distanceTo } from "./distance.ts";
 import { cropped, extentOf } from "./extent.ts";
 import { pixelsOf, toGrey, type Plane, type Raster } from "./image.ts";
 import { findInk } from "./ink.ts";
 import { resize, scaledSize } from "./resize.ts";
 import { maskWhere } from "./statistics.ts";
-import { f32, u8 } from "./values.ts";
 
 /** Side of MNIST's images, and of the box in their middle that a digit fills. */
 const SIDE = 28;
@@ -30,7 +31,7 @@ export function fitMnist(picture: Raster): Plane {
 function asItIs(picture: Raster): Plane | null {
   if (picture.width !== SIDE || picture.height !== SIDE) return null;
   const grey = toGrey(pixelsOf(picture));
-  const paper = f32(grey.data, 0);
+  const paper = floatAt(grey.data, 0);
   if (paper !== 0 && paper !== 1) return null;
   const ink = paper === 0 ? grey : { ...grey, data: grey.data.map((value) => 1 - value) };
   const extent = extentOf(ink, 0);
@@ -62,7 +63,7 @@ function thicken(ink: Plane): Plane {
   }
   const distance = distanceTo(wideMask, wide.width, wide.height);
   for (let pixel = 0; pixel < thick.length; pixel++) {
-    thick[pixel] = Math.max(f32(thick, pixel), Math.min(1, Math.max(0, radius + 0.5 - f32(distance, pixel))));
+    thick[pixel] = Math.max(floatAt(thick, pixel), Math.min(1, Math.max(0, radius + 0.5 - floatAt(distance, pixel))));
   }
   return { ...wide, data: thick };
 }
@@ -76,8 +77,8 @@ function strokeWidth(mask: Uint8Array, width: number, height: number): number {
   );
   let [sum, count] = [0, 0];
   for (let pixel = 0; pixel < mask.length; pixel++) {
-    const distance = f32(outside, pixel);
-    if (u8(mask, pixel) !== 1 || distance === Infinity) continue;
+    const distance = floatAt(outside, pixel);
+    if (byteAt(mask, pixel) !== 1 || distance === Infinity) continue;
     sum += distance - 0.5;
     count++;
   }
@@ -111,7 +112,7 @@ function centreOfMass({ width, height, data }: Plane): { readonly x: number; rea
   let [mass, x, y] = [0, 0, 0];
   for (let row = 0; row < height; row++) {
     for (let column = 0; column < width; column++) {
-      const value = f32(data, row * width + column);
+      const value = floatAt(data, row * width + column);
       mass += value;
       x += value * (column + 0.5);
       y += value * (row + 0.5);

@@ -1,4 +1,5 @@
-import { f32, u8 } from "./values.ts";
+import { byteAt, floatAt } from "../../require.ts";
+
 import type { Plane } from "./image.ts";
 
 /**
@@ -17,16 +18,16 @@ export function withoutMarks(plane: Plane, marks: "dark" | "light", reach: numbe
   for (let y = 0; y < height; y++) {
     const from = clamp(y - reach, plane.height) * plane.width;
     for (let x = 0; x < width; x++) {
-      data[y * width + x] = sign * f32(plane.data, from + clamp(x - reach, plane.width));
+      data[y * width + x] = sign * floatAt(plane.data, from + clamp(x - reach, plane.width));
     }
   }
   dilate(data, width, height, reach);
-  for (let pixel = 0; pixel < data.length; pixel++) data[pixel] = -f32(data, pixel);
+  for (let pixel = 0; pixel < data.length; pixel++) data[pixel] = -floatAt(data, pixel);
   dilate(data, width, height, reach);
   const rest = new Float32Array(plane.width * plane.height);
   for (let y = 0; y < plane.height; y++) {
     const from = (y + reach) * width + reach;
-    for (let x = 0; x < plane.width; x++) rest[y * plane.width + x] = -sign * f32(data, from + x);
+    for (let x = 0; x < plane.width; x++) rest[y * plane.width + x] = -sign * floatAt(data, from + x);
   }
   return { width: plane.width, height: plane.height, data: rest };
 }
@@ -49,16 +50,17 @@ function dilateRows(data: Float32Array, width: number, height: number, reach: nu
       const end = Math.min(start + span, total);
       let most = -Infinity;
       for (let index = start; index < end; index++) {
-        most = larger(f32(line, index), most);
+        most = larger(floatAt(line, index), most);
         fromLeft[index] = most;
       }
       most = -Infinity;
       for (let index = end - 1; index >= start; index--) {
-        most = larger(f32(line, index), most);
+        most = larger(floatAt(line, index), most);
         fromRight[index] = most;
       }
     }
-    for (let x = 0; x < width; x++) data[y * width + x] = larger(f32(fromRight, x), f32(fromLeft, x + span - 1));
+    for (let x = 0; x < width; x++)
+      data[y * width + x] = larger(floatAt(fromRight, x), floatAt(fromLeft, x + span - 1));
   }
 }
 
@@ -73,14 +75,14 @@ function dilateColumns(data: Float32Array, width: number, height: number, reach:
   for (let row = total - 2; row >= 0; row--) if (row % span !== span - 1) raise(padded, row * width, width, width);
   const below = (span - 1) * width;
   for (let pixel = 0; pixel < data.length; pixel++) {
-    data[pixel] = larger(f32(padded, pixel), f32(fromTop, pixel + below));
+    data[pixel] = larger(floatAt(padded, pixel), floatAt(fromTop, pixel + below));
   }
 }
 
 /** Each of `count` values raised to the one `step` further on, where that is larger. */
 function raise(values: Float32Array, start: number, step: number, count: number): void {
   for (let index = start; index < start + count; index++) {
-    values[index] = larger(f32(values, index), f32(values, index + step));
+    values[index] = larger(floatAt(values, index), floatAt(values, index + step));
   }
 }
 
@@ -106,7 +108,7 @@ export function grown(mask: Uint8Array, width: number, height: number, reach: nu
 function spread(mask: Uint8Array, to: Uint8Array, start: number, step: number, count: number, reach: number): void {
   let end = -1;
   for (let index = 0; index < count; index++) {
-    if (u8(mask, start + index * step) === 0) continue;
+    if (byteAt(mask, start + index * step) === 0) continue;
     const last = Math.min(count - 1, index + reach);
     for (let place = Math.max(end + 1, index - reach); place <= last; place++) to[start + place * step] = 1;
     end = Math.max(end, last);

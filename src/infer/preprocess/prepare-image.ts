@@ -1,11 +1,11 @@
 import { InferenceError } from "../../errors.ts";
+import { at, floatAt } from "../../require.ts";
 import type { ImageInput } from "../../metadata.ts";
 
 import { flatten, pixelsOf, toGrey, type Image, type Pixels, type Plane, type Raster } from "./image.ts";
 import { fitLine } from "./line.ts";
 import { fitMnist } from "./mnist.ts";
 import { resize } from "./resize.ts";
-import { f32, item } from "./values.ts";
 
 /**
  * A picture of any size as a model's metadata wants it: [H, W, C] row-major, black and white at the ends of its range, less its
@@ -25,13 +25,13 @@ export function prepareImage(image: Image, input: ImageInput): Float32Array {
   const deviations = std ?? Array.from({ length: channels }, () => 1);
   return values.map((value, index) => {
     const channel = index % channels;
-    return (black + value * (white - black) - item(means, channel)) / item(deviations, channel);
+    return (black + value * (white - black) - at(means, channel)) / at(deviations, channel);
   });
 }
 
 function inOrder(values: Float32Array, { channels, order }: ImageInput): Float32Array {
   if (order !== "bgr" || channels !== 3) return values;
-  return values.map((_, index) => f32(values, index - (index % 3) + 2 - (index % 3)));
+  return values.map((_, index) => floatAt(values, index - (index % 3) + 2 - (index % 3)));
 }
 
 function fitted(picture: Raster, { fit, height, width, channels, line }: ImageInput): Float32Array {
@@ -63,6 +63,6 @@ function inColours(pixels: Pixels, channels: 1 | 3): Pixels {
     width,
     height,
     channels,
-    data: Float32Array.from({ length: data.length * 3 }, (_, index) => f32(data, Math.floor(index / 3))),
+    data: Float32Array.from({ length: data.length * 3 }, (_, index) => floatAt(data, Math.floor(index / 3))),
   };
 }

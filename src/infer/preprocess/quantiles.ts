@@ -1,6 +1,5 @@
 import { InternalError } from "../../errors.ts";
-
-import { f32, i32 } from "./values.ts";
+import { floatAt, intAt } from "../../require.ts";
 
 /** Values are sorted into thousandths first, so that only those of one are put into order. */
 const BINS = 1024;
@@ -27,19 +26,19 @@ export class Quantiles {
     const counts = new Int32Array(BINS);
     const last = this.length * step;
     for (let place = 0; place < last; place += step) {
-      const bin = binOf(f32(values, place));
-      counts[bin] = i32(counts, bin) + 1;
+      const bin = binOf(floatAt(values, place));
+      counts[bin] = intAt(counts, bin) + 1;
     }
     for (let bin = 0, start = 0; bin < BINS; bin++) {
-      const count = i32(counts, bin);
+      const count = intAt(counts, bin);
       counts[bin] = start;
       start += count;
     }
     this.#binned = new Float32Array(this.length);
     for (let place = 0; place < last; place += step) {
-      const value = f32(values, place);
+      const value = floatAt(values, place);
       const bin = binOf(value);
-      const target = i32(counts, bin);
+      const target = intAt(counts, bin);
       this.#binned[target] = value;
       counts[bin] = target + 1;
     }
@@ -55,9 +54,9 @@ export class Quantiles {
   nth(index: number): number {
     if (index < 0 || index >= this.length) throw new InternalError(`no value ${index} of ${this.length}`);
     let bin = 0;
-    while (i32(this.#ends, bin) <= index) bin++;
-    const start = bin === 0 ? 0 : i32(this.#ends, bin - 1);
-    return find(this.#binned.subarray(start, i32(this.#ends, bin)), index - start);
+    while (intAt(this.#ends, bin) <= index) bin++;
+    const start = bin === 0 ? 0 : intAt(this.#ends, bin - 1);
+    return find(this.#binned.subarray(start, intAt(this.#ends, bin)), index - start);
   }
 }
 
@@ -69,19 +68,19 @@ function binOf(value: number): number {
 function find(values: Float32Array, index: number): number {
   let [low, high] = [0, values.length - 1];
   while (low < high) {
-    const pivot = f32(values, (low + high) >> 1);
+    const pivot = floatAt(values, (low + high) >> 1);
     let [left, right] = [low, high];
     while (left <= right) {
-      while (f32(values, left) < pivot) left++;
-      while (f32(values, right) > pivot) right--;
+      while (floatAt(values, left) < pivot) left++;
+      while (floatAt(values, right) > pivot) right--;
       if (left > right) break;
-      const swapped = f32(values, left);
-      values[left++] = f32(values, right);
+      const swapped = floatAt(values, left);
+      values[left++] = floatAt(values, right);
       values[right--] = swapped;
     }
     if (index <= right) high = right;
     else if (index >= left) low = left;
     else break;
   }
-  return f32(values, index);
+  return floatAt(values, index);
 }

@@ -1,4 +1,4 @@
-import { f32, i32, item, u8 } from "./values.ts";
+import { at, byteAt, floatAt, intAt } from "../../require.ts";
 
 /** Values of a picture, [H, W, C] row-major: from 0 to 1, or bytes from 0 to 255. */
 export interface Grid {
@@ -49,7 +49,7 @@ function resample(grid: Grid, width: number, height: number, box: Box, between: 
   if (!(grid.data instanceof Float32Array)) multiply(across.weights, 1 / 255);
   const isUsed = rowsOf(down, box.top, rows);
   for (let y = 0; y < rows; y++) {
-    if (u8(isUsed, y) === 0) continue;
+    if (byteAt(isUsed, y) === 0) continue;
     const source = (box.top + y) * grid.width * channels;
     const target = y * width * channels;
     if (channels !== 3) {
@@ -65,9 +65,9 @@ function resample(grid: Grid, width: number, height: number, box: Box, between: 
   const data = new Float32Array(height * width * channels);
   const line = width * channels;
   for (let y = 0; y < height; y++) {
-    let from = (i32(down.start, y) - box.top) * line;
-    for (let tap = i32(down.first, y); tap < i32(down.first, y + 1); tap++) {
-      addWeighted(data, y * line, narrow, from, line, f32(down.weights, tap));
+    let from = (intAt(down.start, y) - box.top) * line;
+    for (let tap = intAt(down.first, y); tap < intAt(down.first, y + 1); tap++) {
+      addWeighted(data, y * line, narrow, from, line, floatAt(down.weights, tap));
       from += line * down.step;
     }
   }
@@ -78,14 +78,14 @@ function resample(grid: Grid, width: number, height: number, box: Box, between: 
 function rowsOf({ step, start, first }: Taps, top: number, rows: number): Uint8Array {
   const isUsed = new Uint8Array(rows);
   for (let y = 0; y < start.length; y++) {
-    const count = i32(first, y + 1) - i32(first, y);
-    for (let tap = 0; tap < count; tap++) isUsed[i32(start, y) - top + tap * step] = 1;
+    const count = intAt(first, y + 1) - intAt(first, y);
+    for (let tap = 0; tap < count; tap++) isUsed[intAt(start, y) - top + tap * step] = 1;
   }
   return isUsed;
 }
 
 function multiply(values: Float32Array, factor: number): void {
-  for (let index = 0; index < values.length; index++) values[index] = f32(values, index) * factor;
+  for (let index = 0; index < values.length; index++) values[index] = floatAt(values, index) * factor;
 }
 
 function addWeighted(
@@ -97,12 +97,12 @@ function addWeighted(
   weight: number,
 ): void {
   for (let index = 0; index < count; index++) {
-    to[target + index] = f32(to, target + index) + weight * f32(from, source + index);
+    to[target + index] = floatAt(to, target + index) + weight * floatAt(from, source + index);
   }
 }
 
 function either(values: Float32Array | Uint8Array, index: number): number {
-  return values instanceof Float32Array ? f32(values, index) : u8(values, index);
+  return values instanceof Float32Array ? floatAt(values, index) : byteAt(values, index);
 }
 
 /** One row of one channel: values `channels` apart from `source` on, to every `channels`-th from `target` on. */
@@ -116,12 +116,12 @@ function narrowRow(
 ): void {
   let place = target;
   for (let x = 0; x < start.length; x++) {
-    const end = i32(first, x + 1);
-    let at = source + i32(start, x) * channels;
+    const end = intAt(first, x + 1);
+    let pixel = source + intAt(start, x) * channels;
     let sum = 0;
-    for (let tap = i32(first, x); tap < end; tap++) {
-      sum += f32(weights, tap) * either(from, at);
-      at += channels * step;
+    for (let tap = intAt(first, x); tap < end; tap++) {
+      sum += floatAt(weights, tap) * either(from, pixel);
+      pixel += channels * step;
     }
     to[place] = sum;
     place += channels;
@@ -138,17 +138,17 @@ function narrowColours(
 ): void {
   let place = target;
   for (let x = 0; x < start.length; x++) {
-    const end = i32(first, x + 1);
-    let at = source + i32(start, x) * 3;
+    const end = intAt(first, x + 1);
+    let pixel = source + intAt(start, x) * 3;
     let red = 0;
     let green = 0;
     let blue = 0;
-    for (let tap = i32(first, x); tap < end; tap++) {
-      const weight = f32(weights, tap);
-      red += weight * f32(from, at);
-      green += weight * f32(from, at + 1);
-      blue += weight * f32(from, at + 2);
-      at += 3 * step;
+    for (let tap = intAt(first, x); tap < end; tap++) {
+      const weight = floatAt(weights, tap);
+      red += weight * floatAt(from, pixel);
+      green += weight * floatAt(from, pixel + 1);
+      blue += weight * floatAt(from, pixel + 2);
+      pixel += 3 * step;
     }
     to[place] = red;
     to[place + 1] = green;
@@ -167,17 +167,17 @@ function narrowBytes(
 ): void {
   let place = target;
   for (let x = 0; x < start.length; x++) {
-    const end = i32(first, x + 1);
-    let at = source + i32(start, x) * 3;
+    const end = intAt(first, x + 1);
+    let pixel = source + intAt(start, x) * 3;
     let red = 0;
     let green = 0;
     let blue = 0;
-    for (let tap = i32(first, x); tap < end; tap++) {
-      const weight = f32(weights, tap);
-      red += weight * u8(from, at);
-      green += weight * u8(from, at + 1);
-      blue += weight * u8(from, at + 2);
-      at += 3 * step;
+    for (let tap = intAt(first, x); tap < end; tap++) {
+      const weight = floatAt(weights, tap);
+      red += weight * byteAt(from, pixel);
+      green += weight * byteAt(from, pixel + 1);
+      blue += weight * byteAt(from, pixel + 2);
+      pixel += 3 * step;
     }
     to[place] = red;
     to[place + 1] = green;
@@ -240,7 +240,7 @@ function tapsAlong(
 function betweenTaps(origin: number, scale: number, target: number, end: number, between: Between): Taps {
   const all = Array.from({ length: target }, (_, index) => between(origin + (index + 0.5) * scale - 0.5, origin, end));
   const first = new Int32Array(target + 1);
-  all.forEach(({ weights }, index) => (first[index + 1] = i32(first, index) + weights.length));
+  all.forEach(({ weights }, index) => (first[index + 1] = intAt(first, index) + weights.length));
   return {
     step: 1,
     start: Int32Array.from(all, ({ start }) => start),
@@ -268,7 +268,7 @@ function coveringTaps(origin: number, scale: number, target: number, end: number
     }
     start[index] = begin;
     first[index + 1] = tap;
-    for (let own = i32(first, index); own < tap; own++) weights[own] = f32(weights, own) / sum;
+    for (let own = intAt(first, index); own < tap; own++) weights[own] = floatAt(weights, own) / sum;
   }
   return { step, start, first, weights: weights.subarray(0, tap) };
 }
@@ -288,7 +288,7 @@ function cubic(centre: number, origin: number, end: number): Weighted {
   const weights = Array.from({ length: inside(first + 3) - start + 1 }, () => 0);
   for (let tap = first; tap < first + 4; tap++) {
     const place = inside(tap) - start;
-    weights[place] = item(weights, place) + catmullRom(Math.abs(centre - tap));
+    weights[place] = at(weights, place) + catmullRom(Math.abs(centre - tap));
   }
   return { start, weights };
 }

@@ -1,4 +1,4 @@
-import { f32, i32 } from "./values.ts";
+import { floatAt, intAt } from "../../require.ts";
 
 const BINS = 512;
 
@@ -11,13 +11,13 @@ export function quantile(values: Float32Array, share: number, most = 1): number 
   const bins = new Int32Array(BINS);
   const scale = BINS / most;
   for (let index = 0; index < values.length; index++) {
-    const bin = Math.floor(f32(values, index) * scale);
+    const bin = Math.floor(floatAt(values, index) * scale);
     const inside = bin < 0 ? 0 : bin >= BINS ? BINS - 1 : bin;
-    bins[inside] = i32(bins, inside) + 1;
+    bins[inside] = intAt(bins, inside) + 1;
   }
   let left = share * values.length;
   for (let bin = 0; bin < BINS; bin++) {
-    left -= i32(bins, bin);
+    left -= intAt(bins, bin);
     if (left <= 0) return (bin + 0.5) / scale;
   }
   return most;
@@ -26,6 +26,6 @@ export function quantile(values: Float32Array, share: number, most = 1): number 
 /** 1 where a value is wanted, 0 elsewhere: `Uint8Array.from` with a function takes ten times as long. */
 export function maskWhere(values: Float32Array, isWanted: (value: number) => boolean): Uint8Array {
   const mask = new Uint8Array(values.length);
-  for (let index = 0; index < mask.length; index++) if (isWanted(f32(values, index))) mask[index] = 1;
+  for (let index = 0; index < mask.length; index++) if (isWanted(floatAt(values, index))) mask[index] = 1;
   return mask;
 }

@@ -3,9 +3,10 @@ import { bucketOf } from "../../data/lines/buckets.ts";
 import { labelIn, labelOf, type LinePicture, type LineStore, pictureIn } from "../../data/lines/line-set.ts";
 import { Random } from "../../data/random.ts";
 import { DataError, InternalError, TrainError } from "../../errors.ts";
-import { at, type Plane } from "../../infer/preprocess/image.ts";
+import type { Plane } from "../../infer/preprocess/image.ts";
 import { fitLine } from "../../infer/preprocess/line.ts";
 import { resize } from "../../infer/preprocess/resize.ts";
+import { floatAt } from "../../require.ts";
 
 import type { BatchPlace, BatchShape, BatchSource } from "./batch-maker.ts";
 import { shuffled } from "./order.ts";
@@ -282,7 +283,7 @@ export function writeLine(
   const wide = out.length / height;
   const end = Math.ceil(width / columns) * columns;
   for (let y = 0; y < height; y++) {
-    for (let x = 0; x < wide; x++) out[y * wide + x] = x < width ? at(data, y * width + x) : x < end ? 0 : padding;
+    for (let x = 0; x < wide; x++) out[y * wide + x] = x < width ? floatAt(data, y * width + x) : x < end ? 0 : padding;
   }
 }
 

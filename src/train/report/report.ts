@@ -1,4 +1,5 @@
 import { type EpochRecord, heldOut } from "../history.ts";
+import { at } from "../../require.ts";
 
 import { calibrationChart, lineChart } from "./charts.ts";
 import { escaped, percent, table } from "./html.ts";
@@ -122,7 +123,7 @@ function confusionSection({ classes, scores }: Report): string {
       const [colour, depth] = answer === truth ? ["good", 0.3] : ["wrong", 0.12 + 0.48 * (count / most)];
       return `<td style="background: rgba(var(--${colour}), ${depth.toFixed(2)})">${count}</td>`;
     });
-    return `<tr><th scope="row">${escaped(classes[truth] ?? "")}</th>${cells.join("")}</tr>`;
+    return `<tr><th scope="row">${escaped(at(classes, truth))}</th>${cells.join("")}</tr>`;
   });
   return [
     "<h2>Confusion matrix</h2>",

@@ -1,3 +1,5 @@
+import { at } from "../../require.ts";
+
 /** What a network answered on a labelled set. */
 export interface Answers {
   /** The names of the classes, in the order of the outputs. */
@@ -67,11 +69,11 @@ export function scoresOf(answers: Answers): Scores {
   for (let image = 0; image < images; image++) {
     const row = probabilities.subarray(image * classes.length, (image + 1) * classes.length);
     const answer = largest(row);
-    const right = truth[image] ?? 0;
-    const confidence = row[answer] ?? 0;
-    lossSum -= Math.log(Math.max(LEAST, row[right] ?? 0));
+    const right = at(truth, image);
+    const confidence = at(row, answer);
+    lossSum -= Math.log(Math.max(LEAST, at(row, right)));
     const counts = confusion[right];
-    if (counts !== undefined) counts[answer] = (counts[answer] ?? 0) + 1;
+    if (counts !== undefined) counts[answer] = at(counts, answer) + 1;
     const bin = bins[Math.min(BINS - 1, Math.max(0, Math.ceil(confidence * BINS) - 1))];
     if (bin !== undefined) {
       bin.images++;
@@ -80,7 +82,7 @@ export function scoresOf(answers: Answers): Scores {
     }
     if (answer !== right) {
       const named = { truth: classes[right] ?? String(right), answer: classes[answer] ?? String(answer) };
-      mistakes.push({ image, ...named, confidence, truthProbability: row[right] ?? 0 });
+      mistakes.push({ image, ...named, confidence, truthProbability: at(row, right) });
     }
   }
   const calibration = bins.map((bin, index): CalibrationBin => ({
@@ -106,13 +108,13 @@ export function scoresOf(answers: Answers): Scores {
 }
 
 function largest(row: Float32Array): number {
-  return row.reduce((best, value, index) => (value > (row[best] ?? Number.NEGATIVE_INFINITY) ? index : best), 0);
+  return row.reduce((best, value, index) => (value > at(row, best) ? index : best), 0);
 }
 
 function classScore(name: string, index: number, confusion: readonly (readonly number[])[]): ClassScore {
-  const right = confusion[index]?.[index] ?? 0;
-  const images = (confusion[index] ?? []).reduce((sum, count) => sum + count, 0);
-  const answered = confusion.reduce((sum, row) => sum + (row[index] ?? 0), 0);
+  const right = at(at(confusion, index), index);
+  const images = at(confusion, index).reduce((sum, count) => sum + count, 0);
+  const answered = confusion.reduce((sum, row) => sum + at(row, index), 0);
   return {
     name,
     images,

@@ -15,6 +15,7 @@ import { closePadding } from "../networks/line.ts";
 import type { Recipe } from "../recipe.ts";
 
 import { editDistance } from "../../data/lines/edit-distance.ts";
+import { at } from "../../require.ts";
 import type { Part, Score, Task, TaskBatch, TaskContext, TaskRun } from "./task.ts";
 
 /** A line as the network takes it, [height, W], and what it says. */
@@ -169,7 +170,7 @@ class Reading implements TaskRun<readonly LineAnswer[]> {
       const { read, lossSum } = this.#read(group);
       loss += lossSum;
       group.lines.forEach(({ text }, index) => {
-        const [truth, answer] = [normalise(text), normalise(read[index] ?? "")];
+        const [truth, answer] = [normalise(text), normalise(at(read, index))];
         if (truth === answer) right++;
         errors += editDistance(truth, answer);
         characters += Array.from(truth).length;
@@ -183,7 +184,7 @@ class Reading implements TaskRun<readonly LineAnswer[]> {
     step.pull({ average });
     return this.#groupsOf("test").flatMap((group) => {
       const { read } = this.#read(group);
-      return group.lines.map(({ name, text }, index) => ({ name, text, read: read[index] ?? "" }));
+      return group.lines.map(({ name, text }, index) => ({ name, text, read: at(read, index) }));
     });
   }
 
@@ -218,7 +219,7 @@ class Reading implements TaskRun<readonly LineAnswer[]> {
       const read = lines.map((_, row) => {
         const data = scores.subarray(row * steps * classes, (row + 1) * steps * classes);
         return bestPath({ data, steps, classes })
-          .map(({ symbol }) => characters[symbol] ?? "")
+          .map(({ symbol }) => at(characters, symbol))
           .join("");
       });
       return { read, lossSum: losses.sum().dataSync<"float32">()[0] ?? Number.NaN };

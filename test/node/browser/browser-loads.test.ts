@@ -46,7 +46,7 @@ describe.skipIf(findBrowser() === undefined).each(providers)("many loads in one 
     const other = await load();
     expect(await growthOver(120, load, index, () => residentFor(provider))).toBeLessThan(LEAST_LEAK);
     await other.dispose();
-  });
+  }, 180_000);
 });
 
 test.skipIf(findBrowser() === undefined)("browsers that came and went leave no listener in this process", async () => {
