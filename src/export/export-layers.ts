@@ -122,6 +122,7 @@ function build(source: LayersSource, options: ExportOptions, parts: LayersParts,
     source,
     options,
     pictures,
+    patterns: [],
     about: {
       kind: "layers",
       layers: converted.calls.map(({ path, className, call, occurrence, repeated, scope, values }) => ({

@@ -8,6 +8,7 @@ import { finishGraph, type NamedValue } from "./build/finish.ts";
 import type { ExportedModel, ExportedValue, ExportOptions } from "./export-model.ts";
 import { withFile } from "./exported-file.ts";
 import { minimumSizes } from "./minimum-sizes.ts";
+import type { Pass } from "./passes/pass.ts";
 import { runPasses } from "./passes/pipeline.ts";
 import type { applyPrecision } from "./precision/apply.ts";
 import { asItIs, changesWeights, type ExportedPrecision, type PreciseGraph } from "./precision/options.ts";
@@ -38,16 +39,18 @@ export interface Unfinished {
     ExportOptions,
     "precision" | "compute" | "matrixForm" | "float32Weights" | "float32Nodes" | "activationRanges"
   >;
+  /** Passes for patterns that only this kind of model has. */
+  readonly patterns: readonly Pass[];
   readonly about: Pick<ExportedModel, "kind" | "layers" | "taps" | "notes">;
 }
 
 /** What follows the conversion of a model of either kind: the passes, types and shapes of all tensors, how weights are kept, and the file. */
 export function finishModel(unfinished: Unfinished, parts: Pick<Parts, "applyPrecision">): ExportedModel {
-  const { builder, name, inputs, source, pictures, about } = unfinished;
+  const { builder, name, inputs, source, pictures, about, patterns } = unfinished;
   const { opset } = builder;
   const wrapped = pictures?.finish(builder, unfinished.outputs) ?? null;
   const converted = finishGraph(builder, name, inputs, wrapped?.outputs ?? unfinished.outputs);
-  const optimise = (keepsWeights: boolean): OnnxGraph => runPasses(converted, { keepsWeights });
+  const optimise = (keepsWeights: boolean): OnnxGraph => runPasses(converted, { keepsWeights, patterns });
   const { graph, optimised, precision } = weighed(optimise, unfinished, wrapped?.prepared ?? null, parts);
   const metadata = metadataOf(source, minimumSizes(inputs, builder.windowCounts), precision);
   const model: OnnxModel = {

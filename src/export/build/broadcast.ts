@@ -2,7 +2,17 @@ import { ExportError, InternalError } from "../../errors.ts";
 import { broadcast, showShape, type Dim } from "../../onnx/dim.ts";
 import { at } from "../../require.ts";
 import type { GraphTensor } from "../ir/graph-tensor.ts";
-import { axisOf, commonFactors, newAxis, sizeOfAxis, splitFactor, Value, type Axis, type Factor } from "../ir/value.ts";
+import {
+  axisOf,
+  commonFactors,
+  newAxis,
+  sameAxes,
+  sizeOfAxis,
+  splitFactor,
+  Value,
+  type Axis,
+  type Factor,
+} from "../ir/value.ts";
 
 /** What this module needs of a GraphBuilder. */
 export interface Storing {
@@ -42,6 +52,7 @@ export function layOutAlike(graph: Storing, values: readonly Value[]): LaidOut {
   const tensors = joint.map((value) => {
     const own = new Set(value.axes.flat());
     const wanted = stored.map((axis) => axis.filter((factor) => own.has(factor)));
+    if (broadcastsTo(value.stored, wanted)) return value.tensor;
     return graph.store(value, reference === null || covers(value) ? wanted : trimLeadingOnes(wanted));
   });
   return { tensors, axes, stored };
@@ -178,6 +189,11 @@ function broadcastDims(axes: readonly Axis[], reference: Value | null): readonly
   });
   if (!contiguous) return axes;
   return axes.filter((axis) => axis.length > 0).toSorted((a, b) => place(a) - place(b));
+}
+
+/** Whether a tensor stored so needs no other form: its dimensions, aligned at the last, are those wanted. */
+function broadcastsTo(stored: readonly Axis[], wanted: readonly Axis[]): boolean {
+  return stored.length <= wanted.length && sameAxes(trimLeadingOnes(stored), trimLeadingOnes(wanted));
 }
 
 function trimLeadingOnes(dims: readonly Axis[]): readonly Axis[] {

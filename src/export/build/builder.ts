@@ -23,7 +23,7 @@ import { layOutAlike } from "./broadcast.ts";
 import { Constants } from "./constants.ts";
 import { Names } from "./names.ts";
 import { knownSize, permuteFactors } from "./permute.ts";
-import { cutOut, insertedOnes, permutation, plans, resizeCost, splitRuns } from "./rearrange.ts";
+import { cutOut, insertedOnes, joined, permutation, plans, resizeCost, splitRuns } from "./rearrange.ts";
 import { valueInfo } from "./value-info.ts";
 
 /** An input of a node, or null for an optional input that is left out. */
@@ -463,6 +463,9 @@ export class GraphBuilder {
     if (found !== -1) return { value, dim: found };
     const cut = cutOut(value.stored, factors);
     if (cut !== null) return { value: this.storedAs(value, cut.dims), dim: cut.at };
+    const whole = joined(value.stored, factors);
+    if (whole !== null && this.storeCost(value, whole.dims) < this.storeCost(value, value.axes))
+      return { value: this.storedAs(value, whole.dims), dim: whole.at };
     return { value: this.storedAs(value, value.axes), dim: axis < 0 ? value.axes.length + axis : axis };
   }
 

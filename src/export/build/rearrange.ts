@@ -138,3 +138,26 @@ export function cutOut(
   const after = end < axis.length ? [axis.slice(end)] : [];
   return { dims: stored.toSpliced(index, 1, ...before, factors, ...after), at: index + before.length };
 }
+
+/**
+ * The dimensions that have factors, with those that hold `factors` one after the other, and nothing else, made one; null when
+ * none do.
+ */
+export function joined(
+  stored: readonly Axis[],
+  factors: readonly Factor[],
+): { readonly dims: readonly Axis[]; readonly at: number } | null {
+  const [first] = factors;
+  if (first === undefined) return null;
+  const start = stored.findIndex((axis) => axis[0] === first);
+  if (start === -1) return null;
+  for (let end = start + 1; end <= stored.length; end++) {
+    const merged = stored.slice(start, end).flat();
+    if (merged.length < factors.length) continue;
+    if (!sameFactors(merged, factors)) return null;
+    const before = stored.slice(0, start).filter(({ length }) => length > 0);
+    const after = stored.slice(end).filter(({ length }) => length > 0);
+    return { dims: [...before, factors, ...after], at: before.length };
+  }
+  return null;
+}

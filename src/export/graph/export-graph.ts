@@ -9,6 +9,7 @@ import { applyPrecision } from "../precision/apply.ts";
 import type { RawModel } from "../source/model.ts";
 
 import { convertGraph } from "./convert-graph.ts";
+import { graphPatterns } from "./patterns.ts";
 import { allOps } from "./registry.ts";
 import { readGraphModel, type GraphSource } from "./source/graph-model.ts";
 
@@ -69,6 +70,7 @@ function buildModel(source: GraphSource, options: ExportOptions, everyNode: bool
     source,
     options,
     pictures,
+    patterns: graphPatterns,
     about: {
       kind: "graph",
       layers: converted.nodes.map(({ name, op, values }) => ({

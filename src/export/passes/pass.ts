@@ -18,7 +18,8 @@ import type { PassGraph, PassNode } from "./pass-graph.ts";
  * The driver (optimize.ts) asks about every node, and again about the nodes around every edit, until no pass changes anything. So
  * a pass needs no loop of its own, and must take time that does not grow with the graph.
  *
- * To add a pass: a file beside this one, an entry in pipeline.ts, and a case in test/export/passes/.
+ * To add a pass: a file beside this one, an entry in pipeline.ts (in graph/patterns.ts where only Graph
+ * models have what it rewrites), and a case in test/export/passes/.
  */
 export interface Pass {
   /** Names the pass in tests and in errors. */

@@ -39,15 +39,23 @@ export const pipeline: readonly (readonly Pass[])[] = [
   [guardPaddedPooling],
 ];
 
-/** The graph after all passes, or all but those that compute new weights, with the type and shape of every tensor. */
+export interface PassOptions {
+  /** Leave out the passes that compute new weights. */
+  readonly keepsWeights?: boolean;
+  /** More patterns, which run with the first group. */
+  readonly patterns?: readonly Pass[];
+}
+
+/** The graph after all passes, with the type and shape of every tensor. */
 export function runPasses(
   graph: GraphToOptimize,
-  { keepsWeights = false }: { readonly keepsWeights?: boolean } = {},
+  { keepsWeights = false, patterns = [] }: PassOptions = {},
 ): OnnxGraph {
   const edited = new PassGraph(graph);
-  const passes = keepsWeights
-    ? pipeline.map((group) => group.filter(({ changesWeights = false }) => !changesWeights))
-    : pipeline;
-  optimize(edited, passes);
+  const groups = pipeline.map((group, index) => {
+    const passes = index === 0 ? [...group, ...patterns] : group;
+    return keepsWeights ? passes.filter(({ changesWeights = false }) => !changesWeights) : passes;
+  });
+  optimize(edited, groups);
   return edited.toOnnx();
 }

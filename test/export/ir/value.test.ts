@@ -12,6 +12,7 @@ import {
   sizeOfAxis,
   splitFactor,
   Value,
+  viewOf,
 } from "../../../src/export/ir/value.ts";
 import { asNumber, dim, evaluate, multiply, type Dim } from "../../../src/onnx/dim.ts";
 import { at } from "../../../src/require.ts";
@@ -204,6 +205,29 @@ describe("views of tensors", () => {
     // Without an open size, nothing may be left over.
     expect(regroup(value, [dim("m"), dim("n")])).toBe(null);
   });
+});
+
+test("a tensor whose dimensions of size 1 stand where others have sizes is broadcast as it is", () => {
+  const graph = new GraphBuilder(17);
+  const [image, gate] = [
+    [1, 8, 5, 4],
+    [1, 8, 1, 1],
+  ].map((sizes, index) => viewOf(graph.input(`x${index}`, "float32", sizes).tensor, [0, 3, 1, 2]));
+  if (image === undefined || gate === undefined) throw new TypeError("two inputs were made");
+  const product = graph.binary("Mul", gate, image);
+  expect(product.dims.map((size) => asNumber(size))).toEqual([1, 5, 4, 8]);
+  expect(graph.nodes.map(({ opType, inputs }) => [opType, ...inputs])).toEqual([["Mul", "x1", "x0"]]);
+});
+
+test("an axis of several stored dimensions, one after the other, is isolated by a Reshape alone", () => {
+  const graph = new GraphBuilder(17);
+  const image = viewOf(graph.input("x", "float32", [1, 8, 5, 4]).tensor, [0, 3, 1, 2]);
+  const rows = regroup(image, [dim(20), dim(8)]);
+  if (rows === null) throw new TypeError("height and width are one axis");
+  const { value, dim: place } = graph.isolate(rows, 0);
+  expect({ place, shape: value.tensor.shape?.map((size) => asNumber(size)) }).toEqual({ place: 1, shape: [8, 20] });
+  expect(value.dims.map((size) => asNumber(size))).toEqual([20, 8]);
+  expect(graph.nodes.map(({ opType }) => opType)).toEqual(["Reshape"]);
 });
 
 test("two cuts of one size have the cuts of both, where they fit into one another", () => {

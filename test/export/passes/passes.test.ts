@@ -2,6 +2,8 @@ import { describe, expect, test } from "vitest";
 
 import type { GraphBuilder } from "../../../src/export/build/builder.ts";
 import { branch } from "../../../src/export/build/regions.ts";
+import { graphPatterns } from "../../../src/export/graph/patterns.ts";
+import { cast } from "../../../src/export/build/ops/elementwise.ts";
 import type { GraphTensor } from "../../../src/export/ir/graph-tensor.ts";
 import { absorbTransposeIntoDense } from "../../../src/export/passes/absorb-transpose.ts";
 import { foldPadIntoConv } from "../../../src/export/passes/fold-pad-into-conv.ts";
@@ -10,8 +12,10 @@ import { foldScaleIntoWeights, scaleBeforeBias } from "../../../src/export/passe
 import { fuseGelu } from "../../../src/export/passes/fuse-gelu.ts";
 import { fuseGemm } from "../../../src/export/passes/fuse-gemm.ts";
 import { fuseHardSwish } from "../../../src/export/passes/fuse-hard-swish.ts";
+import { fuseL2Norm } from "../../../src/export/passes/fuse-l2-norm.ts";
 import { fuseNormalization } from "../../../src/export/passes/fuse-normalization.ts";
 import { guardPaddedPooling } from "../../../src/export/passes/guard-padded-pooling.ts";
+import { keepIntegerIndices } from "../../../src/export/passes/keep-integer-indices.ts";
 import { keepReducedAxes } from "../../../src/export/passes/keep-reduced-axes.ts";
 import { mergeConcats } from "../../../src/export/passes/merge-concats.ts";
 import { mergeReshapes } from "../../../src/export/passes/merge-reshapes.ts";
@@ -588,6 +592,66 @@ const CASES: readonly { readonly passes: readonly Pass[]; readonly cases: readon
     ],
   },
   {
+    passes: [fuseL2Norm],
+    cases: [
+      ...[17, 18].map((opset): PassCase => ({
+        name: `tf.math.l2_normalize in opset ${opset}`,
+        opset,
+        shape: ["n", 3],
+        emit: (g, x) => {
+          const sum = g.op("ReduceSum", [g.op("Mul", [x, x]), g.int64s([1])], { keepdims: int(1) });
+          return g.op("Mul", [x, g.op("Reciprocal", [g.op("Sqrt", [g.op("Max", [sum, scalar(g, 2)])])])]);
+        },
+        before: "Mul ReduceSum Max Sqrt Reciprocal Mul",
+        after: "ReduceL2 Max Div",
+      })),
+      {
+        name: "a sum of squares, and a norm, by themselves",
+        shape: ["n", 3, 4],
+        emit: (g, x) => {
+          const over = (...axes: number[]) =>
+            g.op("ReduceSum", [g.op("Mul", [x, x]), g.int64s(axes)], { keepdims: int(0) });
+          return [over(1, -1), g.op("Sqrt", [over(1)])];
+        },
+        before: "Mul ReduceSum Mul ReduceSum Sqrt",
+        after: "ReduceSumSquare ReduceL2",
+      },
+      {
+        name: "not products of two tensors, squares and sums that others read, and other reciprocals",
+        shape: ["n", 3],
+        emit: (g, x) => {
+          const square = g.op("Mul", [x, x]);
+          const sum = g.op("ReduceSum", [g.op("Mul", [x, g.op("Abs", [x])]), g.int64s([1])]);
+          const root = g.op("Sqrt", [g.op("Abs", [sum])]);
+          const inverse = g.op("Reciprocal", [plusOne(g, root)]);
+          return [square, g.op("ReduceSum", [square, g.int64s([1])]), g.op("Mul", [x, inverse])];
+        },
+        ...stays("Mul Abs Mul ReduceSum Abs Sqrt Add Reciprocal ReduceSum Mul"),
+      },
+    ],
+  },
+  {
+    passes: [keepIntegerIndices],
+    cases: [
+      {
+        name: "integers that are float32 in between",
+        shape: ["n", 3],
+        emit: (g, x) => {
+          const indices = cast(g, g.op("Abs", [x]), "int32");
+          return g.op("Gather", [numbers(g, [4, 2]), cast(g, cast(g, indices, "float32"), "int32")]);
+        },
+        before: "Abs Cast Cast Cast Gather",
+        after: "Abs Cast Gather",
+      },
+      {
+        name: "not numbers that may have fractions",
+        shape: ["n", 3],
+        emit: (g, x) => g.op("Gather", [numbers(g, [4, 2]), cast(g, g.op("Abs", [x]), "int32")]),
+        ...stays("Abs Cast Gather"),
+      },
+    ],
+  },
+  {
     passes: [guardPaddedPooling],
     cases: [
       {
@@ -615,6 +679,6 @@ describe.each(CASES)("$passes.0.name", ({ passes, cases }) => {
 
 test("every pass has cases", () => {
   const tested = CASES.flatMap(({ passes }) => passes.map(({ name }) => name));
-  expect(pipeline.flat().filter(({ name }) => !tested.includes(name))).toEqual([]);
+  expect([...pipeline.flat(), ...graphPatterns].filter(({ name }) => !tested.includes(name))).toEqual([]);
   expect(first(CASES).cases.length).toBeGreaterThan(0);
 });
