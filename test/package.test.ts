@@ -73,12 +73,23 @@ const offline = (): boolean =>
   failure !== null && /ENOTFOUND|ECONNREFUSED|ETIMEDOUT|ENOTCACHED|EAI_AGAIN/.test(failure);
 
 /** The README's own example, word for word. */
-function readmeExample(heading: string): string {
+function readmeExample(heading: string, language: string): string {
   const readme = readFileSync(join(root, "README.md"), "utf8");
   const [, section = ""] = readme.split(`## ${heading}\n`);
-  const code = /^```js\n(.*?)^```$/ms.exec(section)?.[1];
+  const code = new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, "ms").exec(section)?.[1];
   if (code === undefined) throw new Error(`the README has no example under "${heading}"`);
   return code;
+}
+
+/** A session without what changes from one machine to the next: times, differences, values, and progress on slow ones. */
+function withoutMeasures(session: string): string {
+  return session
+    .replaceAll("npx tfjs-to-onnx", "tfjs-to-onnx")
+    .replaceAll(/^verifying .*\n/gmu, "")
+    .replaceAll(/\d+\.\d\d s\b/gu, "TIME")
+    .replaceAll(/at most \d\S*/gu, "at most DIFFERENCE")
+    .replaceAll(/^ {2}\d[\d., ]+$/gmu, "  VALUES")
+    .trim();
 }
 
 describe("the packed package, installed in an empty folder", () => {
@@ -173,7 +184,10 @@ describe("the packed package, installed in an empty folder", () => {
   test("exports by its command line, and says that it could not verify without TF.js", ({ skip }) => {
     if (offline()) skip();
     const { status, stdout, stderr } = run(bin, ["export", shipped, "--out", "model.onnx", "--json"], folder);
-    expect(stderr).toContain("not verified");
+    expect(stderr).toBe(
+      "not verified: the packages @tensorflow/tfjs, @tensorflow/tfjs-backend-wasm and onnxruntime-node are not installed " +
+        "(run: npm install --ignore-scripts @tensorflow/tfjs @tensorflow/tfjs-backend-wasm onnxruntime-node)\n",
+    );
     expect(status).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({ out: "model.onnx", kind: "layers", verified: null });
     expect(readFileSync(join(folder, "model.onnx")).length).toBeGreaterThan(1_000_000);
@@ -188,6 +202,16 @@ describe("the packed package, installed in an empty folder", () => {
     );
     expect(stderr).toContain("npm install --ignore-scripts onnxruntime-node");
     expect(status).toBe(1);
+  });
+
+  test("says what training needs before it looks for images", ({ skip }) => {
+    if (offline()) skip();
+    const { status, stderr } = run(bin, ["train", "--out", "trained"], folder);
+    expect(stderr).toMatch(
+      /^error: the packages that train are not installed\nhint: run: npm install --ignore-scripts @/,
+    );
+    expect(status).toBe(1);
+    expect(existsSync(join(folder, "trained"))).toBe(false);
   });
 
   test("says at once all that serving needs", ({ skip }) => {
@@ -238,10 +262,22 @@ describe("the packed package, installed in an empty folder", () => {
     link("@tensorflow/tfjs");
     link("@tensorflow/tfjs-backend-wasm");
     cpSync(shipped, join(folder, "my-model"), { recursive: true });
-    writeFileSync(join(folder, "example.js"), readmeExample("As a library"));
+    writeFileSync(join(folder, "example.js"), readmeExample("As a library", "js"));
     const { status, stdout, stderr } = run(process.execPath, ["example.js"], folder);
     expect(stderr).toBe("");
     expect(status).toBe(0);
     expect(stdout).toMatch(/^20 nodes \[[^]*\nthe same numbers as TF.js\nFloat32Array\(10\) \[/);
   });
+
+  test("prints in a terminal what the README shows", ({ skip }) => {
+    if (offline()) skip();
+    const session = readmeExample("Export, check, run", "console");
+    for (const step of session.split("\n\n")) {
+      const [line = "", ...expected] = step.trim().split("\n");
+      const [, ...args] = line.replace("$ npx ", "").split(" ");
+      // On a terminal both streams are read as one.
+      const { stdout } = run("sh", ["-c", '"$@" 2>&1', "sh", bin, ...args], folder);
+      expect(withoutMeasures(stdout)).toBe(withoutMeasures(expected.join("\n")));
+    }
+  }, 60_000);
 });

@@ -6,6 +6,7 @@ import { ToolError, UsageError } from "../errors.ts";
 import { exportAnySource, readAnyModel, type AnySource } from "../export/any-source.ts";
 import type { ExportedModel, ExportOptions } from "../export/export-model.ts";
 import type { RawModel } from "../export/source/model.ts";
+import { assertInstalled } from "../node/missing-packages.ts";
 import { nameInUrl, parseModelAddress } from "../node/model-address.ts";
 import { writeAside } from "../node/write-aside.ts";
 import type { ModelVerification } from "../verify/verify-model.ts";
@@ -27,7 +28,7 @@ import {
 } from "./export/precision.ts";
 import { loadPlugins, type Plugins } from "./plugins.ts";
 import { reportVerification } from "./verify-progress.ts";
-import { DEFAULT_BATCHES, printVerification } from "./verify.ts";
+import { DEFAULT_BATCHES, packagesToVerify, printVerification } from "./verify.ts";
 
 interface ExportCommandOptions extends CommonOptions, PrecisionOptions {
   readonly out?: string;
@@ -150,7 +151,7 @@ async function run(model: string, options: ExportCommandOptions): Promise<void> 
     printVerification(verified);
   }
   if (!options.verify) printSummary("not verified (--no-verify)");
-  if (!isStdout && options.quiet !== true && process.exitCode !== 1) suggestNext(out, exported, source);
+  if (!isStdout && options.quiet !== true && process.exitCode !== 1) suggestNext(out, exported, source, verified);
 }
 
 /** What other servers need beside the file. */
@@ -250,6 +251,7 @@ async function check(
   const { verifyModel } = await import("../verify/verify-model.ts");
   const reporter = reportVerification();
   try {
+    assertInstalled(packagesToVerify([{ runtime: "node" }]));
     return await verifyModel(raw, source, exported.bytes, {
       targets: [{ runtime: "node" }],
       batches: DEFAULT_BATCHES,
@@ -292,12 +294,25 @@ function describeExport(
 }
 
 /** What to do with the file, in commands that can be copied. */
-function suggestNext(out: string, { inputs }: ExportedModel, { metadata }: AnySource): void {
+function suggestNext(
+  out: string,
+  { inputs }: ExportedModel,
+  { metadata }: AnySource,
+  verified: ModelVerification | null,
+): void {
   const command = ownCommand();
   const file = shellQuoted(out);
-  const feeds = inputs.map(({ name }) => `--tensor ${shellQuoted(`${name}=${name}.npy`)} `).join("");
+  const sizes = verified?.runs[0]?.sizes ?? {};
+  const feeds = inputs.map((input) => ` --tensor ${shellQuoted(`${input.name}=${tryOut(input, sizes)}`)}`).join("");
   const example =
-    "recognizer" in metadata ? `infer photo.png --model ${file}` : `infer --model ${file} ${feeds}--out results`;
+    "recognizer" in metadata ? `infer photo.png --model ${file}` : `infer --model ${file}${feeds} --out results`;
   printLine({ style: "hint", text: "next: " }, `${command} ${example}`);
   printLine(`      ${command} bench ${file}`);
+}
+
+/** Random values that the model takes: of its own shape, with the sizes that were verified. A batch is of one sample. */
+function tryOut({ dims }: ExportedModel["inputs"][number], sizes: Readonly<Record<string, number>>): string {
+  const isFree = dims.slice(1).some((dim) => typeof dim !== "number");
+  if (!isFree) return "random";
+  return `random:${dims.map((dim) => (typeof dim === "number" ? dim : (sizes[dim] ?? 1))).join(",")}`;
 }

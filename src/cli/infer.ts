@@ -38,6 +38,7 @@ export function create(summary: string): Command {
     "find . -name '*.png' | tfjs-to-onnx infer - --json",
     "find . -name '*.png' -print0 | tfjs-to-onnx infer - --null",
     "tfjs-to-onnx infer - --json --keep-going --threads 1 --workers 0 < lines.jsonl",
+    "infer --model model.onnx --tensor input=random",
     "infer --model model.onnx --tensor input=x.npy --out results",
     "infer --model runs/line line.png --pattern '[0-9a-z]{5}'",
     "infer -- -odd-name.png",
@@ -66,17 +67,25 @@ export function create(summary: string): Command {
       new Option("--dataset <name>", "score a labelled test set").choices(["auto", "mnist", "digits", "lines"]),
     )
     .option("--data <dir>", "folder of MNIST's files, or of labelled pictures of lines (labels.tsv, or names)")
-    .option("--beam <n>", "of lines: search among so many texts instead of greedily", parseWhole("--beam", 1, 10_000))
-    .option("--pattern <regex>", "of lines: read only texts that match from end to end, e.g. '\\d{1,7}'")
-    .option("--greedy", "of lines: read the likeliest character of each step, without the model's language model")
-    .option("--lexicon <file>", "of lines: read only the words of this file, one a line")
+    .option(
+      "--beam <n>",
+      "lines only: keep this many texts at each step, instead of the likeliest one",
+      parseWhole("--beam", 1, 10_000),
+    )
+    .option("--pattern <regex>", "lines only: read only texts that match as a whole, e.g. '\\d{1,7}'")
+    .option("--greedy", "lines only: read the likeliest character of each step, without the model's language model")
+    .option("--lexicon <file>", "lines only: read only the words of this file, one on each line")
     .option("--limit <n>", "take the first images only", parseWhole("--limit", 1))
     .option("-0, --null", "paths on stdin are separated by NUL, as find -print0 writes them")
     .option(
       "--keep-going",
       "an input that cannot be read is an answer (a line with its error): exit 0 then, not 3, so that 0 says that every line was answered. For engines such as Spark, with --threads 1 --workers 0 in a process for each core",
     )
-    .option("--tensor <name=file>", "a raw input tensor from a .npy file; may be repeated", collect)
+    .option(
+      "--tensor <name=value>",
+      "an input of any model: a .npy file, a .json file of nested lists, or random (random:1,64,64,3 for a shape); may be repeated",
+      collect,
+    )
     .option("-o, --out <dir>", "folder for the outputs of --tensor, each as NAME.npy (default: the current folder)")
     .action(run);
 }

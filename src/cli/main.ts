@@ -12,6 +12,15 @@ const EXIT_USAGE = 2;
 /** Name of the command that prints a script for shell completion. The script itself calls `complete`. */
 const COMPLETION = "completion";
 
+const EXAMPLES = `
+Examples:
+  $ tfjs-to-onnx export my-model/model.json
+  $ tfjs-to-onnx verify my-model/model.json my-model/model.onnx --runtime node,web
+  $ tfjs-to-onnx infer --model my-model/model.onnx --tensor image=random
+
+Exit codes: 0 done and true; 1 failed, or a check came out false; 2 wrong usage;
+3 done, but some inputs could not be read.`;
+
 /** Run one command line. @returns the exit code: 0 done and true, 1 failed or false, 2 wrong usage, 3 some inputs could not be read. */
 export async function main(args: readonly string[]): Promise<number> {
   const program = new Command("tfjs-to-onnx")
@@ -23,8 +32,10 @@ export async function main(args: readonly string[]): Promise<number> {
     .helpCommand("help [command]", "show the help of a command")
     .commandsGroup("Setup:")
     .configureHelp({ styleTitle: strong, showGlobalOptions: false })
+    .addHelpText("after", EXAMPLES)
     .showSuggestionAfterError()
     .exitOverride();
+  program.showHelpAfterError("(tfjs-to-onnx --help lists the commands)");
   const words = args.filter((arg) => !arg.startsWith("-"));
   const asked = words[0] === "help" ? words[1] : words[0];
   for (const command of await commandsFor(asked)) program.addCommand(command);
@@ -35,7 +46,9 @@ export async function main(args: readonly string[]): Promise<number> {
   });
   try {
     inheritSettings(program);
-    await program.parseAsync([...args], { from: "user" });
+    // Of a command that does not exist, `help` would show the list of all of them and say nothing of the slip.
+    const isUnknown = words[0] === "help" && asked !== undefined && !isCommand(program, asked);
+    await program.parseAsync(isUnknown ? [asked] : [...args], { from: "user" });
     return Number(process.exitCode ?? 0);
   } catch (error) {
     return report(error, args.includes("--verbose"));
@@ -51,6 +64,10 @@ async function commandsFor(asked: string | undefined): Promise<readonly Command[
   const entry = commands.find(({ name }) => name === asked);
   if (entry !== undefined) return [(await entry.load()).create(entry.summary)];
   return commands.flatMap(({ name, summary, group }) => (group === null ? [] : [emptyCommand(name, summary, group)]));
+}
+
+function isCommand(program: Command, name: string): boolean {
+  return name === "help" || program.commands.some((command) => command.name() === name);
 }
 
 function emptyCommand(name: string, summary: string, group: string): Command {

@@ -56,7 +56,7 @@ export function create(summary: string): Command {
     .option("--no-grpc", "serve HTTP only")
     .option(
       "--processes <n>",
-      "processes that run models (default: one for each core, at most 8)",
+      "processes that run models; without it one for each core, at most 8",
       parseWhole("--processes", 1, 256),
       Math.min(availableParallelism(), MOST_PROCESSES),
     )

@@ -2,7 +2,8 @@ import { join } from "node:path";
 
 import type { Command } from "commander";
 
-import { TrainError, UsageError } from "../errors.ts";
+import { SetupError, TrainError, UsageError } from "../errors.ts";
+import { missingPackages } from "../node/missing-packages.ts";
 import { assertWritable, removeLeftovers, writeAside } from "../node/write-aside.ts";
 import {
   checkpointProgress,
@@ -13,6 +14,7 @@ import {
 } from "../train/checkpoint.ts";
 import type { FitResult } from "../train/fit.ts";
 import { curvesSvg, heldOut, type EpochRecord } from "../train/history.ts";
+import { installPackages } from "../train/native/index.ts";
 import { networks } from "../train/networks.ts";
 import type { Recipe } from "../train/recipe.ts";
 
@@ -21,6 +23,7 @@ import { formatDuration } from "./format.ts";
 import { confirm } from "./confirm.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { note, printJson, printLine } from "./output.ts";
+import { ownCommand } from "./own-command.ts";
 import { startProgress } from "./progress.ts";
 import { setupListener } from "./setup.ts";
 import { classifyJob } from "./train/classify-job.ts";
@@ -72,6 +75,7 @@ async function run(options: TrainOptions): Promise<void> {
   const recipe = recipeOf(settings);
   const out = settings.out ?? join("runs", settings.network);
   const logs = logDir ?? join(out, "logs");
+  assertTrainable();
   for (const folder of [out, logs]) await assertWritable(folder);
   const how = { resume: resume === true, eager: eager === true, json: json === true, backend, out, logs };
   await aloneIn(out, async () => {
@@ -81,6 +85,19 @@ async function run(options: TrainOptions): Promise<void> {
     if (settings.network === "line")
       await trainInto(await linesJob(settings, recipe, signal), settings, recipe, how, signal);
     else await trainInto(await classifyJob(settings, recipe, signal), settings, recipe, how, signal);
+  });
+}
+
+/** @throws {SetupError} when neither native TensorFlow nor WebAssembly has its packages; before any data is downloaded */
+function assertTrainable(): void {
+  const [tfjs, wasm, node] = ["@tensorflow/tfjs", "@tensorflow/tfjs-backend-wasm", "@tensorflow/tfjs-node"].map(
+    (name) => missingPackages([name]).length === 0,
+  );
+  if (tfjs === true && (wasm === true || node === true)) return;
+  throw new SetupError("the packages that train are not installed", {
+    hint:
+      `run: ${installPackages}, then: ${ownCommand()} setup. ` +
+      "Or, 50 to 100 times slower: npm install --ignore-scripts @tensorflow/tfjs @tensorflow/tfjs-backend-wasm",
   });
 }
 

@@ -1,6 +1,7 @@
 import { Option, type Command } from "commander";
 
 import { readAnyModel } from "../export/any-source.ts";
+import { assertInstalled } from "../node/missing-packages.ts";
 import { loadAt, type Place } from "../node/place.ts";
 import { readOnnxFile, type OnnxFile } from "../node/read-onnx.ts";
 import { DEFAULT_TOLERANCE, type Tolerance } from "../verify/compare.ts";
@@ -69,6 +70,7 @@ async function run(model: string, file: string, options: VerifyCommandOptions): 
   const plugins = await loadPlugins(options.plugin ?? []);
   const { readModel } = await import("../node/read-model.ts");
   const [raw, onnx] = await Promise.all([readModel(model), readOnnxFile(file)]);
+  assertInstalled(packagesToVerify(places));
   const reporter = reportVerification();
   const result = await verifyModel(raw, await readAnyModel(raw), onnx.bytes, {
     targets: places.map((place) => targetAt(place, onnx)),
@@ -86,6 +88,12 @@ async function run(model: string, file: string, options: VerifyCommandOptions): 
   if (!result.passed) process.exitCode = 1;
   if (options.json === true) printJson(result);
   else printVerification(result);
+}
+
+/** TF.js, which is compared with, and the runtimes of the file. */
+export function packagesToVerify(places: readonly Place[]): string[] {
+  const runtimes = places.flatMap(({ runtime }) => (runtime === "tfjs" ? [] : [`onnxruntime-${runtime}`]));
+  return ["@tensorflow/tfjs", "@tensorflow/tfjs-backend-wasm", ...new Set(runtimes)];
 }
 
 /** A tolerance that is given holds for rounded weights too. */

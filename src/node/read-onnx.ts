@@ -1,7 +1,7 @@
 import { readFile, realpath, stat } from "node:fs/promises";
 import { dirname, isAbsolute, join, normalize, relative, sep } from "node:path";
 
-import { ModelFormatError } from "../errors.ts";
+import { InferenceError, ModelFormatError } from "../errors.ts";
 import { readOnnxHeader, type OnnxHeader } from "../onnx/header.ts";
 
 import { codeOf } from "./error-code.ts";
@@ -34,8 +34,20 @@ export async function readOnnxFile(path: string): Promise<OnnxFile> {
       cause,
     });
   });
-  const header = readOnnxHeader(bytes);
+  const header = headerOf(bytes, path);
   return { bytes, header, externalData: await readBeside(path, header.externalData) };
+}
+
+function headerOf(bytes: Uint8Array, path: string): OnnxHeader {
+  try {
+    return readOnnxHeader(bytes);
+  } catch (cause) {
+    if (!(cause instanceof InferenceError)) throw cause;
+    throw new InferenceError(`${path}: ${cause.message}`, {
+      cause,
+      ...(cause.hint !== undefined && { hint: cause.hint }),
+    });
+  }
 }
 
 /**

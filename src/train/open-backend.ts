@@ -68,6 +68,9 @@ async function openWasm({ onNote }: OpenBackendOptions, why: string): Promise<Tr
 
 function missing(name: string): (cause: unknown) => never {
   return (cause) => {
-    throw new SetupError(`the package ${name} is missing`, { hint: `run: npm install ${name}`, cause });
+    throw new SetupError(`the package ${name} is not installed`, {
+      hint: `run: npm install --ignore-scripts ${name}`,
+      cause,
+    });
   };
 }

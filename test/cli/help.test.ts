@@ -39,6 +39,14 @@ test.each(explained)("%s explains itself, with examples, --json and --quiet", (n
   }
 });
 
+test("help of a command that does not exist says so, and what it may have meant", () => {
+  const { status, stdout, stderr } = cli("help", "exprot");
+  expect([status, stdout]).toEqual([2, ""]);
+  expect(stderr).toBe(
+    "error: unknown command 'exprot'\n(Did you mean export?)\n(tfjs-to-onnx --help lists the commands)\n",
+  );
+});
+
 test("help COMMAND is COMMAND --help", () => {
   expect(cli("help", "inspect")).toEqual(cli("inspect", "--help"));
 });

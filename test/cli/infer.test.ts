@@ -21,7 +21,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 
 import { renderedDigits } from "../../src/data/digits/rendered-digits.ts";
 import { RECOGNIZER_KEY, type Recognizer } from "../../src/metadata.ts";
-import { encodeNpy } from "../../src/node/npy.ts";
+import { decodeNpy, encodeNpy } from "../../src/node/npy.ts";
 import { bin, runCommand, type Outcome } from "../helpers/command.ts";
 import { smallDense, tinyOnnx } from "../helpers/tiny-onnx.ts";
 
@@ -392,6 +392,41 @@ test("raw tensors go in and come out as .npy", () => {
   expect(stderr).toContain('input "image" is missing; got "picture"');
 });
 
+test("raw tensors are nested lists of JSON, or random for a try", () => {
+  const lists = (rows: number): unknown => Array.from({ length: rows }, () => Array.from({ length: 28 }, () => [0.5]));
+  writeFileSync(join(folder, "grey.json"), JSON.stringify([lists(28)]));
+  const given = infer(["--tensor", "image=grey.json", "--out", "lists"]);
+  expect(given.status).toBe(0);
+  const values = /^softmax: float32 \[1, 10\] -> \S+softmax\.npy\n {2}(.*)\n$/u.exec(given.stdout)?.[1];
+  const data = Float32Array.from({ length: 784 }, () => 0.5);
+  writeFileSync(join(folder, "grey.npy"), encodeNpy({ dtype: "float32", dims: [1, 28, 28, 1], data }));
+  infer(["--tensor", "image=grey.npy", "--out", "arrays"]);
+  const softmax = readFileSync(join(folder, "arrays/softmax.npy"));
+  expect(readFileSync(join(folder, "lists/softmax.npy"))).toEqual(softmax);
+  const expected: readonly unknown[] = [...decodeNpy(softmax, "softmax.npy").data];
+  expect(values?.split(", ").map(Number)).toEqual(expected.map((value) => Number(Number(value).toPrecision(4))));
+
+  const tried = infer(["--tensor", "image=random", "--out", "tried", "--json"]);
+  expect(parsed(tried.stdout)[0]?.get("outputs")).toMatchObject([{ name: "softmax", dims: [1, 10] }]);
+  expect(tried.stderr).toContain("image: random values, float32 [1, 28, 28, 1]\n");
+  const sized = infer(["--tensor", "image=random:3,28,28,1", "--out", "tried", "--json"]);
+  expect(parsed(sized.stdout)[0]?.get("outputs")).toMatchObject([{ name: "softmax", dims: [3, 10] }]);
+
+  const faults: readonly (readonly [string, string])[] = [
+    ["[[1, 2], [3]]", "the lists at depth 1 are not all of one length"],
+    ['{"data": [1]}', "holds an object; expected nested lists of numbers"],
+    ['[["a"]]', 'input "image": expected numbers; got "a"'],
+    ["[1, 2", "is not JSON"],
+    [`${"[".repeat(65)}1${"]".repeat(65)}`, "is nested deeper than 64 lists"],
+  ];
+  for (const [json, reason] of faults) {
+    writeFileSync(join(folder, "wrong.json"), json);
+    const { status, stderr } = infer(["--tensor", "image=wrong.json"]);
+    expect([status, stderr]).toEqual([1, expect.stringContaining("error: wrong.json")]);
+    expect(stderr).toContain(reason);
+  }
+});
+
 test("an input's name may hold =, an output is written into the folder whatever its name, and over no input", () => {
   const names = ["a=b", "../up", "c:d"];
   const value = { dtype: "float32", dims: [1] } as const;
@@ -422,7 +457,7 @@ test("a model without inputs is run on nothing", () => {
   const outputs = [{ name: "y", dtype: "float32", dims: [2] }] as const;
   writeFileSync(join(folder, "constant.onnx"), tinyOnnx({ inputs: [], outputs, nodes: [], weights }));
   const { status, stdout } = infer(["--model", "constant.onnx", "--out", "constant"]);
-  expect({ status, stdout }).toEqual({ status: 0, stdout: `y: float32 [2] -> ${join("constant", "y.npy")}\n` });
+  expect({ status, stdout }).toEqual({ status: 0, stdout: `y: float32 [2] -> ${join("constant", "y.npy")}\n  1, 2\n` });
   expect(readFileSync(join(folder, "constant/y.npy"))).toEqual(Buffer.from(encodeNpy(weights.y)));
   expect(infer(["plain0.png", "--out", "constant"])).toMatchObject({ status: 2, stdout: "" });
 });

@@ -2,15 +2,17 @@ import { realpath } from "node:fs/promises";
 import { join } from "node:path";
 
 import { UsageError } from "../../errors.ts";
-import { encodeNpy, readNpy } from "../../node/npy.ts";
+import { halfToNumber } from "../../half.ts";
+import { encodeNpy } from "../../node/npy.ts";
 import { writeAside } from "../../node/write-aside.ts";
 import type { Tensor } from "../../tensor.ts";
 import { note, printJson, printLine } from "../output.ts";
 
+import { readGiven } from "./given-tensor.ts";
 import { ranOn, summaryLine, type Loaded } from "./summary.ts";
 import { parseTensors, type GivenTensor } from "./tensor-arguments.ts";
 
-/** Run a model once on .npy files and write each output as `out`/NAME.npy. */
+/** Run a model once on the tensors that `--tensor` gives, and write each output as `out`/NAME.npy. */
 export async function runTensors(
   loaded: Loaded,
   args: readonly string[],
@@ -22,7 +24,12 @@ export async function runTensors(
     args,
     session.inputs.map(({ name }) => name),
   );
-  const feeds: [string, Tensor][] = await Promise.all(given.map(async ({ name, file }) => [name, await readNpy(file)]));
+  const feeds: [string, Tensor][] = await Promise.all(
+    given.map(async (each) => [
+      each.name,
+      await readGiven(each, session.inputs.find(({ name }) => name === each.name) ?? null),
+    ]),
+  );
   const files = outputFiles(
     session.outputs.map(({ name }) => name),
     out,
@@ -36,17 +43,35 @@ export async function runTensors(
   for (const { name, tensor, bytes } of encoded) {
     const file = files.get(name) ?? join(out, "output.npy");
     await writeAside(file, bytes);
-    written.push({ name, dtype: tensor.dtype, dims: tensor.dims, file });
+    const { dtype, dims } = tensor;
+    written.push({ name, dtype, dims, file });
+    if (json === true) continue;
+    printLine(`${name}: ${dtype} [${dims.join(", ")}] -> ${file}`);
+    printLine(`  ${firstValues(tensor)}`);
   }
   if (json === true) printJson({ outputs: written, seconds, ...ranOn(loaded) });
-  else
-    for (const { name, dtype, dims, file } of written) printLine(`${name}: ${dtype} [${dims.join(", ")}] -> ${file}`);
   note(summaryLine(loaded, `${written.length} ${written.length === 1 ? "output" : "outputs"}`, seconds));
+}
+
+const SHOWN = 10;
+
+/** `0.01, 0.9, 0.09`: what is in an output, at a glance. */
+function firstValues({ dtype, data }: Tensor): string {
+  if (data.length === 0) return "no values";
+  const values: Iterable<unknown> = data.slice(0, SHOWN);
+  const shown = Array.from(values, (value) => {
+    if (typeof value !== "number") return typeof value === "string" ? JSON.stringify(value) : String(value);
+    if (dtype === "bool") return value === 0 ? "false" : "true";
+    const number = dtype === "float16" ? halfToNumber(value) : value;
+    return Number.isInteger(number) ? String(number) : String(Number(number.toPrecision(4)));
+  });
+  return `${shown.join(", ")}${data.length > SHOWN ? `, … (${data.length.toLocaleString("en")} values)` : ""}`;
 }
 
 /** @throws {UsageError} when an output's file is an input's */
 async function assertInputsKept(given: readonly GivenTensor[], files: ReadonlyMap<string, string>): Promise<void> {
-  const read = new Set(await Promise.all(given.map(({ file }) => realpath(file))));
+  const inputs = given.flatMap(({ source }) => (source.kind === "random" ? [] : [source.file]));
+  const read = new Set(await Promise.all(inputs.map((file) => realpath(file))));
   for (const [name, file] of files) {
     const target = await realpath(file).catch(() => null);
     if (target === null || !read.has(target)) continue;
