@@ -139,7 +139,11 @@ async function run(model: string, options: ExportCommandOptions): Promise<void> 
   const verified = options.verify ? await check(raw, source, checked.file, checked.options) : null;
   if (verified !== null && !verified.passed) process.exitCode = 1;
   if (options.json === true) {
-    printJson(report(model, out, exported, seconds, verified, rounded?.accuracy ?? null));
+    const about =
+      verified === null
+        ? null
+        : { file: comparedFile(checked.file, checked.file === exported ? out : null), ...verified };
+    printJson(report(model, out, exported, seconds, about, rounded?.accuracy ?? null));
     return;
   }
   if (options.quiet !== true) {
@@ -266,12 +270,24 @@ async function check(
   }
 }
 
+/** Which file a verification is of. */
+interface ComparedFile {
+  /** Null for the float32 twin of a file with rounded weights, which is compared in its place and not written. */
+  readonly path: string | null;
+  readonly precision: Precision;
+  readonly bytes: number;
+}
+
+function comparedFile({ precision, byteLength }: ExportedModel, path: string | null): ComparedFile {
+  return { path, precision: precision.name, bytes: byteLength };
+}
+
 function report(
   model: string,
   out: string,
   exported: ExportedModel,
   seconds: number,
-  verified: ModelVerification | null,
+  verified: (ModelVerification & { readonly file: ComparedFile }) | null,
   accuracy: RoundedExport["accuracy"],
 ): unknown {
   const { kind, opset, nodes, parameters, byteLength, inputs, outputs, precision, notes } = exported;

@@ -145,8 +145,9 @@ export class GraphModel {
   }
 
   /**
-   * Run the model and give the outputs named: of the signature, of nodes (`node`, `node:1`), inner ones too. For inner ones the model is
-   * converted once more at the first call. Without names, the model's own outputs.
+   * Run the model and give the outputs named: of the signature, of nodes (`node`, `node:1`), inner ones too. Without names, the model's own
+   * outputs. Tensors by name may leave out inputs that these outputs do not need. For inner outputs, and where inputs are left out, the model
+   * is converted once more at the first call.
    *
    * @throws {InferenceError} when an input is missing or of another shape or element type, or ONNX Runtime fails
    * @throws {ExportError} when a name is none of the model's, or an inner tensor cannot be an output
@@ -206,7 +207,9 @@ export class GraphModel {
     const reading = readInputs(given, false);
     const chosen = (names ?? this.outputNodes).map((name) => ownOutput(facts.outputs, name));
     const own = chosen.flatMap((port) => (port?.onnx === null || port === null ? [] : [port.onnx]));
-    const isOwn = own.length === chosen.length;
+    // An input that was left out may be one that only other outputs need: the file of these outputs has no such input.
+    const isComplete = whole.session.inputs.length === 1 || whole.session.inputs.length === given.length;
+    const isOwn = own.length === chosen.length && isComplete;
     // Names of the signature are those of nodes to the converter.
     const wanted = chosen.map((port, index) => (port === null ? at(names ?? [], index) : `${port.node}:${port.index}`));
     const opening = isOwn ? null : this.#parts.inner([...new Set(wanted)]);

@@ -35,7 +35,12 @@ test("export writes, verifies and says so in JSON", () => {
     kind: "layers",
     opset: 17,
     inputs: [{ name: "image", dtype: "float32", dims: ["batch", 28, 28, 1] }],
-    verified: { passed: true, reference: "tfjs wasm", runs: [{ batch: 1 }, { batch: 3 }] },
+    verified: {
+      passed: true,
+      reference: "tfjs wasm",
+      runs: [{ batch: 1 }, { batch: 3 }],
+      file: { path: "a.onnx", precision: "stored", bytes: readFileSync(join(folder, "a.onnx")).length },
+    },
   });
 });
 
@@ -173,7 +178,11 @@ test("--precision rounds weights within --max-loss and reports the loss beside t
   const parsed: unknown = JSON.parse(stdout);
   expect(parsed).toMatchObject({
     precision: { name: "int8" },
-    verified: { passed: true, precision: "float32" },
+    verified: {
+      passed: true,
+      precision: "float32",
+      file: { path: null, precision: "float32", bytes: readFileSync(join(folder, "a.onnx")).length },
+    },
     accuracy: {
       data: { kind: "labelled", count: 60 },
       outputs: [{ name: "softmax" }],

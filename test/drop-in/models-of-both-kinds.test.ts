@@ -170,6 +170,34 @@ describe("a Graph model", () => {
     await ours.dispose();
   });
 
+  test("needs only the inputs that the outputs asked for need, as TF.js does", async () => {
+    const F = { T: attr.type("DT_FLOAT") };
+    const artifacts = new GraphMaker()
+      .placeholder("a", "DT_FLOAT", [null, 2])
+      .placeholder("b", "DT_FLOAT", [null, 3])
+      .node("twice", "AddV2", ["a", "a"], F)
+      .node("squared", "Mul", ["b", "b"], F)
+      .node("rooted", "Sqrt", ["squared"], F)
+      .artifacts({ signature: signature({ double: "twice:0", square: "squared:0" }, { first: "a:0", second: "b:0" }) });
+    const [ours, theirs] = [await loadGraphModel(artifacts), await tf.loadGraphModel(tf.io.fromMemory(artifacts))];
+    const [first, second] = [tf.tensor2d([[1, 2]]), tf.tensor2d([[3, -4, 5]])];
+    for (const [inputs, names] of [
+      [{ first }, "double"],
+      [{ first }, ["twice:0"]],
+      [{ second }, "square"],
+      [{ second }, ["rooted", "square"]],
+      [{ first, second }, "double"],
+      [{ first, second }, ["rooted", "twice"]],
+    ] as const) {
+      const want = await Promise.all([theirs.execute(inputs, [names].flat())].flat().map(numbers));
+      expect(await Promise.all([await ours.execute(inputs, [names].flat())].flat().map(numbers))).toEqual(want);
+    }
+    expect(() => theirs.execute({ second }, "double")).toThrow("Missing the following inputs: [a]");
+    await expect(ours.execute({ second }, "double")).rejects.toThrow('input "first" is missing');
+    await expect(ours.predict({ first })).rejects.toThrow('input "second" is missing');
+    await ours.dispose();
+  });
+
   test("is not loaded as a Layers model, nor the other way round", async () => {
     await expect(loadLayersModel(graphArtifacts())).rejects.toMatchObject({ hint: "load it with loadGraphModel" });
     await expect(loadGraphModel(await layersArtifacts())).rejects.toMatchObject({

@@ -65,7 +65,7 @@ const FIND_OPS =
  */
 export function convertGraph(source: GraphSource, options: GraphConvertOptions): ConvertedGraph {
   const wanted = options.outputs === null ? source.outputs : options.outputs.map((name) => requested(source, name));
-  const inputs = neededInputs(source, wanted);
+  const inputs = neededInputs(source, wanted, options.outputs === null);
   expectInputs(
     inputs.map(({ name }) => name),
     options.inputShapes,
@@ -218,8 +218,15 @@ function requested(source: GraphSource, name: string): GraphOutput {
   });
 }
 
-/** The inputs that the signature lists, and other Placeholders that the outputs need. */
-function neededInputs({ nodes, inputs }: GraphSource, outputs: readonly GraphOutput[]): readonly GraphInput[] {
+/**
+ * The Placeholders that the outputs need. Of a whole model also the other inputs that the signature lists, so that its callers feed the file
+ * as they feed the model.
+ */
+function neededInputs(
+  { nodes, inputs }: GraphSource,
+  outputs: readonly GraphOutput[],
+  isWhole: boolean,
+): readonly GraphInput[] {
   const needed = new Set<string>();
   const stack = outputs.map((output) => output.source.node);
   for (let name = stack.pop(); name !== undefined; name = stack.pop()) {
@@ -228,7 +235,7 @@ function neededInputs({ nodes, inputs }: GraphSource, outputs: readonly GraphOut
     needed.add(name);
     for (const input of node.inputs) stack.push(input.node);
   }
-  return inputs.filter(({ listed: isListed, node }) => isListed || needed.has(node));
+  return inputs.filter(({ listed: isListed, node }) => (isWhole && isListed) || needed.has(node));
 }
 
 /** @throws {ExportError} naming all inputs whose number of axes neither the model nor the user says */
