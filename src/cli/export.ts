@@ -5,6 +5,7 @@ import { Option, type Command } from "commander";
 import { ToolError, UsageError } from "../errors.ts";
 import { exportAnySource, readAnyModel, type AnySource } from "../export/any-source.ts";
 import type { ExportedModel, ExportOptions } from "../export/export-model.ts";
+import type { Precision } from "../export/precision/options.ts";
 import type { RawModel } from "../export/source/model.ts";
 import { assertInstalled } from "../node/missing-packages.ts";
 import { nameInUrl, parseModelAddress } from "../node/model-address.ts";
