@@ -4,6 +4,7 @@ import type { DType } from "../tensor.ts";
 import type { GraphBuilder } from "./build/builder.ts";
 import type { Value } from "./ir/value.ts";
 import type { ConfigReader } from "./source/config.ts";
+import { maskRuleOf } from "./source/layer-classes.ts";
 import type { LayerWeights } from "./source/model.ts";
 
 /** A tensor between two layers, with the mask TF.js carries beside it, mostly bool [N, T], or none. */
@@ -80,11 +81,9 @@ export interface ConverterDefinition<Config> {
   emit(context: EmitContext, config: Config, inputs: readonly MaskedValue[]): Value | readonly Value[];
   /**
    * The mask of the first output: `pass` passes the first input's mask on (TF.js's `supportsMasking` with the default
-   * `computeMask`); without it the mask ends here.
+   * `computeMask`); without it the mask ends here, or at a built-in class is what LAYER_CLASSES says.
    */
   readonly mask?: "pass" | ((context: EmitContext, config: Config, inputs: readonly MaskedValue[]) => Value | null);
-  /** The same where masks follow Keras's rules, if these differ. */
-  readonly kerasMask?: "pass";
 }
 
 /** A layer whose configuration has been read. */
@@ -123,7 +122,8 @@ export function defineConverter<Config>(definition: ConverterDefinition<Config>)
           const output = definition.emit(context, config, given);
           const [first, ...others] = isList(output) ? output : [output];
           if (first === undefined) return [];
-          const rule = (bindContext.kerasMasks ? definition.kerasMask : undefined) ?? definition.mask;
+          const isPassed = maskRuleOf(className, bindContext.kerasMasks) === "passes";
+          const rule = definition.mask ?? (isPassed ? "pass" : undefined);
           const mask = outputMask(rule, context, config, given);
           const typed = (value: Value): Pick<MaskedValue, "value" | "type"> =>
             withType(definition, config, inputs, value);

@@ -3,7 +3,7 @@ import { ToolError } from "../errors.ts";
 import { isTfjsActivation, readActivation } from "./activation.ts";
 import { ConfigReader } from "./source/config.ts";
 import type { Config, LayersSource, LayerSpec, ModelSpec } from "./source/model.ts";
-import { isBeyondTfjs } from "./source/weight-names.ts";
+import { isBeyondTfjs } from "./source/layer-classes.ts";
 
 /**
  * Whether a model follows Keras's rules for masks rather than TF.js's: one that TF.js cannot load, because Keras 3 wrote it,

@@ -1,4 +1,4 @@
-import { isBeyondTfjs } from "./source/weight-names.ts";
+import { isBeyondTfjs } from "./source/layer-classes.ts";
 
 /** What a user should know of a layer's conversion, for the support table: apart from the converters, which browsers download. */
 const NOTES: readonly (readonly [note: string, ...classes: readonly string[]])[] = [

@@ -1,7 +1,7 @@
 import { ExportError } from "../errors.ts";
 
 import type { LayerConverter } from "./converter.ts";
-import { isBuiltIn } from "./layers/load.ts";
+import { groupOf } from "./source/layer-classes.ts";
 
 const custom = new Map<string, LayerConverter>();
 
@@ -14,7 +14,7 @@ const custom = new Map<string, LayerConverter>();
 export function registerLayer(converter: LayerConverter): void {
   const { className } = converter;
   const known = custom.get(className);
-  if (isBuiltIn(className) || (known !== undefined && known !== converter)) throw takenClass(className);
+  if (groupOf(className) !== null || (known !== undefined && known !== converter)) throw takenClass(className);
   custom.set(className, converter);
 }
 
@@ -43,7 +43,7 @@ export function allConverters(
   for (const converter of more) {
     const { className } = converter;
     const known = all.get(className);
-    if ((known !== undefined && known !== converter) || isBuiltIn(className)) throw takenClass(className);
+    if ((known !== undefined && known !== converter) || groupOf(className) !== null) throw takenClass(className);
     all.set(className, converter);
   }
   return all;

@@ -1,4 +1,5 @@
 import { isObject } from "../export/source/json.ts";
+import { LAYER_CLASSES, type LayerClass } from "../export/source/layer-classes.ts";
 import type { LayersSource, LayerSpec, ModelSpec, TensorRef } from "../export/source/model.ts";
 
 /** What random values an input should be fed with. */
@@ -10,55 +11,12 @@ export type InputDomain =
 /** The bound an input of a layer must have so that what the layer gives is below `below`; `inputs` is how many it merges. */
 type Bound = (below: number, inputs: number) => number;
 
-const same: Bound = (below) => below;
-
-/** Layers that give whole numbers when given whole numbers, or something between them. */
-const CARRYING: ReadonlyMap<string, Bound> = new Map([
-  ...[
-    "Dropout",
-    "SpatialDropout1D",
-    "SpatialDropout2D",
-    "SpatialDropout3D",
-    "GaussianNoise",
-    "GaussianDropout",
-    "AlphaDropout",
-    "ActivityRegularization",
-    "Flatten",
-    "Reshape",
-    "Permute",
-    "RepeatVector",
-    "Masking",
-    "Concatenate",
-    "Maximum",
-    "Minimum",
-    "Average",
-    "Cropping1D",
-    "Cropping2D",
-    "Cropping3D",
-    "ZeroPadding1D",
-    "ZeroPadding2D",
-    "ZeroPadding3D",
-    "UpSampling1D",
-    "UpSampling2D",
-    "UpSampling3D",
-    "MaxPooling1D",
-    "MaxPooling2D",
-    "MaxPooling3D",
-    "GlobalMaxPooling1D",
-    "GlobalMaxPooling2D",
-    "GlobalMaxPooling3D",
-    "ReLU",
-    "Activation",
-  ].map((className): [string, Bound] => [className, same]),
-  ["Add", (below, inputs) => Math.floor((below - 1) / inputs) + 1],
-  ["Multiply", (below, inputs) => Math.floor((below - 1) ** (1 / inputs)) + 1],
-]);
-
-/** Layers that read whole numbers, with the config key that bounds them. */
-const INDEXING: ReadonlyMap<string, string> = new Map([
-  ["Embedding", "input_dim"],
-  ["CategoryEncoding", "num_tokens"],
-]);
+/** By what a layer gives of whole numbers. */
+const BOUNDS: Readonly<Record<NonNullable<LayerClass["carries"]>, Bound>> = {
+  same: (below) => below,
+  sums: (below, inputs) => Math.floor((below - 1) / inputs) + 1,
+  products: (below, inputs) => Math.floor((below - 1) ** (1 / inputs)) + 1,
+};
 
 /**
  * The values that make sense for each input of a model: token ids in range where it leads to an embedding, else normal
@@ -104,18 +62,19 @@ function boundsThrough(model: ModelSpec, layer: LayerSpec, position: number, cal
         : boundsOf(model, { layer: layer.name, call, tensor: demand.output }, depth + 1),
     );
   }
-  if (layer.className === "TimeDistributed") return wrappedBounds(layer, depth);
-  const bound = CARRYING.get(layer.className);
-  if (bound === undefined) return [];
+  const known = LAYER_CLASSES.get(layer.className);
+  if (known?.holds === "layer") return wrappedBounds(layer, depth);
+  const carries = known?.carries;
+  if (carries === undefined) return [];
   const inputs = layer.calls[call]?.inputs.length ?? 1;
   return boundsOf(model, { layer: layer.name, call, tensor: 0 }, depth + 1).map((demand) => ({
-    below: demand.below === null ? null : bound(demand.below, inputs),
+    below: demand.below === null ? null : BOUNDS[carries](demand.below, inputs),
     output: demand.output,
   }));
 }
 
 function indexBound(className: string, config: Readonly<Record<string, unknown>>): number | null {
-  const key = INDEXING.get(className);
+  const key = LAYER_CLASSES.get(className)?.ids;
   const bound = key === undefined ? null : config[key];
   return typeof bound === "number" && bound >= 1 ? bound : null;
 }

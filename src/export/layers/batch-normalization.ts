@@ -25,7 +25,6 @@ export const batchNormalization: LayerConverter = defineConverter({
     center: config.boolean("center", true),
     scale: config.boolean("scale", true),
   }),
-  mask: "pass",
   emit(context, { axis, epsilon, center, scale }, inputs) {
     const { graph } = context;
     const input = only(inputs);

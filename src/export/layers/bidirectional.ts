@@ -24,7 +24,7 @@ import { emitNative, isNative } from "../recurrent/native.ts";
 import { runPass } from "../recurrent/run.ts";
 import { reverseTime } from "../recurrent/time.ts";
 import type { ConfigReader } from "../source/config.ts";
-import { RECURRENT } from "../source/weight-names.ts";
+import { isRecurrent } from "../source/layer-classes.ts";
 
 type MergeMode = "concat" | "sum" | "mul" | "ave";
 
@@ -75,7 +75,7 @@ function readBidirectional(config: ConfigReader, context: BindContext): Bidirect
   const merge = config.isNull("merge_mode")
     ? null
     : config.oneOf("merge_mode", ["concat", "sum", "mul", "ave"], "concat");
-  if (!RECURRENT.has(layer.className)) {
+  if (!isRecurrent(layer.className)) {
     expectFewDirections(layer);
     const forward = context.bind(layer.className, layer.config);
     const backward = other === null ? forward : context.bind(other.className, other.config);

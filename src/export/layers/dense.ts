@@ -17,7 +17,6 @@ export const dense: LayerConverter = defineConverter({
     useBias: config.boolean("use_bias", true),
     activation: readActivation(config, "activation", context.keras3),
   }),
-  mask: "pass",
   emit({ graph, weights }, { units, useBias, activation }, inputs) {
     const input = only(inputs);
     const features = asNumber(dimOf(input, -1));

@@ -17,7 +17,6 @@ export const groupNormalization: LayerConverter = defineConverter({
     center: config.boolean("center", true),
     scale: config.boolean("scale", true),
   }),
-  kerasMask: "pass",
   emit({ graph, weights }, { groups, axis, epsilon, center, scale }, inputs) {
     const input = only(inputs);
     const rank = input.axes.length;

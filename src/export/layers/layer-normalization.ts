@@ -30,7 +30,6 @@ export const layerNormalization: LayerConverter = defineConverter({
     center: config.boolean("center", true),
     scale: config.boolean("scale", true),
   }),
-  mask: "pass",
   emit({ graph, weights }, config, inputs) {
     const input = only(inputs);
     const places = config.axes.map((axis) => (axis < 0 ? input.axes.length + axis : axis));

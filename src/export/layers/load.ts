@@ -1,6 +1,8 @@
 import type { LayerConverter } from "../converter.ts";
 import type { LayerSpec, ModelSpec } from "../source/model.ts";
 
+import { classesWhere, type ConverterGroup } from "../source/layer-classes.ts";
+
 import { common } from "./common.ts";
 
 interface Group {
@@ -11,55 +13,13 @@ interface Group {
 
 /** Converters that browsers load for models that need them. */
 export const groups: readonly Group[] = [
-  {
-    classes: ["DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D"],
-    load: async () => (await import("./depthwise.ts")).depthwiseConvolutions,
-  },
-  {
-    classes: [
-      "Embedding",
-      "SimpleRNN",
-      "GRU",
-      "LSTM",
-      "CuDNNGRU",
-      "CuDNNLSTM",
-      "ConvLSTM2D",
-      "RNN",
-      "Bidirectional",
-      "TimeDistributed",
-      "Masking",
-    ],
-    load: async () => (await import("./over-time.ts")).overTime,
-  },
-  {
-    classes: [
-      "Conv1DTranspose",
-      "Conv2DTranspose",
-      "Conv3DTranspose",
-      "UpSampling1D",
-      "UpSampling2D",
-      "UpSampling3D",
-      "Dot",
-      "LayerNormalization",
-      "GroupNormalization",
-      "Normalization",
-      "Resizing",
-      "CenterCrop",
-      "CategoryEncoding",
-      "RandomHeight",
-      "RandomWidth",
-      "EinsumDense",
-      "PositionEmbedding",
-    ],
-    load: async () => (await import("./further.ts")).further,
-  },
+  { classes: classesIn("depthwise"), load: async () => (await import("./depthwise.ts")).depthwiseConvolutions },
+  { classes: classesIn("overTime"), load: async () => (await import("./over-time.ts")).overTime },
+  { classes: classesIn("further"), load: async () => (await import("./further.ts")).further },
 ];
 
-/** Whether there is a converter for layers of a class, loaded or not. */
-export function isBuiltIn(className: string): boolean {
-  return (
-    common.some((each) => each.className === className) || groups.some(({ classes }) => classes.includes(className))
-  );
+function classesIn(group: ConverterGroup): readonly string[] {
+  return classesWhere((each) => each.group === group);
 }
 
 /** The converters of a model's layers. Those of other groups are not loaded. */

@@ -28,7 +28,6 @@ export const normalization: LayerConverter = defineConverter({
       invert: config.boolean("invert", false),
     };
   },
-  kerasMask: "pass",
   emit(context, { axes, mean, variance, invert }, inputs) {
     const { graph } = context;
     const input = only(inputs);

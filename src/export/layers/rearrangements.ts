@@ -5,7 +5,7 @@ import { asNumber, elementsOf, showShape, type Dim } from "../../onnx/dim.ts";
 import { first as firstOf } from "../../require.ts";
 import { tile } from "../build/ops/shape.ts";
 import { axisOf, dimOf, dimsOf, newAxis, permuteAxes, Value } from "../ir/value.ts";
-import { RANDOM_IN_TRAINING } from "../source/weight-names.ts";
+import { RANDOM_IN_TRAINING } from "../source/layer-classes.ts";
 
 import { expectRank } from "../build/windows.ts";
 
@@ -14,7 +14,6 @@ const activation: LayerConverter = defineConverter({
   ops: [],
   takes: "any",
   parse: (config, { keras3 }) => readActivation(config, "activation", keras3),
-  mask: "pass",
   emit({ graph }, name, inputs) {
     const input = only(inputs);
     if (name === "linear") return input;
@@ -109,7 +108,6 @@ function nothing(className: string): LayerConverter {
     ops: [],
     takes: "any",
     parse: () => null,
-    mask: "pass",
     emit: (_, __, inputs) => only(inputs),
   });
 }

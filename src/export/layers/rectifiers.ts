@@ -19,14 +19,12 @@ const relu: LayerConverter = defineConverter({
       threshold: keras3 ? config.number("threshold", 0) : 0,
     };
   },
-  mask: "pass",
   emit: ({ graph }, { limit, slope, threshold }, inputs) =>
     applyActivation(graph, { name: "relu", slope, limit, threshold }, only(inputs)),
 });
 
 const leakyRelu: LayerConverter = defineConverter({
   className: "LeakyReLU",
-  kerasMask: "pass",
   ops: ["LeakyRelu"],
   parse: (config) => config.number("alpha", 0.3),
   emit: ({ graph }, alpha, inputs) => graph.unary("LeakyRelu", only(inputs), { alpha: float(alpha) }),
@@ -39,7 +37,6 @@ const prelu: LayerConverter = defineConverter({
   className: "PReLU",
   ops: ["PRelu"],
   parse: (config) => config.integers("shared_axes", null, NONE),
-  mask: "pass",
   emit({ graph, weights }, shared, inputs) {
     const input = only(inputs);
     const wrong = shared.find((axis) => axis < 1 || axis >= input.axes.length);
@@ -57,7 +54,6 @@ const prelu: LayerConverter = defineConverter({
 
 const elu: LayerConverter = defineConverter({
   className: "ELU",
-  kerasMask: "pass",
   ops: ["Elu"],
   parse: (config) => config.number("alpha", 1),
   emit({ graph }, alpha, inputs) {
@@ -69,7 +65,6 @@ const elu: LayerConverter = defineConverter({
 /** `x` where it is above theta, 0 elsewhere. */
 const thresholdedRelu: LayerConverter = defineConverter({
   className: "ThresholdedReLU",
-  kerasMask: "pass",
   ops: ["ThresholdedRelu"],
   parse: (config) => config.number("theta", 1),
   emit: ({ graph }, theta, inputs) => graph.unary("ThresholdedRelu", only(inputs), { alpha: float(theta) }),

@@ -5,7 +5,6 @@ export const rescaling: LayerConverter = defineConverter({
   className: "Rescaling",
   ops: ["Mul", "Add"],
   parse: (config) => ({ scale: config.number("scale"), offset: config.number("offset", 0) }),
-  kerasMask: "pass",
   emit({ graph }, { scale, offset }, inputs) {
     const constant = (value: number) => ({ dtype: "float32", dims: [1], data: Float32Array.of(value) }) as const;
     const scaled = graph.withConstant("Mul", only(inputs), "scale", constant(scale));

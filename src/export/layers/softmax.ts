@@ -12,7 +12,6 @@ const MASKED = -1e9;
 /** Softmax along an axis, or over several together. */
 export const softmax: LayerConverter = defineConverter({
   className: "Softmax",
-  kerasMask: "pass",
   ops: ["Softmax", "ReduceLogSumExp", "Sub", "Exp"],
   parse: (config, { keras3 }) => config.integers("axis", null, [keras3 ? -1 : 1]),
   emit(context, axes, inputs) {

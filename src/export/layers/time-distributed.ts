@@ -12,7 +12,6 @@ export const timeDistributed: LayerConverter = defineConverter({
     const { className, config: inner } = config.layer("layer");
     return { layer: context.bind(className, inner), lingers: !context.kerasMasks };
   },
-  mask: "pass",
   emit(context, { layer, lingers }, inputs) {
     const [input] = inputs;
     if (input === undefined || inputs.length > 1) throw new ExportError(`it takes one input; it has ${inputs.length}`);

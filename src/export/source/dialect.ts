@@ -1,7 +1,7 @@
 import { ModelFormatError } from "../../errors.ts";
 
 import { isCamelCase, snakeCase } from "./config.ts";
-import { isLayerClass } from "./weight-names.ts";
+import { isLayerClass, LAYER_CLASSES } from "./layer-classes.ts";
 import { emptyObject, isJsonList, isJsonObject, shown, type Json, type JsonObject } from "./json.ts";
 
 /** Which library wrote the topology. The same names mean different things in each. */
@@ -30,13 +30,12 @@ function looksLikeKeras3(model: JsonObject): boolean {
   });
 }
 
-/** Names that TensorFlow 1.13 and its previews gave to layers of the same behaviour (tensorflow/tfjs#1255). */
-const RENAMED_CLASSES: ReadonlyMap<string, string> = new Map([
-  ["BatchNormalizationV1", "BatchNormalization"],
-  ["BatchNormalizationV2", "BatchNormalization"],
-  ["UnifiedGRU", "GRU"],
-  ["UnifiedLSTM", "LSTM"],
-]);
+/** The present name of each class that had another. */
+const RENAMED_CLASSES: ReadonlyMap<string, string> = new Map(
+  [...LAYER_CLASSES].flatMap(([className, { formerly = [] }]) =>
+    formerly.map((former): [string, string] => [former, className]),
+  ),
+);
 
 /** What the class of an operation begins with. */
 export const KERAS_OPERATION = "keras.ops.";
@@ -74,7 +73,7 @@ export function keras2Config(className: string, config: JsonObject, dialect: Dia
   if (className === "InputLayer" && isJsonList(shape)) {
     result["batch_input_shape"] ??= [result["batch_size"] ?? null, ...shape];
   }
-  if (className === "LeakyReLU") rename(result, "negative_slope", "alpha");
+  for (const [from, to] of LAYER_CLASSES.get(className)?.renamedKeys ?? []) rename(result, from, to);
   const dtype = result["dtype"];
   if (dtype !== undefined) {
     result["dtype"] = className === "InputLayer" && !dialect.tfjs ? inputDType(dtype) : policyName(dtype);

@@ -6,7 +6,7 @@ import { emptyObject, isJsonList, isJsonObject, listed, quoted, shown, type Json
 import type { Call, CallArgument, Config, LayerSpec, ModelSpec, TensorRef } from "./model.ts";
 import { operationAsLayer } from "./operations.ts";
 import { callsAsMade, layersInOrder } from "./order.ts";
-import { isLayerClass } from "./weight-names.ts";
+import { isLayerClass, LAYER_CLASSES } from "./layer-classes.ts";
 
 /** The largest models people train have some 2,000 layers. */
 const MAX_LAYERS = 20_000;
@@ -323,7 +323,8 @@ function inputShape(first: LayerSpec, config: JsonObject, entry: JsonObject): Js
     config["build_input_shape"] ??
     (isJsonObject(built) ? built["input_shape"] : null);
   if (shape !== undefined && shape !== null) return shape;
-  if (first.className === "Embedding") return withBatch(batch, own["input_length"] ?? [null]) ?? null;
+  const lengthKey = LAYER_CLASSES.get(first.className)?.lengthKey;
+  if (lengthKey !== undefined) return withBatch(batch, own[lengthKey] ?? [null]) ?? null;
   throw new ModelFormatError(`the first layer, ${quoted(first.name)}, does not say the shape of the model's input`, {
     hint: "give the first layer an inputShape before saving the model",
   });
@@ -451,7 +452,7 @@ function withoutComputedMasks(layers: readonly LayerSpec[]): readonly LayerSpec[
 }
 
 function makesMask({ className, config }: LayerSpec): boolean {
-  return className === "Masking" || (className === "Embedding" && config["mask_zero"] === true);
+  return LAYER_CLASSES.get(className)?.makesMask?.(config) === true;
 }
 
 function refKey({ layer, call, tensor }: TensorRef): string {

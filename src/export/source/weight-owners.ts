@@ -2,6 +2,7 @@ import { ModelFormatError } from "../../errors.ts";
 
 import { kerasStem, type Dialect } from "./dialect.ts";
 import { listed, push, quoted } from "./json.ts";
+import { LAYER_CLASSES, type LayerClass } from "./layer-classes.ts";
 import { canonicalScope, type OwnWeight } from "./layer-weights.ts";
 import type { ChildAt, LayerAt, ModelAt, ReadTopology } from "./topology.ts";
 import {
@@ -522,9 +523,9 @@ function weightKey(scope: readonly string[], name: string): string {
   return pathKey([...scope, name]);
 }
 
-/** Keras 3 calls the kernel of a depthwise convolution `kernel`. */
+/** The name in TF.js of a weight that Keras 3 may name otherwise. */
 function ownName({ className }: LayerAt, name: string): string {
-  return /^DepthwiseConv[12]D$/.test(className) && name === "kernel" ? "depthwise_kernel" : name;
+  return LAYER_CLASSES.get(className)?.renamedWeights?.get(name) ?? name;
 }
 
 /** Whether the layer's class has a weight of this name; anything for classes that are not TF.js's own. */
@@ -536,7 +537,7 @@ function mayHave(layer: LayerAt, name: string): boolean {
 
 /** Whether TF.js itself would give a weight within a layer of its own this name. */
 function namesExactly(layer: LayerAt, inner: readonly string[]): boolean {
-  if (layer.className === "Bidirectional") return directionAt(layer, inner) !== null;
+  if (holdsOf(layer) === "directions") return directionAt(layer, inner) !== null;
   const expected = expectedWeights(layer);
   return expected === null || inner.length === 0 || expected.some(({ scope }) => scope.length > 0);
 }
@@ -585,14 +586,15 @@ function innerScope({ className, config }: LayerAt, tokens: readonly string[]): 
     layer = unwrapped(layer);
     if (layer === null) break;
     const canonical = canonicalScope(token);
-    if (layer.className === "Bidirectional") {
+    const holds = holdsOf(layer);
+    if (holds === "directions") {
       const exact = directionAt(layer, tokens.slice(position));
       const direction: string = exact?.direction ?? canonical;
       if (direction !== "forward" && direction !== "backward") continue;
       skipped = (exact?.length ?? 1) - 1;
       scope.push(direction);
       layer = innerLayer(layer.config[direction === "backward" ? "backward_layer" : "layer"] ?? layer.config["layer"]);
-    } else if (layer.className === "StackedRNNCells") {
+    } else if (holds === "cells") {
       const cells = stackedCells(layer.config);
       const counted = tokens[position - 1] === "cells";
       const index = counted ? countedCell(cells, token) : namedCell(cells, token);
@@ -615,12 +617,17 @@ function wrappedName(layer: InnerLayer, tokens: readonly string[]): number {
   return tokens.slice(0, length).join("/") === name ? length : 0;
 }
 
-/** Through TimeDistributed and RNN, which add no name of their own. */
+function holdsOf({ className }: InnerLayer): LayerClass["holds"] {
+  return LAYER_CLASSES.get(className)?.holds;
+}
+
+/** Through layers that hold one layer or cell, which add no name of their own. */
 function unwrapped(layer: InnerLayer | null): InnerLayer | null {
   let inner = layer;
-  while (inner !== null && (inner.className === "TimeDistributed" || inner.className === "RNN")) {
-    const next: InnerLayer | null = innerLayer(inner.config[inner.className === "RNN" ? "cell" : "layer"]);
-    inner = next;
+  while (inner !== null) {
+    const key = holdsOf(inner);
+    if (key !== "layer" && key !== "cell") break;
+    inner = innerLayer(inner.config[key]);
   }
   return inner;
 }

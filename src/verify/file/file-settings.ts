@@ -5,7 +5,7 @@ import { exportSource, type ExportOptions } from "../../export/export-model.ts";
 import { requestedLayers } from "../../export/requested-outputs.ts";
 import { ConfigReader } from "../../export/source/config.ts";
 import type { LayersSource, LayerSpec, ModelSpec, TensorRef } from "../../export/source/model.ts";
-import { RECURRENT } from "../../export/source/weight-names.ts";
+import { LAYER_CLASSES } from "../../export/source/layer-classes.ts";
 
 import type { OnnxFile } from "./onnx-file.ts";
 
@@ -132,7 +132,8 @@ function softmaxOf(source: LayersSource, { className, config, wrapped }: LayerSp
   }
   const reader = new ConfigReader(config);
   if (className === "Softmax") return reader.integers("axis", null, [source.keras3 ? -1 : 1])[0] ?? null;
-  if (RECURRENT.has(className) || className === "Bidirectional" || config["activation"] === undefined) return null;
+  const { recurrent, holds } = LAYER_CLASSES.get(className) ?? {};
+  if (recurrent === true || holds === "directions" || config["activation"] === undefined) return null;
   if (reader.activation("activation", "linear").name !== "softmax") return null;
   return config["data_format"] === "channels_first" ? 1 : -1;
 }

@@ -2,6 +2,7 @@ import type * as tfjs from "@tensorflow/tfjs";
 
 import { InternalError } from "../../errors.ts";
 import { executionOrder } from "../../export/execution-order.ts";
+import { LAYER_CLASSES } from "../../export/source/layer-classes.ts";
 import type { LayerSpec, ModelSpec, TensorRef } from "../../export/source/model.ts";
 import type { Tfjs } from "../../infer/tfjs-backend.ts";
 import { sizeOf } from "../../tensor.ts";
@@ -156,7 +157,7 @@ function workOf(
   const weights = layer.weights.reduce((sum, { shape }) => sum + elements(shape), 0);
   const [source] = BY_INPUT.test(className) ? inputs : outputs;
   const written = outputs.reduce((sum, shape) => sum + elements(shape), 0);
-  if (source === undefined || weights === 0 || className === "Embedding") return written;
+  if (source === undefined || weights === 0 || LAYER_CLASSES.get(className)?.ids !== undefined) return written;
   const channels = source.at(config["data_format"] === "channels_first" ? 1 : -1);
   const positions = elements(source) / Math.max(channels ?? 1, 1);
   return written + positions * weights * (SLOW.test(className) ? SLOWNESS : 1);

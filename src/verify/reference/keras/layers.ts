@@ -4,7 +4,7 @@ import { InferenceError } from "../../../errors.ts";
 import { readActivation } from "../../../export/activation.ts";
 import { ConfigReader } from "../../../export/source/config.ts";
 import type { LayerSpec, LayerWeights } from "../../../export/source/model.ts";
-import { RANDOM_IN_TRAINING } from "../../../export/source/weight-names.ts";
+import { RANDOM_IN_TRAINING } from "../../../export/source/layer-classes.ts";
 import { toTfjs } from "../../../infer/tfjs-session.ts";
 import type { Tfjs } from "../../../infer/tfjs-backend.ts";
 

@@ -11,7 +11,8 @@ import type {
   ModelSpec,
   TensorRef,
 } from "../../../export/source/model.ts";
-import { expectedWeights, innerLayer, RECURRENT, type InnerLayer } from "../../../export/source/weight-names.ts";
+import { isRecurrent } from "../../../export/source/layer-classes.ts";
+import { expectedWeights, innerLayer, type InnerLayer } from "../../../export/source/weight-names.ts";
 import type { Tfjs } from "../../../infer/tfjs-backend.ts";
 import { toTfjs } from "../../../infer/tfjs-session.ts";
 import type { Tensor } from "../../../tensor.ts";
@@ -182,7 +183,7 @@ export class Layerwise {
     path: readonly string[],
     { values, mask, states, weights }: Given,
   ): Promise<readonly tfjs.Tensor[]> {
-    const recurrent = RECURRENT.has(layer.className);
+    const recurrent = isRecurrent(layer.className);
     const [first] = values;
     if (first === undefined) throw new InferenceError(`layer ${path.join("/")} has no input`);
     const own = recurrent ? [first] : values;

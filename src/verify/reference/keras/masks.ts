@@ -1,7 +1,7 @@
 import type * as tfjs from "@tensorflow/tfjs";
 
 import type { LayerSpec } from "../../../export/source/model.ts";
-import { RECURRENT } from "../../../export/source/weight-names.ts";
+import { isRecurrent } from "../../../export/source/layer-classes.ts";
 import type { Tfjs } from "../../../infer/tfjs-backend.ts";
 
 /** A tensor, with the mask that Keras carries beside it. */
@@ -12,7 +12,7 @@ export interface Masked {
 
 /** Layers at which a mask ends in Keras. */
 const ENDING =
-  /^(Flatten|Reshape|Permute|RepeatVector|Dot|CategoryEncoding|.*(Conv|Pooling|Padding|Cropping|UpSampling|Crop|Resizing|Random).*)$/;
+  /^(Flatten|Reshape|Permute|RepeatVector|Dot|CategoryEncoding|EinsumDense|PositionEmbedding|.*(Conv|Pooling|Padding|Cropping|UpSampling|Crop|Resizing|Random).*)$/;
 const MERGING = /^(Add|Subtract|Multiply|Average|Maximum|Minimum)$/;
 
 /** The mask of a layer's first output, by Keras 3's rules; null for none. */
@@ -34,7 +34,7 @@ export function kerasMask(
     const masks = inputs.flatMap(({ mask }) => mask ?? []);
     return masks.length < inputs.length ? null : masks.reduce((all, mask) => tf.logicalOr(all, mask));
   }
-  if (className === "Bidirectional" || RECURRENT.has(className))
+  if (className === "Bidirectional" || isRecurrent(className))
     return givesSequences(className, config) ? first.mask : null;
   return ENDING.test(className) ? null : first.mask;
 }
