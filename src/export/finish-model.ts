@@ -39,8 +39,8 @@ export interface Unfinished {
     ExportOptions,
     "precision" | "compute" | "matrixForm" | "float32Weights" | "float32Nodes" | "activationRanges"
   >;
-  /** Passes for patterns that only this kind of model has. */
-  readonly patterns: readonly Pass[];
+  /** Passes that only this kind of model needs, for each group of the pipeline. */
+  readonly patterns: readonly (readonly Pass[])[];
   readonly about: Pick<ExportedModel, "kind" | "layers" | "taps" | "notes">;
 }
 

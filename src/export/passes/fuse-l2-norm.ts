@@ -14,7 +14,7 @@ const AXES_AS_INPUT = 18;
  */
 export const fuseL2Norm: Pass = {
   name: "fuseL2Norm",
-  startsAt: ["ReduceSum", "Sqrt", "Mul"],
+  startsAt: ["ReduceSum", "Sqrt", "Reciprocal"],
   apply(node, graph) {
     if (node.outputs[0]?.dtype !== "float32") return false;
     if (node.opType === "ReduceSum") return sumSquares(node, graph);
@@ -69,14 +69,16 @@ function rooted({ inputs, attributes }: PassNode): NodeSpec {
 }
 
 function divide(node: PassNode, graph: PassGraph): boolean {
-  for (const [x, inverse] of pairsOf(node)) {
-    const reciprocal = madeBy(inverse, "Reciprocal");
-    const norm = reciprocal?.inputs[0] ?? null;
-    if (norm === null || inverse.uses !== 1 || inverse.isOutput || !isNorm(norm)) continue;
-    graph.redefine(node, { opType: "Div", inputs: [x, norm] });
-    return true;
-  }
-  return false;
+  const [norm] = node.inputs;
+  const [inverse] = node.outputs;
+  const [product, ...others] = inverse?.readers ?? [];
+  if (norm == null || inverse == null || product === undefined || others.length > 0) return false;
+  if (inverse.isOutput || inverse.uses > 1 || product.opType !== "Mul" || product.domain !== "" || !isNorm(norm))
+    return false;
+  const x = product.inputs.find((input) => input !== inverse);
+  if (x == null) return false;
+  graph.redefine(product, { opType: "Div", inputs: [x, norm] });
+  return true;
 }
 
 function isNorm(tensor: PassTensor): boolean {

@@ -2,9 +2,9 @@ import { asNumber, isNumber, multiply } from "../../onnx/dim.ts";
 import { int } from "../../onnx/model.ts";
 import { at } from "../../require.ts";
 
-import { int64Constant, intAttribute, intsAttribute } from "./match.ts";
+import { ELEMENTWISE, int64Constant, intAttribute, intsAttribute } from "./match.ts";
 import type { Pass } from "./pass.ts";
-import type { NodeSpec, PassNode } from "./pass-graph.ts";
+import type { NodeSpec, PassNode, PassTensor } from "./pass-graph.ts";
 
 const GLOBAL_POOLING: ReadonlyMap<string, string> = new Map([
   ["ReduceMean", "GlobalAveragePool"],
@@ -14,22 +14,59 @@ const GLOBAL_POOLING: ReadonlyMap<string, string> = new Map([
 /** ONNX Runtime's GlobalAveragePool adds up one element after the other: over more than this, ReduceMean is more exact. */
 const MOST_POOLED = 64;
 
-/** A reduction whose axes are put back with size 1 by a Reshape or Unsqueeze: it keeps them itself. */
+/** Elementwise nodes between the reduction and the node that puts its axes back. */
+const LONGEST = 4;
+
+/**
+ * A reduction whose axes are put back with size 1 by a Reshape or Unsqueeze: it keeps them itself. Elementwise nodes on single
+ * numbers, such as the root of a variance, may be in between.
+ */
 export const keepReducedAxes: Pass = {
   name: "keepReducedAxes",
   startsAt: ["Reshape", "Unsqueeze"],
   apply(node, graph) {
-    const reduction = graph.soleProducer(node);
+    const between: PassNode[] = [];
+    let reduction = graph.soleProducer(node);
+    while (reduction !== null && between.length < LONGEST && operandOf(reduction) !== null) {
+      between.push(reduction);
+      reduction = before(reduction);
+    }
     const axes = reduction === null ? null : droppedAxes(reduction);
     const shape = reduction?.inputs[0]?.shape ?? null;
     const result = node.outputs[0]?.shape ?? null;
     if (reduction === null || axes === null || shape === null || result?.length !== shape.length) return false;
     const putsBack = result.every((size, axis) => (axes.includes(axis) ? isNumber(size, 1) : size === shape[axis]));
     if (!putsBack) return false;
-    graph.redefine(node, keeping(reduction, axes, shape.length));
+    let spec = keeping(reduction, axes, shape.length);
+    for (const each of between.toReversed()) {
+      const [kept] = graph.add(node, spec);
+      const operand = operandOf(each);
+      spec = { ...each, inputs: each.inputs.map((input) => (input === operand ? (kept ?? null) : input)) };
+    }
+    graph.redefine(node, spec);
     return true;
   },
 };
+
+const WITH_A_NUMBER = new Set(["Add", "Div", "Max", "Min", "Mul", "Pow", "Sub"]);
+const ON_NUMBERS = new Set([...ELEMENTWISE, "Log", "Neg", "Reciprocal"]);
+
+/** What an elementwise node reads beside a number; null where the node is no such node. */
+function operandOf({ opType, domain, inputs }: PassNode): PassTensor | null {
+  const [first, second, ...others] = inputs;
+  if (domain !== "" || first == null) return null;
+  if (ON_NUMBERS.has(opType)) return second == null || opType === "Clip" ? first : null;
+  if (!WITH_A_NUMBER.has(opType) || second == null || others.length > 0) return null;
+  if (second.constant !== null && second.shape?.length === 0) return first;
+  return first.constant !== null && first.shape?.length === 0 ? second : null;
+}
+
+/** The node that makes what an elementwise node reads, and that nothing else reads. */
+function before(node: PassNode): PassNode | null {
+  const operand = operandOf(node);
+  const producer = operand?.producer ?? null;
+  return operand?.uses === 1 && producer?.region === node.region ? producer : null;
+}
 
 /** The reduction with its axes kept; over all spatial axes the pooling that runtimes have for it. */
 function keeping(reduction: PassNode, axes: readonly number[], rank: number): NodeSpec {

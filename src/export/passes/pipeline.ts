@@ -7,7 +7,6 @@ import { foldScaleIntoWeights, scaleBeforeBias } from "./fold-scale.ts";
 import { fuseGelu } from "./fuse-gelu.ts";
 import { fuseGemm } from "./fuse-gemm.ts";
 import { fuseHardSwish } from "./fuse-hard-swish.ts";
-import { fuseNormalization } from "./fuse-normalization.ts";
 import { guardPaddedPooling } from "./guard-padded-pooling.ts";
 import { keepReducedAxes } from "./keep-reduced-axes.ts";
 import { mergeConcats } from "./merge-concats.ts";
@@ -18,12 +17,12 @@ import { PassGraph, type GraphToOptimize } from "./pass-graph.ts";
 import { shareEqualNodes } from "./share-equal-nodes.ts";
 
 /**
- * All passes. Those of one group run together until none of them changes anything, before the next group begins. At a node, the
+ * The passes for all models. Those of one group run together until none of them changes anything, before the next group begins. At a node, the
  * first one that applies goes first.
  */
 export const pipeline: readonly (readonly Pass[])[] = [
   // Patterns of several nodes come first, because other passes would take parts of them away.
-  [shareEqualNodes, fuseNormalization, fuseHardSwish, fuseGelu, fuseGemm],
+  [shareEqualNodes, fuseHardSwish, fuseGelu, fuseGemm],
   [
     shareEqualNodes,
     foldPadIntoConv,
@@ -42,8 +41,8 @@ export const pipeline: readonly (readonly Pass[])[] = [
 export interface PassOptions {
   /** Leave out the passes that compute new weights. */
   readonly keepsWeights?: boolean;
-  /** More patterns, which run with the first group. */
-  readonly patterns?: readonly Pass[];
+  /** More passes for each group. */
+  readonly patterns?: readonly (readonly Pass[])[];
 }
 
 /** The graph after all passes, with the type and shape of every tensor. */
@@ -53,7 +52,7 @@ export function runPasses(
 ): OnnxGraph {
   const edited = new PassGraph(graph);
   const groups = pipeline.map((group, index) => {
-    const passes = index === 0 ? [...group, ...patterns] : group;
+    const passes = [...group, ...(patterns[index] ?? [])];
     return keepsWeights ? passes.filter(({ changesWeights = false }) => !changesWeights) : passes;
   });
   optimize(edited, groups);

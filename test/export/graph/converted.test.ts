@@ -1,4 +1,5 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { resolve } from "node:path";
 
 import * as ortNode from "onnxruntime-node";
@@ -84,8 +85,8 @@ const NODES: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   "two-ways": { LSTM: 2, GRU: 2, Loop: 0 },
   "masked-lstm": { LSTM: 0, GRU: 0, Loop: 1 },
   cells: { LSTM: 0, GRU: 0, Loop: 2 },
-  // ONNX Runtime makes a Gelu of erf only where it reads a quotient.
-  transformer: { LayerNormalization: 2, Div: 1 },
+  // ONNX Runtime makes a Gelu of erf only where it reads a quotient; the other one is of the L2 normalisation.
+  transformer: { LayerNormalization: 2, Div: 2, ReduceL2: 1, MatMul: 6, Einsum: 0, Transpose: 4 },
   style: { InstanceNormalization: 1 },
   "mobile-block": { HardSwish: 1 },
 };
@@ -187,4 +188,21 @@ test.each(names)("%s", async (name) => {
   await node.release();
   await web.release();
   expect(found).toEqual([]);
+});
+
+test("ONNX Runtime finds the patterns it fuses in a transformer", async () => {
+  const source = await readAnyModel(await readModel(resolve(folder, "transformer")));
+  const { bytes } = await exportAnySource(source, {});
+  const work = mkdtempSync(resolve(tmpdir(), "tfjs-to-onnx-"));
+  const optimised = resolve(work, "optimised.onnx");
+  const session = await ortNode.InferenceSession.create(bytes, {
+    graphOptimizationLevel: "extended",
+    optimizedModelFilePath: optimised,
+    logSeverityLevel: 3,
+  });
+  await session.release();
+  const ops = readOnnx(readFileSync(optimised)).graph.nodes.map(({ opType }) => opType);
+  rmSync(work, { recursive: true });
+  expect(ops).toEqual(expect.arrayContaining(["Gelu", "FastGelu", "SkipLayerNormalization"]));
+  expect(ops.length).toBeLessThan(46);
 });

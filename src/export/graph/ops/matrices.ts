@@ -1,7 +1,8 @@
 import { ExportError } from "../../../errors.ts";
 import { at, first } from "../../../require.ts";
 import type { GraphBuilder } from "../../build/builder.ts";
-import { einsum, gemm, matMul } from "../../build/ops/neural.ts";
+import { einsum } from "../../build/einsum.ts";
+import { gemm, matMul } from "../../build/ops/neural.ts";
 import { trilu } from "../../build/ops/shape.ts";
 import type { GraphTensor } from "../../ir/graph-tensor.ts";
 import { permuteAxes, viewOf, type Value } from "../../ir/value.ts";
@@ -91,12 +92,10 @@ const transpose = defineOp(["Transpose"], [], (context) => {
 });
 
 /** TF.js reads the equation in lower case. */
-const einsteinSum = defineOp(["Einsum"], ["Einsum"], (context, { attributes }) => {
-  const { graph } = context;
+const einsteinSum = defineOp(["Einsum"], ["MatMul", "Mul", "ReduceSum", "Einsum"], (context, { attributes }) => {
   const operands = context.tensors();
   const equation = attributes.string("equation").toLowerCase().replaceAll(" ", "");
-  const tensorsAlike = operands.map((value) => graph.plain(value));
-  return viewOf(einsum(graph, withoutEllipsis(equation, operands), tensorsAlike));
+  return einsum(context.graph, withoutEllipsis(equation, operands), operands);
 });
 
 /** The equation with a letter for each axis that an ellipsis stands for; the last axes of several are the same. */
