@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { cpus } from "node:os";
+import { cpus, loadavg } from "node:os";
 import path from "node:path";
 
 /**
@@ -19,7 +19,10 @@ export function table(head, rows, texts = 1) {
 export function machine() {
   const model = cpus()[0]?.model ?? "unknown processor";
   const date = new Date().toISOString().slice(0, 10);
-  return `${date}, Node ${process.version}, ${process.platform} ${process.arch}, ${cpus().length} x ${model}`;
+  const [load = 0] = loadavg();
+  // A bench itself keeps one or two cores busy.
+  const busy = load > cpus().length + 2 ? `, busy with other work (load ${load.toFixed(0)})` : "";
+  return `${date}, Node ${process.version}, ${process.platform} ${process.arch}, ${cpus().length} x ${model}${busy}`;
 }
 
 /** @param {readonly number[]} values */
