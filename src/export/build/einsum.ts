@@ -19,9 +19,11 @@ interface Term {
  */
 export function einsum(graph: GraphBuilder, equation: string, operands: readonly Value[]): Value {
   const [left = "", right = ""] = equation.split("->");
-  const terms = left.split(",").map((letters, index): Term => ({ value: at(operands, index), letters: [...letters] }));
+  const terms = left
+    .split(",")
+    .map((letters, index): Term => ({ value: at(operands, index), letters: Array.from(letters) }));
   return (
-    asProduct(graph, terms, [...right]) ??
+    asProduct(graph, terms, Array.from(right)) ??
     viewOf(
       einsumNode(
         graph,
