@@ -31,7 +31,7 @@ const THINNEST = 2;
 export const NOT_IN_MNIST: readonly string[] = [
   "frames, shadows and uneven light are not told from the drawing",
   "specks and further drawings count as part of it",
-  "pictures smaller than 32 x 32 pixels grow linearly, not by cubic interpolation",
+  "pictures smaller than 32 x 32 pixels grow linearly, not by cubic interpolation, and their soft greys may be left out",
 ];
 
 export interface FittedCharacters {

@@ -41,10 +41,49 @@ const MOST_GAIN = 5;
  * @throws {DataError} when nothing is drawn.
  */
 export function findInk(picture: Raster): Plane {
+  const plain = inkOnFlatGround(picture);
+  if (plain !== null) return plain;
   const pixels = darkOnLight(smooth(picture));
   const found = locate(pixels);
   if (found === null) throw blank();
   return inkOf(pixels, found);
+}
+
+/** Differences of light that no camera leaves out: a ground within it was never photographed. */
+const FLAT = 2.5 / 255;
+/** Contrast from which a small picture's own greys are trusted. */
+const CLEAR = 0.3;
+/** More than this share of a picture is not ink, but a card or a frame. */
+const MOST_INK = 0.4;
+
+/**
+ * Ink of a small picture whose outermost pixels are all of one colour, as collections of digits store theirs: all that differs from that
+ * colour, to one side, is ink. Its soft greys are a part of the strokes, where in a photograph they may be shade. Null for others.
+ */
+function inkOnFlatGround(picture: Raster): Plane | null {
+  const { width, height } = picture;
+  if (Math.max(width, height) >= COARSE_SIDE || Math.min(width, height) < 3) return null;
+  const pixels = pixelsOf(picture);
+  for (let channel = 0; channel < pixels.channels; channel++) if (!hasFlatRim(channelOf(pixels, channel))) return null;
+  const grey = toGrey(pixels);
+  const ground = floatAt(grey.data, 0);
+  const [least, most] = [grey.data.reduce((a, b) => Math.min(a, b)), grey.data.reduce((a, b) => Math.max(a, b))];
+  const [below, above] = [ground - least, most - ground];
+  const contrast = Math.max(below, above);
+  if (contrast < CLEAR || Math.min(below, above) > FLAT) return null;
+  const strength = grey.data.map((value) => Math.abs(value - ground) / contrast);
+  if (strength.filter((value) => value >= 0.5).length > MOST_INK * strength.length) return null;
+  const scale = COARSE_SIDE / Math.max(width, height);
+  const large = enlarge({ width, height, channels: 1, data: strength }, ...scaledSize(picture, scale));
+  return { ...large, data: large.data.map((value) => Math.min(1, Math.max(0, value))) };
+}
+
+function hasFlatRim({ width, height, data }: Plane): boolean {
+  const ground = floatAt(data, 0);
+  const isFlat = (x: number, y: number): boolean => Math.abs(floatAt(data, y * width + x) - ground) <= FLAT;
+  for (let x = 0; x < width; x++) if (!isFlat(x, 0) || !isFlat(x, height - 1)) return false;
+  for (let y = 0; y < height; y++) if (!isFlat(0, y) || !isFlat(width - 1, y)) return false;
+  return true;
 }
 
 interface Found {

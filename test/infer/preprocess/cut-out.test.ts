@@ -16,8 +16,8 @@ const DIGITS = 60;
 const digits = renderedDigits({ split: "test", seed: 7, count: DIGITS });
 
 /** A digit in the smallest square around it, light on dark. */
-function cutOut(index: number, side: number): Pixels {
-  const data = Float32Array.from(digits.pixels(index), (value) => value / 255);
+function cutOut(index: number, side: number, from = digits): Pixels {
+  const data = Float32Array.from(from.pixels(index), (value) => value / 255);
   const drawn = [...data.keys()].filter((pixel) => (data[pixel] ?? 0) > 0.3);
   const across = drawn.map((pixel) => pixel % DIGIT_SIDE);
   const down = drawn.map((pixel) => Math.floor(pixel / DIGIT_SIDE));
@@ -56,4 +56,35 @@ describe.each([
     const right = readings.filter(({ text }, index) => text === String(digits.labels[index]));
     expect(right.length).toBeGreaterThanOrEqual(floor);
   });
+});
+
+/** A margin of paper of one pixel, as collections of 8 x 8 digits leave it to their readers. */
+function framed({ width, height, data }: Pixels): Pixels {
+  const wide = width + 2;
+  const all = new Float32Array(wide * (height + 2));
+  for (let y = 0; y < height; y++) all.set(data.subarray(y * width, (y + 1) * width), (y + 1) * wide + 1);
+  return { width: wide, height: height + 2, channels: 1, data: all };
+}
+
+test("soft greys of tiny pictures on a flat ground are read as ink", async () => {
+  const many = 400;
+  const drawn = renderedDigits({ split: "test", seed: 8, count: many });
+  for (const coloured of [(pixels: Pixels): Pixels => pixels, negative]) {
+    const images = Array.from({ length: many }, (_, index) => prepared(coloured(framed(cutOut(index, 8, drawn)))));
+    const readings = await readImages(session, recognizer, images);
+    const right = readings.filter(({ text }, index) => text === String(drawn.labels[index]));
+    expect(right.length).toBeGreaterThanOrEqual(388);
+  }
+});
+
+test("a card within a flat frame is no ink", () => {
+  const side = 20;
+  const data = Float32Array.from({ length: side * side }, (_, pixel) => {
+    const [x, y] = [pixel % side, Math.floor(pixel / side)];
+    if (x < 2 || y < 2 || x >= side - 2 || y >= side - 2) return 0;
+    return x >= 9 && x < 11 && y >= 5 && y < 15 ? 0 : 1;
+  });
+  const one = fitMnist({ width: side, height: side, channels: 1, data }).data;
+  // A vertical stroke in the middle, not a filled square.
+  expect(one.filter((value) => value > 0.5).length).toBeLessThan(120);
 });
