@@ -2,6 +2,7 @@ import { InternalError, ToolError } from "../errors.ts";
 import { exportAnySource, readAnyModel, type AnySource } from "../export/any-source.ts";
 import { isGraphModel, readLayersModel } from "../export/source/layers-model.ts";
 import type { ExportedModel } from "../export/export-model.ts";
+import type { OptimizedModel } from "../infer/ort-node.ts";
 import type { RawModel } from "../export/source/model.ts";
 import { VERSION } from "../version.ts";
 
@@ -9,26 +10,34 @@ import { factsOf, type ModelFacts } from "./facts.ts";
 import type { Tell } from "./notes.ts";
 import { CACHE_OPTIONS, type CacheOptions, type DropInOptions } from "./options.ts";
 import { decodeRecord, encodeRecord, toHex, type ConvertedModel } from "./record.ts";
-import type { Hash, ModelStore, Surroundings } from "./surroundings.ts";
+import type { Hash, ModelStore, OpenedModel, Surroundings } from "./surroundings.ts";
 import { checkOptions } from "../options.ts";
 
 const DEFAULT_MAX_BYTES = 512 * 2 ** 20;
 /** Changes with what a kept record holds. */
-const FORMAT = 1;
+const FORMAT = 2;
 
 /** What a model is converted from, and into what. */
 export interface Conversion {
-  readonly raw: RawModel;
+  readonly model: OpenedModel;
   readonly kind: ModelFacts["kind"];
   /** Names of inner tensors to give instead of the model's outputs. */
   readonly outputs: readonly string[] | null;
   readonly options: DropInOptions;
+  /** Of a runtime whose optimised graph serves as well; see {@link OptimizingRuntime}. */
+  readonly fingerprint: string | null;
 }
 
 export interface FoundModel extends ConvertedModel {
   /** The model was converted before, and its file was found. */
   readonly fromCache: boolean;
+  /** Keeps the model, with the runtime's optimised graph in place of the file where there is one. Does nothing where all is kept. */
+  keep(optimized: OptimizedModel | null): Promise<void>;
+  /** Removes what is kept of it. */
+  forget(): Promise<void>;
 }
+
+const NOTHING_KEPT = { keep: () => Promise.resolve(), forget: () => Promise.resolve() };
 
 /**
  * The ONNX file of a model: a kept one, or one that is made now and kept. Whatever is wrong with the place of kept models is told,
@@ -43,24 +52,74 @@ export async function convertedModel(
   surroundings: Surroundings,
   warn: Tell,
 ): Promise<FoundModel> {
-  const { options, raw, kind, outputs } = conversion;
-  expectKind(raw, kind);
+  const { options, model, kind, outputs, fingerprint } = conversion;
+  expectKind(model.manifest, kind);
   const cache = cacheOptions(options);
-  const { hash } = surroundings;
-  if (cache === null || content === null || hash === null) {
-    return { ...(await convertPlainly(conversion)), fromCache: false };
+  const { hash, checksum } = surroundings;
+  if (cache === null || content === null || hash === null || checksum === null) {
+    return { ...(await convertPlainly(conversion)), fromCache: false, ...NOTHING_KEPT };
   }
   const key = await recordKey(content, conversion, hash);
+  const optimizedKey =
+    fingerprint === null ? null : toHex(await hash(new TextEncoder().encode(`${key} ${fingerprint}`)));
   const store = openStore(surroundings, cache, warn);
-  const kept = store === null ? null : await readKept(store, key, outputs, hash, warn);
-  if (kept !== null) return { ...kept, fromCache: true };
-  const { exported, ...about } = await convert(conversion);
-  const record = await encodeRecord(exported, about, hash);
   const { maxBytes = DEFAULT_MAX_BYTES } = cache;
-  if (store !== null && record.bytes.byteLength <= maxBytes) {
-    await store.put(key, record.bytes, maxBytes).catch((error: unknown) => warn(notKept(error)));
+  const put = async (under: string, bytes: Uint8Array): Promise<void> => {
+    if (bytes.byteLength > maxBytes) return;
+    await store?.put(under, bytes, maxBytes).catch((error: unknown) => warn(notKept(error)));
+  };
+  const forget = async (): Promise<void> => {
+    for (const each of [key, optimizedKey]) if (each !== null) await store?.delete(each);
+  };
+  const keepOptimized = async ({ bytes, header }: OptimizedModel, about: ConvertedModel): Promise<void> => {
+    if (optimizedKey === null) return;
+    const { facts, outputs: names } = about;
+    const whole = { chunks: [bytes], byteLength: bytes.byteLength };
+    await put(optimizedKey, (await encodeRecord(whole, { facts, outputs: names, optimized: header }, checksum)).bytes);
+    await store?.delete(key).catch(() => undefined);
+  };
+  for (const each of store === null ? [] : [optimizedKey, key]) {
+    const kept = each === null || store === null ? null : await readKept(store, each, outputs, checksum, warn);
+    if (kept === null) continue;
+    const keep = async (optimized: OptimizedModel | null): Promise<void> => {
+      if (optimized !== null && kept.optimized === null) await keepOptimized(optimized, kept);
+    };
+    return { ...kept, fromCache: true, keep, forget };
   }
-  return { onnx: record.onnx, facts: record.facts, outputs: record.outputs, fromCache: false };
+  const { exported, ...about } = await convert(conversion);
+  const record = await encodeRecord(exported, { ...about, optimized: null }, checksum);
+  const keep = async (optimized: OptimizedModel | null): Promise<void> =>
+    optimized === null ? put(key, record.bytes) : keepOptimized(optimized, record);
+  return { onnx: record.onnx, ...about, optimized: null, fromCache: false, keep, forget };
+}
+
+/**
+ * {@link contentHash} of a model. A model that was read before, of which nothing changed since, is not read again: its identity is kept with
+ * its hash.
+ */
+export async function contentOf(
+  model: OpenedModel,
+  options: DropInOptions,
+  surroundings: Surroundings,
+): Promise<string | null> {
+  const { hash } = surroundings;
+  const cache = cacheOptions(options);
+  const { identity } = model;
+  if (cache === null || hash === null || identity === null) return contentHash(await model.read(), surroundings);
+  const key = toHex(await hash(new TextEncoder().encode(JSON.stringify(["identity", FORMAT, identity]))));
+  // Whatever is wrong with the place of kept models is told when the model itself is looked for there.
+  const store = openStore(surroundings, cache, () => undefined);
+  const known = new TextDecoder().decode((await store?.get(key).catch(() => null)) ?? undefined);
+  if (/^[\da-f]{64}$/u.test(known)) {
+    options.onProgress?.(1);
+    return known;
+  }
+  const content = await contentHash(await model.read(), surroundings);
+  const { maxBytes = DEFAULT_MAX_BYTES } = cache;
+  if (content !== null && content.length <= maxBytes) {
+    await store?.put(key, new TextEncoder().encode(content), maxBytes).catch(() => undefined);
+  }
+  return content;
 }
 
 /**
@@ -120,13 +179,13 @@ async function readKept(
   store: ModelStore,
   key: string,
   outputs: readonly string[] | null,
-  hash: Hash,
+  checksum: Hash,
   warn: Tell,
 ): Promise<ConvertedModel | null> {
   try {
     const bytes = await store.get(key);
     if (bytes === null) return null;
-    const record = await decodeRecord(bytes, hash);
+    const record = await decodeRecord(bytes, checksum);
     if (record !== null && (record.facts === null) === (outputs !== null)) return record;
     warn("a kept model is damaged; it is converted again");
     await store.delete(key);
@@ -146,22 +205,22 @@ function reasonOf(error: unknown): string {
 
 async function convertPlainly(conversion: Conversion): Promise<ConvertedModel> {
   const { exported, ...about } = await convert(conversion);
-  return { onnx: exported.bytes, ...about };
+  return { onnx: exported.bytes, ...about, optimized: null };
 }
 
 async function convert({
-  raw,
+  model,
   kind,
   outputs,
   options,
 }: Conversion): Promise<Pick<ConvertedModel, "facts" | "outputs"> & { readonly exported: ExportedModel }> {
-  const source = await readKind(raw, kind, options);
+  const source = await readKind(await model.read(), kind, options);
   const exported = await exportAnySource(source, {
     ...options.exportOptions,
     ...(outputs === null ? {} : { outputs }),
   });
   if (outputs === null) {
-    const facts = factsOf(source, exported, raw.manifest);
+    const facts = factsOf(source, exported, model.manifest);
     return { exported, facts, outputs: exported.outputs.map(({ name }) => name) };
   }
   return { exported, facts: null, outputs: outputs.map((name, index) => outputName(exported, name, index)) };
@@ -181,8 +240,8 @@ function outputName(exported: ExportedModel, wanted: string, index: number): str
 }
 
 /** @throws {ToolError} when a Graph model is loaded as a Layers model, or the other way round */
-function expectKind(raw: RawModel, kind: ModelFacts["kind"]): void {
-  if (isGraphModel(raw.manifest) === (kind === "graph")) return;
+function expectKind(manifest: unknown, kind: ModelFacts["kind"]): void {
+  if (isGraphModel(manifest) === (kind === "graph")) return;
   throw kind === "graph"
     ? new ToolError("this is a Layers model, not a Graph model", { hint: "load it with loadLayersModel" })
     : new ToolError("this is a Graph model, not a Layers model", { hint: "load it with loadGraphModel" });

@@ -18,9 +18,11 @@ export * from "./public.ts";
 
 const browser: Surroundings = {
   hash: browserHash,
+  checksum: browserHash,
   openStore: openIndexedDbStore,
-  readPath: null,
+  openPath: null,
   runtimes: ["web"],
+  optimizing: null,
   hooks: {},
   loadNative: null,
 };

@@ -6,13 +6,13 @@ import { checkOptions } from "../options.ts";
 import { at } from "../require.ts";
 import type { Tensor } from "../tensor.ts";
 
-import { contentHash, convertedModel, type FoundModel } from "./convert.ts";
+import { contentOf, convertedModel, type FoundModel } from "./convert.ts";
 import type { ModelFacts } from "./facts.ts";
 import { warner, type Tell } from "./notes.ts";
 import { DROP_IN_OPTIONS, type DropInOptions, type DropInSource } from "./options.ts";
-import { openSession } from "./session.ts";
-import { readRaw } from "./source.ts";
-import type { Surroundings } from "./surroundings.ts";
+import { fingerprintFor, openModel } from "./session.ts";
+import { openSource } from "./source.ts";
+import type { OpenedModel, Surroundings } from "./surroundings.ts";
 
 /** An ONNX file that is loaded, and the names of its outputs in the order that was asked for. */
 export interface Part {
@@ -120,40 +120,85 @@ export async function loadParts(
   const options = given ?? {};
   checkOptions(kind === "graph" ? "loadGraphModel" : "loadLayersModel", options, DROP_IN_OPTIONS);
   const warn = warner(options.onNote);
-  const raw = await readRaw(source, options, surroundings);
-  const content = await contentHash(raw, surroundings);
+  const model = once(await openSource(source, options, surroundings));
+  const content = await contentOf(model, options, surroundings);
   if (content === null && options.cache !== false && surroundings.hash === null) {
     warn("the converted model is not kept, since browsers let only pages that came over https compute hashes");
   }
-  const found = await convertedModel({ raw, kind, outputs: null, options }, content, surroundings, warn);
+  const fingerprint = await fingerprintFor(options, surroundings);
+  const conversion = { model, kind, outputs: null, options, fingerprint };
+  const find = (): Promise<FoundModel> => convertedModel(conversion, content, surroundings, warn);
+  const { found, session } = await openFound(find, fingerprint, options, surroundings, warn);
   const { facts } = found;
   if (facts === null) throw new ToolError("the kept model is one of other outputs");
-  const session = await openSession(found.onnx, options, surroundings);
-  if (options.checkOnLoad === true) await checkBesideTfjs(raw, found, session, options, surroundings, warn);
-  // The weights are not held: TF.js would hold them too, but ONNX Runtime has its own copy.
-  const openInner = async (names: readonly string[]): Promise<Part> => {
-    const again = await readAgain(source, options, surroundings, content);
-    const inner = await convertedModel({ raw: again, kind, outputs: names, options }, content, surroundings, warn);
-    return { session: await openSession(inner.onnx, options, surroundings), outputs: inner.outputs };
+  if (options.checkOnLoad === true) {
+    await checkBesideTfjs(await model.read(), found, session, options, surroundings, warn);
+  }
+  const about = { facts, fromCache: found.fromCache, manifest: model.manifest };
+  const inner = innerOpener(source, kind, options, content, surroundings, warn);
+  return new LoadedParts({ session, outputs: found.outputs }, about, inner);
+}
+
+/** Finds or makes the ONNX file, and loads it; makes it anew when the runtime refuses its own optimised graph. */
+async function openFound(
+  find: () => Promise<FoundModel>,
+  fingerprint: string | null,
+  options: DropInOptions,
+  surroundings: Surroundings,
+  warn: Tell,
+): Promise<{ readonly found: FoundModel; readonly session: Session }> {
+  const found = await find();
+  try {
+    return { found, session: await openModel(found, fingerprint, options, surroundings) };
+  } catch (error) {
+    if (found.optimized === null || !(error instanceof InferenceError)) throw error;
+    warn(`ONNX Runtime refuses a kept model, so it is converted again: ${error.message}`);
+    await found.forget();
+    const again = await find();
+    return { found: again, session: await openModel(again, fingerprint, options, surroundings) };
+  }
+}
+
+/** The model, whose weights are read at most once. */
+function once({ manifest, identity, read }: OpenedModel): OpenedModel {
+  let reading: Promise<RawModel> | undefined;
+  return { manifest, identity, read: () => (reading ??= read()) };
+}
+
+/** Reads the model anew, for its weights are not held: TF.js would hold them, but ONNX Runtime has its own copy. */
+function innerOpener(
+  source: DropInSource,
+  kind: ModelFacts["kind"],
+  options: DropInOptions,
+  content: string | null,
+  surroundings: Surroundings,
+  warn: Tell,
+): (names: readonly string[]) => Promise<Part> {
+  return async (names) => {
+    const model = await openAgain(source, options, surroundings, content);
+    const fingerprint = await fingerprintFor(options, surroundings);
+    const conversion = { model, kind, outputs: names, options, fingerprint };
+    const find = (): Promise<FoundModel> => convertedModel(conversion, content, surroundings, warn);
+    const { found, session } = await openFound(find, fingerprint, options, surroundings, warn);
+    return { session, outputs: found.outputs };
   };
-  const about = { facts, fromCache: found.fromCache, manifest: raw.manifest };
-  return new LoadedParts({ session, outputs: found.outputs }, about, openInner);
 }
 
 /** @throws {ToolError} when the model is another than the one that was loaded */
-async function readAgain(
+async function openAgain(
   source: DropInSource,
   options: DropInOptions,
   surroundings: Surroundings,
   content: string | null,
-): Promise<RawModel> {
-  const raw = await readRaw(source, { ...options, onProgress: () => undefined }, surroundings);
-  if (content !== null && (await contentHash(raw, surroundings)) !== content) {
+): Promise<OpenedModel> {
+  const silent = { ...options, onProgress: () => undefined };
+  const model = once(await openSource(source, silent, surroundings));
+  if (content !== null && (await contentOf(model, silent, surroundings)) !== content) {
     throw new ToolError("the model at its source is another than the one that was loaded", {
       hint: "load it again before asking for inner tensors",
     });
   }
-  return raw;
+  return model;
 }
 
 async function checkBesideTfjs(

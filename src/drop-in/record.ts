@@ -1,6 +1,9 @@
 import type { ExportedModel } from "../export/export-model.ts";
 import { isObject } from "../export/source/json.ts";
 import { InternalError } from "../errors.ts";
+import type { SessionHeader } from "../infer/ort-session.ts";
+import { isDType } from "../onnx/element-type.ts";
+import type { OutputInfo, ValueInfo } from "../onnx/header.ts";
 
 import type { LayerFacts, ModelFacts, Port, Shape } from "./facts.ts";
 import type { Hash } from "./surroundings.ts";
@@ -8,6 +11,8 @@ import type { Hash } from "./surroundings.ts";
 /** An ONNX file, and what is known of it. */
 export interface ConvertedModel {
   readonly onnx: Uint8Array;
+  /** What the exported file says of itself, where `onnx` is the runtime's optimised graph of it; else null. */
+  readonly optimized: SessionHeader | null;
   /** Names of the ONNX file's outputs, in the order that was asked for. */
   readonly outputs: readonly string[];
   /** Null for one of other outputs than the model's own. */
@@ -20,19 +25,19 @@ export interface KeptRecord extends ConvertedModel {
 }
 
 const MAGIC = new TextEncoder().encode("TFJSONNX");
-const HASH_BYTES = 32;
-const HEADER_AT = MAGIC.length + HASH_BYTES;
+const CHECKSUM_BYTES = 32;
+const HEADER_AT = MAGIC.length + CHECKSUM_BYTES;
 
 /**
- * A record in one piece: `TFJSONNX`, the SHA-256 of all that follows, the length of the header (uint32, little endian), the header
+ * A record in one piece: `TFJSONNX`, a checksum of all that follows (zeros fill its 32 bytes), the length of the header (uint32, little endian), the header
  * (JSON, UTF-8), the ONNX file.
  */
 export async function encodeRecord(
-  exported: ExportedModel,
-  { facts, outputs }: Pick<ConvertedModel, "facts" | "outputs">,
-  hash: Hash,
+  exported: Pick<ExportedModel, "chunks" | "byteLength">,
+  about: Omit<ConvertedModel, "onnx">,
+  checksum: Hash,
 ): Promise<KeptRecord> {
-  const header = new TextEncoder().encode(JSON.stringify({ facts, outputs }));
+  const header = new TextEncoder().encode(JSON.stringify(about, withCollections));
   const start = HEADER_AT + 4 + header.length;
   const bytes = new Uint8Array(start + exported.byteLength);
   bytes.set(MAGIC);
@@ -44,19 +49,39 @@ export async function encodeRecord(
     offset += chunk.byteLength;
   }
   if (offset !== bytes.length) throw new InternalError(`an ONNX file of ${exported.byteLength} bytes has others`);
-  bytes.set(await hash(bytes.subarray(HEADER_AT)), MAGIC.length);
-  return { bytes, onnx: bytes.subarray(start), facts, outputs };
+  bytes.set(await checksum(bytes.subarray(HEADER_AT)), MAGIC.length);
+  return { bytes, onnx: bytes.subarray(start), ...about };
 }
 
 /** The record, or null when the bytes are damaged. */
-export async function decodeRecord(bytes: Uint8Array, hash: Hash): Promise<ConvertedModel | null> {
+export async function decodeRecord(bytes: Uint8Array, checksum: Hash): Promise<ConvertedModel | null> {
   if (bytes.length < HEADER_AT + 4 || !equal(bytes.subarray(0, MAGIC.length), MAGIC)) return null;
-  const found = await hash(bytes.subarray(HEADER_AT));
+  const found = new Uint8Array(CHECKSUM_BYTES);
+  found.set(await checksum(bytes.subarray(HEADER_AT)));
   if (!equal(bytes.subarray(MAGIC.length, HEADER_AT), found)) return null;
   const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(HEADER_AT, true);
   const start = HEADER_AT + 4 + length;
   const header: unknown = JSON.parse(new TextDecoder().decode(bytes.subarray(HEADER_AT + 4, start)));
-  return isHeader(header) ? { onnx: bytes.subarray(start), ...header } : null;
+  if (!isHeader(header)) return null;
+  const { optimized, ...rest } = header;
+  return { onnx: bytes.subarray(start), ...rest, optimized: optimized === null ? null : sessionHeader(optimized) };
+}
+
+/** Maps and sets as lists, which JSON has. */
+function withCollections(_: string, value: unknown): unknown {
+  return value instanceof Map || value instanceof Set ? [...value] : value;
+}
+
+/** A {@link SessionHeader} in JSON. */
+interface HeaderText {
+  readonly inputs: readonly ValueInfo[];
+  readonly outputs: readonly OutputInfo[];
+  readonly operators: readonly string[];
+  readonly metadata: readonly (readonly [string, string])[];
+}
+
+function sessionHeader({ inputs, outputs, operators, metadata }: HeaderText): SessionHeader {
+  return { inputs, outputs, operators: new Set(operators), metadata: new Map(metadata) };
 }
 
 export function toHex(bytes: Uint8Array): string {
@@ -112,6 +137,44 @@ function isFacts(value: unknown): value is ModelFacts {
   );
 }
 
-function isHeader(value: unknown): value is Pick<ConvertedModel, "facts" | "outputs"> {
-  return isObject(value) && listOf(isString)(value["outputs"]) && (value["facts"] === null || isFacts(value["facts"]));
+function isOutput(value: unknown): value is OutputInfo {
+  return (
+    isObject(value) &&
+    isString(value["name"]) &&
+    (value["dtype"] === null || (isString(value["dtype"]) && isDType(value["dtype"]))) &&
+    listOf(isSize)(value["dims"]) &&
+    (value["anyRank"] === undefined || value["anyRank"] === true)
+  );
+}
+
+const isSize: Guard<number | string | null> = (value): value is number | string | null =>
+  value === null || typeof value === "number" || typeof value === "string";
+
+function isInput(value: unknown): value is ValueInfo {
+  return isOutput(value) && value.dtype !== null;
+}
+
+function isHeaderText(value: unknown): value is HeaderText {
+  return (
+    isObject(value) &&
+    listOf(isInput)(value["inputs"]) &&
+    listOf(isOutput)(value["outputs"]) &&
+    listOf(isString)(value["operators"]) &&
+    listOf(isEntry)(value["metadata"])
+  );
+}
+
+function isEntry(value: unknown): value is readonly [string, string] {
+  return Array.isArray(value) && value.length === 2 && value.every(isString);
+}
+
+type RecordHeader = Omit<ConvertedModel, "onnx" | "optimized"> & { readonly optimized: HeaderText | null };
+
+function isHeader(value: unknown): value is RecordHeader {
+  return (
+    isObject(value) &&
+    listOf(isString)(value["outputs"]) &&
+    (value["facts"] === null || isFacts(value["facts"])) &&
+    (value["optimized"] === null || isHeaderText(value["optimized"]))
+  );
 }

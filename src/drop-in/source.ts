@@ -12,28 +12,43 @@ import type { ModelFile } from "../export/source/files.ts";
 import type { RawModel } from "../export/source/model.ts";
 
 import type { DropInOptions, DropInSource, LoadHandler } from "./options.ts";
-import type { Surroundings } from "./surroundings.ts";
+import type { OpenedModel, Surroundings } from "./surroundings.ts";
 
 const HUB_FILE = "model.json?tfjs-format=file";
 /** TF.js in Node reads `file://model/model.json` and `file://./model.json` as relative paths, which as addresses name a host. */
 const RELATIVE_FILE = /^file:\/\/(?!\/|localhost\/|[a-z]:)(.+)$/iu;
 
 /**
- * Read a model from wherever TF.js's loaders take one.
+ * Find a model wherever TF.js's loaders take one. Weights of files on this machine are read only when they are asked for.
  *
  * @throws {ToolError} when an address does not answer, or a weight file is missing
  * @throws {ModelFormatError} when what is there is no model
  */
-export async function readRaw(
+export async function openSource(
   source: DropInSource,
   options: DropInOptions,
-  { readPath }: Pick<Surroundings, "readPath">,
-): Promise<RawModel> {
-  if (typeof source === "string" || source instanceof URL) return readAddress(String(source), options, readPath);
+  { openPath }: Pick<Surroundings, "openPath">,
+): Promise<OpenedModel> {
+  if (typeof source === "string" || source instanceof URL) return openAddress(String(source), options, openPath);
   options.onProgress?.(0);
-  const raw = await readObject(source);
-  options.onProgress?.(1);
-  return raw;
+  return told(whole(await readObject(source)), options);
+}
+
+function whole(raw: RawModel): OpenedModel {
+  return { manifest: raw.manifest, identity: null, read: async () => raw };
+}
+
+/** The end of the work is told when the weights are there. */
+function told({ manifest, identity, read }: OpenedModel, { onProgress }: DropInOptions): OpenedModel {
+  return {
+    manifest,
+    identity,
+    async read() {
+      const raw = await read();
+      onProgress?.(1);
+      return raw;
+    },
+  };
 }
 
 async function readObject(
@@ -58,11 +73,11 @@ function isHandler(source: LoadHandler | ModelArtifacts | Iterable<ModelFile>): 
   return "load" in source && !(Symbol.iterator in source);
 }
 
-async function readAddress(
+async function openAddress(
   given: string,
   options: DropInOptions,
-  readPath: Surroundings["readPath"],
-): Promise<RawModel> {
+  openPath: Surroundings["openPath"],
+): Promise<OpenedModel> {
   const address = options.fromTFHub === true ? `${given.replace(/\/?$/u, "/")}${HUB_FILE}` : given;
   // One letter before the colon is a drive of Windows.
   const scheme = /^([a-z][a-z0-9+.-]+):/iu.exec(address)?.[1]?.toLowerCase();
@@ -72,19 +87,18 @@ async function readAddress(
     });
   }
   const isWeb = scheme === "http" || scheme === "https";
-  if (!isWeb && readPath !== null) {
+  if (!isWeb && openPath !== null) {
     options.onProgress?.(0);
-    const raw = await readPath(RELATIVE_FILE.exec(address)?.[1] ?? address);
-    options.onProgress?.(1);
-    return raw;
+    return told(await openPath(RELATIVE_FILE.exec(address)?.[1] ?? address), options);
   }
   const { weightUrlConverter, weightPathPrefix: prefix, fetchFunc, requestInit, onProgress } = options;
   const search = /\?.*$/u.exec(address)?.[0] ?? "";
   const weightAddress = weightUrlConverter ?? (prefix === undefined ? undefined : (path) => prefix + path + search);
-  return fromFetch(address, {
+  const raw = await fromFetch(address, {
     ...(weightAddress === undefined ? {} : { weightAddress }),
     ...(fetchFunc === undefined ? {} : { fetch: fetchFunc }),
     ...(requestInit === undefined ? {} : { request: requestInit }),
     ...(onProgress === undefined ? {} : { onProgress }),
   });
+  return whole(raw);
 }

@@ -1,5 +1,6 @@
 import type { RawModel } from "../export/source/model.ts";
-import type { RuntimeName } from "../infer/runtime.ts";
+import type { OptimizedModel } from "../infer/ort-node.ts";
+import type { RuntimeName, Session, SessionOptions } from "../infer/runtime.ts";
 import type { RuntimeHooks } from "../infer/runtimes.ts";
 import type { LoadNative } from "../infer/hooks.ts";
 
@@ -15,8 +16,31 @@ export interface ModelStore {
   clear(): Promise<void>;
 }
 
+/** A model whose weights may not be read yet. */
+export interface OpenedModel {
+  /** The model.json. */
+  readonly manifest: unknown;
+  /** Text that is another one whenever the model changes; null where only reading the model tells. */
+  readonly identity: string | null;
+  read(): Promise<RawModel>;
+}
+
 /** SHA-256 of bytes. */
 export type Hash = (bytes: Uint8Array) => Promise<Uint8Array>;
+
+/** A runtime that gives its own optimised graph of a file, which it loads faster than the file. */
+export interface OptimizingRuntime {
+  /** What such graphs depend on beside the file; null where the runtime is not installed. */
+  fingerprint(): Promise<string | null>;
+  /** Loads a file; its optimised graph is null where the runtime cannot write it. */
+  optimize(onnx: Uint8Array, options: SessionOptions): Promise<OptimizedSession>;
+  load(optimized: OptimizedModel, options: SessionOptions): Promise<Session>;
+}
+
+export interface OptimizedSession {
+  readonly session: Session;
+  readonly optimized: OptimizedModel | null;
+}
 
 /** What Node and browsers do differently. */
 export interface Surroundings {
@@ -24,10 +48,14 @@ export interface Surroundings {
   readonly hash: Hash | null;
   /** Opens the place of kept models. */
   openStore(options: CacheOptions): ModelStore;
-  /** Reads a model from a path of this machine; null where there are none, and a path is an address. */
-  readonly readPath: ((path: string) => Promise<RawModel>) | null;
+  /** Tells damaged bytes from whole ones. At most 32 bytes. */
+  readonly checksum: Hash | null;
+  /** Opens a model at a path of this machine, or at an address; null where there are no paths, and a path is an address. */
+  readonly openPath: ((path: string) => Promise<OpenedModel>) | null;
   /** The runtimes to try, best first. */
   readonly runtimes: readonly Exclude<RuntimeName, "tfjs">[];
+  /** onnxruntime-node's CPU, where models run there by default. */
+  readonly optimizing: OptimizingRuntime | null;
   readonly hooks: RuntimeHooks;
   /** Native TensorFlow, for `checkOnLoad`. */
   readonly loadNative: LoadNative | null;

@@ -19,6 +19,9 @@ export interface Ort {
   readonly Tensor: TensorConstructor;
 }
 
+/** What running a file needs to know of it. */
+export type SessionHeader = Pick<OnnxHeader, "inputs" | "outputs" | "operators" | "metadata">;
+
 /** Where a session was made to run. */
 export interface Placement {
   readonly runtime: RuntimeName;
@@ -51,7 +54,7 @@ export async function createOrtSession(
 export function wrapOrtSession(
   ort: Ort,
   session: RunnableSession,
-  header: OnnxHeader,
+  header: SessionHeader,
   placement: Placement,
   queue: Queue = new Queue(),
 ): Session {

@@ -1,5 +1,5 @@
 import { open, readdir, readFile, stat } from "node:fs/promises";
-import { basename, dirname, extname, join } from "node:path";
+import { basename, dirname, extname, join, resolve } from "node:path";
 
 import { ModelFormatError, ToolError } from "../errors.ts";
 import { fromFetch } from "../export/source/fetch.ts";
@@ -26,7 +26,23 @@ export interface ReadModelOptions {
 export async function readModel(source: string, options: ReadModelOptions = {}): Promise<RawModel> {
   const address = parseModelAddress(source);
   if (address.kind === "url") return await fromFetch(address.url, options);
-  const path = await modelJsonPath(address.path);
+  return await (await openModelFiles(address.path)).read(options);
+}
+
+/** A model on disk whose weights are not read yet. */
+export interface ModelFiles {
+  readonly manifest: unknown;
+  /**
+   * Text that changes whenever the model's files do: the model.json, and of each weight file its path, size, inode and times. Null where a
+   * file was written so lately that a later change could leave its times as they are.
+   */
+  readonly identity: string | null;
+  read(options?: ReadModelOptions): Promise<RawModel>;
+}
+
+/** @throws as {@link readModel}, of a path */
+export async function openModelFiles(source: string): Promise<ModelFiles> {
+  const path = await modelJsonPath(source);
   const text = await readJson(path);
   const { manifest, groups } = parseManifest(text, path);
   const folder = dirname(path);
@@ -40,7 +56,22 @@ export async function readModel(source: string, options: ReadModelOptions = {}):
     );
     shards.push(...sized);
   }
-  return { manifest, weights: groups.length === 0 ? null : await readShards(shards, options.signal) };
+  return {
+    manifest,
+    identity: shards.every(isSettled) ? JSON.stringify([text, ...shards.map(({ identity }) => identity)]) : null,
+    read: async ({ signal } = {}) => ({
+      manifest,
+      weights: groups.length === 0 ? null : await readShards(shards, signal),
+    }),
+  };
+}
+
+/** Clocks of file systems tick every two seconds at the slowest (FAT). */
+const SETTLED_MS = 3_000;
+
+/** Whether a change of the file from now on is sure to change its times. */
+function isSettled({ changedMs }: Shard): boolean {
+  return Date.now() - changedMs > SETTLED_MS;
 }
 
 /** What people have instead of a model.json, and how they get one. */
@@ -108,11 +139,13 @@ interface Shard {
   readonly name: string;
   readonly path: string;
   readonly byteLength: number;
+  readonly identity: readonly string[];
+  readonly changedMs: number;
 }
 
 async function sizedShard(folder: string, name: string): Promise<Shard> {
   const path = join(folder, name);
-  const found = await stat(path).catch((cause: unknown) => {
+  const found = await stat(path, { bigint: true }).catch((cause: unknown) => {
     if (codeOf(cause) !== "ENOENT") throw unreadable(path, cause);
     throw new ModelFormatError(`the weight file ${basename(path)}, which the model.json lists, is missing: ${path}`, {
       hint: "copy all files of the model into one folder",
@@ -121,7 +154,14 @@ async function sizedShard(folder: string, name: string): Promise<Shard> {
   });
   if (!found.isFile())
     throw new ModelFormatError(`${path}, which the model.json lists as a weight file, is not a file`);
-  return { name, path, byteLength: found.size };
+  const { dev, ino, size, mtimeNs, ctimeNs, mtimeMs, ctimeMs } = found;
+  return {
+    name,
+    path,
+    byteLength: Number(size),
+    identity: [resolve(path), ...[dev, ino, size, mtimeNs, ctimeNs].map(String)],
+    changedMs: Math.max(Number(mtimeMs), Number(ctimeMs)),
+  };
 }
 
 async function readShards(shards: readonly Shard[], signal: AbortSignal | undefined): Promise<Uint8Array> {

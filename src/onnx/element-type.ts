@@ -56,7 +56,7 @@ const DTYPES: ReadonlyMap<number, DType> = new Map(
     .map((dtype) => [ELEMENT_TYPE[dtype], dtype]),
 );
 
-function isDType(name: string): name is DType {
+export function isDType(name: string): name is DType {
   return Object.hasOwn(ELEMENT_TYPE, name);
 }
 

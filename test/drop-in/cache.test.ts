@@ -1,12 +1,18 @@
 import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { crc32 } from "node:zlib";
 
 import * as tf from "@tensorflow/tfjs";
 import { beforeEach, describe, expect, test } from "vitest";
 
+import { contentOf } from "../../src/drop-in/convert.ts";
+import { decodeRecord, encodeRecord } from "../../src/drop-in/record.ts";
+import type { OpenedModel, Surroundings } from "../../src/drop-in/surroundings.ts";
 import { defineConverter } from "../../src/export/converter.ts";
 import { viewOf } from "../../src/export/ir/value.ts";
+import { openFileStore } from "../../src/node/drop-in/file-store.ts";
 import { clearCache, loadGraphModel, loadLayersModel, type DropInOptions } from "../../src/node/drop-in/index.ts";
 
 import { graphArtifacts } from "./models.ts";
@@ -20,6 +26,12 @@ const picture = Float32Array.from({ length: 60 }, (_, index) => Math.cos(index))
 beforeEach(() => {
   rmSync(kept(), { recursive: true, force: true });
 });
+
+async function crc(bytes: Uint8Array): Promise<Uint8Array> {
+  const sum = new Uint8Array(4);
+  new DataView(sum.buffer).setUint32(0, crc32(bytes));
+  return sum;
+}
 
 /** Whether the load found a kept file, what the model gives, and what was told. */
 async function load(scale = 1, options: DropInOptions = {}): Promise<readonly [boolean, unknown, readonly string[]]> {
@@ -152,6 +164,83 @@ describe("converted models are kept", () => {
       });
     expect(await Promise.all([run(), run(), run()])).toEqual(["1", "1", "1"]);
     expect(files().filter((name) => !name.endsWith(".kept"))).toEqual([]);
+  });
+});
+
+describe("a model on disk", () => {
+  const folder = (): string => join(cache(), "model");
+  const write = (scale: number): void => {
+    const { weightData, weightSpecs, ...rest } = graphArtifacts(scale);
+    mkdirSync(folder(), { recursive: true });
+    writeFileSync(join(folder(), "weights.bin"), new Uint8Array(weightData));
+    const manifest = { ...rest, weightsManifest: [{ paths: ["weights.bin"], weights: weightSpecs }] };
+    writeFileSync(join(folder(), "model.json"), JSON.stringify(manifest));
+  };
+  const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 3_200));
+  const loadIt = async (): Promise<readonly [boolean, unknown]> => {
+    const model = await loadGraphModel(folder());
+    const result = await model.predict(picture);
+    await model.dispose();
+    return [model.fromCache, Reflect.get(result, "data")];
+  };
+
+  test("is not read again while its files are the same, and a changed one is noticed", async () => {
+    write(1);
+    const [, answer] = await loadIt();
+    // Files that were just written may change within one tick of their clock.
+    expect(files()).toHaveLength(1);
+    await settled();
+    expect(await loadIt()).toEqual([true, answer]);
+    expect(files()).toHaveLength(2);
+    const before = statSync(join(folder(), "weights.bin"));
+    write(2);
+    utimesSync(join(folder(), "weights.bin"), before.atime, before.mtime);
+    expect(statSync(join(folder(), "weights.bin"))).toMatchObject({ size: before.size, mtime: before.mtime });
+    const [found, other] = await loadIt();
+    expect(found).toBe(false);
+    expect(other).not.toEqual(answer);
+  });
+
+  test("is known by its identity alone, unless what is kept of that is damaged", async () => {
+    const raw = { manifest: { a: 1 }, weights: new Uint8Array(8) };
+    let reads = 0;
+    const opened = (identity: string): OpenedModel => ({
+      manifest: raw.manifest,
+      identity,
+      read: () => {
+        reads += 1;
+        return Promise.resolve(raw);
+      },
+    });
+    const surroundings: Surroundings = {
+      hash: async (bytes) => createHash("sha256").update(bytes).digest(),
+      checksum: null,
+      openStore: openFileStore,
+      openPath: null,
+      runtimes: [],
+      optimizing: null,
+      hooks: {},
+      loadNative: null,
+    };
+    const content = await contentOf(opened("one"), {}, surroundings);
+    expect([await contentOf(opened("one"), {}, surroundings), reads]).toEqual([content, 1]);
+    expect([await contentOf(opened("two"), {}, surroundings), reads]).toEqual([content, 2]);
+    expect([await contentOf(opened("one"), { cache: false }, surroundings), reads]).toEqual([content, 3]);
+    for (const name of files()) writeFileSync(join(kept(), name), "no hash");
+    expect([await contentOf(opened("one"), {}, surroundings), reads]).toEqual([content, 4]);
+  });
+
+  test("whose optimised graph ONNX Runtime refuses is converted again, which is told", async () => {
+    await load();
+    const [name = ""] = files();
+    const record = await decodeRecord(readFileSync(join(kept(), name)), crc);
+    if (record?.optimized == null) throw new TypeError("no optimised graph is kept");
+    const chunks = [new Uint8Array(record.onnx.length)];
+    const { bytes } = await encodeRecord({ chunks, byteLength: record.onnx.length }, record, crc);
+    writeFileSync(join(kept(), name), bytes);
+    const [found, , notes] = await load();
+    expect([found, notes]).toEqual([false, [expect.stringMatching(/^ONNX Runtime refuses a kept model, so it is/)]]);
+    expect((await load())[0]).toBe(true);
   });
 });
 
