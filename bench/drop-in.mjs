@@ -1,12 +1,12 @@
 // What a program gains by changing its loader. Measures load, first run, median run and peak memory of TF.js and of
 // tfjs-to-onnx/drop-in, on published models and on a made-up one of 10 MB. Each measurement has its own process or page.
 //
-//   node bench/drop-in.mjs [--only blazeface,foulshot-bilstm] [--rounds 3] [--no-node] [--no-browser] [--record]
+//   node bench/drop-in.mjs [--only blazeface,foulshot-bilstm] [--rounds 3] [--no-node] [--no-browser] [--webgpu] [--record]
 //
 // The published models are read from ../shared/models. Native TensorFlow and Chromium are measured where they are installed, TF.js's WebGPU backend where
 // @tensorflow/tfjs-backend-webgpu is. --record writes docs/benchmarks.md.
 import { spawnSync } from "node:child_process";
-import { createReadStream, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createReadStream, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { extname, join, resolve } from "node:path";
@@ -27,6 +27,8 @@ const { values: options } = parseArgs({
     rounds: { type: "string", default: "3" },
     "no-node": { type: "boolean", default: false },
     "no-browser": { type: "boolean", default: false },
+    /** In Chromium, WebGPU too; without a graphics card it is software, which takes minutes. */
+    webgpu: { type: "boolean", default: false },
     record: { type: "boolean", default: false },
     /** Of a process that measures: a job as JSON. */
     job: { type: "string" },
@@ -287,7 +289,8 @@ async function inChromium(models, places) {
   const { browserFlags } = await import("../dist/node/browser/browser-flags.js");
   const { chromium } = await import("playwright-core");
   const { server, address } = await serve(await pageScript(), places);
-  const contenders = ["tfjs/webgl", ...(hasTfjsWebGpu() ? ["tfjs/webgpu"] : []), "ours/wasm", "ours/webgpu"];
+  const webGpu = options.webgpu ? [...(hasTfjsWebGpu() ? ["tfjs/webgpu"] : []), "ours/webgpu"] : [];
+  const contenders = ["tfjs/wasm", "tfjs/webgl", "ours/wasm", ...webGpu];
   /** @type {Map<string, Measured[]>} */
   const measured = new Map();
   try {
@@ -295,11 +298,13 @@ async function inChromium(models, places) {
       // A browser's profile of its own for each round: the first load of each model converts it.
       const browser = await chromium.launch({ executablePath, args: [...browserFlags] });
       const context = await browser.newContext();
+      const processes = await rendererProcesses(browser);
       for (const { name, kind, sizes = {} } of models) {
         for (const contender of contenders) {
           for (const again of contender.startsWith("ours") ? [false, true] : [false]) {
             const key = `${name} ${contender} ${again}`;
             process.stderr.write(`chromium ${key}\n`);
+            const others = await processes();
             const page = await context.newPage();
             page.on("pageerror", (error) => process.stderr.write(`  ${error.message}\n`));
             await page.goto(address, { waitUntil: "commit" });
@@ -307,8 +312,10 @@ async function inChromium(models, places) {
             const clear = contender.startsWith("ours") && !again;
             const code = `measure(${JSON.stringify({ contender, url: `/${name}/model.json`, kind, sizes, clear })})`;
             /** @type {unknown} */
-            const result = await page.evaluate(code).catch((error) => String(error));
-            if (isMeasured(result)) measured.set(key, [...(measured.get(key) ?? []), result]);
+            const result = await withinTime(page.evaluate(code)).catch((error) => String(error));
+            const own = (await processes()).filter((id) => !others.includes(id));
+            const peakBytes = Math.max(...own.map(peakOf), 0) || null;
+            if (isMeasured(result)) measured.set(key, [...(measured.get(key) ?? []), { ...result, peakBytes }]);
             else
               process.stderr.write(`  left out: ${String(result).slice(0, 300)}
 `);
@@ -335,11 +342,42 @@ async function inChromium(models, places) {
           milliseconds(middle(`${key}true`, ({ loadMs }) => loadMs)),
           milliseconds(middle(`${key}false`, ({ firstMs }) => firstMs)),
           milliseconds(middle(`${key}false`, ({ medianMs }) => medianMs)),
+          `${(middle(`${key}${contender.startsWith("ours")}`, ({ peakBytes }) => peakBytes ?? Number.NaN) / 1e6).toFixed(0)} MB`,
         ];
       }),
   );
-  const head = ["in Chromium, batch 1", "", "load", "second load", "first run", "median run"];
-  return table(head, rows, 2);
+  const head = ["in Chromium, batch 1", "", "load", "second load", "first run", "median run", "peak memory"];
+  return `${table(head, rows, 2)}\n\nPeak memory is that of the page's process; of the drop-in loader, with the model found in the cache.${
+    options.webgpu ? "" : " WebGL is software here where the machine has no graphics card."
+  }`;
+}
+
+const MEASURE_MS = 90_000;
+
+/** @param {Promise<unknown>} work */
+async function withinTime(work) {
+  /** @type {NodeJS.Timeout | undefined} */
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`not done after ${MEASURE_MS / 1000} s`)), MEASURE_MS);
+  });
+  return Promise.race([work, late]).finally(() => clearTimeout(timer));
+}
+
+/** @param {import("playwright-core").Browser} browser @returns {Promise<() => Promise<readonly number[]>>} */
+async function rendererProcesses(browser) {
+  const session = await browser.newBrowserCDPSession();
+  return async () => {
+    const { processInfo } = await session.send("SystemInfo.getProcessInfo");
+    return processInfo.filter(({ type }) => type === "renderer").map(({ id }) => id);
+  };
+}
+
+/** Most memory that a process has had so far, in bytes; 0 where the system does not say. @param {number} id */
+function peakOf(id) {
+  const status = `/proc/${id}/status`;
+  const found = existsSync(status) ? /^VmHWM:\s+(\d+) kB$/mu.exec(readFileSync(status, "utf8")) : null;
+  return Number(found?.[1] ?? 0) * 1024;
 }
 
 function hasTfjsWebGpu() {
@@ -352,10 +390,12 @@ async function pageScript() {
     stdin: {
       contents: `
         import * as tf from "@tensorflow/tfjs";
+        import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
         ${hasTfjsWebGpu() ? 'import "@tensorflow/tfjs-backend-webgpu";' : ""}
         import * as ort from "onnxruntime-web/wasm";
         import * as gpu from "onnxruntime-web/webgpu";
         import { clearCache, loadGraphModel, loadLayersModel } from "./dist/bundle/drop-in.js";
+        setWasmPaths(location.origin + "/tfjs-wasm/");
         ort.env.wasm.wasmPaths = gpu.env.wasm.wasmPaths = location.origin + "/ort/";
         const RUNS = ${RUNS}, RUN_MS = ${RUN_MS};
         const median = ${median.toString()};
@@ -401,7 +441,10 @@ const TYPES = { ".mjs": "text/javascript", ".wasm": "application/wasm", ".json":
  * @returns {Promise<{ readonly server: import("node:http").Server, readonly address: string }>}
  */
 async function serve(script, places) {
-  const ort = resolve(root, "node_modules/onnxruntime-web/dist");
+  const runtimes = new Map([
+    ["ort", resolve(root, "node_modules/onnxruntime-web/dist")],
+    ["tfjs-wasm", resolve(root, "node_modules/@tensorflow/tfjs-backend-wasm/dist")],
+  ]);
   const server = createServer(({ url = "/" }, response) => {
     const { pathname } = new URL(url, "http://localhost");
     const [, first = "", file = ""] = pathname.split("/");
@@ -409,7 +452,7 @@ async function serve(script, places) {
       response.writeHead(200, { "content-type": "text/html" }).end('<script type="module" src="/page.js"></script>');
     else if (pathname === "/page.js") response.writeHead(200, { "content-type": "text/javascript" }).end(script);
     else {
-      const own = first === "ort" ? ort : places.get(first);
+      const own = runtimes.get(first) ?? places.get(first);
       const path = join(own ?? "", file);
       const found = own !== undefined && file !== "" && existsSync(path);
       response.writeHead(found ? 200 : 404, { "content-type": TYPES[extname(path)] ?? "application/octet-stream" });

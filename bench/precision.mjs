@@ -51,8 +51,8 @@ const only = values.only?.split(",") ?? null;
  * @property {number | null} loss of the worst output, relative to its root mean square
  * @property {number | null} agreement of the largest element
  * @property {number | null} right share of right answers
- * @property {number | null} node milliseconds
- * @property {number | null} web milliseconds
+ * @property {{ readonly before: number, readonly after: number } | null} node milliseconds of the float32 file and of this one, in turns
+ * @property {{ readonly before: number, readonly after: number } | null} web
  * @property {string} [error]
  */
 
@@ -65,7 +65,11 @@ const published = [];
 const roster = [
   { name: "crnn-mnist", at: path.join(root, "models/crnn-mnist"), mnist: true },
   { name: "crnn-mnist-best", at: path.join(root, "models/crnn-mnist-best"), mnist: true },
-  { name: "line-captcha", at: path.join(root, "models/line-captcha"), mnist: false },
+  ...["line-captcha", "line-cheque", "line-print"].map((name) => ({
+    name,
+    at: path.join(root, "models", name),
+    mnist: false,
+  })),
   ...["foulshot-bilstm", "face-emotion-mobilenet", "teachable-machine-image", "sentiment-embedding-bilstm"].map(
     (name) => ({
       name,
@@ -128,7 +132,7 @@ async function row(model, form, before, after, samples) {
         found.right = accuracy?.after ?? null;
       }
       const feeds = firstSample(exact.inputs, firstBatch(samples));
-      found[runtime] = (await measureLatency(exact, rounded, feeds)).after;
+      found[runtime] = await measureLatency(exact, rounded, feeds);
       for (const session of sessions) await session.dispose();
     } catch (error) {
       found.error = `${runtime}: ${String(error).slice(0, 120)}`;
@@ -188,11 +192,11 @@ function print() {
   }
   /** @param {number | null} share */
   const percent = (share) => (share === null || !Number.isFinite(share) ? "" : `${(100 * share).toFixed(2)} %`);
-  /** @param {number | null} ms */
-  const time = (ms) => (ms === null ? "" : milliseconds(ms));
+  /** @param {Row["node"]} ms */
+  const time = (ms) => (ms === null ? "" : `${milliseconds(ms.after)} (${(ms.after / ms.before).toFixed(2)})`);
   const text = [
     "## Smaller weights",
-    `\`node bench/precision.mjs\`, ${machine()}; one thread, batch 1. The loss is the root mean square error of the worst output beside the float32 file, agreement that of its largest element.`,
+    `\`node bench/precision.mjs\`, ${machine()}; one thread, batch 1. The loss is the root mean square error of the worst output beside the float32 file, agreement that of its largest element. Times are of one run; in brackets, as a share of the float32 file's time, measured in turns with it.`,
     table(
       ["model", "form", "file", "loss", "agreement", "right answers", "onnxruntime-node", "onnxruntime-web"],
       rows.map((each) => [

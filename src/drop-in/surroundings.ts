@@ -22,7 +22,7 @@ export interface OpenedModel {
   readonly manifest: unknown;
   /** Text that is another one whenever the model changes; null where only reading the model tells. */
   readonly identity: string | null;
-  read(): Promise<RawModel>;
+  readonly read: () => Promise<RawModel>;
 }
 
 /** SHA-256 of bytes. */

@@ -16,7 +16,7 @@ import { exportGraph } from "../../src/export/graph/export-graph.ts";
 import { readOnnxHeader } from "../../src/onnx/header.ts";
 
 import { buildPages } from "./built-pages.ts";
-import { denseModel, graphModel, serveModels, unsupportedModel, type ModelFiles } from "./models.ts";
+import { denseModel, graphModel, serveModels, unsupportedModel, wideModel, type ModelFiles } from "./models.ts";
 
 const configFile = resolve(import.meta.dirname, "../../web/vite.config.ts");
 const folder = mkdtempSync(join(tmpdir(), "tfjs-to-onnx-converter-"));
@@ -185,6 +185,31 @@ describe.skipIf(executablePath === undefined)("the converter, in Chromium", () =
     damaged.writeUInt8(damaged.readUInt8(place) ^ 0xff, place);
     await give(page, { "damaged.zip": damaged });
     await problem(page, /my model\/weights\.bin in damaged\.zip cannot be unpacked: /i);
+    await page.close();
+  }, 120_000);
+
+  test("rounds weights to the form that is chosen, the very file of the library, and says what that costs", async () => {
+    const page = await open();
+    const { "model.json": json = Buffer.alloc(0), "wide.bin": weights = Buffer.alloc(0) } = wideModel();
+    await give(page, wideModel());
+    await page.getByText("Options").click();
+    for (const [precision, least] of [
+      ["int8", 3.5],
+      ["float16", 1.9],
+    ] as const) {
+      await page.getByLabel("Weights in the file").selectOption(precision);
+      const bytes = await convert(page);
+      expect(weights.length / bytes.length).toBeGreaterThan(least);
+      const expected = exportRaw({ manifest: JSON.parse(String(json)), weights }, { precision });
+      expect(Buffer.compare(bytes, expected.bytes)).toBe(0);
+      expect(await page.locator("#file-facts").innerText()).toMatch(new RegExp(`Weights\\s+${precision}$`, "mu"));
+      await page.getByRole("button", { name: "Compare" }).click();
+      await page.locator("#checked tbody tr").first().waitFor({ timeout: 60_000 });
+      expect(await page.locator("#checked").innerText()).toContain(
+        "Whether rounded weights are good enough is told by",
+      );
+    }
+    expect([faults, foreign]).toEqual([[], []]);
     await page.close();
   }, 120_000);
 

@@ -35,6 +35,27 @@ export function denseModel(): ModelFiles {
   };
 }
 
+/** A dense layer of 128 x 128 weights, which are enough to be rounded: [batch, 128] to [batch, 128]. */
+export function wideModel(): ModelFiles {
+  const kernel = Float32Array.from({ length: 128 * 128 }, (_, index) => Math.sin(index * 1.3) / 16);
+  const layer = {
+    class_name: "Dense",
+    config: { name: "wide", units: 128, use_bias: false, batch_input_shape: [null, 128] },
+  };
+  return {
+    "model.json": Buffer.from(
+      JSON.stringify({
+        format: "layers-model",
+        modelTopology: { class_name: "Sequential", config: { name: "wide", layers: [layer] } },
+        weightsManifest: [
+          { paths: ["wide.bin"], weights: [{ name: "wide/kernel", shape: [128, 128], dtype: "float32" }] },
+        ],
+      }),
+    ),
+    "wide.bin": Buffer.from(kernel.buffer),
+  };
+}
+
 /** A Graph model: [batch, 4] times [4, 3], with a relu behind it. */
 export function graphModel(): ModelFiles {
   const { weightSpecs, weightData, ...rest } = new GraphMaker()
