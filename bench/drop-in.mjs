@@ -354,10 +354,11 @@ async function inChromium(models, places) {
 
 const MEASURE_MS = 90_000;
 
-/** @param {Promise<unknown>} work */
+/** @param {Promise<unknown>} work @returns {Promise<unknown>} */
 async function withinTime(work) {
   /** @type {NodeJS.Timeout | undefined} */
   let timer;
+  /** @type {Promise<unknown>} */
   const late = new Promise((_, reject) => {
     timer = setTimeout(() => reject(new Error(`not done after ${MEASURE_MS / 1000} s`)), MEASURE_MS);
   });
