@@ -269,10 +269,10 @@ async function outcomeOf(mutant) {
   try {
     write(true);
     if ((await exitCode("typescript/bin/tsc", typeCheck)) !== 0) return { outcome: "stopped by types", tests: [] };
-    // The nearest two alone first: most mutants go no further.
-    const nearest = await judged(file, tests.slice(0, 2), write);
+    // The nearest alone first: most mutants go no further.
+    const nearest = await judged(file, tests.slice(0, 1), write);
     if (nearest.outcome !== "survived" && nearest.outcome !== "no test") return { ...nearest, tests };
-    const further = await judged(file, tests.slice(2), write);
+    const further = await judged(file, tests.slice(1), write);
     return { ...(further.outcome === "no test" ? nearest : further), tests };
   } finally {
     write(false);
