@@ -18,6 +18,7 @@ export { asNumber, dim, show, type Dim, type DimLike } from "./onnx/dim.ts";
 export type { GraphTensor } from "./export/ir/graph-tensor.ts";
 export { float, floats, int, ints, string, type Attribute, type Attributes } from "./onnx/model.ts";
 export { dimOf, dimsOf, permuteAxes, viewOf, type Value } from "./export/ir/value.ts";
+export type { Rules } from "./export/rules.ts";
 export type { ConfigReader } from "./export/source/config.ts";
 export type { LayerWeights, Weight } from "./export/source/model.ts";
 export type { DType, Tensor } from "./tensor.ts";

@@ -1,7 +1,7 @@
 import { ExportError } from "../errors.ts";
 import { float } from "../onnx/model.ts";
 
-import type { BindContext } from "./converter.ts";
+import type { Rules } from "./rules.ts";
 import { alongAxis, applyKerasActivation, clipped, withScalar, type KerasActivation } from "./keras-activations.ts";
 import type { GraphBuilder } from "./build/builder.ts";
 import type { Value } from "./ir/value.ts";
@@ -33,7 +33,7 @@ type TfjsActivation = (typeof ACTIVATIONS)[number];
 export type Activation = TfjsActivation | KerasActivation;
 
 /** What {@link readActivation} needs to know about the model. */
-type Dialect = Pick<BindContext, "keras3">;
+type Dialect = Pick<Rules, "hardSigmoid">;
 
 /** How an activation is written: by name, as a function, or as a layer with a configuration. */
 interface Written {
@@ -69,7 +69,7 @@ const KERAS: Readonly<Record<string, (written: Written, dialect: Dialect) => Act
     otherwise: config.number("default_value"),
   }),
   thresholded_relu: ({ config }) => ({ name: "threshold", threshold: config.number("theta", 1), otherwise: 0 }),
-  hard_sigmoid: (_, { keras3 }) => (keras3 ? { name: "hard_sigmoid" } : "hard_sigmoid"),
+  hard_sigmoid: (_, { hardSigmoid }) => (hardSigmoid === true ? { name: "hard_sigmoid" } : "hard_sigmoid"),
   hard_silu: () => ({ name: "hard_silu" }),
   hard_swish: () => ({ name: "hard_silu" }),
   hard_tanh: () => ({ name: "hard_tanh" }),
@@ -118,18 +118,18 @@ const NAMES: ReadonlySet<string> = new Set<string>([...ACTIVATIONS, ...Object.ke
 /**
  * The activation a layer names under `key`; `otherwise` when it names none.
  *
- * @param keras3 the model is Keras 3's, whose `hard_sigmoid` is clip(x / 6 + 0.5, 0, 1)
+ * @param rules those of the model
  * @throws {ExportError} when there is no such activation, or not with these arguments
  */
 export function readActivation(
   config: ConfigReader,
   key: string,
-  keras3: boolean,
+  rules: Dialect,
   otherwise: TfjsActivation = "linear",
 ): Activation {
   const { name, config: own, isLayer } = config.activation(key, otherwise);
   const read = Object.hasOwn(KERAS, name) ? KERAS[name] : undefined;
-  if (read !== undefined) return read({ config: own, isLayer }, { keras3 });
+  if (read !== undefined) return read({ config: own, isLayer }, rules);
   const match = ACTIVATIONS.find((activation) => activation === name);
   if (match !== undefined) return match;
   if (name === "p_relu" || name === "prelu") {

@@ -2,7 +2,7 @@ import { exportLayers } from "./export-layers.ts";
 import type { ExportedModel, ExportOptions } from "./export-model.ts";
 import type { Parts } from "./finish-model.ts";
 import type { GraphSource } from "./graph/source/graph-model.ts";
-import { loadConverters } from "./layers/load.ts";
+import { loadConverters, loadRefusals } from "./layers/load.ts";
 import { changesWeights } from "./precision/options.ts";
 import { isGraphModel, readLayersModel } from "./source/layers-model.ts";
 import type { LayersSource, RawModel } from "./source/model.ts";
@@ -28,7 +28,8 @@ export async function readAnyModel(raw: RawModel): Promise<AnySource> {
 export async function exportAnySource(source: AnySource, options: ExportOptions = {}): Promise<ExportedModel> {
   const parts = await loadParts(source, options);
   if (source.kind === "layers") {
-    return exportLayers(source, options, { ...parts, converters: await loadConverters(source.model) });
+    const [converters, refusals] = await Promise.all([loadConverters(source.model), loadRefusals(source.model)]);
+    return exportLayers(source, options, { ...parts, converters, refusals });
   }
   const { exportGraphSource } = await import("./graph/export-graph.ts");
   return exportGraphSource(source, options, parts);

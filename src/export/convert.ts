@@ -9,7 +9,7 @@ import {
   type RecurrentForm,
 } from "./converter.ts";
 import { executionOrder } from "./execution-order.ts";
-import { followsKeras } from "./follows-keras.ts";
+import { rulesOf } from "./follows-keras.ts";
 import { inputType } from "./input-type.ts";
 import { inLayer, ModelRun, noConverter, wrappedModel, type Bound, type ConvertedCall } from "./model-run.ts";
 import { GraphBuilder } from "./build/builder.ts";
@@ -28,6 +28,8 @@ export interface ConvertOptions extends NetworkOptions {
   readonly recurrentForm: RecurrentForm;
   /** Converters by class name: the built-in ones and those of the user. */
   readonly registry: ReadonlyMap<string, LayerConverter>;
+  /** Classes that are not converted, each with the reason. */
+  readonly refusals: ReadonlyMap<string, string>;
   /** Layers whose outputs to give instead of the model's own: `conv1`, nested `encoder/dense`, a second call `shared:1`. */
   readonly outputs: readonly string[] | null;
   /** Give the output of every call of every layer instead. */
@@ -94,16 +96,15 @@ export function convert(source: LayersSource, options: ConvertOptions): Converte
 function bindAll(source: LayersSource, options: ConvertOptions, fetches: readonly TensorRef[]): Bound {
   const bound = new Map<LayerSpec, BoundLayer>();
   const unsupported: UnsupportedLayer[] = [];
-  const kerasMasks = followsKeras(source);
+  const rules = rulesOf(source);
   const contextOf = (modelClass: string | null): BindContext => ({
-    keras3: source.keras3,
-    kerasMasks,
+    rules,
     recurrentForm: options.recurrentForm,
     bind(className, config) {
       const converter = options.registry.get(className);
       if (converter !== undefined) return converter.bind(config, this);
       if (className === modelClass) return wrappedRunner(className);
-      throw new ExportError(noConverter(className));
+      throw new ExportError(noConverter(className, options.refusals.get(className)));
     },
   });
   const needed = new Set(executionOrder(source.model, fetches).map(({ layer }) => layer));

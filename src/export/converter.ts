@@ -3,6 +3,7 @@ import type { DType } from "../tensor.ts";
 
 import type { GraphBuilder } from "./build/builder.ts";
 import type { Value } from "./ir/value.ts";
+import type { Rules } from "./rules.ts";
 import type { ConfigReader } from "./source/config.ts";
 import { maskRuleOf } from "./source/layer-classes.ts";
 import type { LayerWeights } from "./source/model.ts";
@@ -32,10 +33,8 @@ export type RecurrentForm =
 
 /** What a converter knows before it adds nodes. */
 export interface BindContext {
-  /** Written by Keras 3: `hard_sigmoid` is clip(x/6 + 0.5, 0, 1), `gelu` is exact, and so on. */
-  readonly keras3: boolean;
-  /** Masks follow Keras's rules, since TF.js cannot load the model. */
-  readonly kerasMasks: boolean;
+  /** What TF.js and Keras do differently, as the model has it. */
+  readonly rules: Rules;
   readonly recurrentForm: RecurrentForm;
   /** The converter of a wrapped layer, e.g. that of TimeDistributed. @throws {ExportError} when it is not supported */
   bind(className: string, config: ConfigReader): BoundLayer;
@@ -122,7 +121,7 @@ export function defineConverter<Config>(definition: ConverterDefinition<Config>)
           const output = definition.emit(context, config, given);
           const [first, ...others] = isList(output) ? output : [output];
           if (first === undefined) return [];
-          const isPassed = maskRuleOf(className, bindContext.kerasMasks) === "passes";
+          const isPassed = maskRuleOf(className, bindContext.rules.masks === true) === "passes";
           const rule = definition.mask ?? (isPassed ? "pass" : undefined);
           const mask = outputMask(rule, context, config, given);
           const typed = (value: Value): Pick<MaskedValue, "value" | "type"> =>

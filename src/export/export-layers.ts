@@ -78,6 +78,8 @@ export function picturesInside(
 export interface LayersParts extends Parts {
   /** Those of the model's layers, and maybe others. */
   readonly converters: readonly LayerConverter[];
+  /** Classes that are not converted, each with the reason. */
+  readonly refusals: ReadonlyMap<string, string>;
 }
 
 /**
@@ -105,6 +107,7 @@ function build(source: LayersSource, options: ExportOptions, parts: LayersParts,
     opset,
     recurrentForm: options.recurrentForm ?? "native",
     registry: allConverters(parts.converters, options.converters),
+    refusals: parts.refusals,
     batch: typeof options.batch === "number" ? options.batch : null,
     inputShapes: new Map(Object.entries(options.inputShapes ?? {})),
     outputs: options.outputs ?? null,

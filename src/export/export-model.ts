@@ -8,6 +8,7 @@ import type { ConvertedCall } from "./model-run.ts";
 import type { ActivationRange } from "./precision/activations.ts";
 import { applyPrecision } from "./precision/apply.ts";
 import { builtIn } from "./layers/index.ts";
+import { refusals } from "./layers/refusals.ts";
 import type { MatrixForm } from "./precision/integers.ts";
 import type { ExportedPrecision, Precision } from "./precision/options.ts";
 import type { Tap } from "./requested-outputs.ts";
@@ -123,7 +124,7 @@ export function exportRaw(raw: RawModel, options: ExportOptions = {}): ExportedM
   return exportSource(readLayersModel(raw), options);
 }
 
-const ALL_PARTS: LayersParts = { applyPrecision, Pictures: null, converters: builtIn };
+const ALL_PARTS: LayersParts = { applyPrecision, Pictures: null, converters: builtIn, refusals };
 
 /** As `exportAnySource` for a Layers model, with all parts loaded but the one that prepares pictures. */
 export function exportSource(source: LayersSource, options: ExportOptions = {}): ExportedModel {

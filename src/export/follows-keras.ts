@@ -1,6 +1,7 @@
 import { ToolError } from "../errors.ts";
 
 import { isTfjsActivation, readActivation } from "./activation.ts";
+import { KERAS2_RULES, KERAS3_RULES, TFJS_RULES, type Rules } from "./rules.ts";
 import { ConfigReader } from "./source/config.ts";
 import type { Config, LayersSource, LayerSpec, ModelSpec } from "./source/model.ts";
 import { isBeyondTfjs } from "./source/layer-classes.ts";
@@ -11,6 +12,12 @@ import { isBeyondTfjs } from "./source/layer-classes.ts";
  */
 export function followsKeras({ keras3, model }: Pick<LayersSource, "keras3" | "model">): boolean {
   return keras3 || hasLayersBeyond(model);
+}
+
+/** The rules a model goes by. */
+export function rulesOf(source: Pick<LayersSource, "keras3" | "model">): Rules {
+  if (source.keras3) return KERAS3_RULES;
+  return followsKeras(source) ? KERAS2_RULES : TFJS_RULES;
 }
 
 function hasLayersBeyond(model: ModelSpec): boolean {
@@ -43,7 +50,7 @@ function hasKerasActivation(config: Config): boolean {
     const value = config[key];
     if (value === undefined || value === null) return false;
     try {
-      return !isTfjsActivation(readActivation(new ConfigReader(config), key, false));
+      return !isTfjsActivation(readActivation(new ConfigReader(config), key, TFJS_RULES));
     } catch (error) {
       if (error instanceof ToolError) return false;
       throw error;

@@ -4,7 +4,6 @@ import { typeOf, type BoundLayer, type EmitContext, type MaskedValue, type Layer
 import { executionOrder } from "./execution-order.ts";
 import { inputType } from "./input-type.ts";
 import { internalError } from "./internal-error.ts";
-import { refusals } from "./layers/refusals.ts";
 import { followsKeras } from "./follows-keras.ts";
 import type { GraphBuilder } from "./build/builder.ts";
 import { dimsOf, type Value } from "./ir/value.ts";
@@ -309,8 +308,8 @@ function pick(results: ReadonlyMap<string, readonly MaskedValue[]>, ref: TensorR
 
 const OPERATION = "it is an operation of Keras among the layers, where a layer of its own is expected";
 
-export function noConverter(className: string): string {
-  const reason = className.startsWith(KERAS_OPERATION) ? OPERATION : refusals.get(className);
+export function noConverter(className: string, refusal?: string): string {
+  const reason = className.startsWith(KERAS_OPERATION) ? OPERATION : refusal;
   return `there is no converter for layers of class ${className}${reason === undefined ? "" : `: ${reason}`}`;
 }
 

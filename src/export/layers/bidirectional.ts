@@ -83,7 +83,7 @@ function readBidirectional(config: ConfigReader, context: BindContext): Bidirect
   }
   const own = readRecurrent(layer.className, layer.config, context);
   // Keras forces zeros for masked steps within Bidirectional, whatever the layer says.
-  const zeroMasked = context.kerasMasks && own.returnSequences;
+  const zeroMasked = context.rules.masks === true && own.returnSequences;
   const forward = { ...own, zeroMasked };
   const backward =
     other === null

@@ -19,14 +19,17 @@ export const centerCrop: LayerConverter = defineConverter({
   className: "CenterCrop",
   ops: ["Slice", "Gather", "Mul", "Resize"],
   takes: "any",
-  parse: (config, { keras3 }) => ({ keras3, size: [config.positive("height"), config.positive("width")] as const }),
-  emit({ graph }, { keras3, size }, inputs) {
+  parse: (config, { rules }) => ({
+    plain: rules.plainCrop === true,
+    size: [config.positive("height"), config.positive("width")] as const,
+  }),
+  emit({ graph }, { plain, size }, inputs) {
     const input = only(inputs);
     expectRank(input, 4);
     const [height, width] = size;
     const [tall, wide] = [fixedSize(input, 1), fixedSize(input, 2)];
     expectPixels([tall, wide, ...size].map(dim));
-    if (keras3) return cropPlainly(graph, input, [tall, wide], size);
+    if (plain) return cropPlainly(graph, input, [tall, wide], size);
     const down = Math.floor((tall - height) / 2);
     // A width that is one pixel too large is cropped on the left.
     const across = wide === width ? 0 : Math.floor((wide - width) / 2) || 1;

@@ -1,7 +1,6 @@
 import type { LayerConverter } from "../converter.ts";
 
 import { batchNormalization } from "./batch-normalization.ts";
-import { borders } from "./borders.ts";
 import { convolutions } from "./convolution.ts";
 import { dense } from "./dense.ts";
 import { merges } from "./merge.ts";
@@ -16,7 +15,6 @@ export const common: readonly LayerConverter[] = [
   dense,
   ...convolutions,
   ...poolings,
-  ...borders,
   ...rearrangements,
   ...rectifiers,
   softmax,

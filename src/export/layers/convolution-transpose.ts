@@ -38,9 +38,9 @@ function convolutionTranspose(className: string, rank: number): LayerConverter {
   return defineConverter({
     className,
     ops: ["ConvTranspose"],
-    parse(config, { keras3 }) {
+    parse(config, { rules }) {
       const dilated = config.positives("dilation_rate", rank, ones(rank)).some((dilation) => dilation !== 1);
-      if ((keras3 || rank === 1) && (dilated || config.has("output_padding"))) {
+      if ((rules.dilation === true || rank === 1) && (dilated || config.has("output_padding"))) {
         throw new ExportError("dilation_rate and output_padding are not supported");
       }
       return {
@@ -50,7 +50,7 @@ function convolutionTranspose(className: string, rank: number): LayerConverter {
         same: config.oneOf("padding", ["valid", "same"], "valid") === "same",
         format: config.dataFormat(),
         useBias: config.boolean("use_bias", true),
-        activation: readActivation(config, "activation", keras3),
+        activation: readActivation(config, "activation", rules),
       };
     },
     emit({ graph, weights }, { filters, kernel, strides, same, format, useBias, activation }, inputs) {

@@ -46,7 +46,7 @@ export function ones(length: number): readonly number[] {
 
 function readConvolution(
   config: ConfigReader,
-  { keras3 }: BindContext,
+  { rules }: BindContext,
   rank: number,
   paddings: readonly Padding[],
 ): ConvolutionConfig {
@@ -56,7 +56,7 @@ function readConvolution(
     format: config.dataFormat(),
     groups: config.positive("groups", 1),
     useBias: config.boolean("use_bias", true),
-    activation: readActivation(config, "activation", keras3),
+    activation: readActivation(config, "activation", rules),
   };
 }
 
@@ -90,12 +90,12 @@ const conv1d: LayerConverter = defineConverter({
   ops: ["Conv"],
   parse: (config, context) => ({
     ...readConvolution(config, context, 1, ["valid", "same", "causal"]),
-    keras3: context.keras3,
+    staysTransposed: context.rules.channelsFirst !== true,
   }),
-  emit(context, { keras3, ...config }, inputs) {
+  emit(context, { staysTransposed, ...config }, inputs) {
     const output = convolve(context, config, only(inputs));
     // TF.js transposes the input of a channels_first Conv1D, and never transposes back.
-    const stays = config.format === "channels_first" && !keras3;
+    const stays = config.format === "channels_first" && staysTransposed;
     const seen = stays ? permuteAxes(output, [0, 2, 1]) : output;
     return applyActivation(context.graph, config.activation, seen);
   },

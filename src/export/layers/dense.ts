@@ -15,7 +15,7 @@ export const dense: LayerConverter = defineConverter({
   parse: (config, context) => ({
     units: config.positive("units"),
     useBias: config.boolean("use_bias", true),
-    activation: readActivation(config, "activation", context.keras3),
+    activation: readActivation(config, "activation", context.rules),
   }),
   emit({ graph, weights }, { units, useBias, activation }, inputs) {
     const input = only(inputs);

@@ -52,17 +52,16 @@ function depthwiseConvolution(className: string, byKeras: boolean): LayerConvert
   return defineConverter({
     className,
     ops: ["Conv"],
-    parse(config, { keras3 }) {
-      const window = readWindow(config, 2, keras3 ? ["valid", "same"] : ["valid", "same", "causal"]);
-      // TF.js takes any other padding than `same` for `valid`.
+    parse(config, { rules }) {
+      const window = readWindow(config, 2, rules.padding === true ? ["valid", "same"] : ["valid", "same", "causal"]);
       const padding = window.padding === "same" ? "same" : "valid";
       const asTfjs: Window = { ...window, padding, dilations: ones(2) };
       return {
-        window: keras3 || byKeras ? window : asTfjs,
+        window: rules.dilation === true || byKeras ? window : asTfjs,
         multiplier: config.positive("depth_multiplier", null),
         format: config.dataFormat(),
         useBias: config.boolean("use_bias", true),
-        activation: readActivation(config, "activation", keras3),
+        activation: readActivation(config, "activation", rules),
       };
     },
     emit(context, { window, multiplier, format, useBias, activation }, inputs) {
@@ -80,16 +79,16 @@ function depthwiseConvolution(className: string, byKeras: boolean): LayerConvert
 const separableConv2d: LayerConverter = defineConverter({
   className: "SeparableConv2D",
   ops: ["Conv"],
-  parse: (config, { keras3 }) => ({
-    keras3,
+  parse: (config, { rules }) => ({
+    transposesLast: rules.channelsFirst !== true,
     filters: config.positive("filters"),
     window: readWindow(config, 2, ["valid", "same"]),
     multiplier: config.positive("depth_multiplier", null),
     format: config.dataFormat(),
     useBias: config.boolean("use_bias", true),
-    activation: readActivation(config, "activation", keras3),
+    activation: readActivation(config, "activation", rules),
   }),
-  emit(context, { keras3, filters, window, multiplier, format, useBias, activation }, inputs) {
+  emit(context, { transposesLast, filters, window, multiplier, format, useBias, activation }, inputs) {
     const { graph, weights } = context;
     const first = format === "channels_first";
     const input = first ? permuteAxes(only(inputs), TO_NHWC) : only(inputs);
@@ -99,7 +98,7 @@ const separableConv2d: LayerConverter = defineConverter({
     const kernel = graph.constant("pointwise_kernel", transposed(stored, [3, 2, 0, 1]));
     const bias = useBias ? weights.get("bias", [filters]) : null;
     // With channels first, TF.js adds the bias along the rows of N H W C where there are as many as filters.
-    const alongRows = first && !keras3 && filters !== 1 && isNumber(dimOf(spread, 1), filters);
+    const alongRows = first && transposesLast && filters !== 1 && isNumber(dimOf(spread, 1), filters);
     const operands = [channelsFirst(graph, spread, NHWC), kernel];
     if (bias !== null && !alongRows) operands.push(graph.constant("bias", bias));
     const mixed = windowNode(graph, "Conv", operands, { kernel_shape: ints([1, 1]) }, NHWC);
@@ -107,7 +106,7 @@ const separableConv2d: LayerConverter = defineConverter({
     const sum = rows === null ? mixed : graph.withConstant("Add", mixed, "bias", rows);
     // TF.js applies the activation before it transposes back, Keras after.
     if (!first) return applyActivation(graph, activation, sum);
-    if (keras3) return applyActivation(graph, activation, permuteAxes(sum, TO_NCHW));
+    if (!transposesLast) return applyActivation(graph, activation, permuteAxes(sum, TO_NCHW));
     return permuteAxes(applyActivation(graph, activation, sum), TO_NCHW);
   },
 });

@@ -19,10 +19,10 @@ interface Equation {
 export const einsumDense: LayerConverter = defineConverter({
   className: "EinsumDense",
   ops: ["MatMul", "Einsum", "ReduceSum", "Add"],
-  parse: (config, { keras3 }) => ({
+  parse: (config, { rules }) => ({
     equation: config.string("equation"),
     hasBias: config.has("bias_axes"),
-    activation: readActivation(config, "activation", keras3),
+    activation: readActivation(config, "activation", rules),
   }),
   emit(context, { equation: written, hasBias, activation }, inputs) {
     const input = only(inputs);

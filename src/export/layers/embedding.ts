@@ -14,13 +14,13 @@ export const embedding: LayerConverter = defineConverter({
   className: "Embedding",
   ops: ["Gather"],
   takes: "any",
-  parse(config, { keras3 }) {
+  parse(config, { rules }) {
     config.oneOf("dtype", DTYPES, "float32");
     return {
       ids: config.positive("input_dim"),
       features: config.positive("output_dim"),
       maskZero: config.boolean("mask_zero", false),
-      lengths: keras3 ? null : readLengths(config),
+      lengths: rules.anyLength === true ? null : readLengths(config),
     };
   },
   mask({ graph }, { maskZero }, inputs) {

@@ -1,7 +1,7 @@
 import type { LayerConverter } from "../converter.ts";
 import type { LayerSpec, ModelSpec } from "../source/model.ts";
 
-import { classesWhere, type ConverterGroup } from "../source/layer-classes.ts";
+import { classesWhere, groupOf, type ConverterGroup } from "../source/layer-classes.ts";
 
 import { common } from "./common.ts";
 
@@ -13,7 +13,7 @@ interface Group {
 
 /** Converters that browsers load for models that need them. */
 export const groups: readonly Group[] = [
-  { classes: classesIn("depthwise"), load: async () => (await import("./depthwise.ts")).depthwiseConvolutions },
+  { classes: classesIn("mobile"), load: async () => (await import("./mobile.ts")).mobile },
   { classes: classesIn("overTime"), load: async () => (await import("./over-time.ts")).overTime },
   { classes: classesIn("further"), load: async () => (await import("./further.ts")).further },
 ];
@@ -28,6 +28,14 @@ export async function loadConverters(model: ModelSpec): Promise<readonly LayerCo
   const needed = groups.filter((group) => group.classes.some((each) => classes.has(each)));
   const loaded = await Promise.all(needed.map(({ load }) => load()));
   return [...common, ...loaded.flat()];
+}
+
+/** Classes that are refused, each with the reason; not loaded for a model whose layers all have converters. */
+export async function loadRefusals(model: ModelSpec): Promise<ReadonlyMap<string, string>> {
+  const classes = [...classesOf(model)].filter((className) => className !== "InputLayer");
+  return classes.every((className) => groupOf(className) !== null)
+    ? new Map()
+    : (await import("./refusals.ts")).refusals;
 }
 
 /** Classes of all layers, those within layers included. */

@@ -4,12 +4,10 @@ import type { GraphBuilder } from "../build/builder.ts";
 import { concat, sameShape } from "../build/concat.ts";
 import { isNumber } from "../../onnx/dim.ts";
 import { reduce } from "../build/reduce.ts";
+import type { Rules } from "../rules.ts";
 import { dimOf, insertAxis, removeAxis, type Value } from "../ir/value.ts";
 
-/** Which rules a merge's mask follows. */
-interface MergeConfig {
-  readonly kerasMasks: boolean;
-}
+type MergeConfig = Pick<Rules, "masks">;
 
 /**
  * TF.js takes the first input's mask with an axis of size 1 put before its axes, and of the others all but the last, without
@@ -17,12 +15,16 @@ interface MergeConfig {
  *
  * @throws {ExportError} where TF.js would fail
  */
-function mergedMask({ graph }: EmitContext, { kerasMasks }: MergeConfig, inputs: readonly MaskedValue[]): Value | null {
+function mergedMask(
+  { graph }: EmitContext,
+  { masks: byKeras }: MergeConfig,
+  inputs: readonly MaskedValue[],
+): Value | null {
   const masks = inputs.map(({ mask }) => mask);
   const known = masks.filter((mask) => mask !== null);
   const [first, ...others] = known;
   if (first === undefined) return null;
-  if (kerasMasks)
+  if (byKeras === true)
     return known.length < masks.length ? null : others.reduce((all, mask) => graph.binary("Or", all, mask), first);
   const [leading, ...between] = masks.slice(0, Math.max(1, masks.length - 1));
   if (between.some((mask) => mask === null) || (leading === null && between.length > 0)) {
@@ -55,7 +57,7 @@ function elementwise(
     className,
     ops: [opType],
     ...(className === "Average" ? {} : { integers: "kept" }),
-    parse: (_, { kerasMasks }): MergeConfig => ({ kerasMasks }),
+    parse: (_, { rules }): MergeConfig => rules,
     mask: mergedMask,
     emit({ graph }, _, inputs) {
       if (inputs.length < 2) throw new ExportError(`it merges 2 inputs or more; it has ${inputs.length}`);
@@ -72,18 +74,19 @@ const concatenate: LayerConverter = defineConverter({
   className: "Concatenate",
   ops: ["Concat"],
   takes: "any",
-  parse: (config, { keras3 }) => ({ axis: config.integer("axis", -1), keras3 }),
-  mask: (context, { axis, keras3 }, inputs) =>
-    keras3 ? joinedMask(context, axis, inputs) : concatenatedMask(context, axis, inputs),
-  emit({ graph }, { axis, keras3 }, inputs) {
+  parse: (config, { rules }) => ({ axis: config.integer("axis", -1), rules }),
+  mask: (context, { axis, rules }, inputs) =>
+    rules.joinedMasks === true ? joinedMask(context, axis, inputs) : concatenatedMask(context, axis, inputs),
+  emit({ graph }, { axis, rules }, inputs) {
     if (inputs.length < 2) throw new ExportError(`it joins 2 inputs or more; it has ${inputs.length}`);
     const [first] = inputs;
     // TF.js gives all elements the type of the first input's.
     const type = first !== undefined && typeOf(first) === "int32" ? "int32" : "float32";
     const values = inputs.map(({ value }) => graph.cast(value, type));
     const rank = first?.value.axes.length ?? 0;
-    if (axis < -1 && !keras3) expectEqualBut(axis, values);
-    return concat(graph, values, (axis < 0 || axis === rank) && !keras3 ? -1 : axis);
+    const isLast = rules.negativeAxis !== true;
+    if (axis < -1 && isLast) expectEqualBut(axis, values);
+    return concat(graph, values, (axis < 0 || axis === rank) && isLast ? -1 : axis);
   },
 });
 

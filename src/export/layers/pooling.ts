@@ -23,17 +23,20 @@ function pooling(className: string, opType: PoolOp, rank: number): LayerConverte
     className,
     ops: [opType],
     ...(opType === "MaxPool" && rank < 3 ? { integers: "kept" } : {}),
-    parse(config, { keras3 }) {
+    parse(config, { rules }) {
       const kernel = config.positives(
         "pool_size",
         rank,
         Array.from({ length: rank }, () => 2),
       );
       const strides = config.positives("strides", rank, kernel);
-      // TF.js takes any other padding than `same` for `valid`.
-      const given = config.oneOf("padding", keras3 ? ["valid", "same"] : ["valid", "same", "causal"], "valid");
+      const given = config.oneOf(
+        "padding",
+        rules.padding === true ? ["valid", "same"] : ["valid", "same", "causal"],
+        "valid",
+      );
       const padding: Padding = given === "same" ? "same" : "valid";
-      const format = rank === 1 && !keras3 ? "channels_last" : config.dataFormat();
+      const format = rank === 1 && rules.stepsFormat !== true ? "channels_last" : config.dataFormat();
       return { window: { kernel, strides, dilations: ones(rank), padding }, format };
     },
     emit({ graph }, { window, format }, inputs) {
@@ -55,11 +58,11 @@ function globalPooling(className: string, opType: "ReduceMax" | "ReduceMean", ra
     className,
     ops: [opType],
     ...(opType === "ReduceMax" ? { integers: "kept" } : {}),
-    parse(config, { keras3, kerasMasks }) {
-      const format = rank === 1 && !keras3 ? "channels_last" : config.dataFormat();
-      const keep = kerasMasks && config.boolean("keepdims", false);
+    parse(config, { rules }) {
+      const format = rank === 1 && rules.stepsFormat !== true ? "channels_last" : config.dataFormat();
+      const keep = rules.keepdims === true && config.boolean("keepdims", false);
       const heedsMasks = rank === 1 && opType === "ReduceMean";
-      return { format, keep, heedsMasks, masked: kerasMasks && heedsMasks };
+      return { format, keep, heedsMasks, masked: rules.masks === true && heedsMasks };
     },
     emit({ graph, noteKeras }, { format, keep, heedsMasks, masked }, inputs) {
       const input = only(inputs);

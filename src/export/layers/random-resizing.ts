@@ -17,10 +17,10 @@ function randomResizing(className: "RandomHeight" | "RandomWidth", axis: 1 | 2):
     className,
     ops: ["Resize", "Gather"],
     takes: "any",
-    parse(config, { keras3 }) {
+    parse(config, { rules }) {
       const [lower = 0, upper = -lower] = config.numbers("factor", null);
       return {
-        factor: lower === upper && !keras3 ? lower : null,
+        factor: lower === upper && rules.randomSizes !== true ? lower : null,
         method: config.oneOf("interpolation", ["bilinear", "nearest"], "bilinear"),
       };
     },

@@ -13,7 +13,7 @@ const activation: LayerConverter = defineConverter({
   className: "Activation",
   ops: [],
   takes: "any",
-  parse: (config, { keras3 }) => readActivation(config, "activation", keras3),
+  parse: (config, { rules }) => readActivation(config, "activation", rules),
   emit({ graph }, name, inputs) {
     const input = only(inputs);
     if (name === "linear") return input;

@@ -10,13 +10,13 @@ const relu: LayerConverter = defineConverter({
   className: "ReLU",
   ops: ["Relu", "Clip"],
   integers: "kept",
-  parse(config, { keras3 }) {
+  parse(config, { rules }) {
     const limit = config.number("max_value", null);
     if (limit !== null && limit < 0) throw new ExportError(`max_value must not be negative; got ${limit}`);
     return {
       limit,
-      slope: keras3 ? config.number("negative_slope", 0) : 0,
-      threshold: keras3 ? config.number("threshold", 0) : 0,
+      slope: rules.reluSlope === true ? config.number("negative_slope", 0) : 0,
+      threshold: rules.reluSlope === true ? config.number("threshold", 0) : 0,
     };
   },
   emit: ({ graph }, { limit, slope, threshold }, inputs) =>

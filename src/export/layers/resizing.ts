@@ -13,13 +13,14 @@ export const resizing: LayerConverter = defineConverter({
   className: "Resizing",
   ops: ["Resize", "Gather"],
   takes: "any",
-  parse(config, { keras3 }) {
+  parse(config, { rules }) {
     const crop = config.boolean("crop_to_aspect_ratio", false);
-    if (keras3 && crop) throw new ExportError("crop_to_aspect_ratio is not supported in models of Keras 3");
+    const halves = rules.halfPixels === true;
+    if (halves && crop) throw new ExportError("crop_to_aspect_ratio is not supported in models of Keras 3");
     return {
       size: [dim(config.positive("height")), dim(config.positive("width"))],
       method: config.oneOf("interpolation", ["bilinear", "nearest"], "bilinear"),
-      coordinates: keras3 ? "half_pixel" : crop ? "asymmetric" : "align_corners",
+      coordinates: halves ? "half_pixel" : crop ? "asymmetric" : "align_corners",
     } as const;
   },
   emit({ graph }, { size, method, coordinates }, inputs) {

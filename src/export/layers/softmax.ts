@@ -13,7 +13,7 @@ const MASKED = -1e9;
 export const softmax: LayerConverter = defineConverter({
   className: "Softmax",
   ops: ["Softmax", "ReduceLogSumExp", "Sub", "Exp"],
-  parse: (config, { keras3 }) => config.integers("axis", null, [keras3 ? -1 : 1]),
+  parse: (config, { rules }) => config.integers("axis", null, [rules.softmaxAxis === true ? -1 : 1]),
   emit(context, axes, inputs) {
     const { graph } = context;
     const [maskedValue] = inputs;

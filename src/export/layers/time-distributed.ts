@@ -10,7 +10,7 @@ export const timeDistributed: LayerConverter = defineConverter({
   takes: "any",
   parse(config, context) {
     const { className, config: inner } = config.layer("layer");
-    return { layer: context.bind(className, inner), lingers: !context.kerasMasks };
+    return { layer: context.bind(className, inner), lingers: context.rules.masks !== true };
   },
   emit(context, { layer, lingers }, inputs) {
     const [input] = inputs;

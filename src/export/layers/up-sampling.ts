@@ -35,9 +35,9 @@ const upSampling2D: LayerConverter = defineConverter({
   className: "UpSampling2D",
   takes: "any",
   ops: ["Resize"],
-  parse: (config, { keras3 }) => {
+  parse: (config, { rules }) => {
     const method = config.oneOf("interpolation", ["nearest", "bilinear"], "nearest");
-    const coordinates = keras3 && method === "bilinear" ? "half_pixel" : "asymmetric";
+    const coordinates = rules.halfPixels === true && method === "bilinear" ? "half_pixel" : "asymmetric";
     return {
       scales: config.positives("size", 2, [2, 2]),
       format: config.dataFormat(),

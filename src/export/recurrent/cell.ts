@@ -73,7 +73,7 @@ export function readCell(className: string, config: ConfigReader, context: BindC
       return {
         ...readGates(config, context),
         kind: "GRU",
-        resetAfter: config.boolean("reset_after", context.keras3),
+        resetAfter: config.boolean("reset_after", context.rules.gates === true),
         cudnn: false,
       };
     case "LSTM":
@@ -102,7 +102,7 @@ function readCells(config: ConfigReader, context: BindContext): Cell[] {
 }
 
 function readSimpleCell(config: ConfigReader, context: BindContext): GatedCell {
-  const activation = elementwise(readActivation(config, "activation", context.keras3, "tanh"));
+  const activation = elementwise(readActivation(config, "activation", context.rules, "tanh"));
   return {
     kind: "RNN",
     units: config.positive("units"),
@@ -136,13 +136,13 @@ function readGates(config: ConfigReader, context: BindContext): Omit<GatedCell, 
 /** TF.js takes its default for an activation that is absent, and linear for one that is null. */
 function readActivations(
   config: ConfigReader,
-  { keras3 }: BindContext,
+  { rules }: BindContext,
 ): Pick<GatedCell, "activation" | "recurrentActivation"> {
   const read = (key: string, otherwise: "tanh" | "sigmoid" | "hard_sigmoid"): Activation =>
-    config.isNull(key) ? "linear" : elementwise(readActivation(config, key, keras3, otherwise));
+    config.isNull(key) ? "linear" : elementwise(readActivation(config, key, rules, otherwise));
   return {
     activation: read("activation", "tanh"),
-    recurrentActivation: read("recurrent_activation", keras3 ? "sigmoid" : "hard_sigmoid"),
+    recurrentActivation: read("recurrent_activation", rules.gates === true ? "sigmoid" : "hard_sigmoid"),
   };
 }
 

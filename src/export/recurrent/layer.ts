@@ -39,7 +39,7 @@ export function readRecurrent(className: string, config: ConfigReader, context: 
     returnState: config.boolean("return_state", false),
     goBackwards: config.boolean("go_backwards", false),
     stateful: config.boolean("stateful", false),
-    zeroMasked: context.kerasMasks && config.boolean("zero_output_for_mask", false),
+    zeroMasked: context.rules.masks === true && config.boolean("zero_output_for_mask", false),
     zeroRequested: config.boolean("zero_output_for_mask", false),
     form: context.recurrentForm,
   };

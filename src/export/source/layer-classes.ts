@@ -10,7 +10,7 @@ export type WeightNames = (config: Config) => readonly string[];
 export type MaskRule = "ends" | "passes" | "own";
 
 /** Converters that browsers load together. `null`: the class has none. */
-export type ConverterGroup = "common" | "depthwise" | "overTime" | "further" | null;
+export type ConverterGroup = "common" | "mobile" | "overTime" | "further" | null;
 
 /** What must be known of a class of layers before its converter is loaded. */
 export interface LayerClass {
@@ -60,6 +60,9 @@ const depthwise: WeightNames = (config) => withBias(config, "depthwise_kernel");
 const separable: WeightNames = (config) => withBias(config, "depthwise_kernel", "pointwise_kernel");
 const embeddings: WeightNames = () => ["embeddings"];
 
+const depthwiseKernel: ReadonlyMap<string, string> = new Map([["kernel", "depthwise_kernel"]]);
+const overTime: LayerClass = { weights: recurrentKernels, recurrent: true, group: "overTime", mask: "own" };
+
 function withBias(config: Config, ...names: readonly string[]): readonly string[] {
   return config["use_bias"] === false ? names : [...names, "bias"];
 }
@@ -68,23 +71,16 @@ function scaleAndCenter(config: Config): readonly string[] {
   return [...(config["scale"] === false ? [] : ["gamma"]), ...(config["center"] === false ? [] : ["beta"])];
 }
 
-const depthwiseKernel: ReadonlyMap<string, string> = new Map([["kernel", "depthwise_kernel"]]);
-const cell: LayerClass = { weights: recurrentKernels, group: null };
-const overTime: LayerClass = { weights: recurrentKernels, recurrent: true, group: "overTime", mask: "own" };
-const unchanged: LayerClass = { mask: "passes", carries: "same" };
-const moving: LayerClass = { carries: "same" };
-const randomInTraining: LayerClass = { randomInTraining: true, onlyKeras: true };
-
-/** Every class of layers of TF.js and Keras that is converted, with InputLayer and the cells of recurrent layers. */
-export const LAYER_CLASSES: ReadonlyMap<string, LayerClass> = new Map<string, LayerClass>(
-  Object.entries({
-    InputLayer: { group: null },
-    Dense: { weights: kernel, mask: "passes" },
-    EinsumDense: {
-      weights: (config) => (config["bias_axes"] == null ? ["kernel"] : ["kernel", "bias"]),
-      group: "further",
-    },
-    Embedding: {
+/** Classes that share all facts, in one row. */
+const ROWS: readonly (readonly [facts: LayerClass, classes: readonly string[]])[] = [
+  [{ group: null }, ["InputLayer"]],
+  [{ weights: kernel, mask: "passes" }, ["Dense"]],
+  [
+    { weights: (config) => (config["bias_axes"] == null ? ["kernel"] : ["kernel", "bias"]), group: "further" },
+    ["EinsumDense"],
+  ],
+  [
+    {
       weights: embeddings,
       group: "overTime",
       mask: "own",
@@ -92,116 +88,106 @@ export const LAYER_CLASSES: ReadonlyMap<string, LayerClass> = new Map<string, La
       ids: "input_dim",
       lengthKey: "input_length",
     },
-    PositionEmbedding: { weights: embeddings, group: "further" },
-    Masking: { group: "overTime", mask: "own", makesMask: () => true, carries: "same" },
+    ["Embedding"],
+  ],
+  [{ weights: embeddings, group: "further" }, ["PositionEmbedding"]],
+  [{ group: "overTime", mask: "own", makesMask: () => true, carries: "same" }, ["Masking"]],
 
-    Conv1D: { weights: kernel },
-    Conv2D: { weights: kernel },
-    Conv3D: { weights: kernel },
-    Conv1DTranspose: { weights: kernel, onlyKeras: true, group: "further" },
-    Conv2DTranspose: { weights: kernel, group: "further" },
-    Conv3DTranspose: { weights: kernel, group: "further" },
-    DepthwiseConv1D: { weights: depthwise, renamedWeights: depthwiseKernel, onlyKeras: true, group: "depthwise" },
-    DepthwiseConv2D: { weights: depthwise, renamedWeights: depthwiseKernel, group: "depthwise" },
-    SeparableConv1D: { weights: separable, onlyKeras: true, group: "depthwise" },
-    SeparableConv2D: { weights: separable, group: "depthwise" },
+  [{ weights: kernel }, ["Conv1D", "Conv2D", "Conv3D"]],
+  [{ weights: kernel, group: "further" }, ["Conv2DTranspose", "Conv3DTranspose"]],
+  [{ weights: kernel, group: "further", onlyKeras: true }, ["Conv1DTranspose"]],
+  [{ weights: depthwise, renamedWeights: depthwiseKernel, group: "mobile" }, ["DepthwiseConv2D"]],
+  [{ weights: depthwise, renamedWeights: depthwiseKernel, group: "mobile", onlyKeras: true }, ["DepthwiseConv1D"]],
+  [{ weights: separable, group: "mobile" }, ["SeparableConv2D"]],
+  [{ weights: separable, group: "mobile", onlyKeras: true }, ["SeparableConv1D"]],
 
-    MaxPooling1D: moving,
-    MaxPooling2D: moving,
-    MaxPooling3D: moving,
-    AveragePooling1D: {},
-    AveragePooling2D: {},
-    AveragePooling3D: {},
-    GlobalMaxPooling1D: moving,
-    GlobalMaxPooling2D: moving,
-    GlobalMaxPooling3D: { ...moving, onlyKeras: true },
-    GlobalAveragePooling1D: {},
-    GlobalAveragePooling2D: {},
-    GlobalAveragePooling3D: { onlyKeras: true },
-    ZeroPadding1D: { ...moving, onlyKeras: true },
-    ZeroPadding2D: moving,
-    ZeroPadding3D: { ...moving, onlyKeras: true },
-    Cropping1D: { ...moving, onlyKeras: true },
-    Cropping2D: moving,
-    Cropping3D: { ...moving, onlyKeras: true },
-    UpSampling1D: { ...moving, onlyKeras: true, group: "further" },
-    UpSampling2D: { ...moving, group: "further" },
-    UpSampling3D: { ...moving, onlyKeras: true, group: "further" },
+  [
+    {},
+    ["AveragePooling1D", "AveragePooling2D", "AveragePooling3D", "GlobalAveragePooling1D", "GlobalAveragePooling2D"],
+  ],
+  [{ onlyKeras: true }, ["GlobalAveragePooling3D"]],
+  [
+    { carries: "same" },
+    [
+      "MaxPooling1D",
+      "MaxPooling2D",
+      "MaxPooling3D",
+      "GlobalMaxPooling1D",
+      "GlobalMaxPooling2D",
+      "Flatten",
+      "Reshape",
+      "Permute",
+      "RepeatVector",
+    ],
+  ],
+  [{ carries: "same", onlyKeras: true }, ["GlobalMaxPooling3D"]],
+  [{ carries: "same", group: "mobile" }, ["ZeroPadding2D", "Cropping2D"]],
+  [
+    { carries: "same", group: "mobile", onlyKeras: true },
+    ["ZeroPadding1D", "ZeroPadding3D", "Cropping1D", "Cropping3D"],
+  ],
+  [{ carries: "same", group: "further" }, ["UpSampling2D"]],
+  [{ carries: "same", group: "further", onlyKeras: true }, ["UpSampling1D", "UpSampling3D"]],
 
-    Flatten: moving,
-    Reshape: moving,
-    Permute: moving,
-    RepeatVector: moving,
-    Identity: { ...unchanged, onlyKeras: true },
-    Dropout: unchanged,
-    SpatialDropout1D: unchanged,
-    SpatialDropout2D: { ...unchanged, onlyKeras: true },
-    SpatialDropout3D: { ...unchanged, onlyKeras: true },
-    GaussianNoise: unchanged,
-    GaussianDropout: unchanged,
-    AlphaDropout: unchanged,
-    ActivityRegularization: { ...unchanged, onlyKeras: true },
+  [
+    { carries: "same", mask: "passes" },
+    ["Dropout", "SpatialDropout1D", "GaussianNoise", "GaussianDropout", "AlphaDropout", "Activation", "ReLU"],
+  ],
+  [
+    { carries: "same", mask: "passes", onlyKeras: true },
+    ["Identity", "SpatialDropout2D", "SpatialDropout3D", "ActivityRegularization"],
+  ],
+  [{ kerasMask: "passes" }, ["ELU", "ThresholdedReLU", "Softmax", "Rescaling"]],
+  [{ kerasMask: "passes", renamedKeys: new Map([["negative_slope", "alpha"]]) }, ["LeakyReLU"]],
+  [{ weights: () => ["alpha"], mask: "passes" }, ["PReLU"]],
 
-    Activation: unchanged,
-    ReLU: unchanged,
-    LeakyReLU: { kerasMask: "passes", renamedKeys: new Map([["negative_slope", "alpha"]]) },
-    PReLU: { weights: () => ["alpha"], mask: "passes" },
-    ELU: { kerasMask: "passes" },
-    ThresholdedReLU: { kerasMask: "passes" },
-    Softmax: { kerasMask: "passes" },
-
-    BatchNormalization: {
+  [
+    {
       weights: (config) => [...scaleAndCenter(config), "moving_mean", "moving_variance"],
       mask: "passes",
       formerly: ["BatchNormalizationV1", "BatchNormalizationV2"],
     },
-    LayerNormalization: { weights: scaleAndCenter, group: "further", mask: "passes" },
-    GroupNormalization: { weights: scaleAndCenter, onlyKeras: true, group: "further", kerasMask: "passes" },
-    Normalization: {
+    ["BatchNormalization"],
+  ],
+  [{ weights: scaleAndCenter, mask: "passes", group: "further" }, ["LayerNormalization"]],
+  [{ weights: scaleAndCenter, kerasMask: "passes", group: "further", onlyKeras: true }, ["GroupNormalization"]],
+  [
+    {
       weights: null,
       numbered: ["mean", "variance", "count"],
-      onlyKeras: true,
-      group: "further",
       kerasMask: "passes",
+      group: "further",
+      onlyKeras: true,
     },
+    ["Normalization"],
+  ],
 
-    Add: { mask: "own", carries: "sums" },
-    Subtract: { mask: "own", onlyKeras: true },
-    Multiply: { mask: "own", carries: "products" },
-    Average: { mask: "own", carries: "same" },
-    Maximum: { mask: "own", carries: "same" },
-    Minimum: { mask: "own", carries: "same" },
-    Concatenate: { mask: "own", carries: "same" },
-    Dot: { group: "further" },
+  [{ mask: "own", carries: "sums" }, ["Add"]],
+  [{ mask: "own", onlyKeras: true }, ["Subtract"]],
+  [{ mask: "own", carries: "products" }, ["Multiply"]],
+  [{ mask: "own", carries: "same" }, ["Average", "Maximum", "Minimum", "Concatenate"]],
 
-    SimpleRNN: overTime,
-    GRU: { ...overTime, formerly: ["UnifiedGRU"] },
-    LSTM: { ...overTime, formerly: ["UnifiedLSTM"] },
-    CuDNNGRU: { ...overTime, onlyKeras: true },
-    CuDNNLSTM: { ...overTime, onlyKeras: true },
-    ConvLSTM2D: overTime,
-    RNN: { holds: "cell", recurrent: true, group: "overTime", mask: "own" },
-    SimpleRNNCell: cell,
-    GRUCell: cell,
-    LSTMCell: cell,
-    ConvLSTM2DCell: cell,
-    StackedRNNCells: { holds: "cells", group: null },
-    Bidirectional: { holds: "directions", group: "overTime", mask: "own" },
-    TimeDistributed: { holds: "layer", group: "overTime", mask: "passes" },
+  [overTime, ["SimpleRNN", "ConvLSTM2D"]],
+  [{ ...overTime, formerly: ["UnifiedGRU"] }, ["GRU"]],
+  [{ ...overTime, formerly: ["UnifiedLSTM"] }, ["LSTM"]],
+  [{ ...overTime, onlyKeras: true }, ["CuDNNGRU", "CuDNNLSTM"]],
+  [{ ...overTime, weights: null, holds: "cell" }, ["RNN"]],
+  [{ weights: recurrentKernels, group: null }, ["SimpleRNNCell", "GRUCell", "LSTMCell", "ConvLSTM2DCell"]],
+  [{ holds: "cells", group: null }, ["StackedRNNCells"]],
+  [{ holds: "directions", group: "overTime", mask: "own" }, ["Bidirectional"]],
+  [{ holds: "layer", group: "overTime", mask: "passes" }, ["TimeDistributed"]],
 
-    Rescaling: { kerasMask: "passes" },
-    Resizing: { group: "further" },
-    CenterCrop: { group: "further" },
-    CategoryEncoding: { group: "further", ids: "num_tokens" },
-    RandomHeight: { group: "further" },
-    RandomWidth: { group: "further" },
-    RandomBrightness: randomInTraining,
-    RandomContrast: randomInTraining,
-    RandomFlip: randomInTraining,
-    RandomRotation: randomInTraining,
-    RandomTranslation: randomInTraining,
-    RandomZoom: randomInTraining,
-  } satisfies Record<string, LayerClass>),
+  [{ group: "further" }, ["Dot", "Resizing", "CenterCrop", "RandomHeight", "RandomWidth"]],
+  [{ group: "further", ids: "num_tokens" }, ["CategoryEncoding"]],
+  [
+    { randomInTraining: true, onlyKeras: true },
+    ["RandomBrightness", "RandomContrast", "RandomFlip", "RandomRotation", "RandomTranslation", "RandomZoom"],
+  ],
+];
+
+/** Every class of layers of TF.js and Keras that is converted, with InputLayer and the cells of recurrent layers. */
+export const LAYER_CLASSES: ReadonlyMap<string, LayerClass> = new Map(
+  ROWS.flatMap(([facts, classes]) => classes.map((className): [string, LayerClass] => [className, facts])),
 );
 
 /** Names of the classes of which something holds. */

@@ -3,6 +3,7 @@ import { outputNames } from "../../export/convert.ts";
 import type { RecurrentForm } from "../../export/converter.ts";
 import { exportSource, type ExportOptions } from "../../export/export-model.ts";
 import { requestedLayers } from "../../export/requested-outputs.ts";
+import { rulesOf } from "../../export/follows-keras.ts";
 import { ConfigReader } from "../../export/source/config.ts";
 import type { LayersSource, LayerSpec, ModelSpec, TensorRef } from "../../export/source/model.ts";
 import { LAYER_CLASSES } from "../../export/source/layer-classes.ts";
@@ -131,7 +132,8 @@ function softmaxOf(source: LayersSource, { className, config, wrapped }: LayerSp
     return axis === null || axis < 0 ? axis : axis + 1;
   }
   const reader = new ConfigReader(config);
-  if (className === "Softmax") return reader.integers("axis", null, [source.keras3 ? -1 : 1])[0] ?? null;
+  if (className === "Softmax")
+    return reader.integers("axis", null, [rulesOf(source).softmaxAxis === true ? -1 : 1])[0] ?? null;
   const { recurrent, holds } = LAYER_CLASSES.get(className) ?? {};
   if (recurrent === true || holds === "directions" || config["activation"] === undefined) return null;
   if (reader.activation("activation", "linear").name !== "softmax") return null;

@@ -196,6 +196,7 @@ describe("a pass fires on models of layers", () => {
     const converted = convert(source, {
       opset: 17,
       recurrentForm: "native",
+      refusals: new Map(),
       registry: allConverters(builtIn),
       batch: null,
       inputShapes: new Map(),

@@ -1,6 +1,7 @@
 import type * as tfjs from "@tensorflow/tfjs";
 
 import { isTfjsActivation, readActivation, type Activation } from "../../../export/activation.ts";
+import { KERAS3_RULES, TFJS_RULES } from "../../../export/rules.ts";
 import { ConfigReader } from "../../../export/source/config.ts";
 import { isObject } from "../../../export/source/json.ts";
 import { innerLayer, type InnerLayer } from "../../../export/source/weight-names.ts";
@@ -68,7 +69,11 @@ const ACTIVATIONS = new Map<string, Activation>();
 /** TF.js's own name, or an object that {@link registerKerasClasses} makes known. */
 function activation(value: unknown, keras3: boolean): unknown {
   if (value === null || value === undefined) return value;
-  const read = readActivation(new ConfigReader({ activation: value }), "activation", keras3);
+  const read = readActivation(
+    new ConfigReader({ activation: value }),
+    "activation",
+    keras3 ? KERAS3_RULES : TFJS_RULES,
+  );
   // TF.js turns the names it loads into camel case, and registers this one in snake case.
   if (isTfjsActivation(read) && read !== "gelu_new") {
     return read.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
@@ -83,7 +88,7 @@ function writtenActivation(value: unknown): Activation {
   const config = isObject(value) ? (value["config"] ?? value) : undefined;
   const name = isObject(config) ? config["name"] : undefined;
   const known = typeof name === "string" ? ACTIVATIONS.get(name) : undefined;
-  return known ?? readActivation(new ConfigReader({ activation: value ?? "linear" }), "activation", false);
+  return known ?? readActivation(new ConfigReader({ activation: value ?? "linear" }), "activation", TFJS_RULES);
 }
 
 const registered = new WeakSet<object>();

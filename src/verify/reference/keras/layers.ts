@@ -2,6 +2,7 @@ import type * as tfjs from "@tensorflow/tfjs";
 
 import { InferenceError } from "../../../errors.ts";
 import { readActivation } from "../../../export/activation.ts";
+import { KERAS3_RULES, TFJS_RULES } from "../../../export/rules.ts";
 import { ConfigReader } from "../../../export/source/config.ts";
 import type { LayerSpec, LayerWeights } from "../../../export/source/model.ts";
 import { RANDOM_IN_TRAINING } from "../../../export/source/layer-classes.ts";
@@ -211,7 +212,7 @@ function biased({ tf, config, weights }: KerasContext, x: tfjs.Tensor): tfjs.Ten
 }
 
 function activated({ tf, config, keras3 }: KerasContext, x: tfjs.Tensor): tfjs.Tensor {
-  return activate(tf, readActivation(new ConfigReader(config), "activation", keras3), x);
+  return activate(tf, readActivation(new ConfigReader(config), "activation", keras3 ? KERAS3_RULES : TFJS_RULES), x);
 }
 
 function kernel4d({ tf, weights }: KerasContext, name: string): tfjs.Tensor4D {
