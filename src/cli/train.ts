@@ -13,10 +13,11 @@ import {
   type RunPlan,
 } from "../train/checkpoint.ts";
 import type { FitResult } from "../train/fit.ts";
-import { curvesSvg, heldOut, type EpochRecord } from "../train/history.ts";
+import { heldOut, type EpochRecord } from "../train/history.ts";
 import { installPackages } from "../train/native/index.ts";
 import { networks } from "../train/networks.ts";
 import type { Recipe } from "../train/recipe.ts";
+import { curvesSvg } from "../train/report/curves-svg.ts";
 
 import { baseCommand, type CommonOptions } from "./base-command.ts";
 import { formatDuration } from "./format.ts";

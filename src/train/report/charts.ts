@@ -9,12 +9,23 @@ export interface Line {
   readonly values: readonly number[];
 }
 
-const WIDTH = 372;
-const HEIGHT = 220;
+export const CHART_SIZE = { width: 372, height: 220 };
+const { width: WIDTH, height: HEIGHT } = CHART_SIZE;
 const PLOT = { left: 60, right: 362, top: 12, bottom: 188 };
 
+/** Where the left upper corner of a chart is, in a picture of several. */
+export interface Place {
+  readonly x: number;
+  readonly y: number;
+}
+
 /** A drawing of lines over the epochs, beginning with epoch 1. */
-export function lineChart(label: string, lines: readonly Line[], format: (value: number) => string): string {
+export function lineChart(
+  label: string,
+  lines: readonly Line[],
+  format: (value: number) => string,
+  place?: Place,
+): string {
   const values = lines.flatMap((line) => line.values).filter((value) => Number.isFinite(value));
   const epochs = Math.max(1, ...lines.map((line) => line.values.length));
   const { low, high, ticks } = scaleOf(Math.min(...values, Infinity), Math.max(...values, -Infinity));
@@ -32,18 +43,22 @@ export function lineChart(label: string, lines: readonly Line[], format: (value:
     return line + (own.length <= 30 ? dots.join("") : "");
   });
   const spoken = lines.map(({ name, values: own }) => `${name} ${format(own.at(-1) ?? Number.NaN)}`).join(", ");
-  return drawing(`${label} by epoch; after the last: ${spoken}`, [
-    ...grid,
-    ...(epochs === 1
-      ? []
-      : [
-          `<text x="${PLOT.left}" y="${HEIGHT - 14}">1</text>`,
-          `<text x="${PLOT.right}" y="${HEIGHT - 14}" text-anchor="end">${epochs}</text>`,
-        ]),
-    `<text x="${(PLOT.left + PLOT.right) / 2}" y="${HEIGHT - 14}" text-anchor="middle">${epochs === 1 ? "epoch 1" : "epoch"}</text>`,
-    upright(label.toLowerCase()),
-    ...drawn,
-  ]);
+  return drawing(
+    `${label} by epoch; after the last: ${spoken}`,
+    [
+      ...grid,
+      ...(epochs === 1
+        ? []
+        : [
+            `<text x="${PLOT.left}" y="${HEIGHT - 14}">1</text>`,
+            `<text x="${PLOT.right}" y="${HEIGHT - 14}" text-anchor="end">${epochs}</text>`,
+          ]),
+      `<text x="${(PLOT.left + PLOT.right) / 2}" y="${HEIGHT - 14}" text-anchor="middle">${epochs === 1 ? "epoch 1" : "epoch"}</text>`,
+      upright(label.toLowerCase()),
+      ...drawn,
+    ],
+    place,
+  );
 }
 
 /** How often answers of a confidence are right: the closer to the diagonal, the better calibrated. */
@@ -83,8 +98,9 @@ function upright(text: string): string {
   return `<text transform="translate(10 ${middle}) rotate(-90)" text-anchor="middle">${escaped(text)}</text>`;
 }
 
-function drawing(label: string, parts: readonly string[]): string {
-  return `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${escaped(label)}">${parts.join("")}</svg>`;
+function drawing(label: string, parts: readonly string[], place?: Place): string {
+  const at = place === undefined ? "" : ` x="${place.x}" y="${place.y}" width="${WIDTH}" height="${HEIGHT}"`;
+  return `<svg${at} viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${escaped(label)}">${parts.join("")}</svg>`;
 }
 
 function along(part: number, from: number, to: number): number {

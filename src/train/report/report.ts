@@ -1,7 +1,8 @@
-import { type EpochRecord, heldOut } from "../history.ts";
+import type { EpochRecord } from "../history.ts";
 import { at } from "../../require.ts";
 
-import { calibrationChart, lineChart } from "./charts.ts";
+import { calibrationChart } from "./charts.ts";
+import { accuracyChart, lossChart, nameOfHeldOut } from "./curves-svg.ts";
 import { escaped, percent, table } from "./html.ts";
 import type { Mistake, Scores } from "./scores.ts";
 import { STYLE } from "./style.ts";
@@ -60,36 +61,16 @@ function tiles(values: readonly (readonly [value: string, name: string])[]): str
 
 function curves(history: readonly EpochRecord[]): string {
   if (history.length === 0) return "";
-  const validated = history.some(({ validationLoss }) => validationLoss !== undefined);
-  const apart = validated ? "validation" : "test";
-  const figure = (
-    label: string,
-    pick: (record: EpochRecord) => readonly [number, number],
-    format: (value: number) => string,
-  ): string => {
-    const lines = [
-      { name: "training", style: "training", values: history.map((record) => pick(record)[0]) },
-      { name: apart, style: "test", values: history.map((record) => pick(record)[1]) },
-    ] as const;
-    return `<figure><figcaption>${label}</figcaption>${lineChart(label, lines, format)}</figure>`;
-  };
+  const apart = nameOfHeldOut(history);
   return [
     "<h2>Curves</h2>",
     '<p class="soft legend"><span><i class="training"></i>training (mean over the epoch)</span> ' +
       `<span><i class="test"></i>${apart} (after it)</span></p>`,
     '<div class="panels">',
-    figure("Loss", (record) => [record.loss, heldOut(record).loss], short),
-    figure(
-      "Accuracy",
-      (record) => [record.accuracy, heldOut(record).accuracy],
-      (value) => `${short(100 * value)} %`,
-    ),
+    `<figure><figcaption>Loss</figcaption>${lossChart(history, apart)}</figure>`,
+    `<figure><figcaption>Accuracy</figcaption>${accuracyChart(history, apart)}</figure>`,
     "</div>",
   ].join("\n");
-}
-
-function short(value: number): string {
-  return String(Number(value.toPrecision(4)));
 }
 
 function mistakesSection({ scores, picture }: Report): string {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 
 import { encodeGreyPng } from "../../../src/node/png.ts";
+import { curvesSvg } from "../../../src/train/report/curves-svg.ts";
 import { reportHtml, type Report } from "../../../src/train/report/report.ts";
 import { scoresOf } from "../../../src/train/report/scores.ts";
 
@@ -93,7 +94,31 @@ describe("the report", () => {
   });
 });
 
-test("a picture is a sound PNG of the pixels given", async () => {
+describe("curves.svg", () => {
+  const record = { accuracy: 0.8, testLoss: 0.4, testAccuracy: 0.9, learningRate: 1e-3, msPerStep: 50 };
+  const epochs = [1, 2, 3].map((epoch) => ({ ...record, epoch, loss: 1 / epoch }));
+
+  test("names both axes of both charts, and draws its two lines in two colours, one of them dashed", () => {
+    const svg = curvesSvg(epochs, "a <b> on mnist");
+    expect(svg).toContain("<title>a &lt;b&gt; on mnist</title>");
+    for (const label of ["loss", "accuracy", "epoch", "training", "test"]) expect(svg).toContain(`>${label}</text>`);
+    const strokes = [...svg.matchAll(/polyline\.(?:training|test) \{ stroke: (#\w+)(; stroke-dasharray)?/gu)];
+    expect(new Set(strokes.map(([, colour]) => colour)).size).toBe(2);
+    expect(strokes.filter(([, , dashed]) => dashed !== undefined)).toHaveLength(1);
+    expect(svg.match(/<polyline class="\w+" points="[^"]* [^"]* [^"]*"/gu)).toHaveLength(4);
+  });
+
+  test("of one epoch are points in the middle, between round numbers", () => {
+    const svg = curvesSvg(epochs.slice(0, 1), "m");
+    expect(svg.match(/>epoch 1<\/text>/gu)).toHaveLength(2);
+    const places = [...svg.matchAll(/<circle class="\w+" cx="([\d.]+)"/gu)].map(([, x]) => x);
+    expect(places).toHaveLength(4);
+    expect(new Set(places)).toEqual(new Set(["211.0"]));
+    expect(svg).not.toContain("NaN");
+  });
+});
+
+test("a picture is a valid PNG of the pixels given", async () => {
   const { default: sharp } = await import("sharp");
   const pixels = Uint8Array.from({ length: 35 }, (_, index) => index * 7);
   const { data, info } = await sharp(encodeGreyPng(pixels, 5, 7))
