@@ -1,5 +1,6 @@
 import { ExportError } from "../errors.ts";
 import { asNumber, showShape, type Dim } from "../onnx/dim.ts";
+import { at } from "../require.ts";
 
 /** TF.js keeps a tensor in one typed array, which cannot have more elements. */
 const MAX_ELEMENTS = 2 ** 32;
@@ -11,6 +12,8 @@ export function expectSaneShape(dims: readonly Dim[]): void {
   if (dims.length > MAX_RANK) throw new ExportError(`a tensor would have ${dims.length} axes`);
   const known = dims.map(asNumber).filter((size) => size !== null);
   if (known.some((size) => size < 0)) throw new ExportError(`a tensor would have the shape ${showShape(dims)}`);
-  if (known.reduce((size, each) => size * each, 1) <= MAX_ELEMENTS) return;
+  // Free sizes count as 1, and what they are multiplied by as it is.
+  const least = dims.map(({ terms }) => (terms.length === 1 ? at(terms, 0).coefficient : 1));
+  if (known.includes(0) || least.reduce((size, each) => size * Math.max(each, 1), 1) <= MAX_ELEMENTS) return;
   throw new ExportError(`a tensor of shape ${showShape(dims)} would be larger than any that TF.js can hold`);
 }

@@ -45,6 +45,8 @@ export interface SideBySide {
   /** For each output the axis of a softmax that the file leaves out; null where there is none. */
   readonly leftOutSoftmax: readonly (number | null)[];
   readonly clock: Clock;
+  /** The file has loops, which ONNX Runtime runs to their end whatever it takes. */
+  readonly hasLoops?: boolean;
   /** For each output what its numbers may differ by beyond the tolerance; nothing without it. */
   readonly allowed?: readonly number[];
 }
@@ -182,12 +184,16 @@ async function runOnce(sides: SideBySide, planned: PlannedRun, feeds: Tensors): 
   const { reference, sessions, clock } = sides;
   const started = performance.now();
   const answers: Answer[] = [];
-  // ONNX Runtime goes first: it checks shapes, which TF.js's faster backends do not.
+  const watch: Watch = (done, of) => clock.tick(done, of);
+  // A run in ONNX Runtime cannot be ended, but one in TF.js can.
+  const early = sides.hasLoops === true ? await unlessRefused(reference.run(feeds, watch)) : null;
+  // Otherwise ONNX Runtime goes first: it checks shapes, which TF.js's faster backends do not.
   for (const session of sessions) answers.push(await answerOf(session, feeds, clock));
   const isRefused = answers.some((answer) => answer instanceof Error);
   const isDoubtful = planned.mayBeRefused || (isRefused && !reference.judgesShapes);
-  const watch: Watch = (done, of) => clock.tick(done, of);
-  const expected = isDoubtful ? await reference.runChecked(feeds, watch) : await reference.run(feeds, watch);
+  const expected = isDoubtful
+    ? await reference.runChecked(feeds, watch)
+    : (early ?? (await reference.run(feeds, watch)));
   if (expected instanceof Error) return { ...NOTHING, refusal: planned.mayBeRefused ? null : expected };
   if (!isDoubtful) clock.learn(planned.cost, (performance.now() - started) / 1000);
   const compareAll = (tensors: readonly Tensor[]): readonly ComparedAnswer[] =>
@@ -216,6 +222,16 @@ async function runOnce(sides: SideBySide, planned: PlannedRun, feeds: Tensors): 
     emptyRefused,
     refusal: null,
   };
+}
+
+/** What a run gives; null where the model refuses it. */
+async function unlessRefused<Result>(run: Promise<Result>): Promise<Result | null> {
+  try {
+    return await run;
+  } catch (error) {
+    if (error instanceof ToolError) return null;
+    throw error;
+  }
 }
 
 /**

@@ -7,6 +7,7 @@ import type { RawModel } from "../export/source/model.ts";
 import type { Provider, RuntimeName, Session } from "../infer/runtime.ts";
 import { getRuntime } from "../infer/runtimes.ts";
 import type { LoadNative } from "../infer/hooks.ts";
+import { bodiesOf, type FileNode } from "../onnx/file-model.ts";
 
 import { runAccepted } from "./accepted-runs.ts";
 import { DEFAULT_TOLERANCE, ROUNDED_LIMIT, type Tolerance } from "./compare.ts";
@@ -138,6 +139,11 @@ async function verifyNetwork(
   }
 }
 
+/** Whether a node is a Loop, in a body too. */
+function hasLoops(nodes: readonly FileNode[]): boolean {
+  return nodes.some((node) => node.opType === "Loop" || bodiesOf(node).some((body) => hasLoops(body.nodes)));
+}
+
 /** A model and a file to compare. */
 interface Subject {
   readonly raw: RawModel;
@@ -167,7 +173,16 @@ async function verifySubject(subject: Subject, options: VerifyModelOptions, cloc
     const plan = planRuns({ ...planInput, unit: 1 });
     smaller = smallerSubject(subject, original, plan, specs, reference, clock);
     if (smaller === null) {
-      const sides = { reference, sessions, specs, tolerance, seed, leftOutSoftmax: original.leftOutSoftmax, clock };
+      const sides = {
+        reference,
+        sessions,
+        specs,
+        tolerance,
+        seed,
+        leftOutSoftmax: original.leftOutSoftmax,
+        clock,
+        hasLoops: hasLoops(file.nodes),
+      };
       const result = await runAccepted(sides, planInput, plan);
       const located =
         result.failure === null

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { exportAnySource } from "../../src/export/any-source.ts";
 import { NotVerifiedError } from "../../src/errors.ts";
 import type { Session } from "../../src/infer/runtime.ts";
+import { fromArtifacts } from "../../src/export/source/artifacts.ts";
 import type { RawModel } from "../../src/export/source/model.ts";
 import { float32, type Tensor } from "../../src/tensor.ts";
 import { readGraphModel } from "../../src/export/graph/source/graph-model.ts";
@@ -10,6 +11,7 @@ import { graphDomains } from "../../src/verify/graph-domains.ts";
 import { graphModel } from "../../src/verify/reference/graph-model.ts";
 import { openReference } from "../../src/verify/reference/tfjs-reference.ts";
 import { verifyModel, type ModelVerification } from "../../src/verify/verify-model.ts";
+import { attr, GraphMaker } from "../export/graph/graph-maker.ts";
 import { tinyOnnx, type TinyModel } from "../helpers/tiny-onnx.ts";
 
 interface Node {
@@ -142,6 +144,44 @@ describe("a Graph model", () => {
     });
     await expect(verification).rejects.toThrow(NotVerifiedError);
   });
+
+  test.each([5, 1e9])(
+    "with a loop of %d steps is compared, or given up when the time is over",
+    async (steps) => {
+      const maker = new GraphMaker()
+        .placeholder("x", "DT_FLOAT", [null, 3])
+        .const("i", "int32", [0])
+        .const("n", "int32", [steps])
+        .const("one", "int32", [1])
+        .func({
+          name: "cond",
+          inputs: ["i:DT_INT32", "x", "n:DT_INT32", "one:DT_INT32"],
+          returns: ["less:z:0"],
+          nodes: [{ name: "less", op: "Less", input: ["i", "n"] }],
+        })
+        .func({
+          name: "body",
+          inputs: ["i:DT_INT32", "x", "n:DT_INT32", "one:DT_INT32"],
+          returns: ["add:z:0", "neg:y:0", "n", "one"],
+          nodes: [
+            { name: "add", op: "AddV2", input: ["i", "one"] },
+            { name: "neg", op: "Neg", input: ["x"] },
+          ],
+        })
+        .node("loop", "StatelessWhile", ["i", "x", "n", "one"], { cond: attr.func("cond"), body: attr.func("body") })
+        .node("y", "Identity", ["loop:1"], { T: attr.type("DT_FLOAT") });
+      const raw = await fromArtifacts(maker.artifacts());
+      const source = readGraphModel(raw);
+      const { bytes } = await exportAnySource(source);
+      const options = { tolerance: { atol: 1e-5, rtol: 1e-4 }, batches: [2], seed: 1, timeLimit: steps > 5 ? 1 : 60 };
+      const result = await verifyModel(raw, source, bytes, { ...options, targets: [{ runtime: "node" }] }).then(
+        ({ passed }) => String(passed),
+        String,
+      );
+      expect(result).toContain(steps > 5 ? "could not be verified in 1 seconds" : "true");
+    },
+    20_000,
+  );
 
   test("is compared with TF.js's plain backend where the WebAssembly one differs", async () => {
     const raw = graph(

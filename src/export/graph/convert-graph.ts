@@ -183,7 +183,9 @@ function convertOp(
   if (node.op === "Const") return [constant(source, graph, node.name)];
   if (converter === undefined) throw new ExportError(noConverter(node.op));
   const made = converter.convert(new NodeContext(graph, inputs, source), node);
-  return isMany(made) ? made : [made];
+  const values = isMany(made) ? made : [made];
+  for (const value of values) if (isTensor(value)) expectSaneShape(value.dims);
+  return values;
 }
 
 function isMany(made: OpValue | readonly OpValue[]): made is readonly OpValue[] {

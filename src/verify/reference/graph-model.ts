@@ -1,17 +1,22 @@
 import type * as tfjs from "@tensorflow/tfjs";
 
-import { InferenceError } from "../../errors.ts";
+import { InferenceError, InternalError } from "../../errors.ts";
 import type { RawModel } from "../../export/source/model.ts";
 import type { Tensors } from "../../infer/runtime.ts";
 import type { Tfjs } from "../../infer/tfjs-backend.ts";
 import { fromTfjs, toArtifacts, toTfjs } from "../../infer/tfjs-session.ts";
 import type { Tensor } from "../../tensor.ts";
 
-import type { TensorAt } from "./reference.ts";
+import type { TensorAt, Watch } from "./reference.ts";
 import type { LoadedModel, LoadOn } from "./tfjs-reference.ts";
 
 /** Name of a flag of TF.js that makes a model keep what each of its nodes gives. */
 const KEEP = "KEEP_INTERMEDIATE_TENSORS";
+
+/** Every operation of TF.js goes through this method of its engine. */
+const RUN = "runKernel";
+/** Time between two calls of a watch. */
+const WATCH_MS = 50;
 
 /** Nodes of a Graph model by the names that a file has for its inputs and outputs. */
 export interface GraphEnds {
@@ -27,6 +32,34 @@ export function graphModel(raw: RawModel, ends: GraphEnds): LoadOn {
     const artifacts = toArtifacts(raw);
     const model = await tf.loadGraphModel({ load: () => Promise.resolve(artifacts) });
     return new LoadedGraph(tf, model, ends);
+  };
+}
+
+/**
+ * Calls `watch` now and then between the kernels that TF.js runs. Loops of a Graph model never let a timer fire, so that only this can end one
+ * that goes on and on.
+ *
+ * @returns what ends the watching
+ */
+function watchKernels(tf: Tfjs, watch: Watch): () => void {
+  const engine = tf.engine();
+  const runKernel: unknown = Reflect.get(engine, RUN);
+  if (typeof runKernel !== "function") throw new InternalError(`TF.js's engine has no ${RUN}`);
+  let done = 0;
+  let last = performance.now();
+  const watched = (...args: unknown[]): unknown => {
+    const now = performance.now();
+    if (now - last > WATCH_MS) {
+      watch(done, done + 1);
+      last = now;
+    }
+    done++;
+    return Reflect.apply(runKernel, engine, args);
+  };
+  Reflect.set(engine, RUN, watched);
+  return () => {
+    // The method of its class shows again.
+    Reflect.deleteProperty(engine, RUN);
   };
 }
 
@@ -51,8 +84,8 @@ class LoadedGraph implements LoadedModel {
     return { fault: null, work: null, ones: 0 };
   }
 
-  async run(feeds: Tensors): Promise<readonly Tensor[]> {
-    const outputs = await this.#execute(feeds);
+  async run(feeds: Tensors, watch: Watch): Promise<readonly Tensor[]> {
+    const outputs = await this.#execute(feeds, watch);
     try {
       return await Promise.all(
         outputs.map((output, index) => fromTfjs(output, this.#ends.outputs[index] ?? String(index))),
@@ -62,13 +95,13 @@ class LoadedGraph implements LoadedModel {
     }
   }
 
-  async trace(feeds: Tensors, wanted: readonly TensorAt[]): Promise<readonly (Tensor | null)[]> {
+  async trace(feeds: Tensors, wanted: readonly TensorAt[], watch: Watch): Promise<readonly (Tensor | null)[]> {
     // `set` would print a warning to the console.
     const flags = this.#tf.env().getFlags();
     const before = this.#tf.env().getBool(KEEP);
     flags[KEEP] = true;
     try {
-      this.#tf.dispose(await this.#execute(feeds));
+      this.#tf.dispose(await this.#execute(feeds, watch));
       const kept = this.#model.getIntermediateTensors();
       return await Promise.all(
         wanted.map(async ({ path, occurrence, tensor }) => {
@@ -88,13 +121,15 @@ class LoadedGraph implements LoadedModel {
   }
 
   /** Output tensors, which the caller frees. */
-  async #execute(feeds: Tensors): Promise<tfjs.Tensor[]> {
+  async #execute(feeds: Tensors, watch: Watch): Promise<tfjs.Tensor[]> {
+    const unwatch = watchKernels(this.#tf, watch);
     const inputs = Object.fromEntries(
       Object.entries(feeds).map(([name, feed]) => [name, toTfjs(this.#tf, name, feed)]),
     );
     try {
       return [await this.#executeEither({ ...inputs })].flat();
     } finally {
+      unwatch();
       this.#tf.dispose(inputs);
     }
   }

@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { describe, expect, test } from "vitest";
 
 import { ModelFormatError, ToolError } from "../../../src/errors.ts";
+import { exportModel } from "../../../src/export/export-any.ts";
 import { structured } from "../../../src/export/graph/control-flow/structured.ts";
 import { AttributeReader } from "../../../src/export/graph/source/attributes.ts";
 import { readGraphModel, type GraphSource } from "../../../src/export/graph/source/graph-model.ts";
@@ -179,6 +180,52 @@ test("weights of every type", async () => {
   await expect(read({ ...cut, weightData: new Uint8Array(cut.weightData.byteLength + 1).buffer })).rejects.toThrow(
     ModelFormatError,
   );
+});
+
+test("a long range is computed at run time, in a small file", async () => {
+  const maker = new GraphMaker()
+    .const("from", "int32", [0])
+    .const("to", "int32", [2_000_000_000])
+    .const("by", "int32", [1])
+    .node("y", "Range", ["from", "to", "by"], { Tidx: attr.type("DT_INT32") });
+  const { bytes } = await exportModel(maker.artifacts());
+  expect(bytes.length).toBeLessThan(1000);
+});
+
+describe("models whose tensors no runtime could hold", () => {
+  const graph = (): GraphMaker => new GraphMaker().placeholder("x");
+  test.each<[string, ModelArtifacts, string]>([
+    [
+      "a tensor larger than any",
+      graph()
+        .const("sizes", "int32", [70000, 70000], [2])
+        .const("one", "float32", [1])
+        .node("y", "Fill", ["sizes", "one"])
+        .artifacts(),
+      "[70000, 70000] would be larger than any",
+    ],
+    [
+      "copies that are larger than any tensor",
+      new GraphMaker()
+        .placeholder("x", "DT_FLOAT", [null, 3])
+        .const("times", "int32", [100000, 100000], [2])
+        .node("y", "Tile", ["x", "times"])
+        .artifacts(),
+      "would be larger than any",
+    ],
+    [
+      "a range without end",
+      graph()
+        .const("from", "int32", [0])
+        .const("to", "int32", [2 ** 31 - 1])
+        .const("by", "int32", [0])
+        .node("y", "Range", ["from", "to", "by"], { Tidx: attr.type("DT_INT32") })
+        .artifacts(),
+      "its step is 0",
+    ],
+  ])("%s", async (_, artifacts, message) => {
+    await expect(exportModel(artifacts)).rejects.toThrow(message);
+  });
 });
 
 describe("models that are damaged or hostile", () => {

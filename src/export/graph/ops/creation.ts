@@ -15,6 +15,8 @@ import { defineOp } from "./define.ts";
 
 /** Constants of more elements are computed at run time. */
 const MAX_CONSTANT = 1024;
+/** The same for ranges, of which models make tables of positions and anchors. */
+const MAX_RANGE = 2 ** 16;
 
 function filledTensor(dtype: DType, dims: readonly number[], value: number): Tensor {
   const count = sizeOf(dims);
@@ -83,15 +85,18 @@ const ranged = defineOp(["Range"], ["Range", "Cast"], (context, { attributes }) 
   const numbers = known.flatMap((each) => (each === null || each.dtype === "string" ? [] : [Number(each.data[0])]));
   const [start, limit, step] = numbers;
   if (numbers.length === 3 && start !== undefined && limit !== undefined && step !== undefined) {
+    if (step === 0) throw new ExportError("its step is 0");
     const count = Math.max(0, Math.ceil((limit - start) / step));
-    const values = Array.from({ length: count }, (_, index) => start + index * step);
-    const dims = [count];
-    return graph.constantValue(
-      "range",
-      dtype === "int32"
-        ? { dtype, dims, data: Int32Array.from(values) }
-        : { dtype: "float32", dims, data: Float32Array.from(values) },
-    );
+    if (count <= MAX_RANGE) {
+      const values = Array.from({ length: count }, (_, index) => start + index * step);
+      const dims = [count];
+      return graph.constantValue(
+        "range",
+        dtype === "int32"
+          ? { dtype, dims, data: Int32Array.from(values) }
+          : { dtype: "float32", dims, data: Float32Array.from(values) },
+      );
+    }
   }
   const bounds = [0, 1, 2].map((index) => scalarInput(context, index, dtype));
   const [from, to, by] = bounds;
