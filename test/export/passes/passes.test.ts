@@ -6,6 +6,7 @@ import { graphPatterns } from "../../../src/export/graph/patterns.ts";
 import { cast } from "../../../src/export/build/ops/elementwise.ts";
 import type { GraphTensor } from "../../../src/export/ir/graph-tensor.ts";
 import { absorbTransposeIntoDense } from "../../../src/export/passes/absorb-transpose.ts";
+import { foldConstants } from "../../../src/export/passes/fold-constants.ts";
 import { foldPadIntoConv } from "../../../src/export/passes/fold-pad-into-conv.ts";
 import { foldScaleIntoNext } from "../../../src/export/passes/fold-scale-into-next.ts";
 import { foldScaleIntoWeights, scaleBeforeBias } from "../../../src/export/passes/fold-scale.ts";
@@ -650,6 +651,44 @@ const CASES: readonly { readonly passes: readonly Pass[]; readonly cases: readon
           return [square, g.op("ReduceSum", [square, g.int64s([1])]), g.op("Mul", [x, inverse])];
         },
         ...stays("Mul Abs Mul ReduceSum Abs Sqrt Add Reciprocal ReduceSum Mul"),
+      },
+    ],
+  },
+  {
+    passes: [foldConstants],
+    cases: [
+      {
+        name: "arithmetic with broadcasting, in float32",
+        shape: [2, 3],
+        emit: (g, x) => {
+          const table = g.op("Mul", [numbers(g, [2, 1]), numbers(g, [3])]);
+          const root = g.op("Sqrt", [g.op("Div", [scalar(g, 1), g.op("Sub", [scalar(g, 3), scalar(g, 0.1)])])]);
+          const column = g.op("Reshape", [numbers(g, [2]), g.int64s([2, 1])]);
+          return g.op("Add", [g.op("Add", [x, g.op("Mul", [table, root])]), g.op("Neg", [column])]);
+        },
+        before: "Mul Sub Div Sqrt Reshape Mul Add Neg Add",
+        after: "Add Add",
+      },
+      {
+        name: "comparisons and their combinations",
+        shape: ["n", 3],
+        emit: (g, x) => {
+          const [less, equal] = ["Less", "Equal"].map((op) => g.op(op, [numbers(g, [3]), scalar(g, 0.05)]));
+          const both = g.op("Or", [g.op("Not", [less ?? null]), equal ?? null]);
+          return g.op("Add", [x, g.op("Where", [both, scalar(g, 1), cast(g, both, "float32")])]);
+        },
+        before: "Less Equal Not Or Cast Where Add",
+        after: "Where Add",
+      },
+      {
+        name: "not numbers beyond int32, large tensors, and outputs",
+        shape: ["n", 3],
+        emit: (g, x) => {
+          const wide = cast(g, cast(g, scalar(g, 4e9), "int32"), "float32");
+          const large = g.op("Neg", [numbers(g, [400])]);
+          return [g.op("Add", [x, g.op("Mul", [wide, scalar(g, 0)])]), large, g.op("Neg", [scalar(g, 2)])];
+        },
+        ...stays("Cast Cast Neg Mul Add Neg"),
       },
     ],
   },
