@@ -38,7 +38,7 @@ function kindOf(value: unknown): string {
 }
 
 /** The name that one name begins with, or that differs from it in few letters; null where none is like it. */
-function nearest(name: string, known: readonly string[]): string | null {
+export function nearest(name: string, known: readonly string[]): string | null {
   const wanted = name.toLowerCase();
   const begins = known.find((each) => each.toLowerCase().startsWith(wanted) || wanted.startsWith(each.toLowerCase()));
   if (begins !== undefined && wanted.length > 2) return begins;

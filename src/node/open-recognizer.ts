@@ -66,7 +66,9 @@ async function openOnnx(path: string): Promise<FoundModel> {
 function recognizerIn(path: string, { metadata }: OnnxHeader): Recognizer {
   if (metadata.has(RECOGNIZER_KEY)) return readRecognizer(metadata);
   throw new ModelFormatError(`${path} does not say how to prepare a picture for it`, {
-    hint: "name a model that does by --model, e.g. crnn-mnist-best, or give raw tensors: infer --tensor NAME=file.npy --out DIR",
+    hint:
+      "to read pictures with it, set userDefinedMetadata.recognizer in its model.json and export it again (docs/guide.md has an example); " +
+      "or give tensors: infer --tensor NAME=file.npy; or name a model that reads pictures: --model crnn-mnist-best",
   });
 }
 

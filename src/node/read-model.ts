@@ -9,6 +9,7 @@ import { checkGroupSize, checkShardPath, inParallel, MAX_JSON_BYTES, parseManife
 
 import { codeOf } from "./error-code.ts";
 import { parseModelAddress } from "./model-address.ts";
+import { nearPath } from "./near-path.ts";
 
 const READS_AT_ONCE = 8;
 
@@ -95,8 +96,9 @@ const OTHER_KINDS: Readonly<Record<string, readonly [kind: string, hint: string]
 };
 
 async function modelJsonPath(path: string): Promise<string> {
-  const found = await stat(path).catch((cause: unknown) => {
-    throw unreadable(path, cause, "give a model.json, or the folder that holds it");
+  const found = await stat(path).catch(async (cause: unknown) => {
+    const near = codeOf(cause) === "ENOENT" ? await nearPath(path) : null;
+    throw unreadable(path, cause, near === null ? "give a model.json, or the folder that holds it" : `is it ${near}?`);
   });
   if (found.isDirectory()) return await inFolder(path);
   const kind = OTHER_KINDS[extname(path).toLowerCase()];

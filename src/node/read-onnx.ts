@@ -6,6 +6,7 @@ import { readOnnxHeader, type OnnxHeader } from "../onnx/header.ts";
 
 import { codeOf } from "./error-code.ts";
 import { fileFault } from "./file-fault.ts";
+import { nearPath } from "./near-path.ts";
 import { readWhole } from "./read-whole.ts";
 
 /** An ONNX file, and the weight files beside it. */
@@ -28,9 +29,10 @@ export async function readOnnxFile(path: string): Promise<OnnxFile> {
       hint: `export it first: tfjs-to-onnx export ${path}; infer runs it as it is with --runtime tfjs`,
     });
   }
-  const bytes = await readWhole(path).catch((cause: unknown) => {
+  const bytes = await readWhole(path).catch(async (cause: unknown) => {
+    const near = codeOf(cause) === "ENOENT" ? await nearPath(path) : null;
     throw new ModelFormatError(`${path} ${fileFault(cause)}`, {
-      hint: "name an ONNX file, or export one first: tfjs-to-onnx export MODEL",
+      hint: near === null ? "name an ONNX file, or export one first: tfjs-to-onnx export MODEL" : `is it ${near}?`,
       cause,
     });
   });

@@ -73,6 +73,19 @@ test.each([
   expect(stderr).toContain(suggestion);
 });
 
+test("suggests the file or folder that a slip was meant to be", () => {
+  const models = resolve(root, "models");
+  for (const [args, meant] of [
+    [["export", resolve(models, "crnn-mnits")], "crnn-mnist"],
+    [["inspect", resolve(models, "crnn-mnist", "modl.json")], "model.json"],
+    [["verify", resolve(models, "crnn-mnist"), resolve(models, "crnn-mnist", "modle.onnx")], "model.onnx"],
+  ] as const) {
+    const { status, stderr } = cli(...args);
+    expect([status, stderr]).toEqual([1, expect.stringMatching(new RegExp(`hint: is it \\S*${meant}\\?\n$`, "u"))]);
+  }
+  expect(cli("export", resolve(models, "quite-another")).stderr).toContain("hint: give a model.json, or the folder");
+});
+
 test.each(["export", "verify", "inspect", "bench", "compare"])("%s without its model is wrong usage", (name) => {
   const { status, stdout, stderr } = cli(name);
   expect([status, stdout]).toEqual([2, ""]);

@@ -493,5 +493,6 @@ test("a model that says nothing of pictures is named, with another to take", () 
   const { status, stderr } = runCommand(args, { cwd: folder });
   expect(status).toBe(1);
   expect(stderr).toContain("error: silent.onnx does not say how to prepare a picture for it");
-  expect(stderr).toContain("--model, e.g. crnn-mnist-best");
+  expect(stderr).toContain("set userDefinedMetadata.recognizer in its model.json");
+  expect(stderr).toContain("--model crnn-mnist-best");
 });

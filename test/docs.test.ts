@@ -3,6 +3,8 @@ import { join, resolve } from "node:path";
 
 import { expect, test } from "vitest";
 
+import { isRecognizer } from "../src/metadata.ts";
+
 const root = resolve(import.meta.dirname, "..");
 
 /** Messages that are put together from parts, as they stand in the sources. */
@@ -40,4 +42,12 @@ test("the messages that docs/troubleshooting.md explains are those of the progra
   const unknown = parts.map((part) => part.trim()).filter((part) => !sources.includes(part));
   expect(unknown).toEqual([]);
   expect(Object.keys(COMPOSED).filter((message) => !messages.includes(message))).toEqual([]);
+});
+
+test("the metadata for pictures that docs/guide.md shows is what infer reads", () => {
+  const guide = readFileSync(join(root, "docs", "guide.md"), "utf8");
+  const example: unknown = JSON.parse(/^```json\n(.*?)^```$/msu.exec(guide)?.[1] ?? "null");
+  expect(example).toMatchObject({ userDefinedMetadata: { recognizer: { version: 1 } } });
+  const { recognizer } = Object(Reflect.get(Object(example), "userDefinedMetadata"));
+  expect(isRecognizer(recognizer)).toBe(true);
 });
