@@ -1,3 +1,6 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { resolve } from "node:path";
+
 import * as tf from "@tensorflow/tfjs";
 import { describe, expect, test } from "vitest";
 
@@ -54,6 +57,15 @@ function shapeFor(className: string): tf.Shape {
 }
 
 const MERGING = /^(Add|Multiply|Average|Maximum|Minimum|Concatenate|Dot)$/;
+
+const SRC = resolve(import.meta.dirname, "../../src");
+/** Converters, what reads their cells and Keras's operations as layers, notes for the documentation, and what verify computes itself. */
+const ALLOWED =
+  /^export\/(layers|recurrent|graph)\/|^export\/source\/(layer-classes|operations)\.ts|^export\/layer-notes\.ts|^verify\/reference\//;
+/** Names that ONNX or TensorFlow have for operators too; and inputs, which every part knows. */
+const ALSO_OPERATORS = new Set(
+  "InputLayer Add Softmax Flatten Identity Reshape LSTM GRU RNN BatchNormalization LayerNormalization ReLU".split(" "),
+);
 
 describe("the table of layer classes", () => {
   test("has a group for the classes that have a converter, and for no others", () => {
@@ -112,5 +124,17 @@ describe("the table of layer classes", () => {
       const passed = kerasMask(tf, spec, [{ value, mask }], true) === mask;
       expect([className, passed]).toEqual([className, maskRuleOf(className, true) === "passes"]);
     }
+  });
+
+  test("is, with the converters and verify's own layers, the only place that names classes", () => {
+    const files = readdirSync(SRC, { recursive: true, encoding: "utf8" }).map((file) => file.replaceAll("\\", "/"));
+    const naming = files
+      .filter((file) => /^(export|verify|infer)\/.*\.ts$/.test(file) && !ALLOWED.test(file))
+      .flatMap((file) => {
+        const text = readFileSync(resolve(SRC, file), "utf8");
+        const named = classes.filter((each) => !ALSO_OPERATORS.has(each) && text.includes(`"${each}"`));
+        return named.map((each) => `${file}: ${each}`);
+      });
+    expect(naming).toEqual([]);
   });
 });

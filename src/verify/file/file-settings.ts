@@ -127,14 +127,14 @@ function softmaxAxis(source: LayersSource, model: ModelSpec, { layer: name, call
 }
 
 function softmaxOf(source: LayersSource, { className, config, wrapped }: LayerSpec): number | null {
-  if (className === "TimeDistributed" && wrapped !== null) {
+  const { recurrent, holds } = LAYER_CLASSES.get(className) ?? {};
+  if (holds === "layer" && wrapped !== null) {
     const axis = wrappedSoftmax(source, wrapped);
     return axis === null || axis < 0 ? axis : axis + 1;
   }
   const reader = new ConfigReader(config);
   if (className === "Softmax")
     return reader.integers("axis", null, [rulesOf(source).softmaxAxis === true ? -1 : 1])[0] ?? null;
-  const { recurrent, holds } = LAYER_CLASSES.get(className) ?? {};
   if (recurrent === true || holds === "directions" || config["activation"] === undefined) return null;
   if (reader.activation("activation", "linear").name !== "softmax") return null;
   return config["data_format"] === "channels_first" ? 1 : -1;
