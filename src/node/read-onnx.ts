@@ -29,6 +29,12 @@ export async function readOnnxFile(path: string): Promise<OnnxFile> {
       hint: `export it first: tfjs-to-onnx export ${path}; infer runs it as it is with --runtime tfjs`,
     });
   }
+  const file = await readOnnxGraph(path);
+  return { ...file, externalData: await readExternalData(path, file.header.externalData) };
+}
+
+/** As {@link readOnnxFile}, without the weight files. */
+export async function readOnnxGraph(path: string): Promise<Pick<OnnxFile, "bytes" | "header">> {
   const bytes = await readWhole(path).catch(async (cause: unknown) => {
     const near = codeOf(cause) === "ENOENT" ? await nearPath(path) : null;
     throw new ModelFormatError(`${path} ${fileFault(cause)}`, {
@@ -36,8 +42,7 @@ export async function readOnnxFile(path: string): Promise<OnnxFile> {
       cause,
     });
   });
-  const header = headerOf(bytes, path);
-  return { bytes, header, externalData: await readBeside(path, header.externalData) };
+  return { bytes, header: headerOf(bytes, path) };
 }
 
 function headerOf(bytes: Uint8Array, path: string): OnnxHeader {
@@ -53,10 +58,12 @@ function headerOf(bytes: Uint8Array, path: string): OnnxHeader {
 }
 
 /**
- * The weight files that are there; the runtime names those that are missing. Each must be a regular file in the model's folder or
- * below it. Symbolic links may lead within that folder, or within the folder that the model itself is linked to.
+ * The weight files of a model that are there; the runtime names those that are missing. Each must be a regular file in the model's
+ * folder or below it. Symbolic links may lead within that folder, or within the folder that the model itself is linked to.
+ *
+ * @throws {ModelFormatError} when one cannot be read, or is outside the model's folder
  */
-async function readBeside(model: string, locations: readonly string[]): Promise<Map<string, Uint8Array>> {
+export async function readExternalData(model: string, locations: readonly string[]): Promise<Map<string, Uint8Array>> {
   const files = new Map<string, Uint8Array>();
   if (locations.length === 0) return files;
   const folder = dirname(model);

@@ -147,3 +147,13 @@ export async function stampOf(path: string): Promise<string | null> {
     () => null,
   );
 }
+
+/**
+ * As {@link stampOf}, of the weight files of a model.
+ *
+ * @param locations Relative to the model's folder. A missing file counts too: the model can be loaded once it is there.
+ */
+export async function weightsStamp(model: string, locations: readonly string[]): Promise<string> {
+  const stamps = await Promise.all(locations.map((location) => stampOf(join(dirname(model), location))));
+  return stamps.map((stamp) => `, ${stamp}`).join("");
+}

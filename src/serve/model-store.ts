@@ -1,7 +1,7 @@
-import { readOnnxFile } from "../node/read-onnx.ts";
+import { readExternalData, readOnnxGraph } from "../node/read-onnx.ts";
 
 import { faultOf, RequestFault } from "./fault.ts";
-import { stampOf, type ModelPlace, type ModelSource } from "./model-files.ts";
+import { stampOf, weightsStamp, type ModelPlace, type ModelSource } from "./model-files.ts";
 import type { Pool } from "./pool.ts";
 import type { Scheduler } from "./scheduler.ts";
 import { ServedModel } from "./served-model.ts";
@@ -19,9 +19,11 @@ interface Entry {
   place: ModelPlace;
   model: ServedModel | null;
   reason: string;
-  /** Of the file that was tried last, whether it was loaded or refused. */
+  /** Weight files beside the model, as the file that was read last names them. */
+  weights: readonly string[];
+  /** Of the files that were tried last, whether they were loaded or refused. */
   tried: string | null;
-  /** Of the file when it was looked at last: one that is still being written changes between two looks. */
+  /** Of the files when they were looked at last: those that are still being written change between two looks. */
   seen: string | null;
   /** A request asked to unload it. */
   isUnloaded: boolean;
@@ -122,7 +124,7 @@ export class ModelStore {
       for (const place of places) {
         const entry = this.#entryOf(place);
         entry.isUnloaded = false;
-        const stamp = await stampOf(place.path);
+        const stamp = await currentStamp(entry);
         if (entry.model === null || stamp !== entry.tried) await this.#load(entry, true);
         if (entry.reason !== "") throw new RequestFault("invalid", `${name} was not loaded: ${entry.reason}`);
       }
@@ -160,7 +162,7 @@ export class ModelStore {
     for (const place of places) {
       const entry = this.#entryOf(place);
       if (entry.isUnloaded) continue;
-      const stamp = await stampOf(place.path);
+      const stamp = await currentStamp(entry);
       const isWhole = stamp === entry.seen;
       entry.seen = stamp;
       if (isWhole && stamp !== entry.tried) await this.#load(entry, true);
@@ -184,10 +186,18 @@ export class ModelStore {
     const { pool, onLoaded, onRefused } = this.#options;
     const { place } = entry;
     const old = entry.model;
-    entry.tried = await stampOf(place.path);
-    entry.seen = entry.tried;
+    // Before the file is read: what changes meanwhile is noticed at the next look.
+    const own = await stampOf(place.path);
+    const mark = async (): Promise<void> => {
+      entry.tried = await joinedStamp(own, entry);
+      entry.seen = entry.tried;
+    };
+    await mark();
     try {
-      const { bytes, externalData } = await readOnnxFile(place.path);
+      const { bytes, header } = await readOnnxGraph(place.path);
+      entry.weights = header.externalData;
+      await mark();
+      const externalData = await readExternalData(place.path, entry.weights);
       const id = ++this.#ids;
       const file = { bytes, externalData };
       const values = await pool.load(id, file, probe);
@@ -234,10 +244,19 @@ export class ModelStore {
       found.place = place;
       return found;
     }
-    const made: Entry = { place, model: null, reason: "", tried: null, seen: null, isUnloaded: false };
+    const made: Entry = { place, model: null, reason: "", weights: [], tried: null, seen: null, isUnloaded: false };
     versions.set(place.version, made);
     return made;
   }
+}
+
+/** Of the model's file and its weight files as they are now; null when there is no model. */
+async function currentStamp(entry: Entry): Promise<string | null> {
+  return joinedStamp(await stampOf(entry.place.path), entry);
+}
+
+async function joinedStamp(own: string | null, { place, weights }: Entry): Promise<string | null> {
+  return own === null ? null : `${own}${await weightsStamp(place.path, weights)}`;
 }
 
 function keyOf({ name, version }: ModelPlace): string {

@@ -42,6 +42,17 @@ function times(factor: number): Uint8Array {
   });
 }
 
+/** As {@link times}, with the factor in a weight file beside the model. */
+function timesOutside(location: string): Uint8Array {
+  return tinyOnnx({
+    inputs: [{ name: "x", dtype: "float32", dims: ["batch"] }],
+    outputs: [{ name: "y", dtype: "float32", dims: ["batch"] }],
+    nodes: [{ op: "Mul", inputs: ["x", "c"], outputs: ["y"] }],
+    weights: { c: { dtype: "float32", dims: [1], data: new Float32Array(1) } },
+    external: location,
+  });
+}
+
 /** As a careful writer does it: whole or not at all. */
 function put(path: string, bytes: Uint8Array): void {
   mkdirSync(resolve(path, ".."), { recursive: true });
@@ -194,6 +205,30 @@ test("a changed file is served without a lost request, a damaged one is not, and
       status: 501,
     });
     expect(await post(server, "/v2/repository/models/times/load", {})).toMatchObject({ status: 400 });
+  });
+});
+
+test("a weight file that changes, goes or comes is noticed, though the model beside it stays as it is", async () => {
+  const model = join(folder, "outside", "1", "model.onnx");
+  const putWeights = (name: string, factor: number): void =>
+    put(join(model, "..", name), new Uint8Array(Float32Array.of(factor).buffer));
+  put(model, timesOutside("model.onnx.data"));
+  putWeights("model.onnx.data", 3);
+  await withServer({ models: [join(folder, "outside")], poll: 30 }, async (server) => {
+    const answer = async (): Promise<unknown> =>
+      inside((await post(server, "/v2/models/outside/infer", { inputs: [x] })).json, "outputs", 0, "data", 0);
+    expect(await answer()).toBe(6);
+    putWeights("model.onnx.data", 5);
+    await until("the changed weights", async () => (await answer()) === 10);
+    const refusals = (): number => server.log.filter(({ msg }) => String(msg).includes("the old one goes on")).length;
+    rmSync(join(model, "..", "model.onnx.data"));
+    await until("the model without weights to be refused", () => refusals() === 1);
+    expect(await answer()).toBe(10);
+    // A model whose weights come after it.
+    put(model, timesOutside("weights/c.bin"));
+    await until("the model whose weights are still to come to be refused", () => refusals() === 2);
+    putWeights("weights/c.bin", 7);
+    await until("the weights that came", async () => (await answer()) === 14);
   });
 });
 
