@@ -18,9 +18,14 @@ export interface Python {
  *
  * @param requirement the version to install, e.g. "onnx==1.23.2"
  * @param module what must be importable
+ * @param more further arguments of pip: other packages, or options
  * @returns a sentence when neither is available
  */
-export async function pythonWith(requirement: string, module: string): Promise<Python | string> {
+export async function pythonWith(
+  requirement: string,
+  module: string,
+  more: readonly string[] = [],
+): Promise<Python | string> {
   const folder = join(cacheDir(), requirement.replace("==", "-"));
   const choices = ["python3", "python"].flatMap((command) => [
     { command, env: { ...process.env, PYTHONPATH: folder } },
@@ -32,24 +37,26 @@ export async function pythonWith(requirement: string, module: string): Promise<P
   if (found !== undefined) return found;
   mkdirSync(cacheDir(), { recursive: true });
   const lock = { staleMs: INSTALL_LIMIT_MS };
-  const failure = await withLock(`${folder}.lock`, lock, async () => Promise.resolve(install(requirement, folder)));
+  const failure = await withLock(`${folder}.lock`, lock, async () =>
+    Promise.resolve(install([requirement, ...more], folder)),
+  );
   return (
     failure ?? choices.find(imports) ?? `${folder} is there, but ${module} cannot be imported; delete it to try again`
   );
 }
 
 /** @returns why it failed, or null */
-function install(requirement: string, folder: string): string | null {
+function install(requirements: readonly string[], folder: string): string | null {
   if (existsSync(folder)) return null;
   const part = `${folder}.part${process.pid}`;
-  process.stderr.write(`installing ${requirement} into ${folder} for the tests ...\n`);
+  process.stderr.write(`installing ${requirements.join(" ")} into ${folder} for the tests ...\n`);
   const options = ["--quiet", "--disable-pip-version-check", "--no-input", "--target", part];
-  const { status, stderr, error } = spawnSync("python3", ["-m", "pip", "install", ...options, requirement], {
+  const { status, stderr, error } = spawnSync("python3", ["-m", "pip", "install", ...options, ...requirements], {
     encoding: "utf8",
     timeout: INSTALL_LIMIT_MS,
   });
   if (status === 0) renameSync(part, folder);
   rmSync(part, { recursive: true, force: true });
   if (status === 0) return null;
-  return `pip install ${requirement} failed: ${error?.message ?? stderr.trim().split("\n").at(-1) ?? ""}`;
+  return `pip install ${requirements.join(" ")} failed: ${error?.message ?? stderr.trim().split("\n").at(-1) ?? ""}`;
 }
