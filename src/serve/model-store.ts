@@ -60,7 +60,9 @@ export class ModelStore {
       for (const place of await source()) {
         const entry = this.#entryOf(place);
         await this.#load(entry, false);
-        if (entry.model === null) throw new RequestFault("internal", `${place.path}: ${entry.reason}`);
+        const { model, reason } = entry;
+        if (model !== null) continue;
+        throw new RequestFault("internal", reason.includes(place.path) ? reason : `${place.path}: ${reason}`);
       }
     }
   }
