@@ -30,6 +30,10 @@ const root = resolve(import.meta.dirname, "../..");
 const folder = mkdtempSync(join(tmpdir(), "tfjs-to-onnx-serve-faults-"));
 const digits = join(root, "models", "crnn-mnist-best", "model.onnx");
 
+/** Much other work may run on the machine: a process takes many seconds to start then. */
+const LIMIT_MS = 180_000;
+vi.setConfig({ testTimeout: LIMIT_MS });
+
 afterAll(() => rmSync(folder, { recursive: true }));
 
 /** `y = c x` for x: [batch]. */
@@ -79,7 +83,7 @@ async function post(
 const x = { name: "x", datatype: "FP32", shape: [1], data: [2] };
 
 async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
-  const end = performance.now() + 20_000;
+  const end = performance.now() + LIMIT_MS / 2;
   while (!(await isSo())) {
     if (performance.now() > end) throw new Error(`waited in vain: ${what}`);
     await sleep(20);
@@ -245,41 +249,43 @@ describe("a busy server", () => {
     await withServer({ models: [times3], maxQueue: 4, maxBatch: 1 }, async (server, grpc) => {
       const [pid = 0] = server.pids;
       const path = "/v2/models/times/infer";
+      const waiting = (count: number): Promise<void> =>
+        until(`${count} requests to wait`, async () => {
+          const text = await (await fetch(`${server.http}/metrics`)).text();
+          return text.includes(`queue_requests{model="times",version="1"} ${count}\n`);
+        });
       process.kill(pid, "SIGSTOP");
       const busy = grpc.call(methods.modelInfer, ask);
       await sleep(100);
       const aborted = new AbortController();
-      const cancelled = post(server, path, { inputs: [x] }, { signal: aborted.signal }).catch(String);
-      const late = grpc.call(methods.modelInfer, ask, { deadline: 800 });
-      const lateByParameter = grpc.call(methods.modelInfer, {
-        ...ask,
-        parameters: { timeout: { int64Param: 800_000 } },
-      });
-      const lateOverHttp = post(server, path, { inputs: [x], parameters: { timeout: 800_000 } });
-      await until("the queue to be full", async () => {
-        return (await (await fetch(`${server.http}/metrics`)).text()).includes(
-          'queue_requests{model="times",version="1"} 4',
-        );
-      });
+      const cancelled = Array.from({ length: 4 }, () =>
+        post(server, path, { inputs: [x] }, { signal: aborted.signal }).catch(String),
+      );
+      await waiting(4);
       const refused = await Promise.all([grpc.call(methods.modelInfer, ask), post(server, path, { inputs: [x] })]);
       expect(refused).toMatchObject([
         { code: 8 },
         { status: 503, json: { error: expect.stringContaining("is full: 4") as unknown } },
       ]);
       aborted.abort();
-      expect(await cancelled).toContain("AbortError");
-      expect(await late).toMatchObject({ code: 4 });
-      expect(await lateByParameter).toMatchObject({ code: 4 });
-      expect(await lateOverHttp).toMatchObject({ status: 504 });
+      for (const each of cancelled) expect(await each).toContain("AbortError");
+      await waiting(0);
+      // However slow the machine is: nothing is read before these deadlines have passed.
+      const late = [
+        grpc.call(methods.modelInfer, ask, { deadline: 300 }),
+        grpc.call(methods.modelInfer, { ...ask, parameters: { timeout: { int64Param: 300_000 } } }),
+        post(server, path, { inputs: [x], parameters: { timeout: 300_000 } }),
+      ];
+      expect(await Promise.all(late)).toMatchObject([{ code: 4 }, { code: 4 }, { status: 504 }]);
       const next = Array.from({ length: 4 }, () => post(server, path, { inputs: [x] }));
-      await sleep(50);
+      await waiting(4);
       process.kill(pid, "SIGCONT");
       expect(await busy).toMatchObject({ code: 0 });
       expect((await Promise.all(next)).map(({ status }) => status)).toEqual([200, 200, 200, 200]);
       const stats: unknown = await (await fetch(`${server.http}/v2/models/times/stats`)).json();
       expect(inside(stats, "model_stats", 0, "execution_count")).toBe(5);
       const metrics = await (await fetch(`${server.http}/metrics`)).text();
-      expect(metrics).toMatch(/protocol="http",outcome="cancelled"\} 1\n/);
+      expect(metrics).toMatch(/protocol="http",outcome="cancelled"\} 4\n/);
       expect(metrics).toMatch(/protocol="http",outcome="deadline"\} 1\n/);
     });
   });
@@ -355,7 +361,7 @@ describe("a busy server", () => {
         for (const year of [2040, 1999, 2026]) {
           vi.setSystemTime(new Date(year, 1));
           expect(
-            await post(server, "/v2/models/clock/infer", { inputs: [x], parameters: { timeout: 5_000_000 } }),
+            await post(server, "/v2/models/clock/infer", { inputs: [x], parameters: { timeout: 60_000_000 } }),
           ).toMatchObject({ status: 200 });
         }
       } finally {

@@ -31,7 +31,7 @@ export async function openServer(options: Partial<ServeOptions> & Pick<ServeOpti
     maxDelay: 10,
     maxQueue: 256,
     maxBody: 2 ** 22,
-    timeout: 20_000,
+    timeout: 120_000,
     poll: 0,
     apiKey: null,
     metrics: true,
