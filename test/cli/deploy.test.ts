@@ -28,7 +28,10 @@ test("export --triton and --kserve write a repository and a service, and refuse 
   const deploy = ["--triton", "repository", "--kserve", "service.yaml", "--name", "digits"];
   const uri = ["--storage-uri", "s3://bucket/models"];
   const made = runCommand(["export", model, ...deploy, ...uri, "--no-verify"], { cwd: folder });
-  expect(made).toMatchObject({ status: 0, stderr: expect.stringContaining(`wrote ${join("repository", "digits")}`) });
+  expect(made).toMatchObject({
+    status: 0,
+    stderr: expect.stringContaining(`wrote ${join("repository", "digits")}`) as unknown,
+  });
   const header = readOnnxHeader(readFileSync(join(config, "..", "1", "model.onnx")));
   expect(header.inputs).toMatchObject([{ name: "image", dims: ["batch", 28, 28, 1] }]);
   expect([existsSync(config), existsSync(service)]).toEqual([true, true]);
@@ -40,7 +43,7 @@ test("export --triton and --kserve write a repository and a service, and refuse 
   ] as const) {
     expect(runCommand(["export", model, ...args], { cwd: folder })).toMatchObject({
       status: 2,
-      stderr: expect.stringContaining(said),
+      stderr: expect.stringContaining(said) as unknown,
     });
   }
   expect(existsSync(join(folder, "other"))).toBe(false);
