@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { findBrowser } from "../node/browser/find-browser.ts";
 import { cacheDir } from "../node/cache-dir.ts";
 import { MNIST_FILES, findMnist } from "../node/datasets/mnist.ts";
+import { ownCommand } from "../node/own-command.ts";
 import {
   findCompiler,
   findDownloaders,
@@ -188,7 +189,7 @@ async function checkMnist(): Promise<Check> {
         ...common,
         state: "missing",
         found: `not in ${folders.join(" or ")}`,
-        fix: "tfjs-to-onnx data mnist",
+        fix: `${ownCommand()} data mnist`,
       }
     : { ...common, state: "ok", found: whole.folder, fix: null };
 }

@@ -17,7 +17,7 @@ import { formatBytes } from "./format.ts";
 import { collect, parseShape, parseWhole } from "./option-parsers.ts";
 import { claimStdout, writeOutput } from "./output-file.ts";
 import { note, printJson, printLine, printSummary } from "./output.ts";
-import { ownCommand, shellQuoted } from "./own-command.ts";
+import { ownCommand, shellQuoted } from "../node/own-command.ts";
 import {
   addPrecisionOptions,
   checkPrecisionOptions,

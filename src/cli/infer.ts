@@ -1,3 +1,6 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+
 import { Option, type Command } from "commander";
 
 import { UsageError } from "../errors.ts";
@@ -13,6 +16,7 @@ import type { DecodingOptions } from "./infer/decoding.ts";
 import { assertTensor } from "./infer/tensor-arguments.ts";
 import { collect, parseWhole } from "./option-parsers.ts";
 import { note } from "./output.ts";
+import { ownCommand, shellQuoted } from "../node/own-command.ts";
 import { delayWasmWork } from "./patient-wasm.ts";
 import { addPlaceOptions, placeOf, type PlaceOptions } from "./place-options.ts";
 
@@ -146,7 +150,19 @@ async function decodingFor(options: DecodingOptions, recognizer: () => Recognize
   return decodingOf(options, recognizer());
 }
 
+/** Whether a path is that of a model by its name, or a folder of one. */
+function isModel(path: string): boolean {
+  if (/(?:\.onnx|(?:^|[/\\])model\.json)$/iu.test(path)) return true;
+  return ["model.onnx", "model.json"].some((name) => existsSync(join(path, name)));
+}
+
 function checkUsage(inputs: readonly string[], options: InferOptions): void {
+  const [only] = inputs;
+  if (options.model === undefined && only !== undefined && inputs.length === 1 && isModel(only)) {
+    throw new UsageError(`${only} is a model, not a picture`, {
+      hint: `name it by --model: ${ownCommand()} infer --model ${shellQuoted(only)}, with pictures or --tensor`,
+    });
+  }
   if (options.tensor !== undefined && inputs.length > 0) {
     throw new UsageError("give images or --tensor, not both");
   }

@@ -24,7 +24,7 @@ import { formatDuration } from "./format.ts";
 import { confirm } from "./confirm.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { note, printJson, printLine } from "./output.ts";
-import { ownCommand } from "./own-command.ts";
+import { ownCommand } from "../node/own-command.ts";
 import { startProgress } from "./progress.ts";
 import { setupListener } from "./setup.ts";
 import { classifyJob } from "./train/classify-job.ts";

@@ -7,6 +7,7 @@ import { readOnnxHeader, type OnnxHeader } from "../onnx/header.ts";
 import { codeOf } from "./error-code.ts";
 import { fileFault } from "./file-fault.ts";
 import { nearPath } from "./near-path.ts";
+import { ownCommand, shellQuoted } from "./own-command.ts";
 import { readWhole } from "./read-whole.ts";
 
 /** An ONNX file, and the weight files beside it. */
@@ -26,7 +27,7 @@ export interface OnnxFile {
 export async function readOnnxFile(path: string): Promise<OnnxFile> {
   if (path.endsWith(".json")) {
     throw new ModelFormatError(`${path} is a TF.js model; an ONNX file is wanted here`, {
-      hint: `export it first: tfjs-to-onnx export ${path}; infer runs it as it is with --runtime tfjs`,
+      hint: `export it first: ${ownCommand()} export ${shellQuoted(path)}; infer runs it as it is with --runtime tfjs`,
     });
   }
   const file = await readOnnxGraph(path);
@@ -38,7 +39,7 @@ export async function readOnnxGraph(path: string): Promise<Pick<OnnxFile, "bytes
   const bytes = await readWhole(path).catch(async (cause: unknown) => {
     const near = codeOf(cause) === "ENOENT" ? await nearPath(path) : null;
     throw new ModelFormatError(`${path} ${fileFault(cause)}`, {
-      hint: near === null ? "name an ONNX file, or export one first: tfjs-to-onnx export MODEL" : `is it ${near}?`,
+      hint: near === null ? `name an ONNX file, or export one first: ${ownCommand()} export MODEL` : `is it ${near}?`,
       cause,
     });
   });

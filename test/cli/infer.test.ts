@@ -487,6 +487,14 @@ test("ONNX Runtime sends nothing to anyone and leaves nothing behind, unless the
   expect([readdirSync(places.TMPDIR), readdirSync(places.HOME)]).toEqual([[], []]);
 });
 
+test("a model in place of a picture is wrong usage, which says how a model is named", () => {
+  for (const input of [resolve(model), dirname(resolve(model))]) {
+    const { status, stdout, stderr } = runCommand(["infer", input], { cwd: folder });
+    expect([status, stdout]).toEqual([2, ""]);
+    expect(stderr).toContain(`error: ${input} is a model, not a picture\nhint: name it by --model: `);
+  }
+});
+
 test("a model that says nothing of pictures is named, with another to take", () => {
   writeFileSync(join(folder, "silent.onnx"), smallDense());
   const args = ["infer", "--model", "silent.onnx", "plain0.png"];

@@ -7,6 +7,7 @@ import { renderedDigits } from "../../data/digits/rendered-digits.ts";
 import { DataError, ToolError } from "../../errors.ts";
 import { cacheDir } from "../cache-dir.ts";
 import type { DownloadProgress } from "../download.ts";
+import { ownCommand } from "../own-command.ts";
 
 import { MNIST_FILES, MNIST_MIRRORS, fetchMnist, findMnist, isSoundMnist, readMnist } from "./mnist.ts";
 import type { FoundFiles } from "./mnist.ts";
@@ -175,4 +176,4 @@ function defaultMirrors(): readonly string[] {
   return named.length === 0 ? MNIST_MIRRORS : named;
 }
 
-const byHand = "run tfjs-to-onnx data mnist, or give the folder of MNIST's four IDX files by --data or $MNIST_DIR";
+const byHand = `run ${ownCommand()} data mnist, or give the folder of MNIST's four IDX files by --data or $MNIST_DIR`;

@@ -208,7 +208,7 @@ describe("the data set that was asked for", () => {
     expect(note.split("\n")).toEqual([
       expect.stringContaining("MNIST is not available: rendered digits take its place"),
       expect.stringMatching(/^ {2}tried: the cache \S+; .*answered 403/),
-      expect.stringContaining("run tfjs-to-onnx data mnist"),
+      expect.stringContaining("tfjs-to-onnx data mnist"),
     ]);
   });
 

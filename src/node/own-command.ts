@@ -1,4 +1,4 @@
-import type { Environment } from "../node/environment.ts";
+import type { Environment } from "./environment.ts";
 
 /** How this program was started, so that a command that is suggested works when it is copied. */
 export function ownCommand(env: Environment = process.env): string {
