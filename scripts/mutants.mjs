@@ -232,6 +232,7 @@ const passing = new Set();
  * @returns {Promise<{ outcome: Outcome, by?: Failure }>}
  */
 async function judged(file, tests, write) {
+  const late = new Set();
   for (;;) {
     const left = tests.filter((test) => !failing.has(test));
     if (left.length === 0) return { outcome: "no test" };
@@ -245,6 +246,11 @@ async function judged(file, tests, write) {
     const [by] = failures;
     if (by === undefined) return { outcome: "survived" };
     const known = `${by.test} ${by.name}`;
+    // On a busy machine a test may have been late by itself.
+    if (/timed out in \d+ms/.test(by.message) && !late.has(known)) {
+      late.add(known);
+      continue;
+    }
     if (by.test === "" || passing.has(known)) return { outcome: "killed", by };
     write(false);
     const plain = await failuresOf(file, [by.test], by.name);
