@@ -5,9 +5,19 @@ import { createVitest } from "vitest/node";
 /** @typedef {{ test: string, name: string, message: string }} Failure */
 
 const root = process.cwd();
+/** What ended in the present run: vitest's own result also has modules of earlier runs, as they were then. */
+/** @type {import("vitest/node").TestModule[]} */
+let ended = [];
 const vitest = await createVitest(
   "test",
-  { root, watch: false, project: ["node"], bail: 1, maxWorkers: Number(process.argv[2]), reporters: [{}] },
+  {
+    root,
+    watch: false,
+    project: ["node"],
+    bail: 1,
+    maxWorkers: Number(process.argv[2]),
+    reporters: [{ onTestModuleEnd: (module) => void ended.push(module) }],
+  },
   { cacheDir: ".vite" },
 );
 await vitest.standalone();
@@ -29,10 +39,11 @@ async function run({ id, stale, tests, name }) {
       ? found
       : vitest.getProjectByName("node").createSpecification(found.moduleId, { testNamePattern: exactly(name) });
   });
-  const { testModules, unhandledErrors } = await vitest.runTestSpecifications(wanted);
+  ended = [];
+  const { unhandledErrors } = await vitest.runTestSpecifications(wanted);
   /** @type {Failure[]} */
   const failures = [];
-  for (const module of testModules) {
+  for (const module of ended) {
     const test = module.moduleId.slice(root.length + 1);
     for (const { message } of module.errors()) failures.push({ test, name: "", message });
     for (const each of module.children.allTests("failed"))
@@ -41,7 +52,7 @@ async function run({ id, stale, tests, name }) {
       for (const { message } of suite.errors()) failures.push({ test, name: suite.fullName, message });
   }
   for (const error of unhandledErrors) failures.push({ test: "", name: "", message: String(error) });
-  const ran = testModules.reduce((sum, { children }) => sum + [...children.allTests("passed")].length, 0);
+  const ran = ended.reduce((sum, { children }) => sum + [...children.allTests("passed")].length, 0);
   process.send?.({ id, failures, ran });
 }
 
