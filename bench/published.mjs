@@ -2,12 +2,13 @@
 // bytes, latency in onnxruntime-node on one thread, and time to export.
 //
 //   node bench/published.mjs [--models age,meet] [--python FILE] [--folder DIR] [--shim FILE] [--seconds 6] [--keep DIR]
-//                            [--record]
+//                            [--kept DIR] [--record]
 //
 // The models (--folder, one folder each) and the script that repairs tf2onnx 1.17 for them (--shim) are not in this repository;
 // they are looked for beside it, in ../shared. tf2onnx and onnxslim are installed in the user's cache. --keep leaves the files
-// in a folder. --record puts the tables into docs/benchmarks.md.
-import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+// in a folder, and --kept takes tf2onnx's from such a folder instead of making them. --record puts the tables into
+// docs/benchmarks.md.
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
@@ -29,11 +30,13 @@ const { values } = parseArgs({
     shim: { type: "string", default: path.resolve(root, "../shared/peers/tf2onnx_shimmed.py") },
     seconds: { type: "string", default: "6" },
     keep: { type: "string" },
+    kept: { type: "string" },
     record: { type: "boolean", default: false },
   },
 });
 const EXPORTS = 9;
 const LEAST_TURNS = 5;
+const PEER = "tf2onnx, onnxslim";
 /** Below this part of our time, theirs is faster. */
 const NOISE = 0.95;
 
@@ -87,15 +90,20 @@ function exportOurs(folder, file, options) {
 function exportPeer(python, folder, file) {
   const plain = `${file}.plain.onnx`;
   const args = [values.shim, "--tfjs", path.join(folder, "model.json"), "--opset", "17", "--output", plain];
-  const name = "tf2onnx, onnxslim";
   try {
     const { took } = run(python, args, { PEERS_SHIM: "all", TF_CPP_MIN_LOG_LEVEL: "3" });
     const slim = run(python, [path.join(import.meta.dirname, "graph_peers.py"), "onnxslim", plain, file]);
-    return { name, file, exportMs: took + slim.took };
+    return { name: PEER, file, exportMs: took + slim.took };
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message.slice(-500) : String(error)}\n`);
-    return { name, file: null, exportMs: Number.NaN };
+    return { name: PEER, file: null, exportMs: Number.NaN };
   }
+}
+
+/** What an earlier run left. @param {string} model @returns {Contestant} */
+function keptPeer(model) {
+  const file = path.join(values.kept ?? "", `${model}.peer.onnx`);
+  return { name: PEER, file: existsSync(file) ? file : null, exportMs: Number.NaN };
 }
 
 /**
@@ -164,14 +172,14 @@ function ratios(of, to) {
  * Table rows of one model, and where our file has more nodes or takes longer than theirs.
  *
  * @param {string} model
- * @param {string} python
+ * @param {string | null} python null where the peers' files are kept ones
  * @param {string} work
  */
 async function measure(model, python, work) {
   const folder = path.join(values.folder, model);
   const stored = exportOurs(folder, path.join(work, `${model}.onnx`), []);
   const float = exportOurs(folder, path.join(work, `${model}.float32.onnx`), ["--precision", "float32"]);
-  const peer = exportPeer(python, folder, path.join(work, `${model}.peer.onnx`));
+  const peer = python === null ? keptPeer(model) : exportPeer(python, folder, path.join(work, `${model}.peer.onnx`));
   const contestants = [stored, ...(sameNodes(stored, float) ? [] : [float]), peer];
   const runs = await runInTurns(model, contestants);
   const [ours] = runs;
@@ -228,7 +236,7 @@ function sameNodes(one, other) {
   return one.file !== null && other.file !== null && countNodes(one.file) === countNodes(other.file);
 }
 
-const python = values.python ?? setUpPeers();
+const python = values.kept === undefined ? (values.python ?? setUpPeers()) : null;
 const work = values.keep ?? mkdtempSync(path.join(tmpdir(), "tfjs-to-onnx-bench-"));
 const models = values.models === "" ? readdirSync(values.folder).toSorted() : values.models.split(",");
 /** @type {Awaited<ReturnType<typeof measure>>[]} */

@@ -323,6 +323,13 @@ export function max(...sizes: readonly DimLike[]): Dim {
   return fromAtom({ kind: "max", key: `max(${all.map(({ key }) => key).join(", ")})`, of: all });
 }
 
+/** The smaller of two sizes; null when it depends on what they are. */
+export function min(a: DimLike, b: DimLike): Dim | null {
+  const largest = max(a, b);
+  if (largest === dim(a)) return dim(b);
+  return largest === dim(b) ? dim(a) : null;
+}
+
 function isBelow(one: Dim, other: Dim): boolean {
   const difference = asNumber(subtract(other, one));
   return difference !== null && difference > 0;

@@ -92,6 +92,81 @@ function pick<T>(list: readonly T[], index: number): T {
 
 const window = { strides: attr.ints([1, 1, 1, 1]), padding: attr.string("SAME"), data_format: attr.string("NHWC") };
 
+const LETTERS = "abcdefgh";
+
+/** An einsum over a result and another one, with letters shared where the sizes are equal, and a random output. */
+function contract(model: Model, from: Made, { second, detail }: Step): void {
+  const other = pick(model.made, second);
+  const sizes = new Map<string, number>();
+  const own = from.shape.map((size, axis) => {
+    const letter = LETTERS.charAt(axis);
+    sizes.set(letter, size);
+    return letter;
+  });
+  const free = new Set(own);
+  const others = other.shape.map((size, axis) => {
+    const alike = [...free].find((letter) => sizes.get(letter) === size);
+    if (alike !== undefined && (detail >> axis) % 4 !== 0) {
+      free.delete(alike);
+      return alike;
+    }
+    const letter = LETTERS.charAt(own.length + axis);
+    sizes.set(letter, size);
+    return letter;
+  });
+  const all = [...sizes.keys()];
+  // TF.js gives other shapes where it sums over an axis of one operand alone.
+  const shared = (letter: string): boolean => own.includes(letter) && others.includes(letter);
+  const kept = all.filter((letter, index) => !shared(letter) || (Math.floor(detail / 16) >> index) % 2 === 0);
+  const turn = second % Math.max(kept.length, 1);
+  const output = [...kept.slice(turn), ...kept.slice(0, turn)];
+  const shape = output.map((letter) => sizes.get(letter) ?? 1);
+  if (shape.reduce((a, b) => a * b, 1) > MOST_ELEMENTS || shape.length === 0 || shape.length > 4) return;
+  const equation = `${own.join("")},${others.join("")}->${output.join("")}`;
+  model.add("Einsum", [from.name, other.name], shape, { equation: attr.string(equation), N: attr.int(2) });
+}
+
+/** A result times a function of its own mean along some axes, as in squeeze-and-excitation blocks. */
+function gate(model: Model, { name, shape }: Made, detail: number): void {
+  const over = shape.flatMap((_, axis) => ((detail >> axis) % 2 === 0 ? [axis] : []));
+  if (over.length === 0) return;
+  const reduced = shape.map((size, axis) => (over.includes(axis) ? 1 : size));
+  model.add("Mean", [name, model.constant(axes(over))], reduced, { keep_dims: attr.bool(true) });
+  model.add("Sigmoid", [`n${model.nodes.length - 1}`], reduced);
+  const factor = `n${model.nodes.length - 1}`;
+  model.add("Mul", detail % 2 === 0 ? [name, factor] : [factor, name], shape);
+}
+
+/** As tf.math.l2_normalize. */
+function normalize(model: Model, { name, shape }: Made, axis: number): void {
+  const last = (): string => `n${model.nodes.length - 1}`;
+  const reduced = shape.with(axis, 1);
+  model.add("Square", [name], shape);
+  model.add("Sum", [last(), model.constant(axes([axis]))], reduced, { keep_dims: attr.bool(true) });
+  model.add("Maximum", [last(), model.constant(floats([], 0.01, 0.02, 1))], reduced);
+  model.add("Rsqrt", [last()], reduced);
+  model.add("Mul", [name, last()], shape);
+}
+
+/** Elements along an axis, which may be several axes of the result made one. */
+function gather(model: Model, from: Made, { second, detail }: Step): void {
+  const { shape } = from;
+  const start = detail % shape.length;
+  const merged =
+    second % 2 === 0 && start + 1 < shape.length
+      ? [...shape.slice(0, start), (shape[start] ?? 1) * (shape[start + 1] ?? 1), ...shape.slice(start + 2)]
+      : shape;
+  if (merged !== shape) model.add("Reshape", [from.name, model.constant(axes(merged))], merged);
+  const name = merged === shape ? from.name : `n${model.nodes.length - 1}`;
+  const size = merged[start] ?? 1;
+  if (size === 0) return;
+  const places = [0, size - 1, detail % size];
+  const along = model.constant(axes([start], []));
+  model.add("GatherV2", [name, model.constant(axes(places)), along], merged.with(start, places.length));
+}
+
+const KINDS = 14;
+
 /** Appends a node that fits what it takes. */
 function take(model: Model, { kind, first, second, detail }: Step): void {
   const from = pick(model.made, first);
@@ -100,7 +175,7 @@ function take(model: Model, { kind, first, second, detail }: Step): void {
   const axis = detail % rank;
   const last = shape.at(-1) ?? 1;
   const image = rank === 4 && shape.every((size) => size > 0);
-  switch (kind % 10) {
+  switch (kind % KINDS) {
     case 0:
     case 1:
       return model.add(pick(UNARY, detail), [name], shape);
@@ -143,6 +218,14 @@ function take(model: Model, { kind, first, second, detail }: Step): void {
         ? model.add("ExpandDims", [name, model.constant(axes([detail % 3], []))], shape.toSpliced(detail % 3, 0, 1))
         : model.add("Reshape", [name, model.constant(axes(flat))], flat);
     }
+    case 10:
+      return contract(model, from, { kind, first, second, detail });
+    case 11:
+      return gate(model, from, detail);
+    case 12:
+      return normalize(model, from, axis);
+    case 13:
+      return gather(model, from, { kind, first, second, detail });
     default: {
       const pads = shape.map((_, place) => (place === axis ? [1, 2] : [0, 0])).flat();
       const padded = shape.with(axis, (shape[axis] ?? 1) + 3);
@@ -163,7 +246,7 @@ function caseOf(steps: readonly Step[]): OpCase {
   fc.pre(fetch.length > 0 && ends.every(({ shape }) => shape.reduce((a, b) => a * b, 1) <= MOST_ELEMENTS));
   return graphCase(
     "Random",
-    steps.map(({ kind, detail }) => `${kind % 10}/${detail}`).join(" "),
+    steps.map(({ kind, detail }) => `${kind % KINDS}/${detail}`).join(" "),
     model.inputs,
     model.nodes,
     {

@@ -12,6 +12,7 @@ import {
   floorDivide,
   lowerBound,
   max,
+  min,
   multiply,
   show,
   substitute,
@@ -77,6 +78,18 @@ describe("canonical expressions", () => {
         expect(multiply(x, add(y, z))).toBe(add(multiply(x, y), multiply(x, z)));
         expect(subtract(add(x, y), y)).toBe(x);
         expect(max(x, y)).toBe(max(y, x));
+      }),
+    );
+  });
+
+  test("have a smaller one that is the smaller for every binding", () => {
+    fc.assert(
+      fc.property(expression, expression, bindings, (x, y, at) => {
+        const least = min(x.size, max(x.size, y.size));
+        expect(least).toBe(x.size);
+        const smaller = min(x.size, y.size);
+        const expected = Math.min(x.value(at), y.value(at)) + 0;
+        expect(smaller === null ? expected : evaluate(smaller, at)).toBe(expected);
       }),
     );
   });

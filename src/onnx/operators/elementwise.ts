@@ -1,4 +1,4 @@
-import { add, asNumber, divideExactly, floorDivide, max, multiply, subtract, type Dim } from "../dim.ts";
+import { add, asNumber, divideExactly, floorDivide, max, min, multiply, subtract, type Dim } from "../dim.ts";
 import type { DType } from "../../tensor.ts";
 
 import { BOOL, FLOATS, INTEGERS, NUMBERS, one, type OperatorCall, type Rule } from "./rule.ts";
@@ -174,7 +174,8 @@ export const elementwise: ReadonlyMap<string, Rule> = new Map([
   ["Mul", arithmetic(NUMBERS, (a, b) => multiply(a, b))],
   ["Div", arithmetic(NUMBERS, divideSizes)],
   ["Max", arithmetic(NUMBERS, (a, b) => max(a, b))],
-  ...named(["Min", "Sum", "Mean"], arithmetic(NUMBERS)),
+  ["Min", arithmetic(NUMBERS, min)],
+  ...named(["Sum", "Mean"], arithmetic(NUMBERS)),
   ...named(["BitwiseAnd", "BitwiseOr", "BitwiseXor"], arithmetic(INTEGERS)),
   ["BitShift", arithmetic(INTEGERS)],
   ["Equal", comparison(ANY)],

@@ -83,6 +83,7 @@ const NODES: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   gru: { LSTM: 0, GRU: 1, Loop: 0 },
   "last-lstm": { LSTM: 2, GRU: 0, Loop: 0 },
   "two-ways": { LSTM: 2, GRU: 2, Loop: 0 },
+  "basic-lstm": { LSTM: 1, Loop: 0 },
   "masked-lstm": { LSTM: 0, GRU: 0, Loop: 1 },
   cells: { LSTM: 0, GRU: 0, Loop: 2 },
   // ONNX Runtime makes a Gelu of erf only where it reads a quotient; the other one is of the L2 normalisation.
