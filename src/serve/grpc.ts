@@ -171,11 +171,14 @@ interface AnyCall {
   readonly cancelled: boolean;
 }
 
+/** One for all: the package says "cancelled" of calls that were answered too, and an exception for each took 8 % of the time. */
+const GONE = new Error("the client went away");
+
 /** Aborted when the client goes away. */
 function signalOf(call: AnyCall): AbortSignal {
   const controller = new AbortController();
-  call.on("cancelled", () => controller.abort());
-  if (call.cancelled) controller.abort();
+  call.on("cancelled", () => controller.abort(GONE));
+  if (call.cancelled) controller.abort(GONE);
   return controller.signal;
 }
 

@@ -1,3 +1,5 @@
+import { basename } from "node:path";
+
 import { readExternalData, readOnnxGraph } from "../node/read-onnx.ts";
 
 import { faultOf, RequestFault } from "./fault.ts";
@@ -60,9 +62,7 @@ export class ModelStore {
       for (const place of await source()) {
         const entry = this.#entryOf(place);
         await this.#load(entry, false);
-        const { model, reason } = entry;
-        if (model !== null) continue;
-        throw new RequestFault("internal", reason.includes(place.path) ? reason : `${place.path}: ${reason}`);
+        if (entry.model === null) throw new RequestFault("internal", `${place.path}: ${entry.reason}`);
       }
     }
   }
@@ -209,7 +209,7 @@ export class ModelStore {
       if (old !== null) this.#leave(old);
       onLoaded(model, old !== null);
     } catch (error) {
-      entry.reason = faultOf(error).text;
+      entry.reason = withoutPath(faultOf(error).text, place.path);
       onRefused(place, entry.reason, old);
     }
   }
@@ -259,6 +259,11 @@ async function currentStamp(entry: Entry): Promise<string | null> {
 
 async function joinedStamp(own: string | null, { place, weights }: Entry): Promise<string | null> {
   return own === null ? null : `${own}${await weightsStamp(place.path, weights)}`;
+}
+
+/** Clients are told the reason, but not where this machine keeps its files. */
+function withoutPath(reason: string, path: string): string {
+  return reason.replaceAll(`${path}: `, "").replaceAll(path, basename(path));
 }
 
 function keyOf({ name, version }: ModelPlace): string {
