@@ -195,8 +195,10 @@ async function readKept(
   return null;
 }
 
+const ADVICE = "clearCache() makes room, the option cache: false keeps nothing and says nothing";
+
 function notKept(error: unknown): string {
-  return `the converted model cannot be kept, so it is converted again at the next load: ${reasonOf(error)}`;
+  return `the converted model cannot be kept, so it is converted again at the next load: ${reasonOf(error)} (${ADVICE})`;
 }
 
 function reasonOf(error: unknown): string {

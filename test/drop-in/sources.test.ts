@@ -181,6 +181,12 @@ describe("a model is read", () => {
       hint: 'give its handler: tf.io.getLoadHandlers("indexeddb://mine")[0]',
     });
     await expect(loadGraphModel(`${origin}/other.json`)).rejects.toThrow("other.json answered 404");
+    const gone = { weightUrlConverter: () => Promise.resolve(`${origin}/gone.bin`) };
+    await expect(loadGraphModel(`${origin}/model.json`, gone)).rejects.toMatchObject({
+      name: "ToolError",
+      message: expect.stringContaining("/gone.bin answered 404"),
+      hint: expect.stringContaining("with its weight files beside it"),
+    });
     await expect(loadGraphModel(tf.io.withSaveHandler(() => Promise.reject(new Error("not called"))))).rejects.toThrow(
       "this tf.io handler has no `load`",
     );

@@ -320,4 +320,9 @@ test("what does not go together is refused", () => {
   expect(() => exportRaw(raw, { precision: "int4", opset: 20 })).toThrow("int4 weights need opset 21; got 20");
   expect(() => exportRaw(raw, { precision: "int8", compute: "float16" })).toThrow("only float16 weights");
   expect(() => exportRaw(raw, { activationRanges: new Map() })).toThrow("only int8 weights");
+  const unknown: ExportOptions = {};
+  Reflect.set(unknown, "precision", "int2");
+  expect(() => exportRaw(raw, unknown)).toThrow(
+    expect.objectContaining({ name: "ExportError", hint: "choose one of stored, float32, float16, int8, int4" }),
+  );
 });

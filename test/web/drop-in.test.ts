@@ -110,7 +110,7 @@ describe("in a browser, converted models are kept in IndexedDB", () => {
     const full = await load();
     expect(full[0]).toBe(false);
     expect(full[2]).toEqual([
-      "the converted model cannot be kept, so it is converted again at the next load: the disk is full",
+      "the converted model cannot be kept, so it is converted again at the next load: the disk is full (clearCache() makes room, the option cache: false keeps nothing and says nothing)",
     ]);
     put.mockRestore();
     vi.spyOn(IDBFactory.prototype, "open").mockImplementation(() => {
@@ -120,7 +120,7 @@ describe("in a browser, converted models are kept in IndexedDB", () => {
     expect([found, answer]).toEqual([false, full[1]]);
     expect(notes).toEqual([
       "kept models cannot be read, so this one is converted again: not in a private window",
-      "the converted model cannot be kept, so it is converted again at the next load: not in a private window",
+      "the converted model cannot be kept, so it is converted again at the next load: not in a private window (clearCache() makes room, the option cache: false keeps nothing and says nothing)",
     ]);
   });
 
