@@ -7,10 +7,9 @@ import type { Provider, RuntimeName, ValueInfo } from "../infer/runtime.ts";
 import { at, first } from "../require.ts";
 
 import type { Port } from "./facts.ts";
-import { runPart, type LoadedParts } from "./parts.ts";
+import { beginRun } from "./begin-run.ts";
+import type { LoadedParts } from "./parts.ts";
 import {
-  presenter,
-  readInputs,
   sortInputs,
   type AnyInputs,
   type Given,
@@ -203,8 +202,7 @@ export class GraphModel {
   async #run(inputs: AnyInputs, names: readonly string[] | null): Promise<Result[]> {
     const { whole, facts } = this.#parts;
     const given = this.#given(inputs, whole.session.inputs);
-    const present = presenter(given);
-    const reading = readInputs(given, false);
+    const run = beginRun(given, false, whole.session.onDevice);
     const chosen = (names ?? this.outputNodes).map((name) => ownOutput(facts.outputs, name));
     const own = chosen.flatMap((port) => (port?.onnx === null || port === null ? [] : [port.onnx]));
     // An input that was left out may be one that only other outputs need: the file of these outputs has no such input.
@@ -213,9 +211,9 @@ export class GraphModel {
     // Names of the signature are those of nodes to the converter.
     const wanted = chosen.map((port, index) => (port === null ? at(names ?? [], index) : `${port.node}:${port.index}`));
     const opening = isOwn ? null : this.#parts.inner([...new Set(wanted)]);
-    const [feeds, inner] = await Promise.all([reading, opening]);
+    const inner = await opening;
     const used = inner === null ? { ...whole, outputs: own } : { ...inner, outputs: inPlaces(inner.outputs, wanted) };
-    return present(await runPart(used, Object.fromEntries(feeds)), names ?? this.outputNodes);
+    return run(used, names ?? this.outputNodes);
   }
 
   /** The values of the ONNX file's inputs, by every name that TF.js takes for them. */

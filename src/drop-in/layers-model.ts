@@ -7,6 +7,7 @@ import { at, first } from "../require.ts";
 import type { DType, Tensor } from "../tensor.ts";
 
 import { concatenateBatches, sliceBatch } from "./batches.ts";
+import { beginRun } from "./begin-run.ts";
 import type { LayerFacts, Port, Shape } from "./facts.ts";
 import { print } from "./notes.ts";
 import { runPart, type LoadedParts, type Part } from "./parts.ts";
@@ -21,7 +22,9 @@ import {
   type PlainTensor,
   type Result,
 } from "./results.ts";
+import { SharedDevice } from "./shared-device.ts";
 import { summaryOf } from "./summary.ts";
+import { isTfjsTensor } from "./tensors.ts";
 import { noGraph, noSaving, noTraining, noWeights } from "./unsupported.ts";
 
 const DEFAULT_BATCH = 32;
@@ -336,8 +339,10 @@ export class LayersModel {
   async #run(inputs: AnyInputs, names: readonly string[] | null, batchSize: number | null): Promise<Result[]> {
     const { whole, facts } = this.#parts;
     const given = this.#given(inputs, whole.session.inputs);
+    const shared = isOneRun(given, batchSize) ? SharedDevice.of(whole.session.onDevice, given) : null;
+    const run = shared === null ? null : beginRun(given, true, whole.session.onDevice);
     const present = presenter(given);
-    const reading = readInputs(given, true);
+    const reading = run === null ? readInputs(given, true) : null;
     const layers = names?.map((name) => layerOf(name, this.layers)) ?? facts.outputs.map(({ key }) => key);
     const own = layers.flatMap(
       (layer) => facts.outputs.find(({ key, index }) => key === layer && index === 0)?.onnx ?? [],
@@ -348,7 +353,8 @@ export class LayersModel {
     let part: Part = whole;
     if (inner !== null) part = { ...inner, outputs: layers.map((layer) => at(inner.outputs, distinct.indexOf(layer))) };
     else if (names !== null) part = { ...whole, outputs: own };
-    return present(await runBatches(part, Object.fromEntries(feeds), batchSize), layers);
+    if (run !== null) return run(part, layers);
+    return present(await runBatches(part, Object.fromEntries(feeds ?? []), batchSize), layers);
   }
 
   #given(inputs: AnyInputs, wanted: readonly ValueInfo[]): Given[] {
@@ -372,6 +378,16 @@ export class LayersModel {
       return input === undefined ? [] : [{ input, value }];
     });
   }
+}
+
+/** Whether the inputs are as the model takes them, and few enough samples for one run. */
+function isOneRun(given: readonly Given[], batchSize: number | null): boolean {
+  return given.every(({ input, value }) => {
+    if (!isTfjsTensor(value) || value.shape.length !== input.dims.length) return false;
+    const [own] = input.dims;
+    const size = typeof own === "number" ? own : batchSize;
+    return batchSize === null || size === null || (value.shape[0] ?? 1) <= size;
+  });
 }
 
 /** Run a part on slices of all inputs along the first axis; on the model's own batch where it fixes one. */

@@ -11,6 +11,7 @@ import type { ModelFacts } from "./facts.ts";
 import { warner, type Tell } from "./notes.ts";
 import { DROP_IN_OPTIONS, type DropInOptions, type DropInSource } from "./options.ts";
 import { fingerprintFor, openModel } from "./session.ts";
+import { deviceFor } from "./shared-device.ts";
 import { openSource } from "./source.ts";
 import type { OpenedModel, Surroundings } from "./surroundings.ts";
 
@@ -128,14 +129,15 @@ export async function loadParts(
   const fingerprint = await fingerprintFor(options, surroundings);
   const conversion = { model, kind, outputs: null, options, fingerprint };
   const find = (): Promise<FoundModel> => convertedModel(conversion, content, surroundings, warn);
-  const { found, session } = await openFound(find, fingerprint, options, surroundings, warn);
+  const device = deviceFor(options);
+  const { found, session } = await openFound(find, fingerprint, options, surroundings, warn, device);
   const { facts } = found;
   if (facts === null) throw new ToolError("the kept model is one of other outputs");
   if (options.checkOnLoad === true) {
     await checkBesideTfjs(await model.read(), found, session, options, surroundings, warn);
   }
   const about = { facts, fromCache: found.fromCache, manifest: model.manifest };
-  const inner = innerOpener(source, kind, options, content, surroundings, warn);
+  const inner = innerOpener(source, kind, options, content, surroundings, warn, device);
   return new LoadedParts({ session, outputs: found.outputs }, about, inner);
 }
 
@@ -146,16 +148,17 @@ async function openFound(
   options: DropInOptions,
   surroundings: Surroundings,
   warn: Tell,
+  device: object | undefined,
 ): Promise<{ readonly found: FoundModel; readonly session: Session }> {
   const found = await find();
   try {
-    return { found, session: await openModel(found, fingerprint, options, surroundings) };
+    return { found, session: await openModel(found, fingerprint, options, surroundings, device) };
   } catch (error) {
     if (found.optimized === null || !(error instanceof InferenceError)) throw error;
     warn(`ONNX Runtime refuses a kept model, so it is converted again: ${error.message}`);
     await found.forget();
     const again = await find();
-    return { found: again, session: await openModel(again, fingerprint, options, surroundings) };
+    return { found: again, session: await openModel(again, fingerprint, options, surroundings, device) };
   }
 }
 
@@ -173,13 +176,14 @@ function innerOpener(
   content: string | null,
   surroundings: Surroundings,
   warn: Tell,
+  device: object | undefined,
 ): (names: readonly string[]) => Promise<Part> {
   return async (names) => {
     const model = await openAgain(source, options, surroundings, content);
     const fingerprint = await fingerprintFor(options, surroundings);
     const conversion = { model, kind, outputs: names, options, fingerprint };
     const find = (): Promise<FoundModel> => convertedModel(conversion, content, surroundings, warn);
-    const { found, session } = await openFound(find, fingerprint, options, surroundings, warn);
+    const { found, session } = await openFound(find, fingerprint, options, surroundings, warn, device);
     return { session, outputs: found.outputs };
   };
 }

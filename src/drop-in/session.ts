@@ -24,6 +24,7 @@ export async function fingerprintFor(
  * Load a model, and keep what is not kept yet.
  *
  * @param fingerprint See {@link fingerprintFor}.
+ * @param device A `GPUDevice` to compute on, where it is WebGPU that computes.
  * @throws as {@link openSession}
  */
 export async function openModel(
@@ -31,10 +32,11 @@ export async function openModel(
   fingerprint: string | null,
   options: DropInOptions,
   surroundings: Surroundings,
+  device: object | undefined,
 ): Promise<Session> {
   const { optimizing } = surroundings;
   if (optimizing === null || fingerprint === null) {
-    const session = await openSession(found.onnx, options, surroundings);
+    const session = await openSession(found.onnx, options, surroundings, device);
     await found.keep(null);
     return session;
   }
@@ -56,9 +58,14 @@ export async function openSession(
   onnx: Uint8Array,
   options: DropInOptions,
   surroundings: Surroundings,
+  device: object | undefined,
 ): Promise<Session> {
   const { runtime, provider, threads, onNote } = options;
-  const rest = { ...(threads === undefined ? {} : { threads }), ...(onNote === undefined ? {} : { onNote }) };
+  const rest = {
+    ...(threads === undefined ? {} : { threads }),
+    ...(onNote === undefined ? {} : { onNote }),
+    ...(device === undefined ? {} : { gpuDevice: device }),
+  };
   const load = async (name: "node" | "web"): Promise<Session> => {
     const chosen = provider ?? (name === "web" ? "auto" : undefined);
     const own = await getRuntime(name, surroundings.hooks);

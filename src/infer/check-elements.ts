@@ -2,6 +2,7 @@ import { InferenceError } from "../errors.ts";
 
 import { describeValue } from "./check-feeds.ts";
 import type { Tensors } from "./runtime.ts";
+import type { MixedTensors } from "./device-tensor.ts";
 
 /** What ONNX Runtime 1.30 ends the whole process on (its CPU and WebAssembly) when a tensor has no elements. */
 const FATAL_WITHOUT_ELEMENTS: readonly string[] = ["GRU", "InstanceNormalization", "LSTM"];
@@ -34,7 +35,7 @@ export function checkElements(operators: readonly string[], feeds: Tensors): voi
  *
  * @throws {InferenceError} naming the input.
  */
-export function checkLastSizes(operators: ReadonlySet<string>, feeds: Tensors): void {
+export function checkLastSizes(operators: ReadonlySet<string>, feeds: MixedTensors): void {
   const fatal = FATAL_WITHOUT_LAST.filter((operator) => operators.has(operator));
   if (fatal.length === 0) return;
   for (const [name, tensor] of Object.entries(feeds)) {

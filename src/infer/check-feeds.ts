@@ -1,14 +1,15 @@
 import { InferenceError } from "../errors.ts";
 import type { DType, Tensor } from "../tensor.ts";
 
-import type { Tensors, ValueInfo } from "./runtime.ts";
+import type { ValueInfo } from "./runtime.ts";
+import { isOnDevice, type DeviceTensor, type MixedTensors } from "./device-tensor.ts";
 
 /**
  * Refuse feeds that do not fit a model's inputs, before a runtime sees them.
  *
  * @throws {InferenceError} naming the input, what was found and what was expected.
  */
-export function checkFeeds(inputs: readonly ValueInfo[], feeds: Tensors): void {
+export function checkFeeds(inputs: readonly ValueInfo[], feeds: MixedTensors): void {
   let found = 0;
   for (const input of inputs) {
     if (!Object.hasOwn(feeds, input.name)) throw missing(input, inputs, feeds);
@@ -58,12 +59,14 @@ export function holds(dtype: DType, data: unknown): boolean {
   }
 }
 
-function checkTensor(input: ValueInfo, tensor: Tensor): void {
+function checkTensor(input: ValueInfo, tensor: Tensor | DeviceTensor): void {
   if (tensor.dtype !== input.dtype) throw misfit(input, tensor, `dtype ${input.dtype}`);
   if (input.anyRank !== true && !fits(tensor.dims, input.dims)) {
     throw misfit(input, tensor, `shape [${describeDims(input)}]`);
   }
   if (!tensor.dims.every(isSize)) throw misfit(input, tensor, "whole numbers from 0 as sizes");
+  // How large a buffer is, ONNX Runtime checks.
+  if (isOnDevice(tensor)) return;
   let size = 1;
   for (const dim of tensor.dims) size *= dim;
   if (tensor.data.length !== size || !holds(tensor.dtype, tensor.data)) {
@@ -93,13 +96,13 @@ function describeDims({ dims }: ValueInfo): string {
   return dims.map((dim) => dim ?? "?").join(", ");
 }
 
-function misfit(input: ValueInfo, tensor: Tensor, expected: string): InferenceError {
+function misfit(input: ValueInfo, tensor: Tensor | DeviceTensor, expected: string): InferenceError {
   return new InferenceError(`input "${input.name}": expected ${expected}; got ${describeValue(tensor)}`, {
     hint: `the model takes ${input.name}: ${describeValue(input)}`,
   });
 }
 
-function missing(input: ValueInfo, inputs: readonly ValueInfo[], feeds: Tensors): InferenceError {
+function missing(input: ValueInfo, inputs: readonly ValueInfo[], feeds: MixedTensors): InferenceError {
   const given = Object.keys(feeds);
   return new InferenceError(
     `input "${input.name}" is missing; got ${given.length === 0 ? "none" : given.map(quote).join(", ")}`,
@@ -107,7 +110,7 @@ function missing(input: ValueInfo, inputs: readonly ValueInfo[], feeds: Tensors)
   );
 }
 
-function unknown(inputs: readonly ValueInfo[], feeds: Tensors): InferenceError {
+function unknown(inputs: readonly ValueInfo[], feeds: MixedTensors): InferenceError {
   const names = Object.keys(feeds).filter((name) => inputs.every((input) => input.name !== name));
   return new InferenceError(`the model has no input ${names.map(quote).join(", ")}`, { hint: takes(inputs) });
 }

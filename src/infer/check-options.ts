@@ -11,6 +11,7 @@ const SESSION_OPTIONS: OptionNames<SessionOptions> = {
   provider: true,
   threads: true,
   onNote: true,
+  gpuDevice: true,
   externalData: true,
 };
 

@@ -10,6 +10,10 @@ export interface LosableDevice {
   readonly lost: Promise<{ readonly message: string }>;
 }
 
+export function isLosable(device: unknown): device is LosableDevice {
+  return Reflect.get(Object(device), "lost") instanceof Promise;
+}
+
 /**
  * A session whose runs end with a typed error once its graphics device is lost: its driver was reset, or the browser's graphics
  * process died. By itself onnxruntime-web 1.30 fails the first such run in words of its source code, and the next one blocks

@@ -2,7 +2,8 @@ import { InferenceError } from "../errors.ts";
 import { MINIMUM_SIZES_KEY } from "../metadata.ts";
 
 import { describeValue } from "./check-feeds.ts";
-import type { Tensors, ValueInfo } from "./runtime.ts";
+import type { ValueInfo } from "./runtime.ts";
+import type { MixedTensors } from "./device-tensor.ts";
 
 /**
  * The smallest value of each named input size, from an ONNX file's `metadata_props`; empty where the file gives none.
@@ -36,7 +37,7 @@ function parsed(text: string): ReadonlyMap<string, number> | null {
 export function checkMinimumSizes(
   minimums: ReadonlyMap<string, number>,
   inputs: readonly ValueInfo[],
-  feeds: Tensors,
+  feeds: MixedTensors,
 ): void {
   if (minimums.size === 0) return;
   for (const input of inputs) {

@@ -5,6 +5,7 @@ import { InferenceError, SetupError } from "../errors.ts";
 import { nameNode, nodesOnCpu } from "./ort-log.ts";
 import { createOrtSession, reasonOf, type Ort } from "./ort-session.ts";
 import type { SessionOptions } from "./runtime.ts";
+import { webGpuProvider } from "./shared-device.ts";
 import { joinDevice } from "./webgpu-device.ts";
 import { nameGaps, nodesOf, webGpuGaps } from "./webgpu-gaps.ts";
 
@@ -30,6 +31,7 @@ const VERBOSE = 0;
  * Create a session on WebGPU that is proved to run there wholly; when some nodes cannot, create it with those on the
  * CPU and list them.
  *
+ * @param device A `GPUDevice` to compute on; without it, one of ONNX Runtime's own.
  * @throws {SetupError} when there is no GPU or driver. @throws {InferenceError} when the model is refused.
  */
 export function createWebGpuSession(
@@ -37,8 +39,9 @@ export function createWebGpuSession(
   model: Uint8Array,
   base: InferenceSession.SessionOptions,
   readLog: ReadLog,
+  device?: object,
 ): Promise<WebGpuSession> {
-  return joinDevice(ort, () => createOnDevice(ort, model, base, readLog));
+  return joinDevice(ort, () => createOnDevice(ort, model, base, readLog, device));
 }
 
 async function createOnDevice(
@@ -46,11 +49,12 @@ async function createOnDevice(
   given: Uint8Array,
   base: InferenceSession.SessionOptions,
   readLog: ReadLog,
+  device: object | undefined,
 ): Promise<WebGpuSession> {
   const model = nameGaps(given);
   const forceCpuNodeNames = namesOfGaps(model);
   // An empty list is an error to ONNX Runtime.
-  const provider = forceCpuNodeNames.length === 0 ? "webgpu" : { name: "webgpu", forceCpuNodeNames };
+  const provider = webGpuProvider(device, forceCpuNodeNames.length === 0 ? {} : { forceCpuNodeNames });
   const options = { ...base, executionProviders: [provider] };
   try {
     const strict = { ...options, extra: { session: { disable_cpu_ep_fallback: "1" } } };

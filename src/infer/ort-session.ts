@@ -8,6 +8,8 @@ import type { RunnableSession } from "./device-loss.ts";
 import { checkMinimumSizes, readMinimumSizes } from "./minimum-sizes.ts";
 import type { OnnxHeader, OutputInfo } from "../onnx/header.ts";
 import { fromOrt, toOrt } from "./ort-tensor.ts";
+import type { DeviceRuns, MixedTensors } from "./device-tensor.ts";
+import { broughtHome, mixedFromOrt, mixedToOrt } from "./shared-device.ts";
 import { Queue } from "./queue.ts";
 import type { Provider, RuntimeName, Session, Tensors, ValueInfo } from "./runtime.ts";
 
@@ -57,6 +59,7 @@ export function wrapOrtSession(
   header: SessionHeader,
   placement: Placement,
   queue: Queue = new Queue(),
+  device?: object,
 ): Session {
   const { inputs } = header;
   const outputs = header.outputs.map((output) => withType(output, session.outputMetadata));
@@ -68,9 +71,30 @@ export function wrapOrtSession(
       // Not by assignment, which to a name such as __proto__ is no entry.
       Object.fromEntries(Object.entries(feeds).map(([name, tensor]) => [name, toOrt(ort.Tensor, tensor)])),
     );
-    return Object.fromEntries(outputs.map(({ name }) => [name, fromOrt(resultOf(results, name), name)]));
+    const entries = outputs.map(
+      async ({ name }) => [name, fromOrt(await broughtHome(resultOf(results, name)), name)] as const,
+    );
+    return Object.fromEntries(await Promise.all(entries));
   }
+  async function runOnDevice(feeds: MixedTensors): Promise<MixedTensors> {
+    const results = await runOrt(session, placement.provider, () =>
+      Object.fromEntries(Object.entries(feeds).map(([name, tensor]) => [name, mixedToOrt(ort.Tensor, tensor)])),
+    );
+    return Object.fromEntries(outputs.map(({ name }) => [name, mixedFromOrt(resultOf(results, name), name)]));
+  }
+  const onDevice = (shared: object): DeviceRuns => ({
+    device: shared,
+    async run(feeds) {
+      if (disposed !== undefined) throw new InferenceError("the session was disposed; load the model again");
+      checkFeeds(inputs, feeds);
+      checkMinimumSizes(minimums, inputs, feeds);
+      checkLastSizes(header.operators, feeds);
+      return queue.run(() => runOnDevice(feeds));
+    },
+  });
   return {
+    // What is checked by elements must be in memory.
+    ...(device === undefined || fatal.length > 0 ? {} : { onDevice: onDevice(device) }),
     runtime: placement.runtime,
     provider: placement.provider,
     elsewhere: placement.elsewhere,

@@ -2,7 +2,7 @@ import type { Env } from "onnxruntime-common";
 
 import { InferenceError, SetupError } from "../errors.ts";
 
-import { endOnDeviceLoss } from "./device-loss.ts";
+import { endOnDeviceLoss, isLosable } from "./device-loss.ts";
 import { checkSessionOptions, unknownProvider } from "./check-options.ts";
 import { inNode, notLoaded } from "./import-package.ts";
 import type { OnnxHeader } from "../onnx/header.ts";
@@ -13,6 +13,7 @@ import { createOrtSession, wrapOrtSession, type Ort } from "./ort-session.ts";
 import { Queue } from "./queue.ts";
 import type { Runtime, Session, SessionOptions } from "./runtime.ts";
 import { gpuHere, softwareName } from "./webgpu-adapter.ts";
+import { keptOnDevice } from "./shared-device.ts";
 import { leaveOnRelease } from "./webgpu-device.ts";
 
 interface OrtWeb extends Ort {
@@ -99,11 +100,23 @@ async function loadWebGpu(
       if (!inNode()) return tap.capture(create);
       return (await nodeGpu?.captureStderr(create)) ?? null;
     };
-    return tap.whileStarting(() => createWebGpuSession(ort, bytes, ortOptions(options), readLog));
+    const { gpuDevice: device } = options;
+    const base = ortOptions(options);
+    const shared = device === undefined ? base : { ...base, preferredOutputLocation: keptOnDevice(header.outputs) };
+    return tap.whileStarting(() => createWebGpuSession(ort, bytes, shared, readLog, device));
   });
   noteElsewhere(elsewhere, options);
-  const guarded = endOnDeviceLoss(leaveOnRelease(ort, session), await ort.env.webgpu.device);
-  return wrapOrtSession(ort, guarded, header, { runtime: "web", provider: "webgpu", elsewhere }, turns);
+  const { gpuDevice } = options;
+  const losable = isLosable(gpuDevice) ? gpuDevice : await ort.env.webgpu.device;
+  const guarded = endOnDeviceLoss(leaveOnRelease(ort, session, gpuDevice), losable);
+  return wrapOrtSession(
+    ort,
+    guarded,
+    header,
+    { runtime: "web", provider: "webgpu", elsewhere },
+    turns,
+    options.gpuDevice,
+  );
 }
 
 /** Of the WebGPU build's module. */

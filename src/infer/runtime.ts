@@ -1,6 +1,8 @@
 import type { ValueInfo } from "../onnx/header.ts";
 import type { Tensor } from "../tensor.ts";
 
+import type { DeviceRuns } from "./device-tensor.ts";
+
 export type { ValueInfo } from "../onnx/header.ts";
 
 /** Packages that can run a model: onnxruntime-node, onnxruntime-web, TF.js. */
@@ -23,6 +25,8 @@ export interface SessionOptions {
   readonly threads?: number;
   /** Told, in a sentence for people, of every fallback and of nodes that run elsewhere than asked. */
   readonly onNote?: (note: string) => void;
+  /** A `GPUDevice` of the page's: onnxruntime-web's WebGPU computes on it. The session then has `onDevice`. */
+  readonly gpuDevice?: object;
   /** Weight files beside an ONNX file, by the location the file gives them. */
   readonly externalData?: ReadonlyMap<string, Uint8Array>;
 }
@@ -63,6 +67,8 @@ export interface Session {
    * @throws {InferenceError} on a missing, unknown or ill-shaped input, and on any failure of the runtime.
    */
   run(feeds: Tensors): Promise<Tensors>;
+  /** Of a session on a device that its caller shares ({@link SessionOptions.gpuDevice}). */
+  readonly onDevice?: DeviceRuns;
   /** Free everything, after the runs under way. A second call does nothing; a later `run` throws. */
   dispose(): Promise<void>;
 }

@@ -4,6 +4,7 @@ import { float32 } from "../tensor.ts";
 
 import type { RunnableSession } from "./device-loss.ts";
 import type { Ort } from "./ort-session.ts";
+import { webGpuProvider } from "./shared-device.ts";
 
 /** Who keeps the one WebGPU device that each ONNX Runtime has. */
 const users = new WeakMap<Ort, number>();
@@ -18,11 +19,11 @@ export function joinDevice<Result>(ort: Ort, create: () => Promise<Result>): Pro
 }
 
 /**
- * A session of {@link joinDevice} whose release frees what it left on the device. With its last user the device goes.
+ * A session of {@link joinDevice}, on a `device` of its caller's or ONNX Runtime's own, whose release frees what it left on the device. With its last user the device goes.
  * Until then ONNX Runtime keeps the weights of released sessions in a list, which it clears when a kernel has rearranged its
  * weights, as that of Conv does: so a session of one Conv is created.
  */
-export function leaveOnRelease(ort: Ort, session: RunnableSession): RunnableSession {
+export function leaveOnRelease(ort: Ort, session: RunnableSession, device?: object): RunnableSession {
   return {
     run: (feeds) => session.run(feeds),
     outputMetadata: session.outputMetadata,
@@ -30,16 +31,16 @@ export function leaveOnRelease(ort: Ort, session: RunnableSession): RunnableSess
       await session.release();
       const others = (users.get(ort) ?? 0) - 1;
       users.set(ort, others);
-      if (others > 0) await clearReleased(ort);
+      if (others > 0) await clearReleased(ort, device);
     },
   };
 }
 
 /** @throws {InferenceError} when that fails; the weights stay until the device goes */
-async function clearReleased(ort: Ort): Promise<void> {
+async function clearReleased(ort: Ort, device: object | undefined): Promise<void> {
   try {
     const session = await ort.InferenceSession.create(oneConv(), {
-      executionProviders: ["webgpu"],
+      executionProviders: [webGpuProvider(device)],
       logSeverityLevel: 4,
     });
     await session.release();
