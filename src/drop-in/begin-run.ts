@@ -25,7 +25,7 @@ export function beginRun(given: readonly Given[], cast: boolean, runs: DeviceRun
 }
 
 /** The caller may fail before it awaits the reading, whose own fault then is nobody's. */
-function handled<Result>(reading: Promise<Result>): Promise<Result> {
+function handled<Feeds>(reading: Promise<Feeds>): Promise<Feeds> {
   reading.catch(() => undefined);
   return reading;
 }

@@ -2,7 +2,7 @@ import { InternalError, ToolError } from "../errors.ts";
 import { exportAnySource, readAnyModel, type AnySource } from "../export/any-source.ts";
 import { isGraphModel, readLayersModel } from "../export/source/layers-model.ts";
 import type { ExportedModel } from "../export/export-model.ts";
-import type { OptimizedModel } from "../infer/ort-node.ts";
+import type { OptimizedModel } from "../infer/optimized-model.ts";
 import type { RawModel } from "../export/source/model.ts";
 import { VERSION } from "../version.ts";
 

@@ -1,7 +1,7 @@
 import type { ExportedModel } from "../export/export-model.ts";
 import { isObject } from "../export/source/json.ts";
 import { InternalError } from "../errors.ts";
-import type { SessionHeader } from "../infer/ort-session.ts";
+import type { SessionHeader } from "../infer/optimized-model.ts";
 import { isDType } from "../onnx/element-type.ts";
 import type { OutputInfo, ValueInfo } from "../onnx/header.ts";
 

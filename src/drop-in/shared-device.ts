@@ -166,6 +166,6 @@ export class SharedDevice {
 
 /** What was submitted before still reads the buffer. */
 function destroy(buffer: object): void {
-  const { destroy: method }: { destroy?: unknown } = Object(buffer);
+  const method: unknown = Reflect.get(buffer, "destroy");
   if (typeof method === "function") Reflect.apply(method, buffer, []);
 }

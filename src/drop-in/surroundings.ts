@@ -1,5 +1,5 @@
 import type { RawModel } from "../export/source/model.ts";
-import type { OptimizedModel } from "../infer/ort-node.ts";
+import type { OptimizedModel } from "../infer/optimized-model.ts";
 import type { RuntimeName, Session, SessionOptions } from "../infer/runtime.ts";
 import type { RuntimeHooks } from "../infer/runtimes.ts";
 import type { LoadNative } from "../infer/hooks.ts";

@@ -8,7 +8,8 @@ import { notLoaded } from "./import-package.ts";
 import { onnxBytes, openOnnxModel, ortOptions } from "./onnx-model.ts";
 import type { OnnxHeader } from "../onnx/header.ts";
 import { autoProvider, createWebGpuSession, noteElsewhere, type ReadLog } from "./ort-placement.ts";
-import { createOrtSession, wrapOrtSession, type Ort, type SessionHeader } from "./ort-session.ts";
+import type { OptimizedModel, SessionHeader } from "./optimized-model.ts";
+import { createOrtSession, wrapOrtSession, type Ort } from "./ort-session.ts";
 import type { Runtime, Session, SessionOptions } from "./runtime.ts";
 import { leaveOnRelease } from "./webgpu-device.ts";
 
@@ -44,13 +45,6 @@ export function createNodeRuntime(logCreation?: LogCreation): Runtime {
       }
     },
   };
-}
-
-/** ONNX Runtime's own optimised graph of a file, which loads in a third of the time, and what the file says of itself. */
-export interface OptimizedModel {
-  /** An ONNX file for the version of onnxruntime-node and the processor that made it. */
-  readonly bytes: Uint8Array;
-  readonly header: SessionHeader;
 }
 
 /** Version of onnxruntime-node. @throws {SetupError} when it is not installed */

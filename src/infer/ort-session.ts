@@ -6,7 +6,8 @@ import { checkElements, checkLastSizes, needElements } from "./check-elements.ts
 import { checkFeeds } from "./check-feeds.ts";
 import type { RunnableSession } from "./device-loss.ts";
 import { checkMinimumSizes, readMinimumSizes } from "./minimum-sizes.ts";
-import type { OnnxHeader, OutputInfo } from "../onnx/header.ts";
+import type { SessionHeader } from "./optimized-model.ts";
+import type { OutputInfo } from "../onnx/header.ts";
 import { fromOrt, toOrt } from "./ort-tensor.ts";
 import type { DeviceRuns, MixedTensors } from "./device-tensor.ts";
 import { broughtHome, mixedFromOrt, mixedToOrt } from "./shared-device.ts";
@@ -20,9 +21,6 @@ export interface Ort {
   };
   readonly Tensor: TensorConstructor;
 }
-
-/** What running a file needs to know of it. */
-export type SessionHeader = Pick<OnnxHeader, "inputs" | "outputs" | "operators" | "metadata">;
 
 /** Where a session was made to run. */
 export interface Placement {
