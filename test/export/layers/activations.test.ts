@@ -45,6 +45,8 @@ describe("Activation", () => {
   test("softmax over the channels of a convolution stays where they are stored", async () => {
     const layers = [tf.layers.conv2d({ filters: 4, kernelSize: 3 }), tf.layers.activation({ activation: "softmax" })];
     expect((await expectLayers(layers, [5, 6, 1])).ops).toEqual(["Reshape", "Conv", "Softmax", "Transpose"]);
+    const steps = [tf.layers.conv1d({ filters: 4, kernelSize: 3 }), tf.layers.activation({ activation: "softmax" })];
+    expect((await expectLayers(steps, [6, 2])).ops).toEqual(["Transpose", "Conv", "Softmax", "Transpose"]);
   });
 });
 
