@@ -5,8 +5,12 @@ import { createInterface } from "node:readline";
 
 import { loadTensorFlow } from "../dist/train/native/index.js";
 import { compileStep } from "../dist/train/compile/index.js";
+import { ctcLoss, ctcTargets } from "../dist/train/index.js";
+import { buildLine, LINE_DEFAULTS } from "../dist/train/networks/line.js";
 
+/** Samples of a batch: 128 digits, or 32 lines of 400 columns with 20 of 95 characters. */
 const BATCH = 128;
+const LINES = { batch: 32, width: 400, steps: 100, characters: 95, length: 20 };
 const kind = process.argv[2];
 const tf = await loadTensorFlow();
 const { layers } = tf;
@@ -82,10 +86,62 @@ const networks = {
 /** @type {Map<string, (index: number) => Promise<void>>} */
 const steppers = new Map();
 
+/** The network of models/line-print, with CTC. */
+function lineStepper() {
+  const { batch, width, steps, characters, length } = LINES;
+  const model = buildLine(tf, { ...LINE_DEFAULTS, characters });
+  const images = Float32Array.from({ length: batch * 32 * width }, Math.random);
+  const labels = Array.from({ length: batch }, () =>
+    Uint8Array.from({ length }, (_, place) => (place * 5 + Math.floor(Math.random() * 4)) % characters),
+  );
+  const targets = ctcTargets(
+    tf,
+    labels,
+    labels.map(() => steps),
+    { classes: characters },
+  );
+  /** @type {(labels: Tensor, logits: Tensor) => Tensor} */
+  const loss = (truth, logits) => ctcLoss(tf, logits, truth).mean();
+  const settings = { loss, optimizer: tf.train.adam(1e-3) };
+  /** @type {(xs: Tensor) => unknown} */
+  let train;
+  if (kind === "plain") {
+    // Not `trainOnBatch`: TF.js takes no loss whose labels have another shape than the answers.
+    const weights = model.trainableWeights.map((weight) => weight.read());
+    const variables = weights.filter((weight) => weight instanceof tf.Variable);
+    train = (xs) =>
+      settings.optimizer.minimize(
+        () => tf.tidy(() => loss(targets.labels, answerOf(model.apply(xs, { training: true }))).asScalar()),
+        false,
+        variables,
+      );
+  } else {
+    const step = compileStep(tf, { model, ...settings, onNote: (note) => process.stderr.write(`${note}\n`) });
+    train = (xs) => step.step(xs, targets.labels);
+  }
+  return async () => {
+    const xs = tf.tensor(images, [batch, 32, width, 1]);
+    await train(xs);
+    xs.dispose();
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+}
+
+/** @param {unknown} value */
+function answerOf(value) {
+  if (!(value instanceof tf.Tensor)) throw new TypeError("the model gave no tensor");
+  return value;
+}
+
 /** @param {string} name */
 function stepperOf(name) {
   const known = steppers.get(name);
   if (known !== undefined) return known;
+  if (name === "line") {
+    const stepper = lineStepper();
+    steppers.set(name, stepper);
+    return stepper;
+  }
   const model = networks[name]?.();
   if (model === undefined) throw new Error(`no network ${name}; there are ${Object.keys(networks).join(", ")}`);
   const settings = { loss: "categoricalCrossentropy", metrics: ["accuracy"], optimizer: tf.train.adam(1e-3) };

@@ -1,7 +1,7 @@
 // Milliseconds a training step: plain TF.js on tfjs-node, the compiled step, and Keras (fit, compiled), the same
 // networks and batches, in turns within one run.
 //
-//   node bench/train.mjs [--rounds 6] [--steps 20] [--networks crnn,classifier,bidirectional] [--keras] [--record]
+//   node bench/train.mjs [--rounds 6] [--steps 20] [--networks crnn,classifier,bidirectional,line] [--keras] [--record]
 //
 // --record puts the table into docs/training-speed.md.
 // --keras sets Keras 3.15 on TensorFlow 2.20 up from the Python registry, in the user's cache; it stays there.
@@ -19,7 +19,7 @@ const { values } = parseArgs({
   options: {
     rounds: { type: "string", default: "6" },
     steps: { type: "string", default: "20" },
-    networks: { type: "string", default: "crnn,classifier,bidirectional" },
+    networks: { type: "string", default: "crnn,classifier,bidirectional,line" },
     keras: { type: "boolean", default: false },
     "skip-plain": { type: "boolean", default: false },
     record: { type: "boolean", default: false },
@@ -132,7 +132,12 @@ for (const network of values.networks.split(",")) {
       median(ours.times) / median(times),
       minimum(ours.cpu) / minimum(cpu),
     ];
-    rows.push([network, name, ...cells, ...ratios.map((ratio) => (name === OURS ? "" : ratio.toFixed(2)))]);
+    rows.push([
+      network === "line" ? "line, batch 32" : network,
+      name,
+      ...cells,
+      ...ratios.map((ratio) => (name === OURS ? "" : ratio.toFixed(2))),
+    ]);
   }
 }
 for (const contender of contestants) contender.stop();
@@ -147,7 +152,7 @@ const head = [
   ...["min", "median", "cpu"].map((of) => `${ratio}, ${of}`),
 ];
 const text = [
-  `\`node bench/train.mjs ${process.argv.slice(2).join(" ")}\`, ${machine()}, TensorFlow 2.20.0; ${values.rounds} rounds of ${values.steps} steps, in turns within one run. Keras trains with \`fit\`, compiled.`,
+  `\`node bench/train.mjs ${process.argv.slice(2).join(" ")}\`, ${machine()}, TensorFlow 2.20.0; ${values.rounds} rounds of ${values.steps} steps, in turns within one run. Keras trains with \`fit\`, compiled. \`line\` is the network of models/line-print on lines of 400 columns with 20 characters, with CTC.`,
   table(head, rows, 2),
 ].join("\n\n");
 process.stdout.write(`${text}\n`);

@@ -17,6 +17,8 @@ import numpy as np  # noqa: E402
 
 layers = keras.layers
 BATCH = 128
+# Lines of train-worker.mjs.
+LINES = {"batch": 32, "width": 400, "characters": 95, "length": 20}
 
 
 def crnn():
@@ -50,6 +52,48 @@ def bidirectional():
     return keras.Model(inputs, layers.Dense(10, activation="softmax")(value))
 
 
+def line():
+    """The network of src/train/networks/line.ts, its masks of padding included."""
+    image = layers.Input((32, LINES["width"], 1))
+    known = {}
+
+    def mask(columns):
+        if columns not in known:
+            value = layers.MaxPooling2D((32, columns), (32, columns))(image)
+            known[columns] = layers.ReLU(max_value=1)(layers.Rescaling(1, 1)(value))
+        return known[columns]
+
+    def block(value, chain, pool):
+        for layer in chain:
+            value = layer(value)
+        if pool:
+            value = layers.MaxPooling2D(pool, pool)(value)
+        return layers.ReLU()(layers.BatchNormalization(momentum=0.95)(value))
+
+    def separable(value, filters, columns, pool=None):
+        value = layers.Multiply()([value, mask(columns)])
+        depth = layers.DepthwiseConv2D(3, padding="same", use_bias=False)
+        return block(value, [depth, layers.Conv2D(filters, 1, use_bias=False)], pool)
+
+    value = layers.ReLU()(image)
+    value = block(value, [layers.Conv2D(24, 5, strides=2, padding="same", use_bias=False)], None)
+    value = separable(value, 48, 2, (2, 2))
+    value = separable(value, 96, 4)
+    value = separable(value, 96, 4, (2, 1))
+    value = separable(value, 160, 4)
+    value = separable(value, 160, 4, (2, 1))
+    outside = layers.Rescaling(-1, 1)(layers.Reshape((-1, 1))(mask(4)))
+
+    def padded(value):
+        return layers.Concatenate()([layers.Dropout(0.1)(value), outside])
+
+    value = layers.Reshape((-1, 2 * 160))(layers.Permute((2, 1, 3))(value))
+    value = layers.Dense(160, activation="relu")(value)
+    for _ in range(2):
+        value = layers.Bidirectional(layers.LSTM(128, return_sequences=True))(padded(value))
+    return keras.Model(image, layers.Dense(LINES["characters"] + 1)(padded(value)))
+
+
 class Clock(keras.callbacks.Callback):
     def __init__(self):
         super().__init__()
@@ -67,8 +111,11 @@ models = {}
 
 def model_of(name):
     if name not in models:
-        models[name] = {"crnn": crnn, "classifier": classifier, "bidirectional": bidirectional}[name]()
-        models[name].compile(optimizer=keras.optimizers.Adam(1e-3), loss="categorical_crossentropy", metrics=["accuracy"])
+        networks = {"crnn": crnn, "classifier": classifier, "bidirectional": bidirectional, "line": line}
+        models[name] = networks[name]()
+        ctc = {"loss": keras.losses.CTC()}
+        classes = {"loss": "categorical_crossentropy", "metrics": ["accuracy"]}
+        models[name].compile(optimizer=keras.optimizers.Adam(1e-3), **(ctc if name == "line" else classes))
     return models[name]
 
 
@@ -77,10 +124,15 @@ def run(name, steps):
     steps += 1
     shape = model.input_shape[1:]
     generator = np.random.default_rng(1)
-    images = generator.random((BATCH * steps, *shape), dtype=np.float32)
-    labels = np.eye(10, dtype=np.float32)[generator.integers(0, 10, BATCH * steps)]
+    batch = LINES["batch"] if name == "line" else BATCH
+    images = generator.random((batch * steps, *shape), dtype=np.float32)
+    if name == "line":
+        # Class 0 is the blank of Keras' CTC.
+        labels = 1 + generator.integers(0, LINES["characters"], (batch * steps, LINES["length"]))
+    else:
+        labels = np.eye(10, dtype=np.float32)[generator.integers(0, 10, batch * steps)]
     clock = Clock()
-    model.fit(images, labels, batch_size=BATCH, epochs=1, verbose=0, callbacks=[clock])
+    model.fit(images, labels, batch_size=batch, epochs=1, verbose=0, callbacks=[clock])
     times = [1e3 * (end - start) for start, end in zip(clock.ends, clock.ends[1:])]
     return {"times": times, "cpu": 1e3 * (clock.last - clock.first) / len(times)}
 
