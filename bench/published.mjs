@@ -2,7 +2,7 @@
 // bytes, latency in onnxruntime-node on one thread, and time to export.
 //
 //   node bench/published.mjs [--models age,meet] [--python FILE] [--folder DIR] [--shim FILE] [--seconds 6] [--keep DIR]
-//                            [--kept DIR] [--record]
+//                            [--kept DIR] [--exports 9] [--record]
 //
 // The models (--folder, one folder each) and the script that repairs tf2onnx 1.17 for them (--shim) are not in this repository;
 // they are looked for beside it, in ../shared. tf2onnx and onnxslim are installed in the user's cache. --keep leaves the files
@@ -31,10 +31,10 @@ const { values } = parseArgs({
     seconds: { type: "string", default: "6" },
     keep: { type: "string" },
     kept: { type: "string" },
+    exports: { type: "string", default: "9" },
     record: { type: "boolean", default: false },
   },
 });
-const EXPORTS = 9;
 const LEAST_TURNS = 5;
 const PEER = "tf2onnx, onnxslim";
 /** Below this part of our time, theirs is faster. */
@@ -66,7 +66,7 @@ const { readModel } = await import("../dist/node/read-model.js");
 async function exportTimes(folder) {
   /** @type {number[]} */
   const times = [];
-  for (let turn = 0; turn <= EXPORTS; turn++) {
+  for (let turn = 0; turn <= Number(values.exports); turn++) {
     const raw = await readModel(folder);
     const started = performance.now();
     await exportAnySource(await readAnyModel(raw), {});
@@ -264,7 +264,7 @@ the largest difference of an output, divided by its range.`,
   ),
   behind.length === 0
     ? "No model has more nodes than theirs (weights as float32), or takes longer beyond noise."
-    : `Behind theirs: ${behind.join("; ")}.`,
+    : `Behind theirs in this run: ${behind.join("; ")}.`,
   `Time to export: a library call, warm, from the files in memory to the bytes; a whole process of \`export\`; a whole process of tf2onnx and
 one of onnxslim:`,
   table(
