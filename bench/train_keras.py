@@ -52,7 +52,7 @@ def bidirectional():
     return keras.Model(inputs, layers.Dense(10, activation="softmax")(value))
 
 
-def line():
+def line_network():
     """The network of src/train/networks/line.ts, its masks of padding included."""
     image = layers.Input((32, LINES["width"], 1))
     known = {}
@@ -111,7 +111,7 @@ models = {}
 
 def model_of(name):
     if name not in models:
-        networks = {"crnn": crnn, "classifier": classifier, "bidirectional": bidirectional, "line": line}
+        networks = {"crnn": crnn, "classifier": classifier, "bidirectional": bidirectional, "line": line_network}
         models[name] = networks[name]()
         ctc = {"loss": keras.losses.CTC()}
         classes = {"loss": "categorical_crossentropy", "metrics": ["accuracy"]}
