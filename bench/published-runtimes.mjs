@@ -1,5 +1,5 @@
-// Ten published Graph models on TF.js (native TensorFlow, WASM) and on ONNX Runtime (native CPU, WASM), one thread and a batch
-// of 1, by the command `bench`, which measures all of them in turns.
+// Ten published Graph models on TF.js (native TensorFlow, WASM) and on ONNX Runtime (native CPU, WASM). One thread, a batch of 1.
+// The command `bench` measures the four in turns.
 //
 //   node bench/published-runtimes.mjs [--folder DIR] [--models meet,facemesh] [--rounds 3] [--record]
 //

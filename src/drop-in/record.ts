@@ -29,8 +29,8 @@ const CHECKSUM_BYTES = 32;
 const HEADER_AT = MAGIC.length + CHECKSUM_BYTES;
 
 /**
- * A record in one piece: `TFJSONNX`, a checksum of all that follows (zeros fill its 32 bytes), the length of the header (uint32, little endian), the header
- * (JSON, UTF-8), the ONNX file.
+ * A record in one piece: `TFJSONNX`, a checksum, the length of the header (uint32, little endian), the header (JSON, UTF-8), the
+ * ONNX file. The checksum is of all that follows it, and has 32 bytes; a shorter one ends in zeros.
  */
 export async function encodeRecord(
   exported: Pick<ExportedModel, "chunks" | "byteLength">,
@@ -67,7 +67,7 @@ export async function decodeRecord(bytes: Uint8Array, checksum: Hash): Promise<C
   return { onnx: bytes.subarray(start), ...rest, optimized: optimized === null ? null : sessionHeader(optimized) };
 }
 
-/** Maps and sets as lists, which JSON has. */
+/** For `JSON.stringify`, which has no maps and sets: they become lists. */
 function withCollections(_: string, value: unknown): unknown {
   return value instanceof Map || value instanceof Set ? [...value] : value;
 }

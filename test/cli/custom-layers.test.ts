@@ -1,12 +1,12 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { bin, runNode, type Outcome } from "../helpers/command.ts";
+import { writeDocumentedModules } from "../helpers/documented-modules.ts";
 
-const root = resolve(import.meta.dirname, "../..");
 const folder = mkdtempSync(join(tmpdir(), "tfjs-to-onnx-custom-"));
 
 /** A model of the two layers of the document, as TF.js saves it; its export as a program, both ways. */
@@ -40,14 +40,9 @@ function node(...args: readonly string[]): Outcome {
   return runNode(args, { cwd: folder, env, timeout: 60_000 });
 }
 
-/** Write the files of docs/custom-layers.md where they find this package and TF.js by name. */
+/** The files of docs/custom-layers.md, and a program that saves a model of its layers. */
 function writeExample(): void {
-  const document = readFileSync(join(root, "docs/custom-layers.md"), "utf8");
-  for (const [, name, code] of document.matchAll(/```js (\S+)\n(.*?)```/gs))
-    writeFileSync(join(folder, name ?? ""), code ?? "");
-  mkdirSync(join(folder, "node_modules"));
-  symlinkSync(root, join(folder, "node_modules/tfjs-to-onnx"));
-  symlinkSync(join(root, "node_modules/@tensorflow"), join(folder, "node_modules/@tensorflow"));
+  writeDocumentedModules("custom-layers.md", folder);
   writeFileSync(join(folder, "save.mjs"), SAVE);
 }
 

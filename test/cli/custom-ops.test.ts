@@ -1,13 +1,13 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { attr, GraphMaker, signature } from "../export/graph/graph-maker.ts";
 import { bin, runNode, type Outcome } from "../helpers/command.ts";
+import { writeDocumentedModules } from "../helpers/documented-modules.ts";
 
-const root = resolve(import.meta.dirname, "../..");
 const folder = mkdtempSync(join(tmpdir(), "tfjs-to-onnx-custom-ops-"));
 const F = { T: attr.type("DT_FLOAT") };
 
@@ -18,12 +18,7 @@ function node(...args: readonly string[]): Outcome {
 
 /** The document's modules, and a model with two of its operators, of different attributes. */
 beforeAll(() => {
-  const document = readFileSync(join(root, "docs/custom-ops.md"), "utf8");
-  for (const [, name, code] of document.matchAll(/```js (\S+)\n(.*?)```/gs))
-    writeFileSync(join(folder, name ?? ""), code ?? "");
-  mkdirSync(join(folder, "node_modules"));
-  symlinkSync(root, join(folder, "node_modules/tfjs-to-onnx"));
-  symlinkSync(join(root, "node_modules/@tensorflow"), join(folder, "node_modules/@tensorflow"));
+  writeDocumentedModules("custom-ops.md", folder);
   const { modelTopology, weightSpecs, weightData } = new GraphMaker()
     .placeholder("x", "DT_FLOAT", [null, 3])
     .node("plain", "Swish", ["x"], F)

@@ -54,7 +54,7 @@ function contraction(graph: GraphBuilder, x: Value, a: number, y: Value, b: numb
     const sum = reduce(graph, "ReduceSum", graph.binary("Mul", x, y), [a]);
     return insertAxis(sum, 1);
   }
-  // TF.js treats every axis that is not the last as the one before the last. That holds for axis 0, the samples, too.
+  // TF.js knows two axes: the last, and the one before it. It takes every other axis for the second of them, axis 0 (the samples) too.
   const left = x.axes.length === 2 ? insertAxis(x, 1) : permuteAxes(x, a === 2 ? [0, 1, 2] : [0, 2, 1]);
   const right = y.axes.length === 2 ? insertAxis(y, 2) : permuteAxes(y, b === 2 ? [0, 2, 1] : [0, 1, 2]);
   const [columns, rows] = [asNumber(dimOf(left, 2)), asNumber(dimOf(right, 1))];
