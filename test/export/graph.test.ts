@@ -167,6 +167,29 @@ describe("nothing is computed or stored in vain", () => {
     expect(graph.initializer?.map(({ name }) => name)).toEqual([expect.stringContaining("kernel"), expect.any(String)]);
   });
 
+  test("steps of both directions of a recurrent layer are joined to an image's row as rows, not element by element", async () => {
+    const lstm = (units: number, returnSequences: boolean): tf.RNN =>
+      tf.layers.lstm({ units, returnSequences, recurrentActivation: "sigmoid" });
+    const image = tf.input({ shape: [1, 6, 3] });
+    const steps = apply(tf.layers.reshape({ targetShape: [6, 3] }), image);
+    const both = apply(tf.layers.bidirectional({ layer: lstm(4, true), mergeMode: "concat" }), steps);
+    const row = apply(tf.layers.conv2d({ filters: 1, kernelSize: 1 }), image);
+    const joined = apply(tf.layers.concatenate(), [both, apply(tf.layers.reshape({ targetShape: [6, 1] }), row)]);
+    const model = tf.model({ inputs: image, outputs: apply(lstm(5, false), joined) });
+    randomizeWeights(model);
+    const { graph } = await expectParity(model, tf.randomNormal([2, 1, 6, 3]), { runtimes: ["node"] });
+    const orders = graph.node
+      ?.filter(({ opType }) => opType === "Transpose")
+      .map(({ attribute }) => attribute?.find(({ name }) => name === "perm")?.ints?.map(Number));
+    // The image's, those of both inputs of recurrent layers, and the one between: all but the image's keep the last dimension.
+    expect(orders).toEqual([
+      [0, 3, 1, 2],
+      [1, 0, 2],
+      [2, 0, 1, 3],
+      [1, 0, 2],
+    ]);
+  });
+
   test("branches are joined as they are stored", async () => {
     const input = tf.input({ shape: [1] });
     const rows = [3, 5].map((outputDim) => tf.layers.embedding({ inputDim: 7, outputDim }).apply(input));

@@ -38,6 +38,9 @@ export function concat(graph: GraphBuilder, values: readonly Value[], axis: numb
 /** Which axis each stored dimension is; null for a dimension of size 1 that is none. */
 type Pattern = readonly (number | null)[];
 
+/** A Transpose that moves the innermost dimension copies elements one by one, others copy rows: it counts as more than two nodes. */
+const MOVED_ELEMENTS = 1.5;
+
 /** How to store the values alike with the fewest nodes: as one of them is stored, or in the order of axes. */
 function cheapestPattern(graph: GraphBuilder, values: readonly Value[], at: number): Pattern {
   const plain: Pattern = values[0]?.axes.map((_, axis) => axis) ?? [];
@@ -45,10 +48,16 @@ function cheapestPattern(graph: GraphBuilder, values: readonly Value[], at: numb
   const [best] = patterns
     .map((pattern) => ({
       pattern,
-      cost: values.reduce((sum, value) => sum + graph.storeCost(value, arrange(value, pattern)), 0),
+      cost: values.reduce((sum, value) => sum + costOf(graph, value, arrange(value, pattern)), 0),
     }))
     .toSorted((a, b) => a.cost - b.cost);
   return best?.pattern ?? plain;
+}
+
+function costOf(graph: GraphBuilder, value: Value, dims: readonly Axis[]): number {
+  const nodes = graph.storeCost(value, dims);
+  const movesElements = nodes > 0 && value.stored.flat().at(-1) !== dims.flat().at(-1);
+  return movesElements ? nodes + MOVED_ELEMENTS : nodes;
 }
 
 /** How a value is stored, when each dimension is one axis; the axis `at` is among them even where it has size 1. */
