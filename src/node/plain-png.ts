@@ -2,6 +2,7 @@ import { promisify } from "node:util";
 import { crc32, inflate } from "node:zlib";
 
 import type { Image } from "../infer/preprocess/image.ts";
+import { MOST_PIXELS } from "../infer/preprocess/picture-file.ts";
 
 const inflated = promisify<Uint8Array, { maxOutputLength: number }, Buffer>(inflate);
 
@@ -20,27 +21,49 @@ const CHANNELS = new Map<number, Image["channels"]>([
 interface Header {
   readonly width: number;
   readonly height: number;
+  /** Bits of a sample: 8, or of grey pictures 1, 2 or 4 too. */
+  readonly depth: number;
   readonly channels: Image["channels"];
 }
 
 /**
- * The pixels of a PNG file of the commonest kind: 8 bits a sample, rows in order, no palette, no colour profile, no turn.
+ * The pixels of a PNG file of the commonest kind: 8 bits a sample (grey: or 1, 2, 4, as scanned text often has), rows in order, no palette, no colour profile, no turn.
  * Small pictures are mostly that, and this takes a millisecond where starting a decoder for all kinds takes a hundred.
  *
- * @param longestSide Larger pictures are left to that decoder, which makes them smaller.
+ * @param longestSide Larger pictures are left to that decoder, which makes them smaller or refuses them.
  * @returns Null for anything else: another kind of PNG, no PNG, a damaged one.
  */
 export async function decodePlainPng(bytes: Uint8Array, longestSide: number): Promise<Image | null> {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (!file.subarray(0, SIGNATURE.length).equals(SIGNATURE)) return null;
   const found = readChunks(file);
-  if (found === null || Math.max(found.header.width, found.header.height) > longestSide) return null;
+  if (found === null) return null;
   const { width, height, channels } = found.header;
-  const length = height * (1 + width * channels);
+  if (Math.max(width, height) > longestSide || width * height > MOST_PIXELS) return null;
+  const length = height * (1 + bytesOfRow(found.header));
   const rows = await inflated(Buffer.concat(found.data), { maxOutputLength: length }).catch(() => null);
   if (rows?.length !== length) return null;
   const data = unfilter(rows, found.header);
-  return data === null ? null : { width, height, channels, data };
+  return data === null ? null : { width, height, channels, data: wholeBytes(data, found.header) };
+}
+
+function bytesOfRow({ width, channels, depth }: Header): number {
+  return Math.ceil((width * channels * depth) / 8);
+}
+
+/** Samples of fewer bits, the first of a byte in its highest, as bytes from 0 to 255. */
+function wholeBytes(packed: Uint8Array, header: Header): Uint8Array {
+  const { width, height, depth } = header;
+  if (depth === 8) return packed;
+  const [stride, most] = [bytesOfRow(header), 2 ** depth - 1];
+  const samples = new Uint8Array(width * height);
+  for (let row = 0, at = 0; row < height; row++) {
+    for (let bit = 0; bit < width * depth; bit += depth, at++) {
+      const value = (byte(packed, row * stride + (bit >> 3)) >> (8 - depth - (bit & 7))) & most;
+      samples[at] = (value * 255) / most;
+    }
+  }
+  return samples;
 }
 
 /** The header and the compressed rows, or null unless every chunk is whole and known to change nothing. */
@@ -67,14 +90,17 @@ function readHeader(body: Buffer): Header | null {
   if (body.length !== 13) return null;
   const [depth, colourType, compression, filter, interlace] = body.subarray(8);
   const channels = CHANNELS.get(colourType ?? -1);
-  if (channels === undefined || depth !== 8 || compression !== 0 || filter !== 0 || interlace !== 0) return null;
+  if (channels === undefined || depth === undefined || compression !== 0 || filter !== 0 || interlace !== 0)
+    return null;
+  if (depth !== 8 && !(colourType === 0 && [1, 2, 4].includes(depth))) return null;
   const [width, height] = [body.readUInt32BE(0), body.readUInt32BE(4)];
-  return width === 0 || height === 0 ? null : { width, height, channels };
+  return width === 0 || height === 0 ? null : { width, height, channels, depth };
 }
 
 /** Rows of a filter's number and filtered bytes as bytes alone, or null where a number is not that of a filter. */
-function unfilter(rows: Uint8Array, { width, height, channels }: Header): Uint8Array | null {
-  const stride = width * channels;
+function unfilter(rows: Uint8Array, header: Header): Uint8Array | null {
+  const { height, channels } = header;
+  const stride = bytesOfRow(header);
   const pixels = new Uint8Array(height * stride);
   for (let row = 0; row < height; row++) {
     const from = row * (stride + 1);

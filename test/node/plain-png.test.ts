@@ -40,16 +40,18 @@ function chunksOf(png: Buffer): Buffer[] {
 const typeOf = (one: Buffer): string => one.toString("latin1", 4, 8);
 
 /** A PNG whose rows are all stored as this filter's number says, whatever that makes of them. */
-function filtered(channels: Channels, filter: number): Buffer {
-  const rows = Buffer.alloc(HEIGHT * (1 + WIDTH * channels));
+function filtered(channels: Channels, filter: number, depth = 8): Buffer {
+  const stride = Math.ceil((WIDTH * channels * depth) / 8);
+  const rows = Buffer.alloc(HEIGHT * (1 + stride));
   for (let row = 0; row < HEIGHT; row++) {
-    const start = row * (1 + WIDTH * channels);
-    rows.set(bytes(channels).subarray(row * WIDTH * channels, (row + 1) * WIDTH * channels), start + 1);
+    const start = row * (1 + stride);
+    rows.set(bytes(channels).subarray(row * stride, (row + 1) * stride), start + 1);
     rows[start] = filter;
   }
   const png = Buffer.from(encodeGreyPng(new Uint8Array(WIDTH * HEIGHT), HEIGHT, WIDTH));
   const [header = Buffer.alloc(0)] = chunksOf(png);
   const body = Buffer.from(header.subarray(8, -4));
+  body[8] = depth;
   body[9] = COLOUR_TYPES[channels];
   const [half, rest] = [deflateSync(rows).subarray(0, 50), deflateSync(rows).subarray(50)];
   return Buffer.concat([
@@ -85,6 +87,15 @@ describe("plain PNGs are read here, to the byte as sharp reads them", () => {
     expect([...(image?.data ?? [])]).toEqual(await bySharp(png, channels));
   });
 
+  test.each([1, 2, 4])("grey of %i bits, every filter", async (depth) => {
+    for (const number of Object.values(FILTERS)) {
+      const png = filtered(1, number, depth);
+      const image = await decodePlainPng(png, 512);
+      expect(image).toMatchObject({ width: WIDTH, height: HEIGHT, channels: 1 });
+      expect([...(image?.data ?? [])]).toEqual(await bySharp(png, 1));
+    }
+  });
+
   test.each([1, 3, 4] as const)("%i channels as another writer filters them", async (channels) => {
     const made = channels === 1 ? picture(1).toColourspace("b-w") : picture(channels);
     const png = await made.png({ adaptiveFiltering: true }).toBuffer();
@@ -109,6 +120,7 @@ describe("all else is left to sharp", () => {
     "a colour profile": () => picture(3).withIccProfile("p3").png().toBuffer(),
     turned: () => picture(3).withMetadata({ orientation: 6 }).png().toBuffer(),
     "too large": () => picture(3).resize(513, 4).png().toBuffer(),
+    "colours of 4 bits": () => filtered(3, 0, 4),
     "an unknown filter": () => filtered(1, 5),
     "a wrong checksum": () => changed(whole.length - 20),
     "no header": () => without("IHDR"),
