@@ -1,4 +1,4 @@
-import { at, byteAt } from "../../require.ts";
+import { byteAt, doubleAt, intAt } from "../../require.ts";
 
 import type { ReadCharacter } from "./greedy.ts";
 import { NEVER, scoreAt, type Steps } from "./matrix.ts";
@@ -28,34 +28,39 @@ function likeliestPath(log: Steps, label: readonly number[]): Int32Array | null 
   const { steps } = log;
   const blank = log.classes - 1;
   const places = 2 * label.length + 1;
-  const symbols = Int32Array.from({ length: places }, (_, place) =>
-    place % 2 === 1 ? at(label, (place - 1) / 2) : blank,
-  );
+  const symbols = new Int32Array(places).fill(blank);
+  label.forEach((symbol, index) => (symbols[2 * index + 1] = symbol));
   /** How far back in the label the best path to each place came from, [T, places]. */
   const moves = new Uint8Array(steps * places);
-  let before = new Float64Array(places).fill(NEVER);
-  let best = new Float64Array(places).fill(NEVER);
+  /** Log-probability of the best path to each place; before the first step all are at the first blank. */
+  const best = new Float64Array(places).fill(NEVER);
+  best[0] = 0;
   for (let step = 0; step < steps; step++) {
-    [before, best] = [best, before];
     // Places that a path from the start reaches by now, and from which it can still reach the end.
     const first = Math.max(0, places - 2 * (steps - step));
     const last = Math.min(places - 1, 2 * step + 1);
-    best.fill(NEVER);
-    for (let place = first; place <= last; place++) {
-      const symbol = symbols[place] ?? blank;
-      let [move, most] = step === 0 ? [0, 0] : [0, before[place] ?? NEVER];
-      const one = place > 0 && step > 0 ? (before[place - 1] ?? NEVER) : NEVER;
-      if (one > most) [move, most] = [1, one];
-      const maySkip = step > 0 && place > 1 && symbol !== blank && symbol !== symbols[place - 2];
-      const two = maySkip ? (before[place - 2] ?? NEVER) : NEVER;
-      if (two > most) [move, most] = [2, two];
-      best[place] = most + scoreAt(log, step, symbol);
+    const ofBlank = scoreAt(log, step, blank);
+    // From the end, so that the places before still have what they had after the last step.
+    for (let place = last; place >= first; place--) {
+      const isBlank = place % 2 === 0;
+      let most = doubleAt(best, place);
+      let move = 0;
+      if (place > 0 && doubleAt(best, place - 1) > most) {
+        most = doubleAt(best, place - 1);
+        move = 1;
+      }
+      const maySkip = !isBlank && place > 1 && intAt(symbols, place) !== intAt(symbols, place - 2);
+      if (maySkip && doubleAt(best, place - 2) > most) {
+        most = doubleAt(best, place - 2);
+        move = 2;
+      }
+      best[place] = most + (isBlank ? ofBlank : scoreAt(log, step, intAt(symbols, place)));
       moves[step * places + place] = move;
     }
   }
   const end = places - 1;
-  let place = end > 0 && (best[end - 1] ?? NEVER) > (best[end] ?? NEVER) ? end - 1 : end;
-  if ((best[place] ?? NEVER) === NEVER) return null;
+  let place = end > 0 && doubleAt(best, end - 1) > doubleAt(best, end) ? end - 1 : end;
+  if (doubleAt(best, place) === NEVER) return null;
   const path = new Int32Array(steps);
   for (let step = steps - 1; step >= 0; step--) {
     path[step] = place;

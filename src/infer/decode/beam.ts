@@ -97,7 +97,10 @@ export function decodeWithin<State>(log: Steps, constraint: Constraint<State>, o
         reach(longer, step).nextCharacter = logAdd(longer.nextCharacter, before + scoreAt(log, step, symbol));
       }
     }
-    for (const prefix of touched) [prefix.blank, prefix.character] = [prefix.nextBlank, prefix.nextCharacter];
+    for (const prefix of touched) {
+      prefix.blank = prefix.nextBlank;
+      prefix.character = prefix.nextCharacter;
+    }
     beam = touched.length > width ? touched.toSorted((a, b) => weightOf(b) - weightOf(a)).slice(0, width) : touched;
   }
   return beam
@@ -119,8 +122,19 @@ function prefixOf<State>(
   languageState: unknown,
   language: number,
 ): Prefix<State> {
-  const none = { blank: NEVER, character: NEVER, nextBlank: NEVER, nextCharacter: NEVER, reached: -1 };
-  return { before, symbol, state, languageState, language, longer: new Map(), ...none };
+  return {
+    before,
+    symbol,
+    state,
+    languageState,
+    language,
+    longer: new Map(),
+    blank: NEVER,
+    character: NEVER,
+    nextBlank: NEVER,
+    nextCharacter: NEVER,
+    reached: -1,
+  };
 }
 
 /** The characters with at least this log-probability at a step; none has less than that of never. */

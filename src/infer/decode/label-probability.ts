@@ -1,30 +1,58 @@
-import { logAdd, NEVER, scoreAt, type Steps } from "./matrix.ts";
+import { doubleAt, intAt } from "../../require.ts";
+
+import { NEVER, scoreAt, type Steps } from "./matrix.ts";
 
 /**
- * Log of the probability that the steps spell a label: the sum over all paths (Graves et al., ICML 2006, section 4.1).
+ * Log of the probability that the steps spell a label: the sum over all paths (Graves et al., ICML 2006, section 4.1). The sums are of
+ * probabilities, divided by their largest at each step. A path of less than 1e-308 of the likeliest at any step counts as impossible.
  *
  * @param log log-probabilities
  * @param label classes
  */
 export function labelProbability(log: Steps, label: readonly number[]): number {
+  const { steps } = log;
+  if (steps === 0) return label.length === 0 ? 0 : NEVER;
   const blank = log.classes - 1;
-  const symbols = [blank, ...label.flatMap((symbol) => [symbol, blank])];
-  let alpha = symbols.map((_, position) => (position === 0 ? 0 : NEVER));
-  let isFirst = true;
-  for (let step = 0; step < log.steps; step++) {
-    const before = alpha;
-    alpha = symbols.map((symbol, position) => {
-      const stay = before[position] ?? NEVER;
-      const next = position > 0 ? (before[position - 1] ?? NEVER) : NEVER;
-      const maySkip = position > 1 && symbol !== blank && symbol !== symbols[position - 2];
-      const skip = maySkip ? (before[position - 2] ?? NEVER) : NEVER;
-      // Before the first step a path is nowhere: it may begin at the first blank or at the first character.
-      const entered = isFirst ? (position < 2 ? 0 : NEVER) : logAdd(logAdd(stay, next), skip);
-      return entered + scoreAt(log, step, symbol);
-    });
-    isFirst = false;
+  /** The label with a blank before and after each of its characters. */
+  const symbols = new Int32Array(2 * label.length + 1).fill(blank);
+  label.forEach((symbol, index) => (symbols[2 * index + 1] = symbol));
+  const places = symbols.length;
+  /** Of the paths to each place, as a part of `exp(scale)`. */
+  const paths = new Float64Array(places);
+  /** The probability of each place's symbol at a step, as a part of the likeliest one's. */
+  const shares = new Float64Array(places);
+  let scale = 0;
+  paths[0] = 1;
+  for (let step = 0; step < steps; step++) {
+    // Places that a path from the start reaches by now, and from which it can still reach the end.
+    const first = Math.max(0, places - 2 * (steps - step));
+    const last = Math.min(places - 1, 2 * step + 1);
+    let likeliest = NEVER;
+    for (let place = first; place <= last; place++) {
+      likeliest = Math.max(likeliest, scoreAt(log, step, intAt(symbols, place)));
+    }
+    if (likeliest === NEVER) return NEVER;
+    const blankShare = Math.exp(scoreAt(log, step, blank) - likeliest);
+    for (let place = first; place <= last; place++) {
+      const isBlank = place % 2 === 0;
+      shares[place] = isBlank ? blankShare : Math.exp(scoreAt(log, step, intAt(symbols, place)) - likeliest);
+    }
+    let most = 0;
+    // From the end, so that the places before still have what they had after the last step.
+    for (let place = last; place >= first; place--) {
+      const stay = doubleAt(paths, place);
+      const next = place > 0 ? doubleAt(paths, place - 1) : 0;
+      // Before the first step all paths are at the first blank, or about to enter the first character.
+      const maySkip = place % 2 === 1 && place > 1 && intAt(symbols, place) !== intAt(symbols, place - 2);
+      const skip = maySkip ? doubleAt(paths, place - 2) : 0;
+      const sum = (stay + next + skip) * doubleAt(shares, place);
+      paths[place] = sum;
+      if (sum > most) most = sum;
+    }
+    if (most === 0) return NEVER;
+    for (let place = first; place <= last; place++) paths[place] = doubleAt(paths, place) / most;
+    scale += likeliest + Math.log(most);
   }
-  if (isFirst) return label.length === 0 ? 0 : NEVER;
-  const last = alpha.at(-1) ?? NEVER;
-  return label.length === 0 ? last : logAdd(last, alpha.at(-2) ?? NEVER);
+  const ended = doubleAt(paths, places - 1) + (places > 1 ? doubleAt(paths, places - 2) : 0);
+  return scale + Math.log(ended);
 }

@@ -1,4 +1,5 @@
 import { InternalError } from "../../errors.ts";
+import { floatAt } from "../../require.ts";
 
 /** Scores of one line, [T, C] row-major; the blank is the last class. */
 export interface Steps {
@@ -13,7 +14,8 @@ export const NEVER: number = Number.NEGATIVE_INFINITY;
 export function logAdd(a: number, b: number): number {
   if (a === NEVER) return b;
   if (b === NEVER) return a;
-  const [most, gap] = a > b ? [a, b - a] : [b, a - b];
+  const most = Math.max(a, b);
+  const gap = Math.min(a, b) - most;
   return gap < NOTHING ? most : most + Math.log1p(Math.exp(gap));
 }
 
@@ -32,16 +34,19 @@ export function scoreAt({ data, steps, classes }: Steps, step: number, index: nu
 export function logProbabilities(scores: Steps, activation: "softmax" | "logits"): Steps {
   const { steps, classes } = scores;
   const data = new Float32Array(steps * classes);
-  for (let step = 0; step < steps; step++) {
-    const row = scores.data.subarray(step * classes, (step + 1) * classes);
+  if (activation === "softmax") {
+    for (let place = 0; place < data.length; place++)
+      data[place] = Math.log(Math.max(floatAt(scores.data, place), 1e-30));
+    return { data, steps, classes };
+  }
+  for (let start = 0; start < data.length; start += classes) {
+    const end = start + classes;
     let most = NEVER;
-    for (const value of row) most = Math.max(most, value);
+    for (let place = start; place < end; place++) most = Math.max(most, floatAt(scores.data, place));
     let sum = 0;
-    for (const value of row) sum += Math.exp(value - most);
+    for (let place = start; place < end; place++) sum += Math.exp(floatAt(scores.data, place) - most);
     const total = most + Math.log(sum);
-    row.forEach((value, index) => {
-      data[step * classes + index] = activation === "logits" ? value - total : Math.log(Math.max(value, 1e-30));
-    });
+    for (let place = start; place < end; place++) data[place] = floatAt(scores.data, place) - total;
   }
   return { data, steps, classes };
 }

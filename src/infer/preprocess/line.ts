@@ -53,7 +53,7 @@ function inkOf(grey: Plane): Plane {
   const { width, height, data } = grey;
   const levels = new Quantiles(data, MOST_SAMPLES);
   const [low, high] = [levels.at(0.02), levels.at(0.98)];
-  const [least, largest] = [levels.at(0), levels.at(1)];
+  const { least, largest } = levels;
   if (largest - least < LEAST_CONTRAST) throw blank();
   const border = new Quantiles(borderOf(grey), MOST_SAMPLES).at(0.5);
   const paperIsLight = border >= (low === high ? (least + largest) / 2 : (low + high) / 2);
@@ -69,7 +69,7 @@ function inkOf(grey: Plane): Plane {
   const strengths = new Quantiles(ink, MOST_SAMPLES);
   const few = Math.min(strengths.length, Math.max(12, Math.ceil(strengths.length * 0.005)));
   const full = strengths.nth(strengths.length - few);
-  const scale = Math.max(full, strengths.at(1) / 2);
+  const scale = Math.max(full, strengths.largest / 2);
   if (scale < LEAST_CONTRAST) throw blank();
   for (let index = 0; index < ink.length; index++) ink[index] = Math.min(1, floatAt(ink, index) / scale);
   return { width, height, data: ink };

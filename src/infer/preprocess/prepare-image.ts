@@ -20,7 +20,9 @@ export function prepareImage(image: Image, input: ImageInput): Float32Array {
   const { range, channels, mean, std } = input;
   const [black, white] = range;
   const values = inOrder(fitted(picture, input), input);
-  if (mean === undefined && std === undefined) return values.map((value) => black + value * (white - black));
+  if (mean === undefined && std === undefined) {
+    return black === 0 && white === 1 ? values : values.map((value) => black + value * (white - black));
+  }
   const means = mean ?? Array.from({ length: channels }, () => 0);
   const deviations = std ?? Array.from({ length: channels }, () => 1);
   return values.map((value, index) => {

@@ -1,48 +1,42 @@
 import { InternalError } from "../../errors.ts";
 import { floatAt, intAt } from "../../require.ts";
 
-/** Values are sorted into thousandths first, so that only those of one are put into order. */
+/** Values are counted by thousandths, so that only those of one are put into order. */
 const BINS = 1024;
 
 /**
- * Exact quantiles of values that are mostly from 0 to 1, in two passes over them: those of the bin that holds a quantile are searched
- * by C. A. R. Hoare's FIND (1961).
+ * Exact quantiles of values that are mostly from 0 to 1. One pass over them counts those of each bin; those of the bin that holds a
+ * quantile are then searched by C. A. R. Hoare's FIND (1961).
  */
 export class Quantiles {
   /** How many values there are. */
   readonly length: number;
-  /** The values, those of a bin behind each other. */
-  readonly #binned: Float32Array;
-  /** Where each bin ends. */
-  readonly #ends: Int32Array;
+  /** The least and the largest. */
+  readonly least: number;
+  readonly largest: number;
+  readonly #values: Float32Array;
+  readonly #step: number;
+  /** How many values each bin has. */
+  readonly #counts = new Int32Array(BINS);
 
   /**
-   * @param values at least one value, no NaN; read alone
+   * @param values at least one value, no NaN; they must stay as they are while quantiles are asked for
    * @param most where there are more values, evenly spaced ones of about this number are taken
    */
   constructor(values: Float32Array, most: number) {
-    const step = Math.max(1, Math.floor(values.length / most));
-    this.length = Math.floor(values.length / step);
-    const counts = new Int32Array(BINS);
-    const last = this.length * step;
-    for (let place = 0; place < last; place += step) {
-      const bin = binOf(floatAt(values, place));
-      counts[bin] = intAt(counts, bin) + 1;
-    }
-    for (let bin = 0, start = 0; bin < BINS; bin++) {
-      const count = intAt(counts, bin);
-      counts[bin] = start;
-      start += count;
-    }
-    this.#binned = new Float32Array(this.length);
-    for (let place = 0; place < last; place += step) {
+    this.#step = Math.max(1, Math.floor(values.length / most));
+    this.length = Math.floor(values.length / this.#step);
+    this.#values = values;
+    let [least, largest] = [floatAt(values, 0), floatAt(values, 0)];
+    for (let index = 0, place = 0; index < this.length; index++, place += this.#step) {
       const value = floatAt(values, place);
+      if (value < least) least = value;
+      if (value > largest) largest = value;
       const bin = binOf(value);
-      const target = intAt(counts, bin);
-      this.#binned[target] = value;
-      counts[bin] = target + 1;
+      this.#counts[bin] = intAt(this.#counts, bin) + 1;
     }
-    this.#ends = counts;
+    this.least = least;
+    this.largest = largest;
   }
 
   /** The value that sorting would put at a share of the way from the least (0) to the largest (1). */
@@ -54,9 +48,18 @@ export class Quantiles {
   nth(index: number): number {
     if (index < 0 || index >= this.length) throw new InternalError(`no value ${index} of ${this.length}`);
     let bin = 0;
-    while (intAt(this.#ends, bin) <= index) bin++;
-    const start = bin === 0 ? 0 : intAt(this.#ends, bin - 1);
-    return find(this.#binned.subarray(start, intAt(this.#ends, bin)), index - start);
+    let rank = index;
+    while (rank >= intAt(this.#counts, bin)) rank -= intAt(this.#counts, bin++);
+    const own = new Float32Array(intAt(this.#counts, bin));
+    let filled = 0;
+    let isOneValue = true;
+    for (let place = 0; filled < own.length; place += this.#step) {
+      const value = floatAt(this.#values, place);
+      if (binOf(value) !== bin) continue;
+      if (value !== own[0] && filled > 0) isOneValue = false;
+      own[filled++] = value;
+    }
+    return isOneValue ? floatAt(own, 0) : find(own, rank);
   }
 }
 
