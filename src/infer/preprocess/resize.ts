@@ -48,13 +48,15 @@ function resample(grid: Grid, width: number, height: number, box: Box, between: 
   const narrow = new Float32Array(rows * width * channels);
   if (!(grid.data instanceof Float32Array)) multiply(across.weights, 1 / 255);
   const isUsed = rowsOf(down, box.top, rows);
+  const stride = grid.width * channels;
   for (let y = 0; y < rows; y++) {
     if (byteAt(isUsed, y) === 0) continue;
-    const source = (box.top + y) * grid.width * channels;
+    const source = (box.top + y) * stride;
     const target = y * width * channels;
     if (channels !== 3) {
+      const row = floats(grid.data, source, source + stride);
       for (let channel = 0; channel < channels; channel++) {
-        narrowRow(grid.data, source + channel, narrow, target + channel, channels, across);
+        narrowRow(row, channel, narrow, target + channel, channels, across);
       }
     } else if (grid.data instanceof Float32Array) {
       narrowColours(grid.data, source, narrow, target, across);
@@ -101,13 +103,15 @@ function addWeighted(
   }
 }
 
-function either(values: Float32Array | Uint8Array, index: number): number {
-  return values instanceof Float32Array ? floatAt(values, index) : byteAt(values, index);
+/** Some of the values; bytes as floats, since a loop over two kinds of array is several times slower. */
+function floats(values: Float32Array | Uint8Array, from: number, to: number): Float32Array {
+  const some = values.subarray(from, to);
+  return some instanceof Float32Array ? some : Float32Array.from(some);
 }
 
 /** One row of one channel: values `channels` apart from `source` on, to every `channels`-th from `target` on. */
 function narrowRow(
-  from: Float32Array | Uint8Array,
+  from: Float32Array,
   source: number,
   to: Float32Array,
   target: number,
@@ -120,7 +124,7 @@ function narrowRow(
     let pixel = source + intAt(start, x) * channels;
     let sum = 0;
     for (let tap = intAt(first, x); tap < end; tap++) {
-      sum += floatAt(weights, tap) * either(from, pixel);
+      sum += floatAt(weights, tap) * floatAt(from, pixel);
       pixel += channels * step;
     }
     to[place] = sum;
@@ -157,7 +161,7 @@ function narrowColours(
   }
 }
 
-/** {@link narrowColours} of bytes: a loop over two kinds of array is several times slower. */
+/** {@link narrowColours} of bytes. */
 function narrowBytes(
   from: Uint8Array,
   source: number,
