@@ -8,33 +8,60 @@ export interface Components {
   readonly count: number;
 }
 
-/** Label the connected parts of a mask [H, W] of 0 and 1. */
+/**
+ * Label the connected parts of a mask [H, W] of 0 and 1, in the order of their first pixels: runs of each row are joined with those
+ * of the row above that they touch.
+ *
+ * Source: A. Rosenfeld, J. Pfaltz, "Sequential operations in digital picture processing" (1966).
+ */
 export function components(mask: Uint8Array, width: number, height: number): Components {
+  const most = height * Math.ceil(width / 2);
+  const [from, to, parent] = [new Int32Array(most), new Int32Array(most), new Int32Array(most)];
+  const rowStarts = new Int32Array(height + 1);
+  let runs = 0;
+  for (let y = 0; y < height; y++) {
+    let above = y === 0 ? 0 : intAt(rowStarts, y - 1);
+    const aboveEnd = runs;
+    rowStarts[y] = runs;
+    for (let x = 0; x < width; x++) {
+      if (byteAt(mask, y * width + x) === 0) continue;
+      const start = x;
+      while (x < width && byteAt(mask, y * width + x) !== 0) x++;
+      from[runs] = start;
+      to[runs] = x;
+      parent[runs] = runs;
+      while (above < aboveEnd && intAt(to, above) < start) above++;
+      for (let other = above; other < aboveEnd && intAt(from, other) <= x; other++) join(parent, runs, other);
+      runs++;
+    }
+  }
+  rowStarts[height] = runs;
   const part = new Int32Array(mask.length);
-  const stack = new Int32Array(mask.length);
+  const numbers = new Int32Array(runs);
   let count = 0;
-  for (let seed = 0; seed < mask.length; seed++) {
-    if (byteAt(mask, seed) === 0 || intAt(part, seed) !== 0) continue;
-    count++;
-    part[seed] = count;
-    stack[0] = seed;
-    let depth = 1;
-    while (depth > 0) {
-      const pixel = intAt(stack, --depth);
-      const x = pixel % width;
-      const left = x > 0 ? -1 : 0;
-      const right = x < width - 1 ? 1 : 0;
-      const top = pixel >= width ? -width : 0;
-      const bottom = pixel < (height - 1) * width ? width : 0;
-      for (let down = top; down <= bottom; down += width) {
-        for (let across = left; across <= right; across++) {
-          const next = pixel + down + across;
-          if (byteAt(mask, next) === 0 || intAt(part, next) !== 0) continue;
-          part[next] = count;
-          stack[depth++] = next;
-        }
-      }
+  for (let y = 0; y < height; y++) {
+    for (let run = intAt(rowStarts, y); run < intAt(rowStarts, y + 1); run++) {
+      const root = rootOf(parent, run);
+      const number = root === run ? ++count : intAt(numbers, root);
+      numbers[run] = number;
+      part.fill(number, y * width + intAt(from, run), y * width + intAt(to, run));
     }
   }
   return { part, count };
+}
+
+/** The first run of the part that a run is known to be in. */
+function rootOf(parent: Int32Array, run: number): number {
+  let root = run;
+  while (intAt(parent, root) !== root) {
+    parent[root] = intAt(parent, intAt(parent, root));
+    root = intAt(parent, root);
+  }
+  return root;
+}
+
+function join(parent: Int32Array, run: number, other: number): void {
+  const [a, b] = [rootOf(parent, run), rootOf(parent, other)];
+  if (a < b) parent[b] = a;
+  else parent[a] = b;
 }

@@ -86,6 +86,29 @@ function plainBytes(data: Image["data"]): Float32Array | Uint8Array {
   return new Uint8Array(data.buffer, data.byteOffset, data.length);
 }
 
+/** A picture whose colours are all grey with one channel, others as they are: a scan or a drawing is often stored in three alike. */
+export function withoutAlikeChannels(picture: Raster): Raster {
+  const { width, height, channels, data } = picture;
+  if (channels === 1) return picture;
+  const count = width * height;
+  if (data instanceof Float32Array) {
+    const grey = new Float32Array(count);
+    for (let pixel = 0, place = 0; pixel < count; pixel++, place += 3) {
+      const red = floatAt(data, place);
+      if (red !== floatAt(data, place + 1) || red !== floatAt(data, place + 2)) return picture;
+      grey[pixel] = red;
+    }
+    return { width, height, channels: 1, data: grey };
+  }
+  const grey = new Uint8Array(count);
+  for (let pixel = 0, place = 0; pixel < count; pixel++, place += 3) {
+    const red = byteAt(data, place);
+    if (red !== byteAt(data, place + 1) || red !== byteAt(data, place + 2)) return picture;
+    grey[pixel] = red;
+  }
+  return { width, height, channels: 1, data: grey };
+}
+
 /** Values from 0 to 1; floats as they are, not a copy. */
 function unitValues(data: Image["data"]): Float32Array {
   const plain = plainBytes(data);

@@ -2,7 +2,7 @@ import { byteAt, floatAt } from "../../require.ts";
 
 import { distanceTo } from "./distance.ts";
 import { cropped, extentOf } from "./extent.ts";
-import { pixelsOf, toGrey, type Plane, type Raster } from "./image.ts";
+import { pixelsOf, toGrey, withoutAlikeChannels, type Plane, type Raster } from "./image.ts";
 import { findInk } from "./ink.ts";
 import { resize, scaledSize } from "./resize.ts";
 import { maskWhere } from "./statistics.ts";
@@ -24,7 +24,7 @@ const THINNEST = 2;
  * @throws {DataError} when the picture is blank.
  */
 export function fitMnist(picture: Raster): Plane {
-  return asItIs(picture) ?? place(scaleInk(thicken(cropped(findInk(picture)))));
+  return asItIs(picture) ?? place(scaleInk(thicken(cropped(findInk(withoutAlikeChannels(picture))))));
 }
 
 /** A 28 x 28 picture that is already made as MNIST's are, light on dark or its negative, comes back unchanged. */
