@@ -1,4 +1,4 @@
-import { ExportError } from "../../errors.ts";
+import { ExportError, ModelFormatError } from "../../errors.ts";
 import { defineConverter, only, type LayerConverter } from "../converter.ts";
 import { add, asNumber } from "../../onnx/dim.ts";
 import { at } from "../../require.ts";
@@ -6,8 +6,9 @@ import { dimOf } from "../ir/value.ts";
 
 import { channelsFirst, expectRank, spatialAxes, windowNode } from "../build/windows.ts";
 
-function pairsOf(rank: number, each: number): readonly (readonly [number, number])[] {
-  return Array.from({ length: rank }, () => [each, each] as const);
+/** One element at each end of each axis. */
+function oneEach(rank: number): readonly (readonly [number, number])[] {
+  return Array.from({ length: rank }, () => [1, 1] as const);
 }
 
 function zeroPadding(rank: number): LayerConverter {
@@ -15,7 +16,7 @@ function zeroPadding(rank: number): LayerConverter {
     className: `ZeroPadding${rank}D`,
     ops: ["Pad"],
     integers: "kept",
-    parse: (config) => ({ padding: config.pairs("padding", rank, pairsOf(rank, 1)), format: config.dataFormat() }),
+    parse: (config) => ({ padding: config.pairs("padding", rank, oneEach(rank)), format: config.dataFormat() }),
     emit({ graph }, { padding, format }, inputs) {
       const input = only(inputs);
       expectRank(input, rank + 2);
@@ -26,16 +27,20 @@ function zeroPadding(rank: number): LayerConverter {
   });
 }
 
-/** Keras crops one element at each end of a sequence or volume where nothing is said; TF.js nothing of an image. */
+/**
+ * Keras crops one element at each end of a sequence or a volume by default. TF.js refuses a Cropping2D without `cropping`, and takes
+ * a `data_format` of null for channels first, which is refused here.
+ */
 function cropping(rank: number): LayerConverter {
   return defineConverter({
     className: `Cropping${rank}D`,
     ops: ["Slice"],
     integers: "kept",
-    parse: (config) => ({
-      cropped: config.pairs("cropping", rank, pairsOf(rank, rank === 2 ? 0 : 1)),
-      format: config.dataFormat(),
-    }),
+    parse(config) {
+      if (rank !== 2) return { cropped: config.pairs("cropping", rank, oneEach(rank)), format: config.dataFormat() };
+      if (config.isNull("data_format")) throw new ModelFormatError("data_format must be a string; got null");
+      return { cropped: config.pairs("cropping", rank), format: config.dataFormat() };
+    },
     emit({ graph }, { cropped, format }, inputs) {
       const input = only(inputs);
       expectRank(input, rank + 2);

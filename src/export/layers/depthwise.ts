@@ -26,7 +26,7 @@ function depthwise(
   { graph, weights }: EmitContext,
   input: Value,
   window: Window,
-  /** Null: TF.js does not save it, so that the kernel alone says. */
+  /** Null where it is not known: the kernel's last size. */
   depthMultiplier: number | null,
   bias: GraphTensor | null,
 ): Value {
@@ -58,7 +58,7 @@ function depthwiseConvolution(className: string, byKeras: boolean): LayerConvert
       const asTfjs: Window = { ...window, padding, dilations: ones(2) };
       return {
         window: rules.dilation === true || byKeras ? window : asTfjs,
-        multiplier: config.positive("depth_multiplier", null),
+        multiplier: config.positive("depth_multiplier", 1),
         format: config.dataFormat(),
         useBias: config.boolean("use_bias", true),
         activation: readActivation(config, "activation", rules),
@@ -68,8 +68,8 @@ function depthwiseConvolution(className: string, byKeras: boolean): LayerConvert
       const { graph, weights } = context;
       const first = format === "channels_first";
       const input = first ? permuteAxes(only(inputs), TO_NHWC) : only(inputs);
-      const { dims } = weights.get("depthwise_kernel", [null, null, null, null]);
-      const bias = useBias ? graph.constant("bias", weights.get("bias", [at(dims, 2) * at(dims, 3)])) : null;
+      const filters = fixedSize(input, NHWC.channels) * multiplier;
+      const bias = useBias ? graph.constant("bias", weights.get("bias", [filters])) : null;
       const output = depthwise(context, input, window, multiplier, bias);
       return applyActivation(graph, activation, first ? permuteAxes(output, TO_NCHW) : output);
     },
@@ -83,6 +83,7 @@ const separableConv2d: LayerConverter = defineConverter({
     transposesLast: rules.channelsFirst !== true,
     filters: config.positive("filters"),
     window: readWindow(config, 2, ["valid", "same"]),
+    // TF.js does not save it, so that TF.js itself cannot load a model with another multiplier than 1.
     multiplier: config.positive("depth_multiplier", null),
     format: config.dataFormat(),
     useBias: config.boolean("use_bias", true),
