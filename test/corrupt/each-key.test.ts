@@ -94,12 +94,12 @@ function* keysLeftOut(value: unknown, path: string): Generator<Change> {
 function* otherShapes(specs: unknown): Generator<Change> {
   if (!Array.isArray(specs)) return;
   for (const spec of specs) {
-    const shape: unknown = isObject(spec) ? spec["shape"] : null;
-    if (!isObject(spec) || !Array.isArray(shape)) continue;
-    const others = [[...shape, 1], shape.toReversed(), [shape.reduce((size: number, dim: number) => size * dim, 1)]];
+    if (!isObject(spec) || !Array.isArray(spec["shape"])) continue;
+    const shape = spec["shape"].map(Number);
+    const others = [[...shape, 1], shape.toReversed(), [shape.reduce((size, dim) => size * dim, 1)]];
     for (const other of others) {
       if (other.join() === shape.join()) continue;
-      const set = (dims: unknown) => (): boolean => Reflect.set(spec, "shape", dims);
+      const set = (dims: readonly number[]) => (): boolean => Reflect.set(spec, "shape", dims);
       yield [`${String(spec["name"])} as [${other.join()}]`, set(other), set(shape)];
     }
   }
