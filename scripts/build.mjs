@@ -57,6 +57,7 @@ const { metafile } = buildSync({
     "drop-in-node": join(dist, "node", "drop-in", "index.js"),
     train: join(dist, "train", "index.js"),
     "bench-worker": join(dist, "bench", "bench-worker.js"),
+    "session-worker": join(dist, "node", "own-process", "session-worker.js"),
     "picture-worker": join(dist, "node", "picture-worker.js"),
     "serve-worker": join(dist, "serve", "serve-worker.js"),
     "feed-worker": join(dist, "train", "feed", "feed-worker.js"),

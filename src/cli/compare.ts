@@ -5,6 +5,7 @@ import type { Command } from "commander";
 import type { ImageSet } from "../data/dataset.ts";
 import { imageTensor } from "../data/image-tensor.ts";
 import type { Session } from "../infer/runtime.ts";
+import { hasLoop, manifestHasLoop } from "../node/has-loop.ts";
 import { loadAt } from "../node/place.ts";
 import { readOnnxFile } from "../node/read-onnx.ts";
 import { staleExportNote } from "../node/stale-export.ts";
@@ -25,6 +26,8 @@ interface CompareOptions extends CommonOptions {
 
 /** Probabilities further apart than this are a fault: float32 kernels differ by about 2e-6 on the shipped network. */
 const LARGEST_DIFFERENCE = 1e-5;
+/** Seconds that a run of a model with a loop may take. */
+const TIME_LIMIT = 300;
 
 export function create(summary: string): Command {
   return baseCommand("compare", summary, [
@@ -68,10 +71,10 @@ async function run(json: string, file: string | undefined, options: CompareOptio
 
 async function openSessions(json: string, onnxPath: string): Promise<Session[]> {
   const { readModel } = await import("../node/read-model.ts");
-  const [raw, { bytes, externalData }] = await Promise.all([readModel(json), readOnnxFile(onnxPath)]);
-  const given = { externalData, onNote: note };
+  const [raw, { bytes, header, externalData }] = await Promise.all([readModel(json), readOnnxFile(onnxPath)]);
+  const given = { externalData, onNote: note, loopLimit: hasLoop(header) ? TIME_LIMIT : null };
   return [
-    await loadAt({ runtime: "tfjs" }, raw, given),
+    await loadAt({ runtime: "tfjs" }, raw, { ...given, loopLimit: manifestHasLoop(raw.manifest) ? TIME_LIMIT : null }),
     await loadAt({ runtime: "node" }, bytes, given),
     await loadAt({ runtime: "web" }, bytes, given),
   ];

@@ -31,7 +31,11 @@ interface InferOptions extends CommonOptions, PlaceOptions, DecodingOptions {
   readonly keepGoing?: true;
   readonly tensor?: readonly string[];
   readonly out?: string;
+  readonly timeLimit: number;
 }
+
+/** Seconds. */
+const TIME_LIMIT = 300;
 
 export function create(summary: string): Command {
   const command = baseCommand("infer", summary, [
@@ -91,6 +95,12 @@ export function create(summary: string): Command {
       collect,
     )
     .option("-o, --out <dir>", "folder for the outputs of --tensor, each as NAME.npy (default: the current folder)")
+    .option(
+      "--time-limit <seconds>",
+      "give up a run that takes longer, of a model with loops; 0 for no limit",
+      parseWhole("--time-limit", 0),
+      TIME_LIMIT,
+    )
     .action(run);
 }
 
@@ -118,7 +128,9 @@ async function run(inputs: readonly string[], options: InferOptions): Promise<vo
   if (place.runtime !== "node" && place.browser !== true) delayWasmWork();
   const stale = options.model === undefined || options.runtime === "tfjs" ? null : await staleExportNote(found.path);
   if (stale !== null) note(stale);
-  const session = await loadAt(place, found.model, { externalData: found.externalData, onNote: note });
+  const limit = options.timeLimit === 0 ? Infinity : options.timeLimit;
+  const loopLimit = found.hasLoop ? limit : null;
+  const session = await loadAt(place, found.model, { externalData: found.externalData, onNote: note, loopLimit });
   const loaded = { session, model: modelName(found.path), browser: place.browser === true };
   try {
     if (isRaw) {

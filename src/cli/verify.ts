@@ -2,6 +2,7 @@ import { Option, type Command } from "commander";
 
 import { readAnyModel } from "../export/any-source.ts";
 import { assertInstalled } from "../node/missing-packages.ts";
+import { hasLoop } from "../node/has-loop.ts";
 import { loadAt, type Place } from "../node/place.ts";
 import { readOnnxFile, type OnnxFile } from "../node/read-onnx.ts";
 import { DEFAULT_TOLERANCE, type Tolerance } from "../verify/compare.ts";
@@ -71,9 +72,10 @@ async function run(model: string, file: string, options: VerifyCommandOptions): 
   const { readModel } = await import("../node/read-model.ts");
   const [raw, onnx] = await Promise.all([readModel(model), readOnnxFile(file)]);
   assertInstalled(packagesToVerify(places));
+  const timeLimit = options.timeLimit === 0 ? Infinity : options.timeLimit;
   const reporter = reportVerification();
   const result = await verifyModel(raw, await readAnyModel(raw), onnx.bytes, {
-    targets: places.map((place) => targetAt(place, onnx)),
+    targets: places.map((place) => targetAt(place, onnx, timeLimit)),
     ...toleranceOf(options),
     batches: options.batch === undefined ? DEFAULT_BATCHES : [options.batch],
     seed: options.seed,
@@ -82,7 +84,7 @@ async function run(model: string, file: string, options: VerifyCommandOptions): 
       ...(options.output === undefined ? {} : { outputs: options.output }),
       ...(options.logits === true ? { logits: true } : {}),
     },
-    timeLimit: options.timeLimit === 0 ? Infinity : options.timeLimit,
+    timeLimit,
     onProgress: reporter.onProgress,
   }).finally(reporter.stop);
   if (!result.passed) process.exitCode = 1;
@@ -103,13 +105,14 @@ function toleranceOf({ atol, rtol }: VerifyCommandOptions): { readonly tolerance
 }
 
 /** A place to verify in. Of what is said while models are loaded there, each sentence is passed on once. */
-function targetAt(place: Place, { externalData }: OnnxFile): Target {
+function targetAt(place: Place, { externalData, header }: OnnxFile, timeLimit: number): Target {
+  const loopLimit = hasLoop(header) ? timeLimit : null;
   const said = new Set<string>();
   const onNote = (sentence: string): void => {
     if (!said.has(sentence)) note(sentence);
     said.add(sentence);
   };
-  return { ...place, load: (model) => loadAt(place, model, { externalData, onNote }) };
+  return { ...place, load: (model) => loadAt(place, model, { externalData, onNote, loopLimit }) };
 }
 
 /** A line for every run, and the verdict. */

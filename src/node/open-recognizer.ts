@@ -9,6 +9,7 @@ import type { OnnxHeader } from "../onnx/header.ts";
 import type { Model, RuntimeName } from "../infer/runtime.ts";
 import { isRecognizer, RECOGNIZER_KEY, type PreprocessingInside, type Recognizer } from "../metadata.ts";
 
+import { hasLoop, manifestHasLoop } from "./has-loop.ts";
 import { readOnnxFile } from "./read-onnx.ts";
 import { modelName, shippedModel } from "./shipped-models.ts";
 
@@ -20,6 +21,8 @@ export interface FoundModel {
   readonly externalData: ReadonlyMap<string, Uint8Array>;
   /** It is an ONNX file without inputs, which runs on nothing. */
   readonly takesNothing: boolean;
+  /** It holds a loop that may not end. */
+  readonly hasLoop: boolean;
   /** @throws {ModelFormatError} when the model does not say what it is for */
   recognizer(): Recognizer;
   /** What the file says of the pictures that it prepares itself; null when it takes prepared ones. */
@@ -57,6 +60,7 @@ async function openOnnx(path: string): Promise<FoundModel> {
     model: bytes,
     externalData,
     takesNothing,
+    hasLoop: hasLoop(header),
     preprocessing,
     recognizer: () => recognizerIn(path, header),
   };
@@ -86,6 +90,7 @@ async function openTfjs(path: string): Promise<FoundModel> {
     model: raw,
     externalData: new Map(),
     takesNothing: false,
+    hasLoop: manifestHasLoop(raw.manifest),
     preprocessing: null,
     recognizer: () => recognizerOf(json, raw.manifest),
   };

@@ -19,6 +19,15 @@ export function placeName({ runtime, provider, threads, browser }: Place): strin
   return threads === undefined ? name : `${name}, ${threads} ${threads === 1 ? "thread" : "threads"}`;
 }
 
+/** What a model is loaded with. */
+export interface LoadOptions extends Pick<SessionOptions, "externalData" | "onNote"> {
+  /**
+   * Seconds that a run may take, for a model with a loop (see {@link hasLoop}): up to 1 GiB it runs in a process of its own then, since a
+   * loop that does not end would block this one. Null for models without.
+   */
+  readonly loopLimit?: number | null;
+}
+
 /**
  * Load a model in a place, with all that Node adds to the runtimes: native TensorFlow, WebGPU, a browser.
  *
@@ -27,18 +36,35 @@ export function placeName({ runtime, provider, threads, browser }: Place): strin
 export async function loadAt(
   place: Place,
   model: Model,
-  { externalData, onNote }: Pick<SessionOptions, "externalData" | "onNote"> = {},
+  { externalData, onNote, loopLimit = null }: LoadOptions = {},
 ): Promise<Session> {
-  const runtime = await runtimeOf(place);
-  return runtime.load(model, {
+  const isElsewhere = loopLimit !== null && place.browser !== true && isSendable(model, externalData);
+  const runtime = isElsewhere ? await processRuntime(place.runtime) : await runtimeOf(place);
+  const session = await runtime.load(model, {
     ...(place.provider === undefined ? {} : { provider: place.provider }),
     ...(place.threads === undefined ? {} : { threads: place.threads }),
     ...(externalData === undefined ? {} : { externalData }),
     ...(onNote === undefined ? {} : { onNote }),
   });
+  if (loopLimit === null) return session;
+  const { limitRuns } = await import("./own-process/limit-runs.ts");
+  return limitRuns(session, loopLimit, onNote ?? (() => undefined));
 }
 
-async function runtimeOf({ runtime, browser }: Place): Promise<Runtime> {
+/** What goes to another process at once. */
+const MOST_SENT = 2 ** 30;
+
+function isSendable(model: Model, externalData: SessionOptions["externalData"]): boolean {
+  const own = model instanceof Uint8Array ? model.byteLength : (model.weights?.byteLength ?? 0);
+  return [...(externalData?.values() ?? [])].reduce((sum, { byteLength }) => sum + byteLength, own) <= MOST_SENT;
+}
+
+async function processRuntime(name: RuntimeName): Promise<Runtime> {
+  return (await import("./own-process/process-runtime.ts")).createProcessRuntime(name);
+}
+
+/** The runtime of a place, in this process or in a browser. */
+export async function runtimeOf({ runtime, browser }: Place): Promise<Runtime> {
   if (browser === true) return (await import("./browser/browser-runtime.ts")).browserRuntime;
   switch (runtime) {
     case "node":

@@ -3,7 +3,7 @@ import { checkFeeds } from "../check-feeds.ts";
 import { checkSessionOptions } from "../check-options.ts";
 import { onnxBytes, readOnnxModel } from "../onnx-model.ts";
 import { Queue } from "../queue.ts";
-import type { Runtime, RuntimeName, Session, SessionOptions } from "../runtime.ts";
+import type { Model, Runtime, RuntimeName, Session, SessionOptions } from "../runtime.ts";
 
 import {
   decodeAnswer,
@@ -30,13 +30,12 @@ export function createRemoteRuntime(name: RuntimeName, open: (options: SessionOp
     name,
     async load(model, options = {}) {
       checkSessionOptions(options);
-      const bytes = onnxBytes(model, name);
-      readOnnxModel(bytes, options);
+      const packed = packModel(model, name, options);
       if (current === undefined || current.over) current = new SharedLine(open(options));
       const line = current;
       line.join();
       try {
-        return await loadOver(line, name, bytes, options);
+        return await loadOver(line, name, packed, options);
       } catch (error) {
         await line.leave();
         throw error;
@@ -85,22 +84,41 @@ class SharedLine {
   }
 }
 
+/** See the command `load`. */
+interface PackedModel {
+  readonly form: "onnx" | "tfjs";
+  readonly parts: readonly Uint8Array[];
+  readonly locations: readonly string[];
+}
+
+/** @throws {InferenceError} when it is no model that the runtime takes */
+function packModel(model: Model, runtime: RuntimeName, options: SessionOptions): PackedModel {
+  if (runtime === "tfjs" && !(model instanceof Uint8Array)) {
+    const json = new TextEncoder().encode(JSON.stringify(model.manifest));
+    return { form: "tfjs", parts: model.weights === null ? [json] : [json, model.weights], locations: [] };
+  }
+  const bytes = onnxBytes(model, runtime);
+  readOnnxModel(bytes, options);
+  const files = [...(options.externalData ?? [])];
+  return { form: "onnx", parts: [bytes, ...files.map(([, data]) => data)], locations: files.map(([name]) => name) };
+}
+
 async function loadOver(
   line: SharedLine,
   name: RuntimeName,
-  model: Uint8Array,
+  { form, parts, locations }: PackedModel,
   options: SessionOptions,
 ): Promise<Session> {
-  const files = [...(options.externalData ?? [])];
   const { head } = await ask(
     line,
     {
       kind: "load",
       provider: options.provider ?? null,
       threads: options.threads ?? null,
-      externalData: files.map(([location]) => location),
+      form,
+      externalData: locations,
     },
-    [model, ...files.map(([, data]) => data)],
+    parts,
   );
   if (head.kind !== "loaded") throw unexpected(head);
   for (const note of head.notes) options.onNote?.(note);
@@ -123,8 +141,8 @@ async function loadOver(
     async run(feeds) {
       if (disposed !== undefined) throw new InferenceError("the session was disposed; load the model again");
       checkFeeds(inputs, feeds);
-      const { heads, parts } = packTensors(feeds);
-      const answer = await queue.run(() => ask(line, { kind: "run", session, feeds: heads }, parts));
+      const { heads, parts: elements } = packTensors(feeds);
+      const answer = await queue.run(() => ask(line, { kind: "run", session, feeds: heads }, elements));
       if (answer.head.kind !== "ran") throw unexpected(answer.head);
       return unpackTensors(answer.head.outputs, answer.parts);
     },

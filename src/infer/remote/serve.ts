@@ -1,5 +1,6 @@
 import { InferenceError } from "../../errors.ts";
-import type { Runtime, Session } from "../runtime.ts";
+import { at } from "../../require.ts";
+import type { Runtime, Session, TfjsModel } from "../runtime.ts";
 
 import {
   decodeCommand,
@@ -24,13 +25,12 @@ export function createServer(runtime: Runtime): (command: Uint8Array) => Promise
     switch (head.kind) {
       case "load": {
         const notes: string[] = [];
-        const [model = new Uint8Array(), ...files] = parts;
-        const session = await runtime.load(model, {
+        const [model, ...files] = parts;
+        if (model === undefined) throw new InferenceError("a command to load came without a model");
+        const session = await runtime.load(head.form === "onnx" ? model : tfjsModel(model, files), {
           ...(head.provider === null ? {} : { provider: head.provider }),
           ...(head.threads === null ? {} : { threads: head.threads }),
-          externalData: new Map(
-            head.externalData.map((location, index) => [location, files[index] ?? new Uint8Array()]),
-          ),
+          externalData: new Map(head.externalData.map((location, index) => [location, at(files, index)])),
           onNote: (note) => notes.push(note),
         });
         const { provider, elsewhere, inputs, outputs } = session;
@@ -58,4 +58,9 @@ export function createServer(runtime: Runtime): (command: Uint8Array) => Promise
       return encodeMessage(packError(error));
     }
   };
+}
+
+function tfjsModel(json: Uint8Array, [weights]: readonly Uint8Array[]): TfjsModel {
+  const manifest: unknown = JSON.parse(new TextDecoder().decode(json));
+  return { manifest, weights: weights ?? null };
 }

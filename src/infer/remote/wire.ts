@@ -16,7 +16,9 @@ export type Command =
       readonly kind: "load";
       readonly provider: Provider | "auto" | null;
       readonly threads: number | null;
-      /** Locations of weight files; the first part is the model, theirs follow. */
+      /** `onnx`: the first part is the file. `tfjs`: the first part is the model.json, the second its weights if it has any. */
+      readonly form: "onnx" | "tfjs";
+      /** Locations of the weight files of an ONNX file; they are the parts that follow it. */
       readonly externalData: readonly string[];
     }
   /** Parts: elements of the feeds, but of those of strings. */
