@@ -89,7 +89,9 @@ const nameOf = ({ file, line, column, from, to }) =>
 
 if (options.list) {
   for (const mutant of chosen)
-    process.stdout.write(`${nameOf(mutant)}  ${nearestTests(imports, mutant.file, testCount).join(" ")}\n`);
+    process.stdout.write(
+      `${nameOf(mutant)}  ${nearestTests(imports, mutant.file, mutant.line, testCount).join(" ")}\n`,
+    );
   process.exit(0);
 }
 
@@ -266,12 +268,12 @@ async function judged(file, tests, write) {
 
 /** @param {Mutant} mutant @returns {Promise<Pick<Result, "outcome" | "by" | "tests">>} */
 async function outcomeOf(mutant) {
-  const { file } = mutant;
+  const { file, line } = mutant;
   const path = join(folder, file);
   const before = readFileSync(path, "utf8");
   /** @param {boolean} isChanged */
   const write = (isChanged) => writeFileSync(path, isChanged ? applied(before, mutant) : before);
-  const tests = nearestTests(imports, file, testCount);
+  const tests = nearestTests(imports, file, line, testCount);
   try {
     write(true);
     if ((await exitCode("typescript/bin/tsc", typeCheck)) !== 0) return { outcome: "stopped by types", tests: [] };

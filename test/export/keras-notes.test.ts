@@ -39,6 +39,13 @@ describe("a note says where Keras 2 gives other numbers than TF.js:", () => {
     expect(exportRaw(raw).notes).toEqual([]);
   });
 
+  test("and not where the file gives the numbers of Keras", async () => {
+    const raw = asKeras(await rawModelOf(chain(masked(), layers.dropout({ rate: 0.5 }), bidirectional(true))));
+    expect(exportRaw(raw).notes).toHaveLength(1);
+    const text = JSON.stringify(raw.manifest).replace('"class_name":"Dropout"', '"class_name":"Identity"');
+    expect(exportRaw({ ...raw, manifest: JSON.parse(text) as unknown }).notes.join()).not.toContain("Bidirectional");
+  });
+
   test("masked steps in a global mean", async () => {
     const raw = await rawModelOf(chain(masked(), layers.globalAveragePooling1d()));
     expect(exportRaw(asKeras(raw)).notes).toEqual([

@@ -109,6 +109,14 @@ describe("a softmax that is left out", () => {
     expect(await axes(tf.layers.lstm({ units: 2, activation: "softmax" }), false)).toEqual([null]);
   });
 
+  test("is along axis 1 where a layer of TF.js does not say", async () => {
+    const raw = await rawModelOf(tf.sequential({ layers: [tf.layers.softmax({ axis: 2, inputShape: [3, 4] })] }));
+    const text = JSON.stringify(raw.manifest);
+    expect(text).toContain('"axis":2,');
+    const manifest: unknown = JSON.parse(text.replace('"axis":2,', ""));
+    expect(settings(readLayersModel({ ...raw, manifest }), { logits: true }).leftOutSoftmax).toEqual([1]);
+  });
+
   test("is put back before comparing", async () => {
     const input = tf.input({ shape: [3, 4] });
     const { raw, source } = await sourceOf(

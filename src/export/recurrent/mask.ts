@@ -4,7 +4,7 @@ import { asNumber, isNumber, showShape, type Dim } from "../../onnx/dim.ts";
 import type { GraphTensor } from "../ir/graph-tensor.ts";
 import { dimOf, dimsOf, insertAxis, newAxis, Value } from "../ir/value.ts";
 
-import { stateCount, type Cell } from "./cell.ts";
+import type { Cell } from "./cell.ts";
 
 const TO_THE_END = 2 ** 31 - 1;
 
@@ -49,7 +49,7 @@ function fitsState(mask: Value, cell: Cell): boolean {
   const sizes = dimsOf(mask).slice(2);
   if (cell.kind === "ConvLSTM" || sizes.every((size) => isNumber(size, 1))) return true;
   const [size] = sizes;
-  return cell.kind !== "stacked" && stateCount(cell) > 0 && size !== undefined && isNumber(size, cell.units);
+  return cell.kind !== "stacked" && size !== undefined && isNumber(size, cell.units);
 }
 
 function cutSteps(graph: GraphBuilder, mask: Value, input: Value, reverse: boolean): Value | null {

@@ -6,6 +6,9 @@ import * as neural from "../../../src/export/build/ops/neural.ts";
 import * as reduction from "../../../src/export/build/ops/reduction.ts";
 import * as shapes from "../../../src/export/build/ops/shape.ts";
 import type { GraphTensor } from "../../../src/export/ir/graph-tensor.ts";
+import { alongAxis } from "../../../src/export/keras-activations.ts";
+import { viewOf } from "../../../src/export/ir/value.ts";
+import { int, ints, type Attributes } from "../../../src/onnx/model.ts";
 import type { DimLike } from "../../../src/onnx/dim.ts";
 import { showShape } from "../../../src/onnx/dim.ts";
 import { first } from "../../../src/require.ts";
@@ -134,6 +137,67 @@ const RIGHT: readonly Right[] = [
   ["spaceToDepth", (i) => shapes.spaceToDepth(i.graph, i.f("n", 3, 4, 6), 2), "float32 [n, 12, 2, 3]"],
 ];
 
+/** How the node is made, its operator, and its attributes: those that are not the operator's defaults. */
+const ATTRIBUTES: readonly (readonly [make: Make, opType: string, attributes: Attributes])[] = [
+  [(i) => neural.conv(i.graph, i.f(1, 3, 9), i.f(6, 3, 3), null), "Conv", {}],
+  [
+    (i) =>
+      neural.conv(i.graph, i.f(1, 4, 9, 9), i.f(6, 2, 3, 3), null, {
+        group: 2,
+        strides: [2, 1],
+        dilations: [1, 2],
+        pads: [0, 1, 0, 0],
+        kernelShape: [3, 3],
+      }),
+    "Conv",
+    {
+      kernel_shape: ints([3, 3]),
+      group: int(2),
+      dilations: ints([1, 2]),
+      pads: ints([0, 1, 0, 0]),
+      strides: ints([2, 1]),
+    },
+  ],
+  [
+    (i) => neural.conv(i.graph, i.f(1, 3, 9), i.f(6, 3, 3), null, { strides: [1], dilations: [1], pads: [0, 0] }),
+    "Conv",
+    {},
+  ],
+  [
+    (i) =>
+      neural.convTranspose(i.graph, i.f(1, 4, 9), i.f(4, 3, 5), null, { group: 2, outputPadding: [1], strides: [2] }),
+    "ConvTranspose",
+    { group: int(2), output_padding: ints([1]), strides: ints([2]) },
+  ],
+  [(i) => neural.convTranspose(i.graph, i.f(1, 4, 9), i.f(4, 3, 5), null, { group: 1 }), "ConvTranspose", {}],
+  [(i) => neural.maxPool(i.graph, i.f(1, 3, 9), [2]), "MaxPool", { kernel_shape: ints([2]) }],
+  [
+    (i) => neural.maxPool(i.graph, i.f(1, 3, 9), [2], { ceilMode: true }),
+    "MaxPool",
+    { kernel_shape: ints([2]), ceil_mode: int(1) },
+  ],
+  [
+    (i) => neural.averagePool(i.graph, i.f(1, 3, 9), [2], { countIncludePad: true, pads: [1, 0] }),
+    "AveragePool",
+    { kernel_shape: ints([2]), pads: ints([1, 0]), count_include_pad: int(1) },
+  ],
+  [(i) => neural.averagePool(i.graph, i.f(1, 3, 9), [2]), "AveragePool", { kernel_shape: ints([2]) }],
+  [(i) => neural.gemm(i.graph, i.f(2, 3), i.f(3, 4)), "Gemm", {}],
+  [(i) => neural.gemm(i.graph, i.f(3, 2), i.f(3, 4), null, { transA: true }), "Gemm", { transA: int(1) }],
+  [(i) => neural.gemm(i.graph, i.f(2, 3), i.f(4, 3), null, { transB: true }), "Gemm", { transB: int(1) }],
+  [(i) => neural.softmax(i.graph, i.f(2, 3)), "Softmax", {}],
+  [(i) => neural.softmax(i.graph, i.f(2, 3), 1), "Softmax", { axis: int(1) }],
+  [(i) => neural.logSoftmax(i.graph, i.f(2, 3)), "LogSoftmax", {}],
+  [(i) => neural.logSoftmax(i.graph, i.f(2, 3), 0), "LogSoftmax", { axis: int(0) }],
+  [(i) => shapes.cumSum(i.graph, i.f(2, 3), 1), "CumSum", {}],
+  [(i) => shapes.cumSum(i.graph, i.f(2, 3), 1, { exclusive: true }), "CumSum", { exclusive: int(1) }],
+  [(i) => shapes.cumSum(i.graph, i.f(2, 3), 1, { reverse: true }), "CumSum", { reverse: int(1) }],
+  [(i) => elementwise.mod(i.graph, i.f(3), i.f(3), true), "Mod", { fmod: int(1) }],
+  [(i) => elementwise.mod(i.graph, i.of("int32", 3), i.of("int32", 3)), "Mod", {}],
+  [(i) => alongAxis(i.graph, "Softmax", viewOf(i.f(2, 4, 1, 1), [0, 3, 1, 2]), -1).tensor, "Softmax", { axis: int(1) }],
+  [(i) => alongAxis(i.graph, "Softmax", viewOf(i.f(2, 4, 5, 1), [0, 3, 1, 2]), 1).tensor, "Softmax", { axis: int(2) }],
+];
+
 const WRONG: readonly Wrong[] = [
   ["where", (i) => elementwise.where(i.graph, i.f(3), i.f(3), i.f(3)), "input 0 cannot be float32"],
   [
@@ -202,6 +266,22 @@ describe.each([13, 17, 18, 21])("constructors of operators, opset %i", (opset) =
   test.each(WRONG)("refuses: %s", (_, make, message) => {
     expect(() => make(new Inputs(opset))).toThrow(message);
   });
+});
+
+test("a node has the attributes that differ from the operator's defaults", () => {
+  for (const [make, opType, attributes] of ATTRIBUTES) {
+    const inputs = new Inputs(17);
+    make(inputs);
+    const node = inputs.graph.nodes.at(-1);
+    expect([node?.opType, node?.attributes]).toEqual([opType, attributes]);
+  }
+});
+
+test("a softmax over channels runs over the last dimension, where those after the channels are of size 1", () => {
+  const i = new Inputs(17);
+  const { tensor } = alongAxis(i.graph, "Softmax", viewOf(i.f("n", 4, 1, 1), [0, 3, 1, 2]), -1);
+  expect(showShape(tensor.shape)).toBe("[n, 4]");
+  expect(i.graph.nodes.map(({ opType }) => opType)).toEqual(["Reshape", "Softmax"]);
 });
 
 test("an operator that an opset does not have is refused with the opset that has it", () => {

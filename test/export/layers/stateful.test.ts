@@ -65,6 +65,23 @@ for (const [name, make] of Object.entries(MAKERS)) {
   });
 }
 
+test("a layer that does not say whether it is stateful starts each call from zeros", async () => {
+  const inputs = [sequence(), sequence()];
+  const layer = layers.gru({ units: 3 });
+  const model = tf.model({ inputs, outputs: inputs.flatMap((input) => applied(layer, input)) });
+  randomizeWeights(model);
+  const feeds = [1, 2].map((seed) => tf.randomUniform([BATCH, 4, 3], -1, 1, "float32", seed));
+  await expectParity(model, feeds, {
+    runtimes: ["node"],
+    edit: (raw) => {
+      const text = JSON.stringify(raw.manifest);
+      expect(text).toContain('"stateful":false,');
+      const manifest: unknown = JSON.parse(text.replaceAll('"stateful":false,', ""));
+      return { ...raw, manifest };
+    },
+  });
+});
+
 test("within TimeDistributed a stateful layer is refused", async () => {
   const input = tf.input({ batchShape: [BATCH, 2, 4, 3] });
   const model = tf.model({

@@ -177,6 +177,46 @@ describe("weights named after a layer with a number added", () => {
   }
 });
 
+test("weights under other names are not looked for where that would take too long", () => {
+  const count = 2000;
+  const names = Array.from({ length: count }, (_, index) => `d${index}x`);
+  const config = (name: string): object => ({ name, units: 1, use_bias: false, batch_input_shape: [null, 1] });
+  const specs = names.flatMap((name) =>
+    ["kernel", "one", "two", "three"].map((each) => ({ name: `${name}_1/${each}`, shape: [1, 1], dtype: "float32" })),
+  );
+  const raw = {
+    manifest: {
+      modelTopology: {
+        class_name: "Sequential",
+        config: { name: "s", layers: names.map((name) => ({ class_name: "Dense", config: config(name) })) },
+      },
+      weightsManifest: [{ paths: ["w"], weights: specs }],
+    },
+    weights: new Uint8Array(4 * specs.length),
+  };
+  const began = performance.now();
+  expect(() => exportRaw(raw)).toThrow(`${specs.length} weights belong to no layer of the model`);
+  expect(performance.now() - began).toBeLessThan(5000);
+});
+
+test("stacked cells by their numbers, whatever the order of their weights", async () => {
+  const cell = (units: number): ReturnType<typeof layers.lstmCell> => layers.lstmCell({ units, useBias: false });
+  const model = chain([layers.rnn({ cell: [cell(2), cell(2)], name: "both" })], [4, 2]);
+  await expectParity(model, tf.randomNormal([2, 4, 2]), {
+    edit: (raw) => {
+      const manifest = structuredClone(raw.manifest);
+      const [group] = listIn(manifest, "weightsManifest");
+      const specs = listIn(group, "weights");
+      const half = specs.length / 2;
+      if (!isObject(group) || !(raw.weights instanceof Uint8Array)) throw new TypeError("no weights");
+      Reflect.set(group, "weights", [...specs.slice(half), ...specs.slice(0, half)]);
+      const middle = raw.weights.length / 2;
+      const weights = Buffer.concat([raw.weights.subarray(middle), raw.weights.subarray(0, middle)]);
+      return { ...raw, manifest, weights: new Uint8Array(weights) };
+    },
+  });
+});
+
 describe("weights that hold no numbers", () => {
   test("are named, with how many", async () => {
     const model = chain([dense("good"), dense("bad")], [3]);

@@ -50,3 +50,20 @@ test("a picture made as MNIST's is taken as it is, with its middle up to one and
   expect(fitMnist(half).data).toEqual(half.data);
   expect(fitMnist(bar(2)).data).not.toEqual(bar(2).data);
 });
+
+test("ink that weighs most at one end reaches the edge, not beyond", () => {
+  // A T, whose centre of mass is so near its bar that the stroke would begin outside of the picture.
+  const [width, height] = [240, 240];
+  const drawn = (isDown: boolean): Pixels => {
+    const data = new Float32Array(width * height).fill(1);
+    for (let y = 20; y < 220; y++) {
+      const isBlock = isDown ? y >= 160 : y < 80;
+      data.fill(0, y * width + (isBlock ? 20 : 118), y * width + (isBlock ? 220 : 122));
+    }
+    return { width, height, channels: 1, data };
+  };
+  const ink = (pixels: Pixels): number[] => inkOfRows(pixels).map((sum) => (sum > 0.2 ? 1 : 0));
+  const [down, up] = [ink(drawn(true)), ink(drawn(false))];
+  expect([down[0], down[19], down[20]]).toEqual([1, 1, 0]);
+  expect([up[7], up[8], up[27]]).toEqual([0, 1, 1]);
+});

@@ -1,11 +1,11 @@
 import * as tf from "@tensorflow/tfjs";
 import { expect, test } from "vitest";
 
-import { isObject } from "../../src/export/source/json.ts";
-import { chain } from "../export/layers/single-layer.ts";
-import { randomizeWeights, rawModelOf } from "../helpers/layer-parity.ts";
+import { isObject } from "../../../src/export/source/json.ts";
+import { chain } from "./single-layer.ts";
+import { randomizeWeights, rawModelOf } from "../../helpers/layer-parity.ts";
 
-import { outcomeOf } from "./outcome.ts";
+import { outcomeOf } from "../../corrupt/outcome.ts";
 
 const { layers } = tf;
 
