@@ -1,7 +1,7 @@
-import { stat, writeFile } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 
 import { UsageError } from "../errors.ts";
-import { unwritable, writeAside } from "../node/write-aside.ts";
+import { unwritable, writeAside, writePieces } from "../node/write-aside.ts";
 
 import { keepStdoutForData } from "./output.ts";
 
@@ -31,7 +31,7 @@ export function claimStdout(out: string, json: boolean): boolean {
  */
 export async function writeOutput(out: string, chunks: Iterable<Uint8Array>): Promise<void> {
   if (STDOUT.has(out)) for (const chunk of chunks) await writeStdout(chunk);
-  else if (await isPipe(out)) await writeFile(out, chunks).catch((cause: unknown) => fail(out, cause));
+  else if (await isPipe(out)) await writePieces(out, chunks).catch((cause: unknown) => fail(out, cause));
   else await writeAside(out, chunks);
 }
 

@@ -12,13 +12,23 @@ import { isOnDevice, type DeviceTensor, type MixedTensors } from "./device-tenso
 export function checkFeeds(inputs: readonly ValueInfo[], feeds: MixedTensors): void {
   let found = 0;
   for (const input of inputs) {
-    if (!Object.hasOwn(feeds, input.name)) throw missing(input, inputs, feeds);
-    const tensor = feeds[input.name];
-    if (tensor === undefined) throw missing(input, inputs, feeds);
+    const tensor = Object.hasOwn(feeds, input.name) ? feeds[input.name] : undefined;
+    if (tensor === undefined) throw missing(input, inputs, Object.keys(feeds));
     checkTensor(input, tensor);
     found++;
   }
-  if (Object.keys(feeds).length !== found) throw unknown(inputs, feeds);
+  if (Object.keys(feeds).length !== found) throw unknown(inputs, Object.keys(feeds));
+}
+
+/**
+ * Refuse names that are not those of a model's inputs, before their values are read.
+ *
+ * @throws {InferenceError} when one is missing, or one is given that the model does not have
+ */
+export function checkNames(inputs: readonly ValueInfo[], given: readonly string[]): void {
+  const absent = inputs.find(({ name }) => !given.includes(name));
+  if (absent !== undefined) throw missing(absent, inputs, given);
+  if (given.length !== inputs.length) throw unknown(inputs, given);
 }
 
 /** `float32 [batch, 28, 28, 1]`; a free dimension without a name is `?`. */
@@ -102,16 +112,15 @@ function misfit(input: ValueInfo, tensor: Tensor | DeviceTensor, expected: strin
   });
 }
 
-function missing(input: ValueInfo, inputs: readonly ValueInfo[], feeds: MixedTensors): InferenceError {
-  const given = Object.keys(feeds);
+function missing(input: ValueInfo, inputs: readonly ValueInfo[], given: readonly string[]): InferenceError {
   return new InferenceError(
     `input "${input.name}" is missing; got ${given.length === 0 ? "none" : given.map(quote).join(", ")}`,
     { hint: takes(inputs) },
   );
 }
 
-function unknown(inputs: readonly ValueInfo[], feeds: MixedTensors): InferenceError {
-  const names = Object.keys(feeds).filter((name) => inputs.every((input) => input.name !== name));
+function unknown(inputs: readonly ValueInfo[], given: readonly string[]): InferenceError {
+  const names = given.filter((name) => inputs.every((input) => input.name !== name));
   return new InferenceError(`the model has no input ${names.map(quote).join(", ")}`, { hint: takes(inputs) });
 }
 

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, readdir, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, open, readdir, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 
 import { ToolError } from "../errors.ts";
@@ -20,11 +20,24 @@ export async function writeAside(path: string, data: Uint8Array | string | Itera
   const aside = join(dirname(target), `.${basename(target)}.${own}.${process.pid}.tmp`);
   try {
     await makeFolder(dirname(target));
-    await writeFile(aside, data);
+    if (typeof data === "string" || data instanceof Uint8Array) await writeFile(aside, data);
+    else await writePieces(aside, data);
     await rename(aside, target);
   } catch (cause) {
     await rm(aside, { force: true }).catch(() => undefined);
     throw unwritable(path, cause);
+  }
+}
+
+/** Write a file piece by piece. Bun 1.4 writes some bytes twice where `writeFile` is given a list with a large piece. */
+export async function writePieces(path: string, pieces: Iterable<Uint8Array>): Promise<void> {
+  const file = await open(path, "w");
+  try {
+    for (const piece of pieces) {
+      for (let done = 0; done < piece.length;) done += (await file.write(piece, done)).bytesWritten;
+    }
+  } finally {
+    await file.close();
   }
 }
 

@@ -21,11 +21,11 @@ const SEED = 1;
 /**
  * The value of an input that `--tensor` gives.
  *
- * @param input The model's input of that name; null when it has none, which the run then reports.
+ * @param input The model's input of that name.
  * @throws {DataError} when a file cannot be read or does not hold one tensor of the input's type
  * @throws {UsageError} when random values need a shape
  */
-export async function readGiven({ name, source }: GivenTensor, input: ValueInfo | null): Promise<Tensor> {
+export async function readGiven({ name, source }: GivenTensor, input: ValueInfo): Promise<Tensor> {
   switch (source.kind) {
     case "npy":
       return readNpy(source.file);
@@ -39,13 +39,13 @@ export async function readGiven({ name, source }: GivenTensor, input: ValueInfo 
 }
 
 /** Nested lists, as `JSON.stringify(await tensor.array())` writes them in TF.js. */
-async function readJsonTensor(file: string, name: string, input: ValueInfo | null): Promise<Tensor> {
+async function readJsonTensor(file: string, name: string, input: ValueInfo): Promise<Tensor> {
   const bytes = await readWhole(file).catch((cause: unknown) => {
     throw new DataError(`${file} ${fileFault(cause)}`, { cause });
   });
   const data = parsed(bytes.toString("utf8"), file);
   const dims = dimsOf(data, file);
-  const dtype = input?.dtype ?? "float32";
+  const { dtype } = input;
   try {
     return toTensor(fromJson(name, dtype, dims, dims.length === 0 ? [data] : data));
   } catch (cause) {
@@ -87,13 +87,13 @@ function dimsOf(data: unknown, file: string): readonly number[] {
   }
 }
 
-function randomTensor(name: string, given: readonly number[] | null, input: ValueInfo | null): Tensor {
-  if (given === null && input?.anyRank === true) {
+function randomTensor(name: string, given: readonly number[] | null, input: ValueInfo): Tensor {
+  if (given === null && input.anyRank === true) {
     throw new UsageError(`the model does not say the shape of "${name}"; give one: --tensor ${name}=random:1,28,28,1`);
   }
-  const dims = given ?? input?.dims.map((dim) => (typeof dim === "number" ? dim : 1)) ?? [];
+  const dims = given ?? input.dims.map((dim) => (typeof dim === "number" ? dim : 1));
   if (sizeOf(dims) > MOST_RANDOM) throw new UsageError(`random values of shape [${dims.join(", ")}] are too many`);
-  const dtype = input?.dtype ?? "float32";
+  const { dtype } = input;
   const spec = { name, dtype, dims, domain: { kind: "normal" } } as const;
   const { [name]: tensor } = randomFeeds([spec], new Map(), new Random(SEED));
   if (tensor === undefined) throw new InternalError(`no random values were made for "${name}"`);

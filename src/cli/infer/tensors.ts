@@ -3,8 +3,10 @@ import { join } from "node:path";
 
 import { UsageError } from "../../errors.ts";
 import { halfToNumber } from "../../half.ts";
+import { checkNames } from "../../infer/check-feeds.ts";
 import { encodeNpy } from "../../node/npy.ts";
 import { writeAside } from "../../node/write-aside.ts";
+import { valueOf } from "../../require.ts";
 import type { Tensor } from "../../tensor.ts";
 import { note, printJson, printLine } from "../output.ts";
 
@@ -24,11 +26,13 @@ export async function runTensors(
     args,
     session.inputs.map(({ name }) => name),
   );
+  checkNames(
+    session.inputs,
+    given.map(({ name }) => name),
+  );
+  const inputs = new Map(session.inputs.map((input) => [input.name, input]));
   const feeds: [string, Tensor][] = await Promise.all(
-    given.map(async (each) => [
-      each.name,
-      await readGiven(each, session.inputs.find(({ name }) => name === each.name) ?? null),
-    ]),
+    given.map(async (each) => [each.name, await readGiven(each, valueOf(inputs, each.name, "input"))]),
   );
   const files = outputFiles(
     session.outputs.map(({ name }) => name),
