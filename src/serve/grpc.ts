@@ -1,8 +1,7 @@
-import { setMaxListeners } from "node:events";
-
 import type * as grpc from "@grpc/grpc-js";
 
 import type { Guard } from "./auth.ts";
+import type { Client } from "./client.ts";
 import { faultOf, RequestFault } from "./fault.ts";
 import { decodeInferRequest, encodeInferResponse } from "./grpc-messages.ts";
 import {
@@ -53,7 +52,7 @@ export function addGrpc(server: grpc.Server, { service, guard, timeout, onFault 
   ): void {
     const handle = async (call: grpc.ServerUnaryCall<Request, Response>): Promise<Response> => {
       if (!isOpen) admit(call);
-      return answer(call.request, () => callOf(call, timeout, signalOf(call)));
+      return answer(call.request, () => callOf(call, timeout));
     };
     const handler: grpc.handleUnaryCall<Request, Response> = (call, done) => {
       handle(call).then(
@@ -138,15 +137,13 @@ export function addGrpc(server: grpc.Server, { service, guard, timeout, onFault 
       call.emit("error", failed(error));
       return;
     }
-    // One for all requests of the stream: a listener for each would stay until it ends.
-    const signal = signalOf(call);
     // Each request that runs listens to it; Node warns of more than 10.
-    setMaxListeners(0, signal);
+    call.setMaxListeners(0);
     let last: Promise<void> = Promise.resolve();
     let running = 0;
     call.on("data", (message: InferRequestMessage) => {
       if (++running >= MOST_OF_STREAM) call.pause();
-      const answer = infer(message, callOf(call, timeout, signal)).then(
+      const answer = infer(message, callOf(call, timeout)).then(
         (inferResponse) => ({ inferResponse }),
         (error: unknown) => ({
           errorMessage: failed(error).details,
@@ -164,30 +161,29 @@ export function addGrpc(server: grpc.Server, { service, guard, timeout, onFault 
   server.register(path, stream, response.encode, request.decode, "bidi");
 }
 
-interface AnyCall {
-  readonly metadata: grpc.Metadata;
-  getDeadline(): grpc.Deadline;
-  on(event: "cancelled", listener: () => void): unknown;
-  readonly cancelled: boolean;
-}
+type AnyCall = grpc.ServerUnaryCall<unknown, unknown> | grpc.ServerDuplexStream<unknown, unknown>;
 
-/** One for all: the package says "cancelled" of calls that were answered too, and an exception for each took 8 % of the time. */
-const GONE = new Error("the client went away");
-
-/** Aborted when the client goes away. */
-function signalOf(call: AnyCall): AbortSignal {
-  const controller = new AbortController();
-  call.on("cancelled", () => controller.abort(GONE));
-  if (call.cancelled) controller.abort(GONE);
-  return controller.signal;
-}
-
-function callOf(call: AnyCall, timeout: number, signal: AbortSignal): Call {
+function callOf(call: AnyCall, timeout: number): Call {
   const left = Number(call.getDeadline()) - Date.now();
-  const headers = Object.fromEntries(
-    Object.entries(call.metadata.getMap()).map(([name, value]) => [name, textOf(value)]),
-  );
-  return { protocol: "grpc", headers, deadline: Math.min(left, timeout), signal };
+  return {
+    protocol: "grpc",
+    headers: () =>
+      Object.fromEntries(Object.entries(call.metadata.getMap()).map(([name, value]) => [name, textOf(value)])),
+    deadline: Math.min(left, timeout),
+    client: clientOf(call),
+  };
+}
+
+function clientOf(call: AnyCall): Client {
+  return {
+    get isGone() {
+      return call.cancelled;
+    },
+    onGone(listener) {
+      call.on("cancelled", listener);
+      return () => call.off("cancelled", listener);
+    },
+  };
 }
 
 function textOf(value: grpc.MetadataValue | undefined): string | undefined {

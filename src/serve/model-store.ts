@@ -103,6 +103,9 @@ export class ModelStore {
 
   /** @param version "" for the newest. @throws {RequestFault} notFound */
   find(name: string, version: string): ServedModel {
+    const entries = this.#entries.get(name);
+    const [only] = entries?.size === 1 ? entries.values() : [];
+    if (version === "" && only?.model != null) return only.model;
     const models = this.versions(name);
     const found = version === "" ? models.at(-1) : models.find((model) => model.version === version);
     if (found !== undefined) return found;

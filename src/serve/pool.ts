@@ -47,6 +47,12 @@ export class Pool {
     return this.#workers.size;
   }
 
+  /** Whether a process could be taken. */
+  get hasFree(): boolean {
+    for (const worker of this.#free) if (!this.#loading.has(worker)) return true;
+    return false;
+  }
+
   /** A process that is free; it gets no other work until it is given back. */
   take(): Worker | undefined {
     for (const worker of this.#free) {

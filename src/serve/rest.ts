@@ -1,3 +1,4 @@
+import type { ServerResponse } from "node:http";
 import { promisify } from "node:util";
 import { createGunzip, createInflate, deflate, gzip } from "node:zlib";
 import type { Transform } from "node:stream";
@@ -5,6 +6,7 @@ import type { Transform } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 
 import type { Guard } from "./auth.ts";
+import type { Client } from "./client.ts";
 import { faultOf, RequestFault } from "./fault.ts";
 import { decodeInferBody, encodeInferAnswer, parseBody } from "./rest-body.ts";
 import type { Call, Service } from "./service.ts";
@@ -164,13 +166,24 @@ function fieldOf(value: unknown, name: string): unknown {
     : undefined;
 }
 
-/** The client is gone when the connection closes before the answer was written. */
 function callOf(request: FastifyRequest, reply: FastifyReply, deadline: number): Call {
-  const controller = new AbortController();
-  reply.raw.once("close", () => {
-    if (!reply.raw.writableFinished) controller.abort();
-  });
-  return { protocol: "http", headers: request.headers, deadline, signal: controller.signal };
+  return { protocol: "http", headers: () => request.headers, deadline, client: clientOf(reply.raw) };
+}
+
+/** The client is gone when the connection closes before the answer was written. */
+function clientOf(response: ServerResponse): Client {
+  return {
+    get isGone() {
+      return response.destroyed && !response.writableFinished;
+    },
+    onGone(listener) {
+      const onClose = (): void => {
+        if (!response.writableFinished) listener();
+      };
+      response.once("close", onClose);
+      return () => response.off("close", onClose);
+    },
+  };
 }
 
 function decoderOf(encoding: string): Transform | null {

@@ -2,6 +2,7 @@ import { InferenceError } from "../errors.ts";
 import { at } from "../require.ts";
 
 import { faultOf, RequestFault } from "./fault.ts";
+import type { Client } from "./client.ts";
 import type { PictureAnswer, ReadPicture, RunTimes } from "./messages.ts";
 import type { ServedModel } from "./served-model.ts";
 import type { BatchRecord } from "./statistics.ts";
@@ -29,7 +30,7 @@ export interface Timing {
 export interface SchedulerOptions {
   /** Rows of one run at most, unless a request alone has more. */
   readonly maxBatch: number;
-  /** Milliseconds that a request waits for others to run with. */
+  /** Milliseconds that a request waits for others to run with, from when it came and a process is free. */
   readonly maxDelay: number;
   /** Requests of one model that wait, at most. */
   readonly maxQueue: number;
@@ -37,6 +38,8 @@ export interface SchedulerOptions {
   readonly maxQueueBytes: number;
   /** A run that takes more milliseconds has hung: its process is killed. */
   readonly runLimit: number;
+  /** Whether a process is free. */
+  readonly hasWorker: () => boolean;
   /** A process that is free, or undefined. */
   readonly takeWorker: () => Worker | undefined;
   readonly giveBack: (worker: Worker) => void;
@@ -44,7 +47,8 @@ export interface SchedulerOptions {
   readonly onNote: (model: ServedModel, note: string) => void;
 }
 
-interface Pending {
+/** A request from when it was taken until it has its answer. */
+class Pending {
   readonly model: ServedModel;
   readonly task: Task;
   readonly rows: number;
@@ -52,26 +56,71 @@ interface Pending {
   /** Requests of equal keys may run together; null: runs alone. */
   readonly key: string | null;
   /** By the monotonic clock, which no change of the date moves. */
-  readonly since: number;
+  readonly since: number = performance.now();
   /** It has its answer. */
-  isSettled: boolean;
+  isSettled = false;
   /** It neither waits nor runs. */
-  isFinished: boolean;
-  settle(answer: Answer | RequestFault): void;
+  isFinished = false;
+  readonly #onSettled: (pending: Pending, answer: Answer | RequestFault) => void;
+  readonly #timer: NodeJS.Timeout | undefined;
+  readonly #ignoreClient: () => void;
+
+  constructor(
+    model: ServedModel,
+    { task, bytes, deadline, client }: Submission,
+    onSettled: (pending: Pending, answer: Answer | RequestFault) => void,
+  ) {
+    this.model = model;
+    this.task = task;
+    this.bytes = bytes;
+    this.#onSettled = onSettled;
+    const { key, rows } = groupOf(model, task);
+    this.key = key;
+    this.rows = rows;
+    if (Number.isFinite(deadline)) {
+      this.#timer = setTimeout(() => this.settle(late()), Math.min(deadline, MOST_TIMEOUT));
+    }
+    this.#ignoreClient = client.onGone(() => this.settle(cancelled()));
+  }
+
+  /** The first answer counts. */
+  settle(answer: Answer | RequestFault): void {
+    if (this.isSettled) return;
+    this.isSettled = true;
+    clearTimeout(this.#timer);
+    this.#ignoreClient();
+    this.#onSettled(this, answer);
+  }
+}
+
+interface Submission {
+  readonly task: Task;
+  readonly bytes: number;
+  readonly deadline: number;
+  readonly client: Client;
 }
 
 /**
  * Puts requests into a bounded queue for each model, and runs those of one model together. Requests whose deadline passes or whose
  * client goes away leave the queue at once.
+ *
+ * A request waits for others only while others can be expected: as many as were open at the same time before. Clients that send their
+ * next request when they have the answer to the last one then run together, and one client alone does not wait for nobody.
  */
 export class Scheduler {
   readonly #options: SchedulerOptions;
   readonly #queues = new Map<ServedModel, Pending[]>();
   readonly #running = new Set<Promise<void>>();
   readonly #unfinished = new Map<ServedModel, number>();
+  /** Requests of a model that may be open at the same time, as far as was seen: lowered after a wait in vain. */
+  readonly #expected = new WeakMap<ServedModel, number>();
   readonly #onIdle = new Map<ServedModel, (() => void)[]>();
   #queuedBytes = 0;
+  /** When a process became free after all were busy, by the monotonic clock. */
+  #freeSince = 0;
   #timer: NodeJS.Timeout | undefined;
+  /** When the timer fires; Infinity when none runs. */
+  #wakesAt = Infinity;
   #isDraining = false;
 
   constructor(options: SchedulerOptions) {
@@ -87,15 +136,14 @@ export class Scheduler {
    * The answer to a task.
    *
    * @param deadline Milliseconds from now, after which the answer is of no use.
-   * @param signal Aborted when the client goes away.
    * @throws {RequestFault} full at once, deadline, cancelled, unavailable, or what went wrong in the run
    */
-  submit(model: ServedModel, task: Task, deadline: number, signal: AbortSignal): Promise<Answer> {
+  submit(model: ServedModel, task: Task, deadline: number, client: Client): Promise<Answer> {
     const bytes =
       task.kind === "read" ? task.picture.length : task.inputs.reduce((sum, each) => sum + each.bytes.length, 0);
     const queue = this.#queues.get(model) ?? [];
     const { maxQueue, maxQueueBytes } = this.#options;
-    if (signal.aborted) return Promise.reject(cancelled());
+    if (client.isGone) return Promise.reject(cancelled());
     if (deadline <= 0) return Promise.reject(late());
     if (queue.length >= maxQueue || (queue.length > 0 && this.#queuedBytes + bytes > maxQueueBytes)) {
       const fault = new RequestFault("full", `the queue of ${model.name} is full: ${queue.length} requests wait`, {
@@ -104,56 +152,51 @@ export class Scheduler {
       return Promise.reject(fault);
     }
     return new Promise((resolve, reject) => {
-      const onAbort = (): void => pending.settle(cancelled());
-      const timer = Number.isFinite(deadline)
-        ? setTimeout(() => pending.settle(late()), Math.min(deadline, MOST_TIMEOUT))
-        : undefined;
-      const pending: Pending = {
-        model,
-        task,
-        bytes,
-        ...groupOf(model, task),
-        since: performance.now(),
-        isSettled: false,
-        isFinished: false,
-        settle: (answer) => {
-          if (pending.isSettled) return;
-          pending.isSettled = true;
-          clearTimeout(timer);
-          signal.removeEventListener("abort", onAbort);
-          this.#remove(pending);
-          if (answer instanceof RequestFault) reject(answer);
-          else resolve(answer);
-        },
-      };
-      signal.addEventListener("abort", onAbort);
+      const pending = new Pending(model, { task, bytes, deadline, client }, (settled, answer) => {
+        this.#remove(settled);
+        if (answer instanceof RequestFault) reject(answer);
+        else resolve(answer);
+      });
       queue.push(pending);
       this.#queues.set(model, queue);
       this.#queuedBytes += bytes;
-      this.#count(model, 1);
+      const open = this.#count(model, 1);
+      if (open > this.#expectedOf(model)) this.#expected.set(model, open);
       this.dispatch();
     });
   }
 
   /** Hand requests to free processes; to be called when one becomes free. */
   dispatch(): void {
-    clearTimeout(this.#timer);
-    for (;;) {
-      const { model, wait } = this.#next();
+    while (this.#queues.size > 0 && this.#options.hasWorker()) {
+      const { model, wait, isDue } = this.#next();
       if (model === null) return;
       if (wait > 0) {
-        this.#timer = setTimeout(() => this.dispatch(), Math.ceil(wait));
+        this.#wakeIn(Math.ceil(wait));
         return;
       }
       const worker = this.#options.takeWorker();
       if (worker === undefined) return;
+      if (!isDue) this.#expected.set(model, this.#unfinished.get(model) ?? 1);
       const run = this.#runBatch(worker, this.#take(model)).finally(() => {
         this.#running.delete(run);
+        if (!this.#options.hasWorker()) this.#freeSince = performance.now();
         this.#options.giveBack(worker);
         this.dispatch();
       });
       this.#running.add(run);
     }
+  }
+
+  #wakeIn(wait: number): void {
+    const wakesAt = performance.now() + wait;
+    if (this.#wakesAt <= wakesAt) return;
+    clearTimeout(this.#timer);
+    this.#wakesAt = wakesAt;
+    this.#timer = setTimeout(() => {
+      this.#wakesAt = Infinity;
+      this.dispatch();
+    }, wait);
   }
 
   /** Resolves when no request for the model is left: none waits, none runs. */
@@ -176,29 +219,39 @@ export class Scheduler {
     for (const pending of [...this.#queues.values()].flat()) pending.settle(fault);
   }
 
-  /** The model whose oldest request has waited longest of those that are due, or milliseconds until one is. */
-  #next(): { readonly model: ServedModel | null; readonly wait: number } {
+  /** The model whose oldest request has waited longest of those that are due, or milliseconds until one has waited enough. */
+  #next(): { readonly model: ServedModel | null; readonly wait: number; readonly isDue: boolean } {
     const now = performance.now();
-    let best: { model: ServedModel | null; wait: number; since: number } = { model: null, wait: Infinity, since: 0 };
+    let best: { model: ServedModel | null; wait: number; isDue: boolean; since: number } = {
+      model: null,
+      wait: Infinity,
+      isDue: false,
+      since: 0,
+    };
     for (const [model, queue] of this.#queues) {
-      const head = queue[0];
-      if (head === undefined) continue;
-      const wait = this.#isDue(queue) ? 0 : Math.max(0, head.since + this.#options.maxDelay - now);
-      if (wait < best.wait || (wait === best.wait && head.since < best.since))
-        best = { model, wait, since: head.since };
+      const { since } = at(queue, 0);
+      const isDue = this.#isDue(model, queue);
+      const wait = isDue ? 0 : Math.max(0, Math.max(since, this.#freeSince) + this.#options.maxDelay - now);
+      if (wait < best.wait || (wait === best.wait && since < best.since)) best = { model, wait, isDue, since };
     }
     return best;
   }
 
-  #isDue(queue: readonly Pending[]): boolean {
+  /** Whether waiting for others is of no use. */
+  #isDue(model: ServedModel, queue: readonly Pending[]): boolean {
     const head = at(queue, 0);
     if (this.#isDraining || head.key === null) return true;
+    if ((this.#unfinished.get(model) ?? 0) >= this.#expectedOf(model)) return true;
     let rows = 0;
     for (const pending of queue) {
       if (pending.key === head.key) rows += pending.rows;
       if (rows >= this.#options.maxBatch) return true;
     }
     return false;
+  }
+
+  #expectedOf(model: ServedModel): number {
+    return this.#expected.get(model) ?? Infinity;
   }
 
   /** The oldest request of a model, with those that can run together with it. */
@@ -270,15 +323,17 @@ export class Scheduler {
     this.#finish(pending);
   }
 
-  #count(model: ServedModel, change: 1 | -1): void {
+  /** @returns requests of the model that wait or run */
+  #count(model: ServedModel, change: 1 | -1): number {
     const left = (this.#unfinished.get(model) ?? 0) + change;
     if (left > 0) {
       this.#unfinished.set(model, left);
-      return;
+      return left;
     }
     this.#unfinished.delete(model);
     for (const tell of this.#onIdle.get(model) ?? []) tell();
     this.#onIdle.delete(model);
+    return 0;
   }
 }
 
@@ -296,12 +351,12 @@ function late(): RequestFault {
 /** Which requests can run with this one, and how many rows it has. */
 function groupOf(model: ServedModel, task: Task): Pick<Pending, "key" | "rows"> {
   if (task.kind === "read") return { key: model.batches ? "read" : null, rows: 1 };
-  const counts = new Set(task.inputs.map(({ dims }) => dims[0] ?? 0));
-  const [rows = 0] = counts;
-  if (!model.batches || counts.size !== 1 || rows === 0) return { key: null, rows: Math.max(1, rows) };
+  const rows = task.inputs[0]?.dims[0] ?? 0;
+  const isEven = task.inputs.every(({ dims }) => dims[0] === rows);
+  if (!model.batches || !isEven || rows === 0) return { key: null, rows: Math.max(1, rows) };
   // In the model's order of inputs, since requests may name them in any.
-  const inputs = task.inputs.map(({ name, dims }) => `${name}:${dims.slice(1).join(",")}`).toSorted();
-  return { key: JSON.stringify(inputs), rows };
+  const key = model.values.inputs.map(({ name }) => named(task.inputs, name).dims.slice(1).join(",")).join(";");
+  return { key, rows };
 }
 
 /** The model did not give a row for each row. */

@@ -113,6 +113,7 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     maxQueue: options.maxQueue,
     maxQueueBytes: QUEUED_BODIES * maxBody,
     runLimit: timeout,
+    hasWorker: () => pool.hasFree,
     takeWorker: () => pool.take(),
     giveBack: (worker) => pool.giveBack(worker),
     onBatch(model, record) {
@@ -147,7 +148,7 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
   });
   const guard = createGuard(options.apiKey);
   addRest(app, { service, guard, maxBody, timeout });
-  const rpc = grpc === null ? null : new grpc.Server(messageLimits(maxBody));
+  const rpc = grpc === null ? null : new grpc.Server(grpcOptions(maxBody));
   if (rpc !== null) addGrpc(rpc, { service, guard, timeout, onFault: (fault) => log.warn({ err: fault }, fault.text) });
   try {
     await pool.start();
@@ -230,8 +231,13 @@ function joined(host: string, port: number): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-function messageLimits(maxBody: number): Readonly<Record<string, number>> {
-  return { "grpc.max_receive_message_length": maxBody, "grpc.max_send_message_length": -1 };
+function grpcOptions(maxBody: number): Readonly<Record<string, number>> {
+  return {
+    "grpc.max_receive_message_length": maxBody,
+    "grpc.max_send_message_length": -1,
+    // Counts of calls and sockets that only a channelz service would give.
+    "grpc.enable_channelz": 0,
+  };
 }
 
 function asSetupFault(error: unknown): unknown {

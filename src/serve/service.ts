@@ -2,6 +2,7 @@ import type { ValueInfo } from "../infer/runtime.ts";
 import type { DType } from "../tensor.ts";
 import { VERSION } from "../version.ts";
 
+import type { Client } from "./client.ts";
 import { faultOf, RequestFault } from "./fault.ts";
 import type { ReadPicture } from "./messages.ts";
 import type { Metrics } from "./metrics.ts";
@@ -14,11 +15,11 @@ import type { Headers, Tracing } from "./tracing.ts";
 /** Where a request came from, and how long its answer is of use. */
 export interface Call {
   readonly protocol: "http" | "grpc";
-  readonly headers: Headers;
+  /** Made when they are asked for: most requests are not traced. */
+  readonly headers: () => Headers;
   /** Milliseconds from now. */
   readonly deadline: number;
-  /** Aborted when the client goes away. */
-  readonly signal: AbortSignal;
+  readonly client: Client;
 }
 
 export interface InferRequest {
@@ -124,7 +125,7 @@ export class Service {
     try {
       if (this.isStopping) throw stopping();
       model = this.store.find(name, version);
-      const answer = await scheduler.submit(model, taskOf(model), call.deadline, call.signal);
+      const answer = await scheduler.submit(model, taskOf(model), call.deadline, call.client);
       const took = performance.now() - started;
       model.statistics.addRequest(true, took);
       metrics?.addRequest(model.name, call.protocol, "ok", took / 1000);

@@ -1,4 +1,4 @@
-import type { Context, Span } from "@opentelemetry/api";
+import type { Context, Span, TextMapGetter } from "@opentelemetry/api";
 
 import type { RequestFault } from "./fault.ts";
 import type { Timing } from "./scheduler.ts";
@@ -12,8 +12,14 @@ export interface TracedRequest {
 export type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
 export interface Tracing {
-  start(name: string, attributes: Readonly<Record<string, string>>, headers: Headers): TracedRequest;
+  start(name: string, attributes: Readonly<Record<string, string>>, headers: () => Headers): TracedRequest;
 }
+
+/** How a propagator reads them. */
+const fromHeaders: TextMapGetter<() => Headers> = {
+  get: (headers, name) => headers()[name],
+  keys: (headers) => Object.keys(headers()),
+};
 
 const untraced: TracedRequest = { end: () => undefined };
 
@@ -32,7 +38,7 @@ export async function openTracing(): Promise<Tracing> {
   const tracer = trace.getTracer("tfjs-to-onnx");
   return {
     start(name, attributes, headers) {
-      const parent = propagation.extract(ROOT_CONTEXT, headers);
+      const parent = propagation.extract(ROOT_CONTEXT, headers, fromHeaders);
       const span = tracer.startSpan(name, { kind: SpanKind.SERVER, attributes }, parent);
       if (!span.isRecording()) return untraced;
       return {

@@ -291,6 +291,34 @@ describe("a busy server", () => {
     });
   });
 
+  test("runs clients together that ask again once they are answered, and lets one alone wait for nobody", async () => {
+    const path = join(folder, "together.onnx");
+    put(path, times(3));
+    const maxDelay = 500;
+    await withServer({ models: [path], maxDelay }, async (server, grpc) => {
+      const message = { ...ask, modelName: "together" };
+      const rounds = async (clients: number, count: number): Promise<number> => {
+        const started = performance.now();
+        const loop = async (): Promise<void> => {
+          for (let round = 0; round < count; round++) {
+            expect(await grpc.call(methods.modelInfer, message)).toMatchObject({ code: 0 });
+          }
+        };
+        await Promise.all(Array.from({ length: clients }, loop));
+        return performance.now() - started;
+      };
+      const alone = await rounds(1, 4);
+      expect(alone).toBeGreaterThanOrEqual(maxDelay - 1);
+      expect(alone).toBeLessThan(2 * maxDelay);
+      // The first of four goes by itself, as one alone did before; from then on four are expected.
+      expect(await rounds(4, 10)).toBeLessThan(2.5 * maxDelay);
+      const stats: unknown = await (await fetch(`${server.http}/v2/models/together/stats`)).json();
+      expect(inside(stats, "model_stats", 0, "batch_stats")).toContainEqual(
+        expect.objectContaining({ batch_size: 4, compute_infer: { count: 9, ns: expect.any(Number) as unknown } }),
+      );
+    });
+  });
+
   test("kills a process whose run takes longer than any request may", async () => {
     await withServer({ models: [join(folder, "times.onnx")], timeout: 300 }, async (server, grpc) => {
       process.kill(server.pids[0] ?? 0, "SIGSTOP");
