@@ -8,6 +8,7 @@ import type { RawModel } from "../../src/export/source/model.ts";
 import { inNode } from "../../src/infer/import-package.ts";
 import type { Session, Tensors } from "../../src/infer/runtime.ts";
 import type { Tensor } from "../../src/tensor.ts";
+import { PADDING } from "../../src/train/networks/line.ts";
 import { predict, randomizeWeights, rawModelOf, tensorOf } from "../helpers/live-model.ts";
 import { expect } from "../helpers/matchers.ts";
 
@@ -120,8 +121,14 @@ function feedOf(
   const free = [...sizes];
   const dims = [batch, ...shape.slice(1).map((dim) => dim ?? free.shift() ?? 1)];
   const length = dims.reduce((size, dim) => size * dim, 1);
-  const next = kind === "normal" ? (): number => random.normal() : (): number => random.integer(kind.below);
-  return { dtype: "float32", dims, data: Float32Array.from({ length }, next) };
+  const next = (index: number): number => {
+    if (kind === "normal") return random.normal();
+    if (kind !== "lines") return random.integer(kind.below);
+    const [height = 1, width = 1] = dims.slice(1);
+    const isPadded = index >= height * width && index % width >= 0.75 * width;
+    return isPadded ? PADDING : random.unit();
+  };
+  return { dtype: "float32", dims, data: Float32Array.from({ length }, (_, index) => next(index)) };
 }
 
 function liveOf({ data, dims }: { readonly data: Float32Array; readonly dims: readonly number[] }): tf.Tensor {

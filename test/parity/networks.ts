@@ -2,9 +2,10 @@ import * as tf from "@tensorflow/tfjs";
 
 import type { ExportOptions } from "../../src/export/export-model.ts";
 import { networkNamed } from "../../src/train/networks.ts";
+import { buildLine, LINE_DEFAULTS } from "../../src/train/networks/line.ts";
 
-/** What an input is fed with. */
-export type FeedKind = "normal" | { readonly below: number };
+/** What an input is fed with; "lines" are ink from 0 to 1, of which all but the first have padding in their last quarter. */
+export type FeedKind = "normal" | "lines" | { readonly below: number };
 
 /** A network of the parity matrix; free dimensions besides the batch are filled with one of `sizes`, in order. */
 export interface Network {
@@ -117,6 +118,12 @@ function multiInput(): tf.LayersModel {
   });
 }
 
+/** A small network that reads lines: the padding of narrow ones goes beside each layer. */
+function lines(): tf.LayersModel {
+  const body = "conv5:6/2x2 separable:8 pool2x2 separable:10 residual:10 pool2x1";
+  return buildLine(tf, { ...LINE_DEFAULTS, characters: 11, body, features: 12, units: [7, 5] });
+}
+
 export const NETWORKS: readonly Network[] = [
   { name: "CRNN", build: crnn, feeds: ["normal"], sizes: [[]], large: true },
   { name: "bidirectional LSTM", build: bidirectionalLstm, feeds: ["normal"], sizes: [[9], [1], [4]] },
@@ -146,5 +153,6 @@ export const NETWORKS: readonly Network[] = [
     large: true,
   },
   { name: "embedding", build: embedding, feeds: [{ below: 50 }], sizes: [[6], [1], [11]] },
+  { name: "lines", build: lines, feeds: ["lines"], sizes: [[24], [8], [40]], large: true },
   { name: "several inputs", build: multiInput, feeds: ["normal", "normal"], sizes: [[8], [3], [5]] },
 ];
