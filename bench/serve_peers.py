@@ -132,9 +132,11 @@ def measure(target, clients, batch, requests):
 
 
 def load(plan):
+    for target in plan["targets"]:
+        measure(target, 8, 1, plan["warm"]["first"])
     for phase in plan["phases"]:
         for target in plan["targets"]:
-            measure(target, phase["clients"], phase["batch"], plan["warm"])
+            measure(target, phase["clients"], phase["batch"], plan["warm"]["each"])
     results = []
     for _ in range(plan["rounds"]):
         for phase in plan["phases"]:

@@ -21,6 +21,7 @@ interface ServeCommandOptions extends CommonOptions {
   readonly maxQueue: number;
   readonly maxBody: number;
   readonly timeout: number;
+  readonly clientTimeout: number;
   readonly drain: number;
   readonly poll: number;
   readonly apiKey?: string;
@@ -86,6 +87,12 @@ export function create(summary: string): Command {
       parseWhole("--timeout", 1, 86_400),
       60,
     )
+    .option(
+      "--client-timeout <s>",
+      "seconds for a client to send a whole HTTP request",
+      parseWhole("--client-timeout", 1, 86_400),
+      60,
+    )
     .option("--drain <s>", "seconds to answer what is left after SIGTERM", parseWhole("--drain", 0, 86_400), 30)
     .option(
       "--poll <s>",
@@ -133,6 +140,7 @@ async function run(models: readonly string[], options: ServeCommandOptions): Pro
     maxQueue: options.maxQueue,
     maxBody: options.maxBody * MEBIBYTE,
     timeout: options.timeout * 1000,
+    clientTimeout: options.clientTimeout * 1000,
     poll: options.poll * 1000,
     apiKey,
     metrics: options.metrics,

@@ -7,10 +7,13 @@ import { decodeInferRequest, encodeInferResponse } from "./grpc-messages.ts";
 import {
   DataType,
   healthCheck,
+  healthWatch,
   methods,
   InstanceKind,
   ServingStatus,
   type ConfigMessage,
+  type HealthRequestMessage,
+  type HealthResponseMessage,
   type InferRequestMessage,
   type InferResponseMessage,
   type Method,
@@ -18,6 +21,8 @@ import {
 } from "./proto/messages.ts";
 import type { Call, ModelConfig, Service } from "./service.ts";
 
+/** As gRPC's health check names it. */
+const SERVICE = "inference.GRPCInferenceService";
 /** Requests of one stream that run at a time. */
 const MOST_OF_STREAM = 64;
 
@@ -63,6 +68,13 @@ export function addGrpc(server: grpc.Server, { service, guard, timeout, onFault 
     server.register(path, handler, response.encode, request.decode, "unary");
   }
 
+  function healthOf(name: string): ServingStatus {
+    const isServer = name === "" || name === SERVICE;
+    if (!isServer && !service.hasModel(name)) return ServingStatus.SERVICE_UNKNOWN;
+    const isReady = isServer ? service.isReady : service.isModelReady(name, "");
+    return isReady ? ServingStatus.SERVING : ServingStatus.NOT_SERVING;
+  }
+
   async function infer(message: InferRequestMessage, call: Call): Promise<InferResponseMessage> {
     const request = decodeInferRequest(message);
     const deadline = Math.min(call.deadline, request.timeout ?? Infinity);
@@ -74,8 +86,9 @@ export function addGrpc(server: grpc.Server, { service, guard, timeout, onFault 
   unary(
     healthCheck,
     ({ service: name }) => {
-      const isReady = name == null || name === "" ? service.isReady : service.isModelReady(name, "");
-      return { status: isReady ? ServingStatus.SERVING : ServingStatus.NOT_SERVING };
+      const status = healthOf(name ?? "");
+      if (status !== ServingStatus.SERVICE_UNKNOWN) return { status };
+      throw new RequestFault("notFound", `there is no service or model ${JSON.stringify((name ?? "").slice(0, 100))}`);
     },
     true,
   );
@@ -128,6 +141,20 @@ export function addGrpc(server: grpc.Server, { service, guard, timeout, onFault 
     return {};
   });
 
+  const watch = (call: grpc.ServerWritableStream<HealthRequestMessage, HealthResponseMessage>): void => {
+    let told: ServingStatus | null = null;
+    const tell = (): void => {
+      const status = healthOf(call.request.service ?? "");
+      if (status !== told) call.write({ status });
+      told = status;
+      if (service.isStopping) call.end();
+    };
+    call.on("cancelled", service.onChange(tell));
+    call.on("error", () => undefined);
+    tell();
+  };
+  server.register(healthWatch.path, watch, healthWatch.response.encode, healthWatch.request.decode, "serverStream");
+
   const { path, request, response } = methods.modelStreamInfer;
   /** Answers come in the order of the requests. A request that fails is answered, and the stream goes on. */
   const stream = (call: grpc.ServerDuplexStream<InferRequestMessage, StreamResponseMessage>): void => {
@@ -141,6 +168,14 @@ export function addGrpc(server: grpc.Server, { service, guard, timeout, onFault 
     call.setMaxListeners(0);
     let last: Promise<void> = Promise.resolve();
     let running = 0;
+    const end = (): void => void last.then(() => call.end());
+    // A stream that its client keeps open would keep the server from ending.
+    const ignoreChanges = service.onChange(() => {
+      if (!service.isStopping) return;
+      ignoreChanges();
+      end();
+    });
+    call.on("cancelled", ignoreChanges);
     call.on("data", (message: InferRequestMessage) => {
       if (++running >= MOST_OF_STREAM) call.pause();
       const answer = infer(message, callOf(call, timeout)).then(
@@ -151,11 +186,12 @@ export function addGrpc(server: grpc.Server, { service, guard, timeout, onFault 
         }),
       );
       last = last.then(async () => {
-        call.write(await answer);
+        const answered = await answer;
+        if (call.writable) call.write(answered);
         if (--running < MOST_OF_STREAM) call.resume();
       });
     });
-    call.on("end", () => void last.then(() => call.end()));
+    call.on("end", end);
     call.on("error", () => undefined);
   };
   server.register(path, stream, response.encode, request.decode, "bidi");

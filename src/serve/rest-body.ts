@@ -25,13 +25,22 @@ export interface InferBody {
 }
 
 /**
- * @param headerLength the header Inference-Header-Content-Length, which says where the JSON ends
+ * @param headerLength the header Inference-Header-Content-Length, which says where the JSON ends; 0: the body is a tensor's bytes alone
+ * @param rawInput makes an input of the bytes
  * @throws {RequestFault} invalid
  */
-export function decodeInferBody(body: Uint8Array, headerLength: string | undefined): InferBody {
-  const end = headerLength === undefined ? body.length : Number(headerLength);
-  if (!Number.isInteger(end) || end < 0 || end > body.length) {
+export function decodeInferBody(
+  body: Uint8Array,
+  headerLength: string | undefined,
+  rawInput: (bytes: Uint8Array) => TensorBytes,
+): InferBody {
+  const end = headerLength === undefined ? body.length : /^\d+$/u.test(headerLength) ? Number(headerLength) : -1;
+  if (end < 0 || end > body.length) {
     throw invalid(`Inference-Header-Content-Length is ${headerLength ?? ""}, but the body has ${body.length} bytes`);
+  }
+  // Triton answers such a request in the binary form.
+  if (headerLength !== undefined && end === 0) {
+    return { id: null, inputs: [rawInput(body)], outputs: [], isBinary: true, timeout: null };
   }
   const request = objectOf(parseBody(body.subarray(0, end)), "the request");
   const binary = body.subarray(end);

@@ -115,7 +115,9 @@ export function addRest(app: FastifyInstance, { service, guard, maxBody, timeout
     app.post<{ Params: ModelParams }>(`${path}/infer`, async (request, reply) => {
       const { params } = request;
       const headerLength = headerOf(request, LENGTH_HEADER);
-      const body = decodeInferBody(bytesOf(request.body), headerLength);
+      const body = decodeInferBody(bytesOf(request.body), headerLength, (bytes) => {
+        return service.rawInput(params.name, params.version ?? "", bytes);
+      });
       const { model, outputs } = await service.infer(
         {
           name: params.name,

@@ -1,10 +1,12 @@
+import { ELEMENT_BYTES } from "../onnx/element-type.ts";
+import { sizeOf } from "../tensor.ts";
 import { describeValue } from "../infer/check-feeds.ts";
 import type { ValueInfo } from "../infer/runtime.ts";
 
 import { RequestFault } from "./fault.ts";
 import type { LoadedValues } from "./messages.ts";
 import { Statistics } from "./statistics.ts";
-import { checkBytes, DATATYPE, type TensorBytes } from "./tensor-bytes.ts";
+import { checkBytes, DATATYPE, joinStrings, type TensorBytes } from "./tensor-bytes.ts";
 
 /** One version of a model as it was read from one file. A file that changes becomes another one of these. */
 export class ServedModel {
@@ -50,6 +52,37 @@ export class ServedModel {
     if (missing.length > 0) {
       throw this.#invalid(`${missing.map(({ name }) => `input "${name}"`).join(", ")} missing`);
     }
+  }
+
+  /**
+   * The model's only input, from its bytes alone. One free size follows from their number; with two, where the first is of rows, there is
+   * one row. Strings have no lengths before them: the bytes are one string.
+   *
+   * @throws {RequestFault} invalid, where more than that is open
+   */
+  rawInput(bytes: Uint8Array): TensorBytes {
+    const [input, ...others] = this.values.inputs;
+    if (input === undefined || others.length > 0) {
+      throw this.#invalid(`a request of bytes alone needs a model with one input; this one has ${others.length + 1}`);
+    }
+    const { name, dtype } = input;
+    const given = input.anyRank === true ? null : input.dims.map((dim) => (typeof dim === "number" ? dim : null));
+    if (dtype === "string") {
+      if (given?.every((dim) => dim === 1 || dim === null) !== true) {
+        throw this.#invalid(`input "${name}": a request of bytes alone is one string, which does not fill the shape`);
+      }
+      return { name, dtype, dims: given.map(() => 1), bytes: joinStrings([bytes]) };
+    }
+    if (given !== null && this.batches && given.filter((dim) => dim === null).length === 2) given[0] = 1;
+    if (given === null || given.filter((dim) => dim === null).length > 1) {
+      throw this.#invalid(`input "${name}": bytes alone leave more than one size open`);
+    }
+    const unit = ELEMENT_BYTES[dtype] * sizeOf(given.map((dim) => dim ?? 1));
+    const free = unit === 0 ? 0 : bytes.length / unit;
+    if (!Number.isInteger(free)) {
+      throw this.#invalid(`input "${name}": ${bytes.length} bytes are no whole number of ${unit} bytes`);
+    }
+    return { name, dtype, dims: given.map((dim) => dim ?? free), bytes };
   }
 
   /** The outputs that are asked for, or all of them. @throws {RequestFault} invalid, for one that the model has not */

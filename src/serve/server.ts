@@ -35,6 +35,8 @@ export interface ServeOptions {
   readonly maxBody: number;
   /** Milliseconds. */
   readonly timeout: number;
+  /** Milliseconds for a client to send a whole HTTP request, after which its connection is closed. */
+  readonly clientTimeout: number;
   /** Milliseconds between two looks for changed files; 0 never looks. */
   readonly poll: number;
   readonly apiKey: string | null;
@@ -64,8 +66,8 @@ export interface RunningServer {
 const QUIET_MS = 250;
 /** Clients that go on sending are no longer waited for. */
 const LONGEST_LEAVE_MS = 2000;
-/** A connection that sends nothing of its request for so long is closed. */
-const SLOW_CLIENT_MS = 60_000;
+/** Between two looks for clients that are slow. */
+const MOST_CHECKING_INTERVAL_MS = 30_000;
 const MOST_PENDING_CONNECTIONS = 4096;
 /** Of bodies that wait, together, for each that may have the full size. */
 const QUEUED_BODIES = 16;
@@ -78,15 +80,20 @@ const QUEUED_BODIES = 16;
  */
 export async function startServer(options: ServeOptions): Promise<RunningServer> {
   const { fastify, LogController, grpc, prom } = await importPackages(options);
-  const { maxBody, timeout } = options;
+  const { maxBody, timeout, clientTimeout } = options;
   const app = fastify({
     logger: { level: options.logLevel, stream: options.log },
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: maxBody,
-    requestTimeout: SLOW_CLIENT_MS,
+    requestTimeout: clientTimeout,
+    // Node takes the smaller of the two for the headers alone: both are equal, so that a slow body is closed as well.
+    http: {
+      headersTimeout: clientTimeout,
+      connectionsCheckingInterval: Math.min(MOST_CHECKING_INTERVAL_MS, clientTimeout / 2),
+    },
     forceCloseConnections: "idle",
     return503OnClosing: true,
-    routerOptions: { maxParamLength: 100 },
+    routerOptions: { maxParamLength: 100, ignoreTrailingSlash: true },
   });
   const { log } = app;
   const sources = await modelSources(options.models);
@@ -128,14 +135,19 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     scheduler,
     onLoaded({ name, version, batches }, replaced) {
       metrics?.addReload(name, "ok");
+      service.changed();
       log.info({ model: name, version, batches }, replaced ? "the changed model is served" : "the model is served");
     },
     onRefused({ name, version, path }, reason, old) {
       metrics?.addReload(name, "failed");
+      service.changed();
       const text = old === null ? "the model cannot be served" : "the new model cannot be served; the old one goes on";
       log.error({ model: name, version, path, reason }, text);
     },
-    onRemoved: ({ name, version }) => log.info({ model: name, version }, "the model is no longer served"),
+    onRemoved({ name, version }) {
+      service.changed();
+      log.info({ model: name, version }, "the model is no longer served");
+    },
   });
   const service = new Service({
     store,
@@ -176,10 +188,10 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
 
   async function close(patience: number): Promise<boolean> {
     log.info("stopping: requests that are there are answered");
-    service.isLeaving = true;
+    service.leave();
     let inTime = true;
     await quiet(service, Math.min(patience, LONGEST_LEAVE_MS));
-    service.isStopping = true;
+    service.stop();
     const impatience = timer(() => {
       inTime = false;
       scheduler.refuseAll(stopping());

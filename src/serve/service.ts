@@ -59,10 +59,9 @@ const EXTENSIONS = ["binary_tensor_data", "model_configuration", "model_reposito
 
 export class Service {
   readonly options: ServiceOptions;
-  /** Not ready any more, so that no new clients come; the requests of those that are there are answered. */
-  isLeaving = false;
-  /** No new request is taken. */
-  isStopping = false;
+  #isLeaving = false;
+  #isStopping = false;
+  readonly #listeners = new Set<() => void>();
   /** When a request came last, by the monotonic clock. */
   lastRequest = 0;
 
@@ -72,6 +71,36 @@ export class Service {
 
   get store(): ModelStore {
     return this.options.store;
+  }
+
+  /** Not ready any more, so that no new clients come; the requests of those that are there are answered. */
+  get isLeaving(): boolean {
+    return this.#isLeaving;
+  }
+
+  leave(): void {
+    this.#isLeaving = true;
+    this.changed();
+  }
+
+  /** No new request is taken. */
+  get isStopping(): boolean {
+    return this.#isStopping;
+  }
+
+  stop(): void {
+    this.#isStopping = true;
+    this.changed();
+  }
+
+  /** Call the listener when a model came or went, or the server leaves or stops. @returns what takes the listener off */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  changed(): void {
+    for (const listener of this.#listeners) listener();
   }
 
   get isReady(): boolean {
@@ -88,6 +117,16 @@ export class Service {
       if (error instanceof RequestFault && error.kind === "notFound") return false;
       throw error;
     }
+  }
+
+  /** Whether a model is known, be it ready or not. */
+  hasModel(name: string): boolean {
+    return this.store.index().some((entry) => entry.name === name);
+  }
+
+  /** The input whose bytes are all that a request has. @throws {RequestFault} notFound; invalid, where they leave its shape open */
+  rawInput(name: string, version: string, bytes: Uint8Array): TensorBytes {
+    return this.store.find(name, version).rawInput(bytes);
   }
 
   /** @throws {RequestFault} see the kinds; every request is counted, whatever becomes of it */

@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import {
   copyFileSync,
   mkdirSync,
@@ -13,6 +14,7 @@ import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
+import { text as textOf } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { propagation, trace } from "@opentelemetry/api";
@@ -20,7 +22,7 @@ import { W3CTraceContextPropagator } from "@opentelemetry/core";
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from "@opentelemetry/sdk-trace-base";
 import { afterAll, describe, expect, test, vi } from "vitest";
 
-import { methods } from "../../src/serve/proto/messages.ts";
+import { healthCheck, healthWatch, methods, ServingStatus } from "../../src/serve/proto/messages.ts";
 import { bin, runCommandBeside } from "../helpers/command.ts";
 import { identity, smallDense, tinyOnnx } from "../helpers/tiny-onnx.ts";
 
@@ -398,6 +400,67 @@ describe("a busy server", () => {
       }
     });
   });
+});
+
+test("tells watchers of its health, closes slow clients, and ends streams that are open when it stops", async () => {
+  const path = join(folder, "watched.onnx");
+  put(path, times(3));
+  const server = await openServer({ models: [path], clientTimeout: 500 });
+  const grpc = new GrpcClient(server.grpc);
+  try {
+    const slow = await Promise.all(
+      [
+        "GET /v2 HTTP/1.1\r\nHost:",
+        "POST /v2/models/watched/infer HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n{",
+      ].map(async (head) => {
+        const { hostname, port } = new URL(server.http);
+        const socket = connect(Number(port), hostname);
+        await once(socket, "connect");
+        socket.write(head);
+        return textOf(socket);
+      }),
+    );
+    expect(slow).toEqual([expect.stringContaining("408"), expect.stringContaining("408")]);
+
+    const watch = (service: string): { readonly seen: unknown[]; readonly end: Promise<unknown> } => {
+      const { path: to, request, response } = healthWatch;
+      const stream = grpc.client.makeServerStreamRequest(to, request.encode, response.decode, { service });
+      const seen: unknown[] = [];
+      stream.on("data", (message: unknown) => seen.push(inside(message, "status")));
+      return { seen, end: once(stream, "end") };
+    };
+    const [all, model, unknown] = [watch(""), watch("watched"), watch("nope")];
+    const { SERVING, NOT_SERVING, SERVICE_UNKNOWN } = ServingStatus;
+    await until("the first answers", () => [all, model, unknown].every(({ seen }) => seen.length === 1));
+    expect(await grpc.call(methods.repositoryModelUnload, { modelName: "watched" })).toMatchObject({ code: 0 });
+    await until("the unloaded model", () => model.seen.length === 2);
+    expect(await grpc.call(healthCheck, { service: "watched" })).toMatchObject({ message: { status: NOT_SERVING } });
+    expect(await grpc.call(healthCheck, { service: "nope" })).toMatchObject({ code: 5 });
+    expect(await grpc.call(healthCheck, { service: "inference.GRPCInferenceService" })).toMatchObject({
+      message: { status: SERVING },
+    });
+    expect(await grpc.call(methods.repositoryModelLoad, { modelName: "watched" })).toMatchObject({ code: 0 });
+
+    const { path: to, request, response } = methods.modelStreamInfer;
+    const open = grpc.client.makeBidiStreamRequest(to, request.encode, response.decode);
+    const ended = new Promise((fulfil) => {
+      open.on("data", () => undefined);
+      open.once("status", (status: unknown) => fulfil(inside(status, "code")));
+    });
+    open.write({ modelName: "watched", inputs: [] });
+    await once(open, "data");
+    const started = performance.now();
+    expect(await server.close(60_000)).toBe(true);
+    expect(performance.now() - started).toBeLessThan(30_000);
+    expect(await ended).toBe(0);
+    await Promise.all([all.end, model.end, unknown.end]);
+    expect(all.seen).toEqual([SERVING, NOT_SERVING]);
+    expect(model.seen).toEqual([SERVING, NOT_SERVING, SERVING, NOT_SERVING]);
+    expect(unknown.seen).toEqual([SERVICE_UNKNOWN]);
+  } finally {
+    grpc.close();
+    await server.close(0);
+  }
 });
 
 test("lets nobody in without the key, but for the health checks", async () => {

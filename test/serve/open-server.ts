@@ -32,6 +32,7 @@ export async function openServer(options: Partial<ServeOptions> & Pick<ServeOpti
     maxQueue: 256,
     maxBody: 2 ** 22,
     timeout: 120_000,
+    clientTimeout: 60_000,
     poll: 0,
     apiKey: null,
     metrics: true,

@@ -256,6 +256,45 @@ describe("inference", () => {
     expect(warnings).toEqual([]);
   });
 
+  test("takes the bytes of a model's only input alone, and answers in the binary form", async () => {
+    const raw = async (model: string, body: Uint8Array): Promise<{ status: number; json: unknown; bytes: Buffer }> => {
+      const response = await fetch(`${server.http}/v2/models/${model}/infer`, {
+        method: "POST",
+        body: Uint8Array.from(body),
+        headers: { "Inference-Header-Content-Length": "0" },
+      });
+      const whole = Buffer.from(await response.arrayBuffer());
+      const end = Number(response.headers.get("inference-header-content-length") ?? whole.length);
+      const json: unknown = JSON.parse(whole.subarray(0, end).toString());
+      return { status: response.status, json, bytes: whole.subarray(end) };
+    };
+    const floats = Buffer.from(Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8).buffer);
+    const two = await post("/v2/models/dense/infer", {
+      inputs: [{ name: "x", datatype: "FP32", shape: [2, 4], data: [1, 2, 3, 4, 5, 6, 7, 8] }],
+    });
+    const dense = await raw("dense", floats);
+    expect(Array.from(new Float32Array(Uint8Array.from(dense.bytes).buffer))).toEqual(
+      numbersIn(inside(two.json, "outputs", 0, "data")).map(Math.fround),
+    );
+    expect(inside(dense.json, "outputs", 0, "shape", 0)).toBe(2);
+    expect(await raw("BYTES", Buffer.from("grün"))).toMatchObject({
+      json: { outputs: [{ shape: [1] }] },
+      bytes: Buffer.concat([Buffer.from([5, 0, 0, 0]), Buffer.from("grün")]),
+    });
+    expect(await raw("dense", floats.subarray(0, 15))).toMatchObject({ status: 400 });
+    expect(await raw("pair", floats)).toMatchObject({
+      status: 400,
+      json: { error: expect.stringContaining("one input; this one has 2") as unknown },
+    });
+    expect(await raw("plane", floats)).toMatchObject({ status: 200, json: { outputs: [{ shape: [1, 8] }] } });
+  });
+
+  test("answers HEAD, and paths that end with a slash", async () => {
+    expect((await fetch(`${server.http}/v2/health/ready`, { method: "HEAD" })).status).toBe(200);
+    expect(await http("/v2/models/dense/versions/1/")).toMatchObject({ status: 200, json: { name: "dense" } });
+    expect(await http("/v2/models/dense/infer", { method: "HEAD" })).toMatchObject({ status: 404 });
+  });
+
   test("compresses an answer for those who accept it", async () => {
     const values = Array.from({ length: 4000 }, (_, index) => index);
     const response = await fetch(`${server.http}/v2/models/INT32/infer`, {

@@ -106,10 +106,17 @@ export const methods: Methods = {
 export const healthCheck: Method<health.HealthCheckRequest.$Properties, health.HealthCheckResponse.$Properties> =
   method("Check", health.HealthCheckRequest, health.HealthCheckResponse, "grpc.health.v1.Health");
 
+/** The same, with a message whenever the status changes. */
+export const healthWatch: Method<health.HealthCheckRequest.$Properties, health.HealthCheckResponse.$Properties> =
+  method("Watch", health.HealthCheckRequest, health.HealthCheckResponse, "grpc.health.v1.Health");
+
 export const ServingStatus: typeof health.HealthCheckResponse.ServingStatus = health.HealthCheckResponse.ServingStatus;
+export type ServingStatus = health.HealthCheckResponse.ServingStatus;
 export const InstanceKind: typeof inference.ModelInstanceGroup.Kind = inference.ModelInstanceGroup.Kind;
 export const DataType: typeof inference.DataType = inference.DataType;
 
+export type HealthRequestMessage = health.HealthCheckRequest.$Properties;
+export type HealthResponseMessage = health.HealthCheckResponse.$Properties;
 export type InferRequestMessage = inference.ModelInferRequest.$Properties;
 export type InferResponseMessage = inference.ModelInferResponse.$Properties;
 export type StreamResponseMessage = inference.ModelStreamInferResponse.$Properties;
