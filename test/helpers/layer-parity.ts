@@ -12,7 +12,6 @@ import { evaluateDim } from "./dim-expression.ts";
 import { keepExport } from "./keep-export.ts";
 import { predict, rawModelOf, tensorOf } from "./live-model.ts";
 import { expect } from "./matchers.ts";
-import { formsOf, graphOf } from "./node-forms.ts";
 import { decodeOnnx } from "./onnx-proto.ts";
 
 export { predict, randomizeWeights, rawModelOf, tensorOf } from "./live-model.ts";
@@ -53,7 +52,7 @@ export interface ParityResult {
 
 /**
  * Export a live model and check that ONNX Runtime gives TF.js's numbers (within `atol + rtol · |expected|`), for the given
- * inputs and for their first sample alone.
+ * inputs and for their first sample alone. test/export/opset.test.ts tries the opsets other than the default.
  */
 export async function expectParity(
   model: tf.LayersModel,
@@ -69,42 +68,9 @@ export async function expectParity(
   const cases = batches.map((batch) => ({ batch, expected: options.expected?.(batch) ?? predict(model, batch) }));
   for (const runtime of options.runtimes ?? (["node", "web"] as const))
     await compareOn(runtime, exported, cases, options);
-  if (options.exportOptions?.opset === undefined)
-    await compareOpsets(options.edit?.(saved) ?? saved, exported, cases, options);
   const { graph } = decodeOnnx(exported.bytes);
   if (!(graph instanceof onnx.GraphProto)) throw new TypeError("the exported file has no graph");
   return { exported, ops: opsOf(graph), graph };
-}
-
-/**
- * The same numbers from the oldest opset, the newest, and that in which reductions and others changed. Some
- * graphs are the same as in the default opset. Such a graph runs only when one of its nodes has a form that has not run in this opset yet:
- * see {@link formsOf}.
- */
-const OTHER_OPSETS = [13, 18, 21] as const;
-
-/** Opsets with the forms of nodes that have run in them, in this file of tests. */
-const seen = new Set<string>();
-
-async function compareOpsets(
-  saved: RawModel,
-  usual: ExportedModel,
-  [first]: readonly Case[],
-  options: ParityOptions,
-): Promise<void> {
-  if (first === undefined) return;
-  const usualGraph = graphOf(usual.bytes);
-  for (const opset of OTHER_OPSETS) {
-    const exported = exportRaw(saved, { ...options.exportOptions, opset });
-    const isSame = Buffer.compare(graphOf(exported.bytes), usualGraph) === 0;
-    const unseen = formsOf(exported.bytes)
-      .map((form) => `${opset} ${form}`)
-      .filter((form) => !seen.has(form));
-    if (isSame && unseen.length === 0) continue;
-    for (const form of unseen) seen.add(form);
-    keepExport(exported);
-    await compareOn("node", exported, [first], options);
-  }
 }
 
 interface Case {

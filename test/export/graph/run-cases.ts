@@ -100,13 +100,13 @@ function feedOf(input: CaseInput): Tensor {
   return { dtype: "float32", dims, data: Float32Array.from(numbers) };
 }
 
-interface Computed {
+export interface Computed {
   readonly given: OpCase;
   readonly expected: readonly Tensor[];
 }
 
 /** Checks cases that TF.js is said to refuse, and computes the others. */
-async function computeAll(cases: readonly OpCase[], failures: Failure[]): Promise<Computed[]> {
+export async function computeAll(cases: readonly OpCase[], failures: Failure[]): Promise<Computed[]> {
   const computed: Computed[] = [];
   for (const given of cases) {
     try {
@@ -143,12 +143,22 @@ export async function checkCases(
   const failures: Failure[] = [];
   const computed = await computeAll(cases, failures);
   for (const given of cases.filter(({ refused }) => refused !== null)) await checkRefusal(given, exportCase, failures);
+  await compareAll(computed, exportCase, runtimes, failures);
+  return failures;
+}
+
+/** As {@link checkCases}, with cases that TF.js has computed before. */
+export async function compareAll(
+  computed: readonly Computed[],
+  exportCase: ExportCase,
+  runtimes: readonly CaseRuntime[],
+  failures: Failure[],
+): Promise<void> {
   const exported = computed.filter(({ given: { skipped, refused } }) => skipped === null && refused === null);
   for (const free of ["fixed", "batch", "all"] as const) {
     const group = exported.filter(({ given }) => given.free.includes(free));
     if (group.length > 0) await checkGroup(group, free, exportCase, runtimesOf(free, runtimes), failures);
   }
-  return failures;
 }
 
 /** Free sizes change how a model is written, not which kernels run: one runtime is enough for those. */

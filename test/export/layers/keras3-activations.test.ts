@@ -8,6 +8,7 @@ import { readLayersModel } from "../../../src/export/source/layers-model.ts";
 import { isJsonList, plainJson, type Json } from "../../../src/export/source/json.ts";
 import type { RawModel } from "../../../src/export/source/model.ts";
 import { verifyModel } from "../../../src/verify/verify-model.ts";
+import { decodeOnnx } from "../../helpers/onnx-proto.ts";
 
 /**
  * What Keras 3.15.1 gave for activations as its `model.to_json()` writes them, and, at the end, for functions called with
@@ -96,6 +97,12 @@ async function run({ bytes }: ExportedModel, dims: readonly number[], data: read
   }
 }
 
+/** Operators with the number of their inputs: what an older or newer opset writes otherwise. */
+function formOf({ bytes }: ExportedModel): string {
+  const { graph } = decodeOnnx(bytes);
+  return (graph?.node ?? []).map(({ opType, input }) => `${opType}/${input?.length}`).join();
+}
+
 test("the table has every activation of Keras 3", () => {
   expect(ROWS.map(({ written }) => written).filter((written) => typeof written === "string")).toEqual(ALL.split(" "));
 });
@@ -103,8 +110,13 @@ test("the table has every activation of Keras 3", () => {
 describe("as Keras 3 computes it", () => {
   for (const { name, written, expected } of ROWS) {
     test(name, async () => {
-      for (const opset of [13, 17, 21]) {
-        const { data } = await run(exportRaw(layer(written), { opset }), [1, ...SHAPE], X);
+      const forms = new Set<string>();
+      for (const opset of [13, 14, 18, 20]) {
+        const exported = exportRaw(layer(written), { opset });
+        const form = formOf(exported);
+        if (forms.has(form)) continue;
+        forms.add(form);
+        const { data } = await run(exported, [1, ...SHAPE], X);
         expect(data).toHaveLength(expected.length);
         expected.forEach((value, index) => {
           expect(Math.abs(Number(data[index]) - value), `${index} in opset ${opset}`).toBeLessThan(

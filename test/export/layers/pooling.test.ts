@@ -74,14 +74,6 @@ describe("global", () => {
       await expectLayer(tf.layers.globalMaxPooling2d({ dataFormat }), [5, 6, 4]);
     });
   }
-
-  for (const opset of [13, 18]) {
-    test(`2D in opset ${opset}`, async () => {
-      const options = { exportOptions: { opset } };
-      await expectLayer(tf.layers.globalAveragePooling2d({}), [5, 6, 4], options);
-      await expectLayer(tf.layers.globalMaxPooling2d({}), [5, 6, 4], options);
-    });
-  }
 });
 
 describe("windows with gaps between them", () => {

@@ -68,6 +68,11 @@ function isFinite(graph: GraphBuilder, input: Value): Value {
   return withNumber(graph, "Less", graph.unary("Abs", input), Number.POSITIVE_INFINITY);
 }
 
+/** Relu takes integers from opset 14 on. */
+function reluOfIntegers(graph: GraphBuilder, input: Value): Value {
+  return graph.opset < 14 ? withNumber(graph, "Max", input, 0) : graph.unary("Relu", input);
+}
+
 const TINY = 1e-38;
 const HUGE = 3.4e38;
 
@@ -172,7 +177,8 @@ export const basicMath: readonly GraphOpConverter[] = [
   ...["Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "Reciprocal", "Selu", "Sinh", "Softplus"].map((op) =>
     ofNumbers(op, [op], simple(op)),
   ),
-  ...["Relu", "Sign"].map((op) => ofNumbers(op, [op], simple(op), simple(op))),
+  ofNumbers("Relu", ["Relu", "Max"], simple("Relu"), reluOfIntegers),
+  ofNumbers("Sign", ["Sign"], simple("Sign"), simple("Sign")),
   ofFloats("Rsqrt", ["Sqrt", "Reciprocal"], rsqrt),
   ofNumbers("Expm1", ["Exp", "Tanh", "Mul", "Add"], expm1),
   ofNumbers("Log1p", ["Add", "Log", "Cast"], log1p),
