@@ -83,7 +83,7 @@ const PANELS: readonly Panel[] = [
     title: "Peak memory",
     hint: "of a process that answers once; less is better",
     value: ({ peakBytes }) => peakBytes,
-    show: ({ peakBytes }) => (peakBytes === null ? "not measured" : `${Math.round(peakBytes / 1024 ** 2)} MB`),
+    show: ({ peakBytes }) => (peakBytes === null ? "not measured" : `${Math.round(peakBytes / 1e6)} MB`),
   },
 ];
 

@@ -1,10 +1,10 @@
-/** `512 B`, `1.5 kB`, `2.25 MB`, in powers of 1024. */
+/** `512 B`, `1.5 kB`, `2.25 MB`, in powers of 1000. */
 export function formatBytes(bytes: number): string {
-  if (bytes < 1024) return `${bytes} B`;
-  return bytes < 1024 ** 2 ? `${(bytes / 1024).toFixed(1)} kB` : `${(bytes / 1024 ** 2).toFixed(2)} MB`;
+  if (bytes < 1000) return `${bytes} B`;
+  return bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(2)} MB`;
 }
 
-/** `11.6 MB`, in powers of 1000, as downloads are measured. */
+/** `11.6 MB`, in powers of 1000. */
 export function formatMegabytes(bytes: number): string {
   return `${(bytes / 1e6).toFixed(1)} MB`;
 }

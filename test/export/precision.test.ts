@@ -1,3 +1,5 @@
+import { join } from "node:path";
+
 import * as tf from "@tensorflow/tfjs";
 import * as ortNode from "onnxruntime-node";
 import * as ortWeb from "onnxruntime-web";
@@ -7,6 +9,7 @@ import { exportRaw, type ExportedModel, type ExportOptions } from "../../src/exp
 import type { RawModel } from "../../src/export/source/model.ts";
 import { toArtifacts } from "../../src/infer/tfjs-session.ts";
 import { readOnnx } from "../../src/onnx/read.ts";
+import { readModel } from "../../src/node/read-model.ts";
 import { ModelEditor } from "../../src/onnx/rewrite.ts";
 import { at, first, last, valueOf } from "../../src/require.ts";
 import { float32 as float32Tensor } from "../../src/tensor.ts";
@@ -225,6 +228,15 @@ test("every 32 rows of an int4 matrix have a scale of their own", async () => {
     const [rounded] = (await weightsOf(exported, input)).values();
     const most = largestOfGroup(exact, [8, 32, 64], [0, 2]);
     expect(worstError(exact, rounded ?? new Float32Array(), most)).toBeLessThan(2.01 / 9);
+  }
+});
+
+test("the shipped models that read lines have no large weight that int8 would lose too much of", async () => {
+  for (const name of ["line-captcha", "line-cheque", "line-print"]) {
+    const shipped = await readModel(join(import.meta.dirname, "../../models", name));
+    const { weights } = exportRaw(shipped, { precision: "int8" }).precision;
+    expect(weights.length).toBeGreaterThan(10);
+    expect(weights.filter(({ type }) => type !== "int8")).toEqual([]);
   }
 });
 

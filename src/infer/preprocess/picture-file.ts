@@ -2,7 +2,7 @@ import { DataError } from "../../errors.ts";
 
 /** Larger pictures are refused before they take memory. */
 export const MOST_PIXELS = 64_000_000;
-const MOST_BYTES = 256 * 1024 * 1024;
+const MOST_BYTES = 256e6;
 
 /** @throws {DataError} for a picture of more than 64 megapixels. */
 export function checkPixels(width: number, height: number): void {
@@ -18,7 +18,7 @@ export function checkPixels(width: number, height: number): void {
 export function checkBytes(length: number): void {
   if (length === 0) throw new DataError("not an image: the file is empty");
   if (length <= MOST_BYTES) return;
-  throw new DataError(`the file is too large: at most ${MOST_BYTES / 1024 ** 2} MB are read`, {
+  throw new DataError(`the file is too large: at most ${MOST_BYTES / 1e6} MB are read`, {
     hint: "make the picture smaller first",
   });
 }

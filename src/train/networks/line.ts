@@ -40,8 +40,12 @@ export const LINE_DEFAULTS: Omit<LineNetworkConfig, "characters"> = {
 /** What padding columns hold, beside ink from 0 (paper) to 1. */
 export const PADDING = -1;
 
-/** Weight of the padding's own feature: closes a recurrent layer's input gate, and rules all characters out. */
+/** The padding's own feature beyond the line; 0 within. It is large so that its weights are as large as others and are rounded as finely to int8. */
+const OUTSIDE = 64;
+/** What the padding adds: closes a recurrent layer's input gate, and rules all characters out. */
 const CLOSED = -50;
+/** The weight of the padding's feature. */
+const CLOSING = CLOSED / OUTSIDE;
 
 export type BodyPart =
   | {
@@ -120,7 +124,7 @@ export function buildLine(tf: Tf, config: LineNetworkConfig): tfjs.LayersModel {
   const rowsLeft = height / rows;
   const channels = seen.shape.at(-1) ?? 1;
   const inside = only(tf, layers.reshape({ name: "inside", targetShape: [-1, 1] }).apply(masks.at(columns)));
-  const outside = applyAll(tf, [layers.rescaling({ name: "outside", scale: -1, offset: 1 })], inside);
+  const outside = applyAll(tf, [layers.rescaling({ name: "outside", scale: -OUTSIDE, offset: OUTSIDE })], inside);
   let steps = applyAll(
     tf,
     [
@@ -278,8 +282,8 @@ export function closePadding(tf: Tf, model: tfjs.LayersModel): void {
 function paddingRow(name: string, columns: number): Float32Array | undefined {
   const row = new Float32Array(columns);
   // Gates i f c o: nothing comes in, so a state of zeros stays as it is.
-  if (/^both\d+\/\w*lstm\w*\/kernel$/.test(name)) return row.fill(CLOSED, 0, columns / 4);
+  if (/^both\d+\/\w*lstm\w*\/kernel$/.test(name)) return row.fill(CLOSING, 0, columns / 4);
   // Gates z r h: the state is kept.
-  if (/^both\d+\/\w*gru\w*\/kernel$/.test(name)) return row.fill(-CLOSED, 0, columns / 3);
-  return name === "logits/kernel" ? row.fill(CLOSED, 0, columns - 1) : undefined;
+  if (/^both\d+\/\w*gru\w*\/kernel$/.test(name)) return row.fill(-CLOSING, 0, columns / 3);
+  return name === "logits/kernel" ? row.fill(CLOSING, 0, columns - 1) : undefined;
 }
