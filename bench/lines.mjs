@@ -8,8 +8,9 @@
 // as single lines. Quotes, dashes and runs of blanks are made alike before texts are compared. Times are processor time
 // for a line: its picture in memory as a file, then decoded, prepared, read, one line after the other; and the network
 // alone in batches. --record writes the tables into README.md and docs/benchmarks.md.
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
 
@@ -22,6 +23,8 @@ const { findModel } = await import("../dist/node/open-recognizer.js");
 const { getRuntime, prepareImage, readImages } = await import("../dist/infer/index.js");
 const { decodeImage } = await import("../dist/node/decode-image.js");
 const { editDistance } = await import("../dist/data/lines/edit-distance.js");
+const { exportRaw } = await import("../dist/export/export-model.js");
+const { readModel } = await import("../dist/node/read-model.js");
 const { readLineFolder } = await import("../dist/node/datasets/lines.js");
 const { encodeGreyPng } = await import("../dist/node/png.js");
 const { keptApart } = await import("../dist/train/line-run.js");
@@ -42,6 +45,7 @@ const { values } = parseArgs({
 const RUNTIMES = values.runtimes.split(",").map((name) => (name === "web" ? "web" : "node"));
 const LIMIT = Number(values.limit);
 const LONGEST_SIDE = 32_768;
+const MODELS = path.resolve(import.meta.dirname, "..", "models");
 /** Lines that go through the network together in the second timing. */
 const BATCH = 16;
 
@@ -254,6 +258,23 @@ const given = [
   { name: "line-cheque", folder: values.cheque },
   { name: "line-print", folder: values.print },
 ];
+/** The reader whose weights are stored as int8, and the bytes of its file. */
+const INT8 = "line-print as int8";
+let int8Bytes = 0;
+
+/**
+ * The path of a model's file with its weights as int8.
+ *
+ * @param {string} name
+ */
+async function writeInt8(name) {
+  const { bytes: file } = exportRaw(await readModel(path.join(MODELS, name)), { precision: "int8" });
+  int8Bytes = file.length;
+  const target = path.join(mkdtempSync(path.join(tmpdir(), "tfjs-to-onnx-lines-")), "int8.onnx");
+  writeFileSync(target, file);
+  return target;
+}
+
 /** On the test set of ORAND-CAR-A, by their authors, with twice the training images. */
 const CHEQUE_OTHERS = "89.75 % (ResNet, RNN and CTC), 92.2 % (CNN and CTC)";
 /** @type {string[][]} */
@@ -273,6 +294,11 @@ for (const { name, folder } of given) {
     const reader = `${name}, onnxruntime-${runtimeName}`;
     if (runtimeName === "node") accuracy.push(...accuracyRows(name, tallies));
     speed.push(speedRow(reader, tallies, `${(await inBatches(opened, samples)).toFixed(1)} ms`));
+    await opened.session.dispose();
+  }
+  if (name === "line-print") {
+    const opened = await openModel(await writeInt8(name), "node");
+    totals.set(INT8, (await score(samples, opened.read)).get("all") ?? noLines());
     await opened.session.dispose();
   }
   if (name === "line-print" && values.tesseract !== undefined) {
@@ -307,7 +333,7 @@ function speedRow(reader, tallies, batched) {
 
 /** @param {string} name */
 function sizeOf(name) {
-  const file = path.resolve(import.meta.dirname, "..", "models", name, "model.onnx");
+  const file = path.join(MODELS, name, "model.onnx");
   return existsSync(file) ? bytes(statSync(file).size) : "";
 }
 
@@ -338,6 +364,7 @@ function summary() {
       ["", "processor time a line, onnxruntime-node", byPeer(time), of(node, time)],
       ["", "processor time a line, onnxruntime-web", "", of(web, time)],
       ["", "file", peer === undefined ? "" : "2.95 MB, gzipped", sizeOf("line-print")],
+      ["", "file as int8, and its whole lines right", "", of(INT8, (tally) => `${bytes(int8Bytes)}, ${whole(tally)}`)],
     ],
     3,
   );
