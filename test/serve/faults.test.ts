@@ -10,6 +10,7 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
+import { connect as connectHttp2 } from "node:http2";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -430,6 +431,11 @@ test("tells watchers of its health, closes slow clients, and ends streams that a
       }),
     );
     expect(slow).toEqual([expect.stringContaining("408"), expect.stringContaining("408")]);
+
+    // With less room, a client in Node lets the first of many calls wait for all that come later.
+    const session = connectHttp2(`http://${server.grpc}`);
+    await until("the wider window", () => (session.state.remoteWindowSize ?? 0) >= 2 ** 23);
+    session.close();
 
     const watch = (service: string): { readonly seen: unknown[]; readonly end: Promise<unknown> } => {
       const { path: to, request, response } = healthWatch;
