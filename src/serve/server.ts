@@ -236,7 +236,8 @@ async function quiet(service: Service, most: number): Promise<void> {
 function widenWindows(server: import("@grpc/grpc-js").Server): void {
   const servers: unknown = Reflect.get(server, "http2Servers");
   if (!(servers instanceof Map)) return;
-  for (const http2 of servers.keys()) {
+  const known: readonly unknown[] = [...servers.keys()];
+  for (const http2 of known) {
     if (!(http2 instanceof EventEmitter)) continue;
     http2.on("session", (session: ServerHttp2Session) => session.setLocalWindowSize(CONNECTION_WINDOW));
   }

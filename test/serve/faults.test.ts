@@ -313,9 +313,8 @@ describe("a busy server", () => {
         await Promise.all(Array.from({ length: clients }, loop));
         const stats: unknown = await (await fetch(`${server.http}/v2/models/together/stats`)).json();
         const batches = inside(stats, "model_stats", 0, "batch_stats");
-        const fours = Array.isArray(batches)
-          ? batches.find((batch: unknown) => inside(batch, "batch_size") === 4)
-          : null;
+        const sizes: readonly unknown[] = Array.isArray(batches) ? batches : [];
+        const fours = sizes.find((batch) => inside(batch, "batch_size") === 4);
         return {
           waited: Number(inside(stats, "model_stats", 0, "inference_stats", "queue", "ns")) / 1e6,
           fours: Number(inside(fours, "compute_infer", "count") ?? 0),
