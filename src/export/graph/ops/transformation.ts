@@ -13,7 +13,8 @@ import {
 import { int } from "../../../onnx/model.ts";
 import { at, first } from "../../../require.ts";
 import type { GraphBuilder } from "../../build/builder.ts";
-import { concat, depthToSpace, expand, gather, pad, slice, squeeze } from "../../build/ops/shape.ts";
+import { add, max, min, mod, neg, sub } from "../../build/ops/elementwise.ts";
+import { concat, depthToSpace, expand, gather, pad, range, slice, squeeze } from "../../build/ops/shape.ts";
 import type { GraphTensor } from "../../ir/graph-tensor.ts";
 import {
   axisOf,
@@ -154,11 +155,27 @@ const padded = defineOp(["Pad", "PadV2"], ["Pad"], (context, { op, attributes })
       ? graph.plain(graph.reshape(castTo(graph, context.tensor(2), paddable(input)), []))
       : number(graph, attributes.float("constant_value", 0), paddable(input));
   const sides = knownSides(context, input.rank);
-  if (sides !== null) return padBy(graph, input, sides, (data, pads) => pad(graph, data, pads, { fill }));
-  // [rank, 2] to all beginnings, then all ends.
-  const turned = graph.reshape(permuteAxes(graph.cast(context.tensor(1), "int64"), [1, 0]), [2 * input.rank]);
-  return viewOf(pad(graph, graph.plain(input), graph.plain(turned), { fill }));
+  const padIt = (data: GraphTensor, pads: GraphTensor): GraphTensor => pad(graph, data, pads, { fill });
+  return sides === null ? padByComputed(context, input, padIt) : padBy(graph, input, sides, padIt);
 });
+
+/** Padding by [rank, 2] integers that depend on the model's inputs, in the order that the value is stored in where it can be. */
+function padByComputed(
+  context: OpContext,
+  input: Value,
+  make: (data: GraphTensor, pads: GraphTensor) => GraphTensor,
+): Value {
+  const { graph } = context;
+  const axes = Array.from(input.stored, (_, place) =>
+    input.axes.findIndex((__, axis) => placeInStored(input, axis) === place),
+  );
+  const isPermuted = axes.length === input.rank && !axes.includes(-1);
+  const order = isPermuted ? axes : Array.from({ length: input.rank }, (_, axis) => axis);
+  const sides = gather(graph, graph.plain(graph.cast(context.tensor(1), "int64")), graph.int64s(order));
+  // [rank, 2] to all beginnings, then all ends.
+  const pads = graph.reshape(permuteAxes(viewOf(sides), [1, 0]), [2 * input.rank]);
+  return viewOf(make(isPermuted ? input.tensor : graph.plain(input), graph.plain(pads)), order);
+}
 
 function paddable({ dtype }: Value): "float32" | "int32" | "bool" {
   if (dtype === "float32" || dtype === "int32" || dtype === "bool") return dtype;
@@ -202,17 +219,23 @@ function placeInStored(value: Value, axis: number): number {
   return factors.length === 0 ? -1 : value.stored.findIndex((each) => sameFactors(each, factors));
 }
 
-const mirrorPadded = defineOp(["MirrorPad"], ["Pad", "Gather", "Slice", "Concat"], (context, { attributes }) => {
-  const { graph } = context;
-  const input = context.tensor(0);
-  const mode = attributes.oneOf("mode", ["REFLECT", "SYMMETRIC"]);
-  const sides = knownSides(context, input.rank);
-  if (sides === null) throw new ExportError("the paddings depend on the model's inputs");
-  if (mode === "REFLECT") {
-    return padBy(graph, input, sides, (data, pads) => pad(graph, data, pads, { mode: "reflect" }));
-  }
-  return sides.reduce<Value>((value, side, axis) => mirrored(graph, value, axis, side), input);
-});
+const mirrorPadded = defineOp(
+  ["MirrorPad"],
+  ["Pad", "Gather", "Slice", "Concat", "Range", "Mod", "Min"],
+  (context, { attributes }) => {
+    const { graph } = context;
+    const input = context.tensor(0);
+    const mode = attributes.oneOf("mode", ["REFLECT", "SYMMETRIC"]);
+    const sides = knownSides(context, input.rank);
+    if (mode === "REFLECT") {
+      const reflect = (data: GraphTensor, pads: GraphTensor): GraphTensor =>
+        pad(graph, data, pads, { mode: "reflect" });
+      return sides === null ? padByComputed(context, input, reflect) : padBy(graph, input, sides, reflect);
+    }
+    if (sides === null) return mirroredByComputed(context, input);
+    return sides.reduce<Value>((value, side, axis) => mirrored(graph, value, axis, side), input);
+  },
+);
 
 /** ONNX's Pad leaves the element at the border out of the mirror; here it is in. */
 function mirrored(graph: GraphBuilder, input: Value, axis: number, [begin, end]: Sides[number]): Value {
@@ -232,6 +255,24 @@ function mirrored(graph: GraphBuilder, input: Value, axis: number, [begin, end]:
     const after = end === 0 ? [] : backwards(-1, -end - 1);
     return concat(graph, [...before, tensor, ...after], place);
   });
+}
+
+/** SYMMETRIC padding by [rank, 2] integers that depend on the model's inputs. */
+function mirroredByComputed(context: OpContext, input: Value): Value {
+  const { graph } = context;
+  const sides = graph.plain(graph.cast(context.tensor(1), "int64"));
+  const integer = (value: number): GraphTensor => number(graph, value, "int64");
+  const side = (axis: number, end: number): GraphTensor =>
+    gather(graph, gather(graph, sides, integer(axis)), integer(end));
+  return Array.from({ length: input.rank }, (_, axis) => axis).reduce<Value>((value, axis) => {
+    const size = squeeze(graph, graph.runtimeDim(dimOf(input, axis)), [0]);
+    const places = range(graph, neg(graph, side(axis, 0)), add(graph, size, side(axis, 1)), integer(1));
+    // Places repeat with twice the size; in the second half they go backwards. ONNX Runtime must not divide by a size of 0.
+    const period = max(graph, add(graph, size, size), integer(1));
+    const turn = mod(graph, places, period);
+    const from = min(graph, turn, sub(graph, sub(graph, period, integer(1)), turn));
+    return alongAxis(graph, value, axis, (tensor, place) => gather(graph, tensor, from, place));
+  }, input);
 }
 
 /** [M, 2] or [M] integers that must be known. */

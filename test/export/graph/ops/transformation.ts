@@ -198,6 +198,12 @@ const mirrored: OpCase[] = (["REFLECT", "SYMMETRIC"] as const).flatMap((mode) =>
       attrs: { mode: attr.string(mode) },
     }),
   ),
+  opCase(
+    "MirrorPad",
+    `${mode} by computed paddings`,
+    [floats([2, 4, 5, 3]), given("int32", [0, 0, 1, 2, 2, 1, 0, 0], [4, 2])],
+    { attrs: { mode: attr.string(mode) }, free: ["fixed"] },
+  ),
   opCase("MirrorPad", `${mode} int32`, [ints([3, 4]), pairs([1, 2, 0, 3])], { attrs: { mode: attr.string(mode) } }),
 ]);
 
