@@ -5,6 +5,7 @@ import { InferenceError, SetupError, ToolError } from "../errors.ts";
 import { unknownProvider } from "./check-options.ts";
 import type { LoadNative } from "./hooks.ts";
 import { inNode, notLoaded } from "./import-package.ts";
+import { withoutListeners } from "./tfjs-async.ts";
 import type { Provider, SessionOptions } from "./runtime.ts";
 
 /** The package `@tensorflow/tfjs`, or one that has all of it. */
@@ -89,7 +90,7 @@ async function openWasm(options: SessionOptions): Promise<TfjsBackend> {
     }
     wasm.setThreadsCount(options.threads);
   }
-  return ready(tf, "wasm", "wasm");
+  return withoutListeners(() => ready(tf, "wasm", "wasm"));
 }
 
 async function openCpu(options: SessionOptions): Promise<TfjsBackend> {

@@ -10,6 +10,7 @@ import { reasonOf } from "./ort-session.ts";
 import { Queue } from "./queue.ts";
 import type { Runtime, Session, SessionOptions, Tensors, TfjsModel, ValueInfo } from "./runtime.ts";
 import type { LoadNative } from "./hooks.ts";
+import { executeAsync } from "./tfjs-async.ts";
 import { onBackend, openTfjsBackend, type Tfjs, type TfjsBackend } from "./tfjs-backend.ts";
 
 /** TF.js itself, running a model.json. `loadNative` gives it native TensorFlow, where there is one. */
@@ -178,7 +179,7 @@ function wrapGraphModel(model: tfjs.GraphModel): LoadedModel {
       const feeds = Object.fromEntries(inputs.map(({ name }, index) => [name, tensors[index] ?? missingTensor(name)]));
       const names = [...outputKeys];
       const result = dynamic
-        ? await model.executeAsync(feeds, names)
+        ? await executeAsync(model, feeds, names)
         : await executeOnce(model, feeds, names, () => (dynamic = true));
       return Array.isArray(result) ? result : [result];
     },
@@ -220,7 +221,7 @@ async function executeOnce(
   } catch (error) {
     if (!(error instanceof Error && /executeAsync/u.test(error.message))) throw error;
     becomeDynamic();
-    return model.executeAsync(feeds, names);
+    return executeAsync(model, feeds, names);
   }
 }
 

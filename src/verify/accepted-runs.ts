@@ -10,6 +10,32 @@ import { firstLine, runPlan, type PlanResult, type SideBySide } from "./side-by-
  */
 const UNITS: readonly number[] = [16, 32, 64, 128];
 
+/** What else is tried, with what is said of it. */
+interface Attempt extends Pick<PlanInput, "unit" | "together"> {
+  readonly found: string;
+}
+
+/** Sizes of several inputs may have to be alike: those of a cell's inputs and of its states. */
+const TOGETHER: Attempt = {
+  unit: 1,
+  together: true,
+  found: "refuses inputs of different sizes, so sizes that are alike were run",
+};
+
+function attemptsFor({ specs }: Pick<PlanInput, "specs">): readonly Attempt[] {
+  const batch = batchDimension(specs);
+  const free = freeDimensions(specs).filter((name) => name !== batch);
+  if (free.length === 0) return [];
+  const several =
+    specs.filter(({ dims }) => dims.some((dim) => typeof dim === "string" && free.includes(dim))).length > 1;
+  const multiples = UNITS.map((unit) => ({
+    unit,
+    together: false,
+    found: `refuses sizes that are no multiples of ${unit}, so multiples were run`,
+  }));
+  return several ? [TOGETHER, ...multiples] : multiples;
+}
+
 /**
  * Make the runs of a plan; where TF.js refuses some of them, those of another plan that it takes.
  *
@@ -18,17 +44,17 @@ const UNITS: readonly number[] = [16, 32, 64, 128];
  */
 export async function runAccepted(
   sides: SideBySide,
-  input: Omit<PlanInput, "unit">,
+  input: Omit<PlanInput, "unit" | "together">,
   plan: readonly PlannedRun[],
 ): Promise<PlanResult> {
   const result = await runPlan(sides, plan);
   if (result.refusal === null) return result;
   const message = firstLine(result.refusal);
-  for (const unit of hasFreeSizes(input) ? UNITS : []) {
-    const other = planMultiples({ ...input, unit });
+  for (const { unit, together, found } of attemptsFor(input)) {
+    const other = planOther({ ...input, unit, together });
     const accepted = other === null ? null : await runPlan(sides, other);
     if (accepted === null || accepted.refusal !== null) continue;
-    const note = `TF.js refuses sizes that are no multiples of ${unit}, so multiples were run; of others it says: ${message}`;
+    const note = `TF.js ${found}; of others it says: ${message}`;
     return { ...accepted, notes: [...accepted.notes, note] };
   }
   if (result.runs.length > 0) return result;
@@ -38,13 +64,8 @@ export async function runAccepted(
   });
 }
 
-function hasFreeSizes({ specs }: Omit<PlanInput, "unit">): boolean {
-  const batch = batchDimension(specs);
-  return freeDimensions(specs).some((name) => name !== batch);
-}
-
-/** Null where the shapes that are known do not take multiples of the unit. */
-function planMultiples(input: PlanInput): readonly PlannedRun[] | null {
+/** Null where the shapes that are known do not take such sizes. */
+function planOther(input: PlanInput): readonly PlannedRun[] | null {
   try {
     return planRuns(input);
   } catch (error) {

@@ -32,6 +32,8 @@ export interface PlanInput {
   readonly batches: readonly number[];
   /** Free sizes other than the batch are multiples of it. */
   readonly unit: number;
+  /** Free sizes at the same place of their inputs are alike. */
+  readonly together: boolean;
 }
 
 /**
@@ -41,12 +43,13 @@ export interface PlanInput {
  * @throws {NotVerifiedError} when no sizes are found that the model accepts.
  */
 export function planRuns(input: PlanInput): readonly PlannedRun[] {
-  const { specs, batches, unit } = input;
+  const { specs, batches, unit, together } = input;
   const batchName = batchDimension(specs);
   const choices = chooseSizes(specs, first(batches), {
     fault: (sizes) => examine(input, sizes).fault,
     ones: (sizes) => examine(input, sizes).ones,
     unit,
+    together,
   });
   if ("fault" in choices) throw nothingFits(specs, choices.sizes, choices.fault);
   const withBatch = (sizes: Sizes, count: number): Sizes =>

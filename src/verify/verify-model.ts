@@ -170,7 +170,7 @@ async function verifySubject(subject: Subject, options: VerifyModelOptions, cloc
     for (const target of targets) sessions.push(await open(onnx, target));
     const specs = feedSpecs(sessions[0], original, subject.shapes);
     const planInput = { reference, specs, batches, shapes: reference.judgesShapes ? file.outputs : file.shapes };
-    const plan = planRuns({ ...planInput, unit: 1 });
+    const plan = planRuns({ ...planInput, unit: 1, together: false });
     smaller = smallerSubject(subject, original, plan, specs, reference, clock);
     if (smaller === null) {
       const sides = {

@@ -257,6 +257,20 @@ describe("a Graph model", () => {
     reference.dispose();
   });
 
+  test("that takes inputs of one size alone is run on such", async () => {
+    const T = attr.type("DT_FLOAT");
+    const maker = new GraphMaker()
+      .placeholder("a", "DT_FLOAT", [null, 2])
+      .placeholder("b", "DT_FLOAT", [null, 2])
+      .node("y", "ConcatV2", ["a", "b", "one"], { T, N: attr.int(2) })
+      .const("one", "int32", [1]);
+    const raw = await fromArtifacts(maker.artifacts());
+    const { bytes } = await exportAnySource(readGraphModel(raw));
+    const { passed, note, runs } = await verified(raw, bytes);
+    expect(note).toContain("refuses inputs of different sizes");
+    expect([passed, runs.length]).toEqual([true, 2]);
+  });
+
   test("that takes multiples of 16 alone is run on some", async () => {
     const raw = inRows(16);
     const { bytes } = await exportAnySource(readGraphModel(raw));

@@ -11,7 +11,7 @@ function input(name: string, ...dims: FeedSpec["dims"]): FeedSpec {
 }
 
 function choose(specs: readonly FeedSpec[], fault: FindFault, ones: (sizes: Sizes) => number = () => 0): SizeChoices {
-  const choices = chooseSizes(specs, 1, { fault, ones, unit: 1 });
+  const choices = chooseSizes(specs, 1, { fault, ones, unit: 1, together: false });
   if ("fault" in choices) throw new TypeError(choices.fault);
   return choices;
 }
@@ -199,14 +199,18 @@ describe("the choice of sizes", () => {
   });
 
   test("says what is wrong where nothing fits", () => {
-    expect(chooseSizes([input("x", "batch", "time")], 1, { fault: () => "never", ones: () => 0, unit: 1 })).toEqual({
+    expect(
+      chooseSizes([input("x", "batch", "time")], 1, { fault: () => "never", ones: () => 0, unit: 1, together: false }),
+    ).toEqual({
       sizes: new Map([
         ["batch", 1],
         ["time", 64],
       ]),
       fault: "never",
     });
-    expect(chooseSizes([input("x", 4)], 1, { fault: () => "never", ones: () => 0, unit: 1 })).toMatchObject({
+    expect(
+      chooseSizes([input("x", 4)], 1, { fault: () => "never", ones: () => 0, unit: 1, together: false }),
+    ).toMatchObject({
       fault: "never",
     });
   });

@@ -127,7 +127,7 @@ async function loadOver(
   let disposed: Promise<void> | undefined;
   const end = async (): Promise<void> => {
     try {
-      await ask(line, { kind: "dispose", session });
+      if (!line.over) await ask(line, { kind: "dispose", session });
     } finally {
       await line.leave();
     }

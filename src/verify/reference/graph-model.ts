@@ -4,6 +4,7 @@ import { InferenceError, InternalError } from "../../errors.ts";
 import type { RawModel } from "../../export/source/model.ts";
 import type { Tensors } from "../../infer/runtime.ts";
 import type { Tfjs } from "../../infer/tfjs-backend.ts";
+import { executeAsync } from "../../infer/tfjs-async.ts";
 import { fromTfjs, toArtifacts, toTfjs } from "../../infer/tfjs-session.ts";
 import type { Tensor } from "../../tensor.ts";
 
@@ -145,6 +146,6 @@ class LoadedGraph implements LoadedModel {
         this.#isDynamic = true;
       }
     }
-    return this.#model.executeAsync(inputs, names);
+    return await executeAsync(this.#model, inputs, names);
   }
 }

@@ -11,6 +11,8 @@ export interface ShapeKnowledge {
   readonly ones: (sizes: Sizes) => number;
   /** Sizes are multiples of it. */
   readonly unit: number;
+  /** Dimensions at the same place of their inputs are alike, e.g. the batch of the inputs and that of the states. */
+  readonly together: boolean;
 }
 
 /** Sizes of the free dimensions, the batch aside, that a model accepts. */
@@ -78,12 +80,13 @@ export function chooseSizes(
     const fault = faultOf(new Map());
     return fault === null ? { ordinary: [new Map()], ones: [], zeros: [] } : { sizes: withBatch(new Map()), fault };
   }
-  const ordinary = ordinarySizes(orders(specs, names), { fault: faultOf, ones: onesOf, unit: knowledge.unit });
+  const ordinary = ordinarySizes(orders(specs, names), { ...knowledge, fault: faultOf, ones: onesOf });
   const [small] = ordinary;
   if (small === undefined) {
     const sizes = new Map(names.map((name) => [name, 64 * knowledge.unit]));
     return { sizes: withBatch(sizes), fault: faultOf(sizes) ?? "the sizes do not fit each other" };
   }
+  if (knowledge.together) return { ordinary, ones: [], zeros: [] };
   const larger = ordinary.at(-1) ?? small;
   return { ordinary, ...edges(specs, batchName, larger, faultOf) };
 }
@@ -107,14 +110,16 @@ function orders(specs: readonly FeedSpec[], names: readonly string[]): readonly 
 
 function ordinarySizes(
   [apart, byInput, alike]: readonly [Order, Order, Order],
-  { fault: faultOf, ones, unit }: ShapeKnowledge,
+  { fault: faultOf, ones, unit, together }: ShapeKnowledge,
 ): readonly Sizes[] {
   const tried = ladder(unit);
   const accepts = (size: number, order: Order, step: number): boolean => faultOf(spread(order, size, step)) === null;
   const least = tried.find((size) => accepts(size, alike, 0));
   if (least === undefined) return searched([...alike.keys()], tried, faultOf);
   // Sizes that differ, so that an axis mistaken for another shows.
-  const candidates = [apart, byInput].flatMap((each) => STEPS.map((step) => ({ order: each, step: step * unit })));
+  const candidates = (together ? [byInput] : [apart, byInput]).flatMap((each) =>
+    STEPS.map((step) => ({ order: each, step: step * unit })),
+  );
   const { order, step } = candidates.find((each) => accepts(least, each.order, each.step)) ?? { order: alike, step: 0 };
   const above = tried.filter((size) => size >= 1.5 * least);
   // In the larger run no axis has the size 1 that would have another in a large one: 1 hides axes that are mistaken for others.

@@ -1,3 +1,4 @@
+import { ExportError } from "../../../errors.ts";
 import { float, int } from "../../../onnx/model.ts";
 import { isNumber } from "../../../onnx/dim.ts";
 import { float32 } from "../../../tensor.ts";
@@ -17,7 +18,10 @@ interface Statistics {
   readonly variance: Value;
 }
 
-/** By given statistics of the last axis, whatever the data format and `is_training` are: TF.js does not look at them. */
+/**
+ * By given statistics of the last axis, whatever the data format and `is_training` are: TF.js does not look at them. Without
+ * statistics, as TensorFlow writes a training step, it computes NaN.
+ */
 const batchNormalization = defineOp(
   ["FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"],
   ["BatchNormalization", "Mul", "Add"],
@@ -30,6 +34,15 @@ const batchNormalization = defineOp(
       mean: context.tensor(3),
       variance: context.tensor(4),
     };
+    const { mean, scale } = statistics;
+    if (mean.rank === 1 && isNumber(dimOf(mean, 0), 0) && !isNumber(dimOf(scale, 0), 0)) {
+      throw new ExportError(
+        "it has no mean and variance, and TF.js does not compute those of the batch: it gives NaN",
+        {
+          hint: "save the model for inference; Keras's LayerNormalization does without at an epsilon below 0.001",
+        },
+      );
+    }
     return normalize(graph, input, statistics, attributes.float("epsilon", 0.001));
   },
 );

@@ -32,6 +32,18 @@ const batchNorms: OpCase[] = BATCH_NORMS.flatMap((op) => [
   opCase(op, "NCHW", [floats([2, 4, 5, 3]), ...statistics(3, constant)], {
     attrs: { data_format: attr.string("NCHW") },
   }),
+  opCase(
+    op,
+    "of training, which gets no statistics",
+    [
+      floats([2, 4, 5, 3]),
+      constant(floats([3])),
+      constant(floats([3])),
+      constant(given("float32", [])),
+      constant(given("float32", [])),
+    ],
+    { attrs: { is_training: attr.bool(true) }, refused: /no mean and variance/ },
+  ),
   opCase(op, "of vectors", [floats([4, 3]), ...statistics(3, constant)]),
   opCase(op, "of rank 3", [floats([2, 4, 3]), ...statistics(3, constant)]),
   opCase(op, "no images", [floats([0, 4, 5, 3]), ...statistics(3, constant)]),
