@@ -6,6 +6,7 @@ import type { ReadLine } from "./decode/greedy.ts";
 import { decoderOf } from "./decode/language.ts";
 import { logProbabilities, type Steps } from "./decode/matrix.ts";
 import type { Session } from "./runtime.ts";
+import { first } from "../require.ts";
 
 /** A character of a line. */
 export interface ReadingCharacter {
@@ -69,7 +70,7 @@ function groupsOf(images: readonly Float32Array[], height: number, isFixed: bool
   const groups: Line[][] = [];
   for (const line of lines.toSorted((a, b) => a.image.length - b.image.length)) {
     const group = groups.at(-1);
-    const narrowest = group?.[0]?.image.length ?? 0;
+    const narrowest = first(group ?? [line]).image.length;
     const fits = line.image.length <= Math.max(MOST_SPREAD * narrowest, 64 * height);
     if (group !== undefined && fits && (group.length + 1) * line.image.length <= MOST_PIXELS) group.push(line);
     else groups.push([line]);

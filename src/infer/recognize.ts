@@ -1,7 +1,7 @@
 import { InferenceError, ModelFormatError } from "../errors.ts";
 import { confidenceOf, UNSURE_BELOW } from "./confidence.ts";
 import { isRecognizer, RECOGNIZER_KEY, type ClassOutput, type Recognizer } from "../metadata.ts";
-import { at } from "../require.ts";
+import { at, first } from "../require.ts";
 import { softmax } from "../softmax.ts";
 import { float32, type Tensor } from "../tensor.ts";
 
@@ -149,9 +149,9 @@ function readingOf(
   count: number,
 ): Reading {
   const { probabilities, candidates: top, areNumbers } = candidatesOf({ data, dims }, row, output, count);
-  const text = top[0]?.label ?? "";
+  const { label: text, probability } = first(top);
   if (!areNumbers) return { text, confidence: Number.NaN, top };
-  if (output.confidence === undefined) return { text, confidence: top[0]?.probability ?? 0, top };
+  if (output.confidence === undefined) return { text, confidence: probability, top };
   const confidence = confidenceOf(probabilities, output.confidence);
   return { text, confidence, ...(confidence < UNSURE_BELOW ? { unsure: true } : {}), top };
 }

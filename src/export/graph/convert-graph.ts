@@ -20,6 +20,7 @@ import { refusals } from "./ops/refusals.ts";
 import type { GraphInput, GraphOutput, GraphSource } from "./source/graph-model.ts";
 import type { NodeOutput } from "./source/node.ts";
 import { parseOutput } from "./source/nodes.ts";
+import { at } from "../../require.ts";
 
 export interface GraphConvertOptions extends NetworkOptions {
   /** Converters by the name of the operator: the built-in ones and those of the user. */
@@ -118,8 +119,8 @@ export function convertGraph(source: GraphSource, options: GraphConvertOptions):
   return {
     graph,
     inputs: feeds,
-    outputs: outputs.map(({ value }, index) => ({ name: names[index] ?? "", value })),
-    taps: outputs.map((output, index) => ({ name: names[index] ?? "", source: output.source })),
+    outputs: outputs.map(({ value }, index) => ({ name: at(names, index), value })),
+    taps: outputs.map((output, index) => ({ name: at(names, index), source: output.source })),
     nodes,
   };
 }
@@ -333,7 +334,7 @@ function everyNode(
     inputs,
   );
   return {
-    outputs: found.map(({ value }, index) => ({ name: names[index] ?? "", value })),
-    taps: found.map(({ source }, index) => ({ name: names[index] ?? "", source })),
+    outputs: found.map(({ value }, index) => ({ name: at(names, index), value })),
+    taps: found.map(({ source }, index) => ({ name: at(names, index), source })),
   };
 }

@@ -3,6 +3,7 @@ import { asNumber, dim, divideExactly, isNumber, multiply, showShape, type Dim, 
 import type { DType } from "../../tensor.ts";
 
 import type { GraphTensor } from "./graph-tensor.ts";
+import { at } from "../../require.ts";
 
 /**
  * An indivisible factor of a tensor's shape. Two axes are made of the same factors when they hold the same objects, so a
@@ -150,7 +151,7 @@ export function sameFactors(a: readonly Factor[], b: readonly Factor[]): boolean
 
 /** Dimensions cut alike, of the same factors. */
 export function sameAxes(a: readonly Axis[], b: readonly Axis[]): boolean {
-  return a.length === b.length && a.every((axis, index) => sameFactors(axis, b[index] ?? []));
+  return a.length === b.length && a.every((axis, index) => sameFactors(axis, at(b, index)));
 }
 
 /** Replace one factor by several whose product it is, everywhere in the value. */

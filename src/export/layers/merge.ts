@@ -6,12 +6,13 @@ import { isNumber } from "../../onnx/dim.ts";
 import { reduce } from "../build/reduce.ts";
 import type { Rules } from "../rules.ts";
 import { dimOf, insertAxis, removeAxis, type Value } from "../ir/value.ts";
+import { at } from "../../require.ts";
 
 type MergeConfig = Pick<Rules, "masks">;
 
 /**
- * TF.js takes the first input's mask with an axis of size 1 put before its axes, and of the others all but the last, without
- * one. Source: tfjs-layers, layers/merge.js, `computeMask`. In Keras 3 one that holds is enough, if all inputs have one.
+ * TF.js gives each mask a leading axis of size 1, and joins the first mask with all others except the last (tfjs-layers, layers/merge.js,
+ * `computeMask`). In Keras 3 one mask that holds is enough, if all inputs have a mask.
  *
  * @throws {ExportError} where TF.js would fail
  */
@@ -79,11 +80,11 @@ const concatenate: LayerConverter = defineConverter({
     rules.joinedMasks === true ? joinedMask(context, axis, inputs) : concatenatedMask(context, axis, inputs),
   emit({ graph }, { axis, rules }, inputs) {
     if (inputs.length < 2) throw new ExportError(`it joins 2 inputs or more; it has ${inputs.length}`);
-    const [first] = inputs;
+    const first = at(inputs, 0);
     // TF.js gives all elements the type of the first input's.
-    const type = first !== undefined && typeOf(first) === "int32" ? "int32" : "float32";
+    const type = typeOf(first) === "int32" ? "int32" : "float32";
     const values = inputs.map(({ value }) => graph.cast(value, type));
-    const rank = first?.value.axes.length ?? 0;
+    const rank = first.value.axes.length;
     const isLast = rules.negativeAxis !== true;
     if (axis < -1 && isLast) expectEqualBut(axis, values);
     return concat(graph, values, (axis < 0 || axis === rank) && isLast ? -1 : axis);
@@ -134,17 +135,17 @@ function concatenatedMask({ graph }: EmitContext, axis: number, inputs: readonly
  * they are joined. Source: Keras 3.15, layers/merging/concatenate.py.
  */
 function joinedMask({ graph }: EmitContext, axis: number, inputs: readonly MaskedValue[]): Value | null {
-  const rank = inputs[0]?.value.axes.length ?? 0;
-  const at = axis < 0 ? rank + axis : axis;
+  const rank = at(inputs, 0).value.axes.length;
+  const place = axis < 0 ? rank + axis : axis;
   const masks = inputs.flatMap(({ mask }) => mask ?? []);
   const [first, ...others] = masks;
-  if (first === undefined || (at === rank - 1 && masks.length < inputs.length)) return null;
+  if (first === undefined || (place === rank - 1 && masks.length < inputs.length)) return null;
   if (masks.length < inputs.length || masks.some((mask) => mask.axes.length !== rank - 1)) {
     throw new ExportError("masks of some of its inputs only, or of each feature, are not supported");
   }
-  return at === rank - 1
+  return place === rank - 1
     ? others.reduce((any, mask) => graph.binary("Or", any, mask), first)
-    : concat(graph, masks, at);
+    : concat(graph, masks, place);
 }
 
 /** True everywhere, for an input whose last axis has size 1 like that of a mask; else null: TF.js cannot join the two. */

@@ -3,6 +3,7 @@ import { readActivation, type Activation } from "../activation.ts";
 import type { BindContext } from "../converter.ts";
 import type { ConfigReader } from "../source/config.ts";
 import type { LayerWeights } from "../source/model.ts";
+import { first, floatAt } from "../../require.ts";
 
 /**
  * SimpleRNN, GRU or LSTM over feature vectors. Weights: kernel [C, G·H], recurrent kernel [H, G·H], bias [G·H], with G = 1,
@@ -186,7 +187,7 @@ export function readGatedWeights(cell: GatedCell, weights: LayerWeights, feature
   const columns = GATES[cell.kind] * cell.units;
   const kernel = weights.get("kernel", [features, columns]);
   const recurrent = floats("recurrent_kernel", weights, [cell.units, columns]);
-  const shared = { features: kernel.dims[0] ?? 0, kernel: floats("kernel", weights, [features, columns]), recurrent };
+  const shared = { features: first(kernel.dims), kernel: floats("kernel", weights, [features, columns]), recurrent };
   if (!cell.useBias) return { ...shared, bias: null, recurrentBias: null };
   if (!cell.resetAfter) return { ...shared, bias: floats("bias", weights, [columns]), recurrentBias: null };
   const both = floats("bias", weights, [2, columns]);
@@ -200,12 +201,12 @@ function readCudnnWeights(cell: GatedCell, weights: LayerWeights, features: numb
   const bias = floats("bias", weights, [2 * columns]);
   const [inputBias, recurrentBias] = [bias.subarray(0, columns), bias.subarray(columns)];
   const shared = {
-    features: dims[0] ?? 0,
+    features: first(dims),
     kernel: fromCudnn(cell, floats("kernel", weights, [features, columns])),
     recurrent: fromCudnn(cell, floats("recurrent_kernel", weights, [cell.units, columns])),
   };
   if (cell.resetAfter) return { ...shared, bias: inputBias, recurrentBias };
-  return { ...shared, bias: inputBias.map((each, index) => each + (recurrentBias[index] ?? 0)), recurrentBias: null };
+  return { ...shared, bias: inputBias.map((each, index) => each + floatAt(recurrentBias, index)), recurrentBias: null };
 }
 
 /** The numbers of each gate's part [C, H] are those of a matrix [H, C], row after row. */
@@ -215,7 +216,7 @@ function fromCudnn({ kind, units }: GatedCell, kernel: Float32Array): Float32Arr
   return kernel.map((_, to) => {
     const column = to % columns;
     const at = (column % units) * features + Math.floor(to / columns);
-    return kernel[Math.floor(at / units) * columns + column - (column % units) + (at % units)] ?? 0;
+    return floatAt(kernel, Math.floor(at / units) * columns + column - (column % units) + (at % units));
   });
 }
 

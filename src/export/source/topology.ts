@@ -7,6 +7,7 @@ import type { Call, CallArgument, Config, LayerSpec, ModelSpec, TensorRef } from
 import { operationAsLayer } from "./operations.ts";
 import { callsAsMade, layersInOrder } from "./order.ts";
 import { isLayerClass, LAYER_CLASSES } from "./layer-classes.ts";
+import { last } from "../../require.ts";
 
 /** The largest models people train have some 2,000 layers. */
 const MAX_LAYERS = 20_000;
@@ -495,7 +496,7 @@ function expandedCalls(model: ModelSpec): number {
 }
 
 function inModel<T>(path: readonly string[], body: () => T): T {
-  return path.length === 0 ? body() : prefixed(`model ${quoted(path.at(-1) ?? "")}`, body);
+  return path.length === 0 ? body() : prefixed(`model ${quoted(last(path))}`, body);
 }
 
 function inLayer<T>({ name }: LayerSpec, body: () => T): T {

@@ -14,6 +14,7 @@ import {
   type InnerLayer,
 } from "./weight-names.ts";
 import type { StoredWeight } from "./weights.ts";
+import { last } from "../../require.ts";
 
 /** Which layer has which weight of the file, by the layer's {@link pathKey}. */
 export type WeightOwners = ReadonlyMap<string, readonly OwnWeight[]>;
@@ -320,7 +321,7 @@ class OwnerFinder {
 }
 
 function lastName({ path }: LayerAt): string {
-  return path.at(-1) ?? "";
+  return last(path);
 }
 
 /** `_1` and `kernel` for the name `conv_1/kernel` and the layer `conv`; null for other names. */
@@ -435,7 +436,7 @@ class NameIndex {
     );
     this.#byModel.set(model.name, new Set(layers));
     for (const layer of layers) {
-      const name = layer.path.at(-1) ?? "";
+      const name = lastName(layer);
       this.#layers.set(pathKey(layer.path), layer);
       if (!around.has(pathKey(layer.path))) push(this.#byName, name, layer);
       for (const outer of layer.path.slice(0, -1)) {

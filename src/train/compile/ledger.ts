@@ -2,6 +2,7 @@ import { TrainError } from "../../errors.ts";
 import type { UpdateRule } from "./optimizer.ts";
 import type { Problem } from "./problem.ts";
 import type { Tensor, TensorFlow, Variable, VariableState } from "./types.ts";
+import { at, valueOf } from "../../require.ts";
 
 /** A place beside the tf.Variables that can hold values of variables: the session of one compiled function. */
 export interface Holder {
@@ -61,7 +62,7 @@ export class Ledger {
     const nameOf = (weight: number): string => entries[weight]?.name ?? String(weight);
     const slots = weights.map((weight, index) =>
       rule.slots.map(({ name, initial }) =>
-        add(`${nameOf(weight)}/${name}`, () => tf.fill(problem.trainable[index]?.shape ?? [], initial)),
+        add(`${nameOf(weight)}/${name}`, () => tf.fill(at(problem.trainable, index).shape, initial)),
       ),
     );
     const averages = weights.map((weight, index) =>
@@ -69,7 +70,7 @@ export class Ledger {
     );
     this.trained = weights.map((weight, index) => ({
       weight,
-      slots: slots[index] ?? [],
+      slots: at(slots, index),
       average: averages[index],
       decays: keeps.decays(at(problem.trainable, index)),
     }));
@@ -99,7 +100,7 @@ export class Ledger {
       const read = holder?.read(held) ?? held.map((entry) => this.variable(entry).clone());
       held.forEach((entry, index) => values.set(entry, at(read, index)));
     }
-    return entries.flatMap((entry) => values.get(entry) ?? []);
+    return entries.map((entry) => valueOf(values, entry));
   }
 
   /** @param holder whose session has just written the entries */
@@ -208,12 +209,6 @@ function unshare(tf: TensorFlow, entries: readonly Entry[]): void {
     }
     seen.add(variable.dataId);
   }
-}
-
-function at<T>(values: readonly T[], index: number): T {
-  const value = values[index];
-  if (value === undefined) throw new RangeError(`no entry ${index} of ${values.length}`);
-  return value;
 }
 
 function assign(variable: Variable, value: Tensor): void {

@@ -237,7 +237,7 @@ function sizesTensor(graph: GraphBuilder, sizes: readonly Dim[]): GraphTensor {
   if (known.length === sizes.length) return graph.int64s(known);
   return concatTensors(
     graph,
-    sizes.map((size) => (asNumber(size) === null ? graph.runtimeDim(size) : graph.int64s([asNumber(size) ?? 0]))),
+    sizes.map((size) => graph.runtimeDim(size)),
     0,
   );
 }

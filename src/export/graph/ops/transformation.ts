@@ -138,6 +138,8 @@ const ensureShape = defineOp(["EnsureShape"], [], (context) => {
 
 type Sides = readonly (readonly [begin: number, end: number])[];
 
+const NOTHING = [0, 0] as const;
+
 /** Paddings [rank, 2] that are known; null when they depend on the inputs. */
 function knownSides(context: OpContext, rank: number): Sides | null {
   const paddings = context.constant(1);
@@ -194,8 +196,9 @@ function padBy(
   const places = wide.map((axis) => placeInStored(input, axis));
   const value = places.includes(-1) ? graph.storedAs(input, input.axes) : input;
   const dims = places.includes(-1) ? wide : places;
-  const begins = value.stored.map((_, index) => sides[at2(wide, dims.indexOf(index))]?.[0] ?? 0);
-  const ends = value.stored.map((_, index) => sides[at2(wide, dims.indexOf(index))]?.[1] ?? 0);
+  const padded = value.stored.map((_, index) => sides[at2(wide, dims.indexOf(index))] ?? NOTHING);
+  const begins = padded.map(([begin]) => begin);
+  const ends = padded.map(([, end]) => end);
   const result = make(value.tensor, graph.int64s([...begins, ...ends]));
   const { shape } = result;
   if (shape === null) throw new ExportError("the number of axes is only known when the model runs");
@@ -432,11 +435,14 @@ const broadcastArgs = defineOp(["BroadcastArgs"], ["Where", "Equal", "Concat"], 
     );
     return graph.cast(viewOf(graph.shapeTensor(sizes)), "int32");
   }
-  const lengths = shapes.map((shape) => asNumber(dimOf(shape, 0)));
-  if (lengths.includes(null)) throw new ExportError("the numbers of axes are only known when the model runs");
-  const rank = Math.max(...lengths.filter((length) => length !== null));
+  const lengths = shapes.map((shape) => {
+    const length = asNumber(dimOf(shape, 0));
+    if (length === null) throw new ExportError("the numbers of axes are only known when the model runs");
+    return length;
+  });
+  const rank = Math.max(...lengths);
   const [left, right] = shapes.map((shape, index) => {
-    const missing = rank - (lengths[index] ?? 0);
+    const missing = rank - at(lengths, index);
     const ones = { dtype: "int32" as const, dims: [missing], data: new Int32Array(missing).fill(1) };
     return missing === 0 ? shape : viewOf(concat(graph, [graph.constant("ones", ones), graph.plain(shape)], 0));
   });

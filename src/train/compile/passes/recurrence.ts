@@ -11,6 +11,7 @@ import {
 import { INT32 } from "../native.ts";
 import { Editor, type Rewritten } from "./editor.ts";
 import { isAdd, reshape } from "./simplify.ts";
+import { at, first } from "../../../require.ts";
 
 /** Time steps that are packed together, perhaps transposed, and taken apart again by the next layer. */
 export function unpackPacked(graph: Graph): Rewritten {
@@ -37,13 +38,13 @@ function packBehind(editor: Editor, unpack: GraphNode): GraphNode | undefined {
   const packAxis = axisOf(pack);
   if (permutation?.[axisOf(unpack)] !== packAxis) return undefined;
   const others = permutation.filter((axis) => axis !== packAxis);
-  return others.every((axis, index) => index === 0 || axis > (others[index - 1] ?? 0)) ? pack : undefined;
+  return others.every((axis, index) => index === 0 || axis > at(others, index - 1)) ? pack : undefined;
 }
 
 function axisOf(node: GraphNode): number {
   const axis = node.attributes["axis"];
   const value = axis?.kind === "int" ? axis.value : 0;
-  return value < 0 ? value + (node.outputs[0]?.shape.length ?? 0) + (node.op === "Unpack" ? 1 : 0) : value;
+  return value < 0 ? value + first(node.outputs).shape.length + (node.op === "Unpack" ? 1 : 0) : value;
 }
 
 /**
@@ -141,7 +142,7 @@ function productOf(editor: Editor, terms: readonly GraphNode[]): Ref {
 function concatenate(editor: Editor, values: readonly Ref[]): Ref {
   const [first = ""] = values;
   const { dtype, shape } = editor.type(first);
-  const length = values.reduce((sum, value) => sum + (editor.type(value).shape[0] ?? 0), 0);
+  const length = values.reduce((sum, value) => sum + at(editor.type(value).shape, 0), 0);
   const output: TensorType = { dtype, shape: [length, ...shape.slice(1)] };
   const source = editor.node(first);
   const [whole] = source.inputs;
@@ -243,5 +244,5 @@ function multiplyAtOnce(editor: Editor, products: readonly GraphNode[]): void {
     attributes,
     ordered.map(() => output),
   );
-  ordered.forEach(({ name }, index) => editor.replace(refOf(name), parts[index] ?? ""));
+  ordered.forEach(({ name }, index) => editor.replace(refOf(name), at(parts, index)));
 }
