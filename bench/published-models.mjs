@@ -14,7 +14,7 @@ export const SHAPES = {
   "style-transformer-separable": { Placeholder: [1, 256, 256, 3] },
 };
 
-/** Whole numbers are pixels here, and in other models indices that no table is too short for. */
+/** Integer inputs of these models are pixels. Those of the others are indices, small enough for every table. */
 const PIXELS = new Set(["handtrack"]);
 const SMALL = 8;
 

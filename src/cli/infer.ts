@@ -112,7 +112,7 @@ async function run(inputs: readonly string[], options: InferOptions): Promise<vo
   const found = await findModel(options.model, options.runtime);
   const isRaw = tensors.length > 0 || (found.takesNothing && inputs.length === 0 && options.dataset === undefined);
   if (options.out !== undefined && !isRaw) throw new UsageError("--out is for the outputs of --tensor");
-  // Before the runtime starts: a model that says nothing of pictures needs none.
+  // Checked before the runtime starts, which a model without metadata for pictures does not need.
   const recognizer = !isRaw && options.dataset === undefined ? found.recognizer() : null;
   if (recognizer?.output.kind === "ctc" && inputs.length === 0) {
     throw new UsageError("the model reads lines of text, and no image is named", {

@@ -6,7 +6,7 @@ const INSTALL = "npm install --ignore-scripts";
 /**
  * Import an optional package when it is needed.
  *
- * @throws {SetupError} with the command that installs it, when it is not there; saying why, when it does not load.
+ * @throws {SetupError} when it is missing, with the command that installs it; when it does not load, with the reason.
  */
 export async function importPackage<Module>(name: string, load: () => Promise<Module>): Promise<Module> {
   try {
@@ -17,8 +17,8 @@ export async function importPackage<Module>(name: string, load: () => Promise<Mo
 }
 
 /**
- * What to throw when an optional package does not load. In code that users bundle, `import()` must stand in a try block by
- * itself: bundlers take a package that is absent there for a warning, and elsewhere for an error.
+ * The error to throw when an optional package does not load. In code that users bundle, `import()` must stand alone in a try block: for a
+ * package that is missing there, bundlers print a warning; elsewhere they fail.
  */
 export function notLoaded(name: string, cause: unknown): SetupError {
   if (isMissing(cause)) {

@@ -15,7 +15,7 @@ async function opsOf(
   return ops;
 }
 
-describe("moving data costs the fewest nodes", () => {
+describe("as few Transposes and Reshapes as possible", () => {
   test("every step of a recurrent layer into a dense one: one Transpose, one Reshape", async () => {
     const layers = [
       tf.layers.lstm({ units: 5, returnSequences: true, recurrentActivation: "sigmoid" }),
@@ -43,7 +43,7 @@ describe("moving data costs the fewest nodes", () => {
   });
 });
 
-test("a size left open is known when the batch cancels out", async () => {
+test("an open size is known where the batch cancels out", async () => {
   const layers = [
     tf.layers.reshape({ targetShape: [4, -1] }),
     tf.layers.layerNormalization({ axis: -1, center: false, scale: false }),
@@ -51,7 +51,7 @@ test("a size left open is known when the batch cancels out", async () => {
   expect(await opsOf(layers, [5, 4])).toEqual(["Reshape", "LayerNormalization"]);
 });
 
-describe("what weights can take, no node does", () => {
+describe("arithmetic that goes into weights", () => {
   test("a decoder's dense layer has its units in the order of the convolution's channels", async () => {
     const layers = [
       tf.layers.dense({ units: 3 * 4 * 5, activation: "relu" }),
@@ -107,7 +107,7 @@ describe("what weights can take, no node does", () => {
   });
 });
 
-describe("nothing is computed or stored in vain", () => {
+describe("no needless nodes or weights", () => {
   test("an average that a convolution reads keeps its axes", async () => {
     const layers = [
       tf.layers.conv2d({ filters: 4, kernelSize: 3 }),
@@ -119,7 +119,7 @@ describe("nothing is computed or stored in vain", () => {
     expect(await opsOf(layers, [5, 6, 1])).toEqual(["Reshape", "Conv", "GlobalAveragePool", "Conv", "Relu", "Reshape"]);
   });
 
-  test("probabilities of a convolution over one pixel are those of a vector", async () => {
+  test("a softmax over a single pixel runs on a vector", async () => {
     const layers = [
       tf.layers.conv2d({ filters: 4, kernelSize: [5, 6], activation: "linear" }),
       tf.layers.flatten(),
@@ -128,7 +128,7 @@ describe("nothing is computed or stored in vain", () => {
     expect(await opsOf(layers, [5, 6, 1])).toEqual(["Reshape", "Conv", "Reshape", "Softmax"]);
   });
 
-  test("padding twice is padding once, by the convolution", async () => {
+  test("two paddings become the pads of the convolution", async () => {
     const layers = [
       tf.layers.zeroPadding2d({ padding: 1 }),
       tf.layers.zeroPadding2d({ padding: [2, 1] }),
@@ -137,13 +137,13 @@ describe("nothing is computed or stored in vain", () => {
     expect(await opsOf(layers, [5, 6, 2])).toEqual(["Transpose", "Conv", "Transpose"]);
   });
 
-  test("a bias of zeros is none", async () => {
+  test("a bias of zeros is left out", async () => {
     const model = chain([tf.layers.dense({ units: 3, activation: "tanh" })], [4, 5]);
     const { ops } = await expectParity(model, tf.randomNormal([2, 4, 5], 0, 1, "float32", 3), { runtimes: ["node"] });
     expect(ops).toEqual(["MatMul", "Tanh"]);
   });
 
-  test("joined and joined again is joined once", async () => {
+  test("nested concatenations become one", async () => {
     const input = tf.input({ shape: [6] });
     const [a, b, c] = [2, 3, 4].map((units) => apply(tf.layers.dense({ units }), input));
     if (a === undefined || b === undefined || c === undefined) throw new TypeError("three are needed");

@@ -1,4 +1,4 @@
-/** Every path of classes through the steps, with the text that it spells (repeats merged, the last class left out). */
+/** Every path of classes through the steps, with the text that it spells: repeats are merged, then blanks (the last class) removed. */
 export function* pathsThrough(steps: number, classes: number): Generator<{ path: number[]; label: number[] }> {
   for (let code = 0; code < classes ** steps; code++) {
     const path = Array.from({ length: steps }, (_, step) => Math.floor(code / classes ** step) % classes);

@@ -21,7 +21,7 @@ import {
   type Dim,
 } from "../../src/onnx/dim.ts";
 
-/** An expression beside the plain arithmetic that it must agree with. */
+/** An expression, and its value computed with plain numbers. */
 interface Checked {
   readonly size: Dim;
   readonly value: (at: ReadonlyMap<string, number>) => number;
@@ -82,7 +82,7 @@ describe("canonical expressions", () => {
     );
   });
 
-  test("have a smaller one that is the smaller for every binding", () => {
+  test("have a minimum that is the smaller value for every binding", () => {
     fc.assert(
       fc.property(expression, expression, bindings, (x, y, at) => {
         const least = min(x.size, max(x.size, y.size));
@@ -126,7 +126,7 @@ describe("canonical expressions", () => {
   test("keep their value when symbols are replaced", () => {
     fc.assert(
       fc.property(expression, expression, bindings, ({ size }, other, at) => {
-        // Math.ceil gives -0 for what lies between -1 and 0.
+        // Math.ceil gives -0 for numbers between -1 and 0.
         const inner = other.value(at) + 0;
         fc.pre(inner >= 0);
         const replaced = substitute(size, new Map([["a", other.size]]));

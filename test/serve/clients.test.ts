@@ -42,7 +42,7 @@ test.skipIf(typeof python === "string")(
     if (want?.dtype !== "float32") throw new Error("no answer");
     writeFileSync(join(folder, "x.f32"), bytesOf(data));
     writeFileSync(join(folder, "want.f32"), bytesOf(want.data));
-    // The same network as the shipped one, of which there is no model.json.
+    // The network of the shipped file, which has no model.json.
     const exported = await exportAnySource(await readAnyModel(await readModel(join(root, "models", "crnn-mnist"))));
     writeFileSync(join(folder, "config.pbtxt"), tritonConfig("crnn-mnist", exported));
     const server = await openServer({ models: [model, dense] });

@@ -30,7 +30,7 @@ export async function score(loaded: Loaded, dataset: string, options: ScoreOptio
   });
 }
 
-/** Some test images in the terminal with what was read beside them, and the accuracy of a sample. */
+/** Prints some test images with what was read from them, and the accuracy on a sample. */
 export async function showSample(loaded: Loaded, recognizer: Recognizer, options: ScoreOptions): Promise<void> {
   const set = await openTest("auto", { ...options, limit: options.limit ?? SAMPLE });
   if (options.json !== true) await drawSome(loaded.session, recognizer, set);
@@ -81,7 +81,7 @@ async function countCorrect(session: Session, set: ImageSet, batchSize: number, 
   const started = performance.now();
   let [correct, images] = [0, 0];
   while (images < set.images && !signal.aborted) {
-    // Near the end a model of a fixed batch size sees some images a second time.
+    // A model with a fixed batch size gets some images twice in its last batch.
     const start = typeof fixed === "number" ? Math.max(0, Math.min(images, set.images - fixed)) : images;
     const count = Math.min(size, set.images - start);
     const scores = await classScores(session, imageTensor(set, start, count));
@@ -108,7 +108,7 @@ async function drawSome(session: Session, recognizer: Recognizer, set: ImageSet)
 
 const INK = " .:-=+*#%@";
 
-/** Two rows of pixels to a line of text, since characters are twice as tall as wide. */
+/** Each line of text shows two rows of pixels, since characters are twice as tall as wide. */
 function printDigit(image: Float32Array, reading: Reading, label: number | undefined): void {
   const beside = [
     `read as ${said(reading)}`,

@@ -1,7 +1,7 @@
 import type { Reading } from "../../infer/recognize.ts";
 import type { Session } from "../../infer/runtime.ts";
 
-/** A model that is loaded: what answers, and where. */
+/** A loaded model, and where it runs. */
 export interface Loaded {
   readonly session: Session;
   /** Name of the shipped model, or path of the file. */
@@ -38,7 +38,7 @@ export function ranOn({ session: { runtime, provider, elsewhere }, browser }: Lo
   };
 }
 
-/** `7 (99.98 %)`, or `unsure (3? 12.40 %)` where a calibrated model is. */
+/** `7 (99.98 %)`, or `unsure (3? 12.40 %)` where a calibrated model is unsure. */
 export function said({ text, confidence, unsure }: Pick<Reading, "text" | "confidence" | "unsure">): string {
   return unsure === true ? `unsure (${text}? ${percent(confidence)})` : `${text} (${percent(confidence)})`;
 }

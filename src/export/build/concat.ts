@@ -1,7 +1,7 @@
 import { ExportError } from "../../errors.ts";
 import { add, asNumber, showShape } from "../../onnx/dim.ts";
 import { int } from "../../onnx/model.ts";
-import { at, at as elementAt } from "../../require.ts";
+import { at as elementAt } from "../../require.ts";
 import { dimOf, dimsOf, newAxis, removeAxis, sameFactors, Value, type Axis } from "../ir/value.ts";
 
 import type { GraphBuilder } from "./builder.ts";
@@ -75,13 +75,13 @@ function patternOf({ axes, stored }: Value, at: number): Pattern[] {
 function orderOf({ axes, stored }: Value): Pattern[] {
   const flat = stored.flat();
   const places = axes.map((axis) => (axis[0] === undefined ? -1 : flat.indexOf(axis[0])));
-  const order = axes.map((_, axis) => axis).toSorted((a, b) => at(places, a) - at(places, b));
-  const kept = order.flatMap((axis) => at(axes, axis));
+  const order = axes.map((_, axis) => axis).toSorted((a, b) => elementAt(places, a) - elementAt(places, b));
+  const kept = order.flatMap((axis) => elementAt(axes, axis));
   return sameFactors(kept, flat) ? [order] : [];
 }
 
 function arrange(value: Value, pattern: Pattern): readonly Axis[] {
-  return pattern.map((axis) => (axis === null ? [] : at(value.axes, axis)));
+  return pattern.map((axis) => (axis === null ? [] : elementAt(value.axes, axis)));
 }
 
 /** Whether two shapes can be the same: free sizes may be. */

@@ -95,9 +95,9 @@ export function viewOf(tensor: GraphTensor, order?: readonly number[]): Value {
   return new Value(tensor, axes, stored);
 }
 
-function axisAt(axes: readonly Axis[], at: number): Axis {
-  const found = axes[at];
-  if (found === undefined) throw new InternalError(`a tensor of rank ${axes.length} has no axis ${at}`);
+function axisAt(axes: readonly Axis[], place: number): Axis {
+  const found = axes[place];
+  if (found === undefined) throw new InternalError(`a tensor of rank ${axes.length} has no axis ${place}`);
   return found;
 }
 

@@ -9,9 +9,9 @@ import { ones } from "./convolution.ts";
 import { channelsFirst, expectRank, fixedSize, spatialAxes, windowNode } from "../build/windows.ts";
 
 /**
- * One axis of a transposed convolution. TensorFlow's output has stride · size elements (`same`), or those and what the
- * kernel reaches beyond (`valid`); ONNX's has stride · (size − 1) + kernel + output_padding − pads. So the padding is that
- * of the forward convolution, at the end where it is odd, and a kernel shorter than the stride leaves zeros at the end.
+ * One axis of a transposed convolution. TensorFlow's output has stride · size elements with `same` padding, and max(kernel − stride, 0)
+ * more with `valid`. ONNX's has stride · (size − 1) + kernel + output_padding − pads. So the pads are those of the forward convolution, with
+ * an odd one at the end, and a kernel shorter than the stride needs output padding.
  * Source: tfjs-layers/src/utils/conv_utils.ts, `deconvLength`.
  */
 function fitTransposed(
@@ -25,7 +25,7 @@ function fitTransposed(
   return { low, high: total - low, extra: Math.max(stride - kernel, 0) };
 }
 
-/** TF.js's own 3D kernels put such windows elsewhere than native TensorFlow does: no answer would be right. */
+/** TF.js's 3D kernels place such windows differently from native TensorFlow, so there is no single result to agree with. */
 function refuseGaps(kernel: readonly number[], strides: readonly number[]): void {
   const axis = kernel.findIndex((size, index) => size < at(strides, index));
   if (axis === -1) return;

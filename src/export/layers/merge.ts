@@ -112,11 +112,11 @@ function concatenatedMask({ graph }: EmitContext, axis: number, inputs: readonly
   });
   const ranks = new Set(inputs.map(({ value }, index) => masks[index]?.axes.length ?? value.axes.length));
   const [rank = 0] = ranks;
-  const at = axis < 0 ? rank + axis : axis;
+  const place = axis < 0 ? rank + axis : axis;
   const fail = (): ExportError =>
     new ExportError("TF.js cannot join the masks of these inputs", { hint: "the model cannot be run in TF.js either" });
-  if (ranks.size > 1 || at >= rank) throw fail();
-  if (at === rank - 1) {
+  if (ranks.size > 1 || place >= rank) throw fail();
+  if (place === rank - 1) {
     const [first, ...others] = masks.flatMap((mask) => (mask === null ? [] : [allOfLast(graph, mask)]));
     if (first === undefined) return null;
     if (others.some((mask) => !sameShape(mask, first))) throw fail();
@@ -126,8 +126,8 @@ function concatenatedMask({ graph }: EmitContext, axis: number, inputs: readonly
   const joined = filled.flatMap((mask) => mask ?? []);
   const [pattern] = joined;
   if (pattern === undefined || joined.length < filled.length) throw fail();
-  if (joined.some((mask) => !sameShape(removeAxis(mask, at), removeAxis(pattern, at)))) throw fail();
-  return allOfLast(graph, concat(graph, joined, at));
+  if (joined.some((mask) => !sameShape(removeAxis(mask, place), removeAxis(pattern, place)))) throw fail();
+  return allOfLast(graph, concat(graph, joined, place));
 }
 
 /**

@@ -4,7 +4,7 @@ import type { Arithmetic } from "./arithmetic.ts";
 import type { PictureSize } from "./pictures.ts";
 import { resampled, resamplingWeights } from "./resampling.ts";
 
-/** Pictures [..., H, W] at another size, [..., height, width], as they are. */
+/** Resizes pictures [..., H, W] to [..., height, width]; their proportions are not kept. */
 export function stretched(
   a: Arithmetic,
   picture: GraphTensor,

@@ -113,12 +113,12 @@ class TopologyReader {
       };
       chain.push({ ...layer, calls: [call] });
     }
-    const last = chain.at(-1) ?? input;
+    const output = chain.at(-1) ?? input;
     return {
       name: nameOf(config, path, "sequential"),
       layers: chain,
       inputs: [{ layer: input.name, call: 0, tensor: 0 }],
-      outputs: [{ layer: last.name, call: 0, tensor: 0 }],
+      outputs: [{ layer: output.name, call: 0, tensor: 0 }],
     };
   }
 

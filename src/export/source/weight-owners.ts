@@ -170,8 +170,8 @@ class OwnerFinder {
         const [suffix, rest] = suffixOf(weight.name, name) ?? [];
         if (suffix === undefined || rest === undefined) continue;
         const inner = rest.split("/");
-        const last = inner.pop();
-        if (last !== undefined) push(sets, `${name}${suffix}`, { weight, name: last, layers: [layer], inner });
+        const own = inner.pop();
+        if (own !== undefined) push(sets, `${name}${suffix}`, { weight, name: own, layers: [layer], inner });
       }
       const [only, ...others] = sets;
       if (only === undefined || others.length > 0 || !isComplete(layer, only[1])) continue;

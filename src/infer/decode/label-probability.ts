@@ -17,9 +17,9 @@ export function labelProbability(log: Steps, label: readonly number[]): number {
   const symbols = new Int32Array(2 * label.length + 1).fill(blank);
   label.forEach((symbol, index) => (symbols[2 * index + 1] = symbol));
   const places = symbols.length;
-  /** Of the paths to each place, as a part of `exp(scale)`. */
+  /** Sum of the probabilities of the paths to each place, divided by `exp(scale)`. */
   const paths = new Float64Array(places);
-  /** The probability of each place's symbol at a step, as a part of the likeliest one's. */
+  /** The probability of each place's symbol at a step, divided by the largest. */
   const shares = new Float64Array(places);
   let scale = 0;
   paths[0] = 1;
@@ -38,7 +38,7 @@ export function labelProbability(log: Steps, label: readonly number[]): number {
       shares[place] = isBlank ? blankShare : Math.exp(scoreAt(log, step, intAt(symbols, place)) - likeliest);
     }
     let most = 0;
-    // From the end, so that the places before still have what they had after the last step.
+    // Backwards, so that the places before still have the values of the last step.
     for (let place = last; place >= first; place--) {
       const stay = doubleAt(paths, place);
       const next = place > 0 ? doubleAt(paths, place - 1) : 0;

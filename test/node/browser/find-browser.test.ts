@@ -21,7 +21,7 @@ function program(path: string): string {
   return full;
 }
 
-/** A Mac, whose applications this machine has none of. */
+/** A Mac. This machine has none of its applications. */
 function elsewhere(env: NodeJS.ProcessEnv = {}): Partial<Surroundings> {
   return { env, platform: "darwin", home };
 }
@@ -32,7 +32,7 @@ test("takes what CHROME_PATH names, before all else", () => {
   expect(findBrowser(elsewhere({ PATH, CHROME_PATH: named }))).toBe(named);
 });
 
-test("refuses a CHROME_PATH that is no program, though another is there", () => {
+test("refuses a CHROME_PATH that is no program, even where another browser is found", () => {
   const PATH = dirname(program("bin/chromium"));
   expect(() => findBrowser(elsewhere({ PATH, CHROME_PATH: join(home, "nothing") }))).toThrow(SetupError);
   expect(() => findBrowser(elsewhere({ PATH, CHROME_PATH: home }))).toThrow(`names no program: ${home}`);
@@ -47,7 +47,7 @@ test("finds one on PATH, Chromium before Chrome, and steps over folders of that 
   expect(findBrowser(elsewhere({ PATH }))).toBe(chromium);
 });
 
-test("finds an application of the user's own on a Mac", () => {
+test("finds an application in the home folder on a Mac", () => {
   const app = program("Applications/Chromium.app/Contents/MacOS/Chromium");
   expect(findBrowser(elsewhere())).toBe(app);
 });
@@ -61,7 +61,7 @@ test("finds the newest of Playwright's downloads", () => {
   expect(findBrowser(elsewhere({ PLAYWRIGHT_BROWSERS_PATH: join(home, "own") }))).toBe(own);
 });
 
-test("finds every browser in that order, for one may not start", () => {
+test("lists every browser in that order, since the first may not start", () => {
   const PATH = join(home, "bin");
   const [chromium, chrome] = [program("bin/chromium"), program("bin/google-chrome")];
   const downloaded = program("own/chromium-7/chrome-linux/chrome");

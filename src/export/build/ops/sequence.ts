@@ -13,7 +13,7 @@ export function sequenceConstruct(graph: GraphBuilder, tensors: readonly GraphTe
   return graph.op("SequenceConstruct", tensors);
 }
 
-/** With a tensor put in before the place `at` (an integer scalar), or at the end. */
+/** The sequence with a tensor inserted before position `at` (an integer scalar), or appended. */
 export function sequenceInsert(
   graph: GraphBuilder,
   sequence: GraphTensor,
@@ -40,7 +40,7 @@ export function sequenceLength(graph: GraphBuilder, sequence: GraphTensor): Grap
   return graph.op("SequenceLength", [sequence]);
 }
 
-/** Joined along an axis, or stacked along a new one. */
+/** The tensors concatenated along an axis, or stacked along a new one. */
 export function concatFromSequence(
   graph: GraphBuilder,
   sequence: GraphTensor,
@@ -50,7 +50,7 @@ export function concatFromSequence(
   return graph.op("ConcatFromSequence", [sequence], { axis: int(axis), ...(newAxis ? { new_axis: int(1) } : {}) });
 }
 
-/** Cut along an axis into tensors of one slice each, without that axis unless it is kept. */
+/** Splits a tensor along an axis into slices of size 1. The slices lose the axis unless it is kept. */
 export function splitToSequence(graph: GraphBuilder, input: GraphTensor, axis: number, keep = false): GraphTensor {
   return graph.op("SplitToSequence", [input], { axis: int(axis), keepdims: int(keep ? 1 : 0) });
 }

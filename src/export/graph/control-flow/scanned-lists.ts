@@ -76,7 +76,7 @@ function stepOf(loop: WhileStep, { step: variable }: Port, numberOf: NumberOf): 
 
 const SUMS: ReadonlySet<string> = new Set(["Add", "AddV2", "Sub"]);
 
-/** Whether a value is another one in each iteration: a variable that grows by a constant, or that and what does not change. */
+/** Whether a value differs in each iteration: a variable that grows by a constant, or its sum with something constant. */
 function isDistinct(loop: WhileStep, place: Port, numberOf: NumberOf): boolean {
   if (stepOf(loop, place, numberOf) !== null) return true;
   const { step } = place;

@@ -196,9 +196,9 @@ function padBy(
   const places = wide.map((axis) => placeInStored(input, axis));
   const value = places.includes(-1) ? graph.storedAs(input, input.axes) : input;
   const dims = places.includes(-1) ? wide : places;
-  const padded = value.stored.map((_, index) => sides[at2(wide, dims.indexOf(index))] ?? NOTHING);
-  const begins = padded.map(([begin]) => begin);
-  const ends = padded.map(([, end]) => end);
+  const bySide = value.stored.map((_, index) => sides[at2(wide, dims.indexOf(index))] ?? NOTHING);
+  const begins = bySide.map(([begin]) => begin);
+  const ends = bySide.map(([, end]) => end);
   const result = make(value.tensor, graph.int64s([...begins, ...ends]));
   const { shape } = result;
   if (shape === null) throw new ExportError("the number of axes is only known when the model runs");

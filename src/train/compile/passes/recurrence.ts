@@ -11,7 +11,7 @@ import {
 import { INT32 } from "../native.ts";
 import { Editor, type Rewritten } from "./editor.ts";
 import { isAdd, reshape } from "./simplify.ts";
-import { at, first } from "../../../require.ts";
+import { at } from "../../../require.ts";
 
 /** Time steps that are packed together, perhaps transposed, and taken apart again by the next layer. */
 export function unpackPacked(graph: Graph): Rewritten {
@@ -44,7 +44,7 @@ function packBehind(editor: Editor, unpack: GraphNode): GraphNode | undefined {
 function axisOf(node: GraphNode): number {
   const axis = node.attributes["axis"];
   const value = axis?.kind === "int" ? axis.value : 0;
-  return value < 0 ? value + first(node.outputs).shape.length + (node.op === "Unpack" ? 1 : 0) : value;
+  return value < 0 ? value + at(node.outputs, 0).shape.length + (node.op === "Unpack" ? 1 : 0) : value;
 }
 
 /**
