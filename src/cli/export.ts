@@ -15,7 +15,7 @@ import type { ModelVerification } from "../verify/verify-model.ts";
 import { baseCommand, type CommonOptions } from "./base-command.ts";
 import { formatBytes } from "./format.ts";
 import { collect, parseShape, parseWhole } from "./option-parsers.ts";
-import { claimStdout, writeOutput } from "./output-file.ts";
+import { claimStdout, readBack, writeOutput } from "./output-file.ts";
 import { note, printJson, printLine, printSummary } from "./output.ts";
 import { ownCommand, shellQuoted } from "../node/own-command.ts";
 import {
@@ -137,7 +137,11 @@ async function run(model: string, options: ExportCommandOptions): Promise<void> 
     file: rounded?.exact ?? exported,
     options: { ...exportOptions, ...(rounded && { precision: "float32" as const }) },
   };
-  const verified = options.verify ? await check(raw, source, checked.file, checked.options) : null;
+  const verified = options.verify
+    ? await check(raw, source, checked.options, () =>
+        checked.file === exported ? readBack(out, exported) : checked.file.bytes,
+      )
+    : null;
   if (verified !== null && !verified.passed) process.exitCode = 1;
   if (options.json === true) {
     const about =
@@ -250,14 +254,14 @@ function defaultOut(model: string): string {
 async function check(
   raw: RawModel,
   source: AnySource,
-  exported: ExportedModel,
   options: ExportOptions,
+  bytesOf: () => Uint8Array | Promise<Uint8Array>,
 ): Promise<ModelVerification | null> {
   const { verifyModel } = await import("../verify/verify-model.ts");
   const reporter = reportVerification();
   try {
     assertInstalled(packagesToVerify([{ runtime: "node" }]));
-    return await verifyModel(raw, source, exported.bytes, {
+    return await verifyModel(raw, source, await bytesOf(), {
       targets: [{ runtime: "node" }],
       batches: DEFAULT_BATCHES,
       seed: 1,

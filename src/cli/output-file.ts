@@ -1,6 +1,8 @@
 import { stat } from "node:fs/promises";
 
-import { UsageError } from "../errors.ts";
+import { ToolError, UsageError } from "../errors.ts";
+import { fileFault } from "../node/file-fault.ts";
+import { readWhole } from "../node/read-whole.ts";
 import { unwritable, writeAside, writePieces } from "../node/write-aside.ts";
 
 import { keepStdoutForData } from "./output.ts";
@@ -33,6 +35,14 @@ export async function writeOutput(out: string, chunks: Iterable<Uint8Array>): Pr
   if (STDOUT.has(out)) for (const chunk of chunks) await writeStdout(chunk);
   else if (await isPipe(out)) await writePieces(out, chunks).catch((cause: unknown) => fail(out, cause));
   else await writeAside(out, chunks);
+}
+
+/** What was written: the file as it is now on the disk; of a stream, which cannot be read again, the bytes that went into it. */
+export async function readBack(out: string, written: { readonly bytes: Uint8Array }): Promise<Uint8Array> {
+  if (STDOUT.has(out) || (await isPipe(out))) return written.bytes;
+  return readWhole(out).catch((cause: unknown) => {
+    throw new ToolError(`${out} was written, but ${fileFault(cause)} when it was to be checked`, { cause });
+  });
 }
 
 async function writeStdout(bytes: Uint8Array): Promise<void> {

@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
 
 import { afterAll, beforeAll, expect, test } from "vitest";
 
@@ -42,6 +43,35 @@ test("export writes, verifies and says so in JSON", () => {
       file: { path: "a.onnx", precision: "stored", bytes: readFileSync(join(folder, "a.onnx")).length },
     },
   });
+});
+
+/** Spoils an ONNX file as soon as it is written: its last bias, given in hexadecimal, becomes others. */
+const SPOIL = `
+import files from "node:fs/promises";
+import { readFileSync, writeFileSync } from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
+const rename = files.rename;
+files.rename = async (from, to) => {
+  await rename(from, to);
+  const bytes = readFileSync(to);
+  const bias = Buffer.from(process.env.BIAS, "hex");
+  writeFileSync(to, bytes.fill(0x3f, bytes.indexOf(bias), bytes.indexOf(bias) + bias.length));
+};
+syncBuiltinESMExports();
+`;
+
+test("what is compared with TF.js is the file on the disk", () => {
+  writeFileSync(join(folder, "spoil.mjs"), SPOIL);
+  const env = {
+    NODE_OPTIONS: `--import ${pathToFileURL(join(folder, "spoil.mjs")).href}`,
+    BIAS: readFileSync(join(model, "weights.bin")).subarray(-24, -4).toString("hex"),
+  };
+  const { status, stdout } = runCommand(["export", model, "-o", "spoiled.onnx"], {
+    cwd: folder,
+    timeout: 120_000,
+    env,
+  });
+  expect([status, stdout]).toEqual([1, expect.stringContaining("DIFFERS: ")]);
 });
 
 test("-o - and /dev/stdout write the file alone to stdout, the rest goes to stderr", () => {
