@@ -1,12 +1,11 @@
-import { InternalError, ToolError } from "../errors.ts";
-import { exportAnySource, readAnyModel, type AnySource } from "../export/any-source.ts";
-import { isGraphModel, readLayersModel } from "../export/source/layers-model.ts";
-import type { ExportedModel } from "../export/export-model.ts";
+import { ToolError } from "../errors.ts";
+import { isGraphModel } from "../export/source/model-kind.ts";
 import type { OptimizedModel } from "../infer/optimized-model.ts";
 import type { RawModel } from "../export/source/model.ts";
 import { VERSION } from "../version.ts";
 
-import { factsOf, type ModelFacts } from "./facts.ts";
+import type { NewlyConverted } from "./conversion.ts";
+import type { ModelFacts } from "./facts.ts";
 import type { Tell } from "./notes.ts";
 import { CACHE_OPTIONS, type CacheOptions, type DropInOptions } from "./options.ts";
 import { decodeRecord, encodeRecord, toHex, type ConvertedModel } from "./record.ts";
@@ -210,35 +209,9 @@ async function convertPlainly(conversion: Conversion): Promise<ConvertedModel> {
   return { onnx: exported.bytes, ...about, optimized: null };
 }
 
-async function convert({
-  model,
-  kind,
-  outputs,
-  options,
-}: Conversion): Promise<Pick<ConvertedModel, "facts" | "outputs"> & { readonly exported: ExportedModel }> {
-  const source = await readKind(await model.read(), kind, options);
-  const exported = await exportAnySource(source, {
-    ...options.exportOptions,
-    ...(outputs === null ? {} : { outputs }),
-  });
-  if (outputs === null) {
-    const facts = factsOf(source, exported, model.manifest);
-    return { exported, facts, outputs: exported.outputs.map(({ name }) => name) };
-  }
-  return { exported, facts: null, outputs: outputs.map((name, index) => outputName(exported, name, index)) };
-}
-
-async function readKind(raw: RawModel, kind: ModelFacts["kind"], options: DropInOptions): Promise<AnySource> {
-  if (kind === "graph") return readAnyModel(raw);
-  return readLayersModel(raw, { ignoreUnused: options.strict === false });
-}
-
-/** A layer with several outputs has them all in the file: the first has its name. A Graph model has one for each name. */
-function outputName(exported: ExportedModel, wanted: string, index: number): string {
-  const own =
-    exported.kind === "graph" ? exported.outputs[index] : exported.outputs.find(({ name }) => name === wanted);
-  if (own !== undefined) return own.name;
-  throw new InternalError(`the output ${wanted} was asked for and is not in the exported model`);
+/** The converter is loaded when a model is converted: a kept one needs none of it. */
+async function convert(conversion: Conversion): Promise<NewlyConverted> {
+  return (await import("./conversion.ts")).convert(conversion);
 }
 
 /** @throws {ToolError} when a Graph model is loaded as a Layers model, or the other way round */

@@ -2,7 +2,7 @@ import { ModelFormatError } from "../errors.ts";
 import type { AnySource } from "../export/any-source.ts";
 import type { ExportedModel, ExportedValue } from "../export/export-model.ts";
 import type { GraphSource } from "../export/graph/source/graph-model.ts";
-import { parseOutput } from "../export/graph/source/nodes.ts";
+import { parseOutput } from "../export/graph/source/node-output.ts";
 import { isObject } from "../export/source/json.ts";
 import type { LayersSource, ModelSpec } from "../export/source/model.ts";
 import type { DType } from "../tensor.ts";

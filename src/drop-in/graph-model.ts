@@ -1,7 +1,7 @@
 import type * as tfjs from "@tensorflow/tfjs/dist/index.js";
 
 import { InferenceError, ToolError } from "../errors.ts";
-import { parseOutput } from "../export/graph/source/nodes.ts";
+import { parseOutput } from "../export/graph/source/node-output.ts";
 import { isObject } from "../export/source/json.ts";
 import type { Provider, RuntimeName, ValueInfo } from "../infer/runtime.ts";
 import { at, first } from "../require.ts";

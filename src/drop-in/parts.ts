@@ -1,5 +1,4 @@
 import { InferenceError, ToolError } from "../errors.ts";
-import { readAnyModel } from "../export/any-source.ts";
 import type { RawModel } from "../export/source/model.ts";
 import type { Provider, RuntimeName, Session, Tensors } from "../infer/runtime.ts";
 import { checkOptions } from "../options.ts";
@@ -214,7 +213,7 @@ async function checkBesideTfjs(
   warn: Tell,
 ): Promise<void> {
   try {
-    const { verifyModel, DEFAULT_TOLERANCE } = await import("./check.ts");
+    const { readAnyModel, verifyModel, DEFAULT_TOLERANCE } = await import("./check.ts");
     // The session is the model's own: the comparison must not dispose it.
     const borrowed: Session = { ...session, run: (feeds) => session.run(feeds), dispose: () => Promise.resolve() };
     const result = await verifyModel(raw, await readAnyModel(raw), onnx, {

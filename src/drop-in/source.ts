@@ -1,5 +1,4 @@
 import { ToolError } from "../errors.ts";
-import { readSource } from "../export/export-any.ts";
 import {
   fromArtifacts,
   fromModel,
@@ -10,6 +9,7 @@ import {
 import { fromFetch } from "../export/source/fetch.ts";
 import type { ModelFile } from "../export/source/files.ts";
 import type { RawModel } from "../export/source/model.ts";
+import { readSource } from "../export/source/read-source.ts";
 
 import type { DropInOptions, DropInSource, LoadHandler } from "./options.ts";
 import type { OpenedModel, Surroundings } from "./surroundings.ts";

@@ -4,7 +4,8 @@ import type { Parts } from "./finish-model.ts";
 import type { GraphSource } from "./graph/source/graph-model.ts";
 import { loadConverters, loadRefusals } from "./layers/load.ts";
 import { changesWeights } from "./precision/options.ts";
-import { isGraphModel, readLayersModel } from "./source/layers-model.ts";
+import { readLayersModel } from "./source/layers-model.ts";
+import { isGraphModel } from "./source/model-kind.ts";
 import type { LayersSource, RawModel } from "./source/model.ts";
 
 /** A TF.js model of either kind, read and checked. */

@@ -1,5 +1,3 @@
-import type { InferenceSession } from "onnxruntime-common";
-
 import { InferenceError } from "../errors.ts";
 import { ModelEditor } from "../onnx/rewrite.ts";
 
@@ -43,10 +41,4 @@ export function openOnnxModel(bytes: Uint8Array, options: SessionOptions): Reada
   const files = options.externalData;
   if (model.header.externalData.length === 0 || files === undefined) return model;
   return { ...model, bytes: new ModelEditor(model.bytes).embedNestedWeights(files).finish() };
-}
-
-/** Options that onnxruntime-node and onnxruntime-web share: faults are thrown, so nothing is logged as well. */
-export function ortOptions(options: SessionOptions): InferenceSession.SessionOptions {
-  const files = [...(options.externalData ?? [])].map(([path, data]) => ({ path, data }));
-  return { logSeverityLevel: 4, ...(files.length === 0 ? {} : { externalData: files }) };
 }

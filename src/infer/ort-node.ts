@@ -4,12 +4,12 @@ import { InferenceError, SetupError } from "../errors.ts";
 
 import { checkSessionOptions, unknownProvider } from "./check-options.ts";
 import type { LogCreation } from "./hooks.ts";
-import { notLoaded } from "./import-package.ts";
-import { onnxBytes, openOnnxModel, ortOptions } from "./onnx-model.ts";
+import { onnxBytes, openOnnxModel } from "./onnx-model.ts";
+import { baseOptions, importOrt, loadCpu } from "./ort-node-cpu.ts";
 import type { OnnxHeader } from "../onnx/header.ts";
 import { autoProvider, createWebGpuSession, noteElsewhere, type ReadLog } from "./ort-placement.ts";
-import type { OptimizedModel, SessionHeader } from "./optimized-model.ts";
-import { createOrtSession, wrapOrtSession, type Ort } from "./ort-session.ts";
+import type { SessionHeader } from "./optimized-model.ts";
+import { wrapOrtSession, type Ort } from "./ort-session.ts";
 import type { Runtime, Session, SessionOptions } from "./runtime.ts";
 import { leaveOnRelease } from "./webgpu-device.ts";
 
@@ -47,13 +47,6 @@ export function createNodeRuntime(logCreation?: LogCreation): Runtime {
   };
 }
 
-/** Version of onnxruntime-node. @throws {SetupError} when it is not installed */
-export async function ortNodeVersion(): Promise<string> {
-  const { node } = (await importOrt()).env.versions;
-  if (node === undefined) throw new SetupError("onnxruntime-node does not say its version", { hint: "update it" });
-  return node;
-}
-
 /**
  * Load a file onto the CPU, and have ONNX Runtime write its optimised graph.
  *
@@ -70,51 +63,6 @@ export async function loadAndOptimize(
   const ort = await importOrt();
   const session = await loadCpu(ort, bytes, header, { ...baseOptions(options), optimizedModelFilePath: path });
   return { session, header };
-}
-
-/**
- * Load a graph of {@link loadAndOptimize} onto the CPU. Nothing is optimised again.
- *
- * @throws {InferenceError} when ONNX Runtime refuses it
- */
-export async function loadOptimized({ bytes, header }: OptimizedModel, options: SessionOptions): Promise<Session> {
-  checkSessionOptions(options);
-  const ort = await importOrt();
-  return loadCpu(ort, bytes, header, { ...baseOptions(options), graphOptimizationLevel: "disabled" });
-}
-
-function baseOptions(options: SessionOptions): InferenceSession.SessionOptions {
-  return {
-    ...withPrefixes(ortOptions(options)),
-    ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
-  };
-}
-
-/** onnxruntime-node takes a leading `./` off the paths it is given, but not off those that the model gives. */
-function withPrefixes({ externalData, ...rest }: InferenceSession.SessionOptions): InferenceSession.SessionOptions {
-  if (externalData === undefined) return rest;
-  return {
-    ...rest,
-    externalData: externalData.map((file) => (typeof file === "string" ? file : { ...file, path: `./${file.path}` })),
-  };
-}
-
-/**
- * Since 1.29 ONNX Runtime's official builds for Linux and macOS send events to Microsoft, the model's name and hash among
- * them, and keep an identifier of the machine, unless this is set before they start. What the user has set stays.
- */
-function refuseTelemetry(): void {
-  process.env["ORT_DISABLE_TELEMETRY"] ??= "1";
-}
-
-async function loadCpu(
-  ort: Ort,
-  bytes: Uint8Array,
-  header: SessionHeader,
-  base: InferenceSession.SessionOptions,
-): Promise<Session> {
-  const session = await createOrtSession(ort, bytes, { ...base, executionProviders: ["cpu"] });
-  return wrapOrtSession(ort, session, header, { runtime: "node", provider: "cpu", elsewhere: [] });
 }
 
 async function loadWebGpu(
@@ -138,14 +86,4 @@ function assertWebGpu(backends: readonly { readonly name: string }[]): void {
   throw new SetupError("this build of onnxruntime-node has no WebGPU", {
     hint: "it has it on Linux x64, macOS and Windows; use --provider cpu",
   });
-}
-
-/** Bundlers leave this import as it is: browsers never reach it, and no bundler takes the package's native files. */
-async function importOrt(): Promise<typeof import("onnxruntime-node")> {
-  refuseTelemetry();
-  try {
-    return await import(/* webpackIgnore: true */ /* @vite-ignore */ "onnxruntime-node");
-  } catch (cause) {
-    throw notLoaded("onnxruntime-node", cause);
-  }
 }

@@ -1,4 +1,4 @@
-import { readSource, type ModelSource } from "../export/export-any.ts";
+import { readSource, type ModelSource } from "../export/source/read-source.ts";
 import { EXPORT_OPTIONS } from "../export/export-layers.ts";
 import { checkOptions, type OptionNames } from "../options.ts";
 import { readAnyModel } from "../export/any-source.ts";

@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -136,6 +136,39 @@ describe("converted models are kept", () => {
       ),
     ]);
     mkdirSync(kept(), { recursive: true });
+  });
+
+  test("and loaded without the converter", async () => {
+    await load();
+    const entry = join(import.meta.dirname, "../../dist/node/drop-in/index.js");
+    const hooks = `
+      import { writeSync } from "node:fs";
+      export const load = (url, context, next) => { writeSync(1, url + "\\n"); return next(url, context); };`;
+    const script = `
+      import { writeSync } from "node:fs";
+      import { register } from "node:module";
+      register("data:text/javascript," + encodeURIComponent(${JSON.stringify(hooks)}));
+      const { loadGraphModel } = await import(${JSON.stringify(entry)});
+      const files = JSON.parse(process.env.MODEL);
+      for (const changed of [0, 1]) {
+        const weightData = Uint8Array.from(files.weightData, (byte, index) => (index === 0 ? byte ^ changed : byte)).buffer;
+        const { fromCache } = await loadGraphModel({ ...files, weightData });
+        writeSync(1, "from the cache: " + fromCache + "\\n");
+      }`;
+    const artifacts = graphArtifacts();
+    const model = JSON.stringify({ ...artifacts, weightData: [...new Uint8Array(artifacts.weightData)] });
+    const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", script], {
+      env: { ...process.env, MODEL: model },
+      encoding: "utf8",
+    });
+    expect(stderr).toBe("");
+    const [loadingKept = "", converting = ""] = stdout.split(/^from the cache: true$/mu);
+    const converter =
+      /\/dist\/export\/(?:any-source|build\/|graph\/(?!source\/node-output)|layers\/|onnx\/)|\/dist\/onnx\/generated\//u;
+    expect(converting).toMatch(converter);
+    expect(converting).toContain("from the cache: false");
+    expect(loadingKept).toContain("onnxruntime-node");
+    expect(loadingKept.split("\n").filter((url) => converter.test(url))).toEqual([]);
   });
 
   test("by several processes at once", async () => {

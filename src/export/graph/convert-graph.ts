@@ -19,7 +19,7 @@ import { NodeContext } from "./op-context.ts";
 import { refusals } from "./ops/refusals.ts";
 import type { GraphInput, GraphOutput, GraphSource } from "./source/graph-model.ts";
 import type { NodeOutput } from "./source/node.ts";
-import { parseOutput } from "./source/nodes.ts";
+import { parseOutput } from "./source/node-output.ts";
 import { at } from "../../require.ts";
 
 export interface GraphConvertOptions extends NetworkOptions {

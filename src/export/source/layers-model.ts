@@ -6,6 +6,7 @@ import { dialectOf, type Dialect } from "./dialect.ts";
 import { isJsonObject, isObject, listed, parseJson, plainJson, quoted, shown, type JsonObject } from "./json.ts";
 import { OwnWeights } from "./layer-weights.ts";
 import type { LayersSource, LayerWeights, ModelSpec, RawModel } from "./model.ts";
+import { isGraphModel, ownValue } from "./model-kind.ts";
 import { readTopology, type LayerAt, type ReadTopology } from "./topology.ts";
 import { expectedWeights } from "./weight-names.ts";
 import { findOwners, pathKey, type FoundOwners, type WeightOwners } from "./weight-owners.ts";
@@ -108,19 +109,6 @@ function isFinite({ buffer, byteOffset, length }: Float32Array): boolean {
   const words = new Uint32Array(buffer, byteOffset, length);
   for (let index = 0; index < length; index++) if ((wordAt(words, index) & EXPONENT) === EXPONENT) return false;
   return true;
-}
-
-/** Whether this is the model.json of a Graph model: a SavedModel, or a Keras model, that was converted to operators. */
-export function isGraphModel(manifest: unknown): boolean {
-  if (!isObject(manifest)) return false;
-  const topology = ownValue(manifest, "modelTopology");
-  return (
-    (isObject(topology) && Array.isArray(ownValue(topology, "node"))) || ownValue(manifest, "format") === "graph-model"
-  );
-}
-
-function ownValue(object: Readonly<Record<string, unknown>>, key: string): unknown {
-  return Object.hasOwn(object, key) ? object[key] : undefined;
 }
 
 /** `modelTopology` of a model.json; the whole of a topology that was saved alone, by `model.toJSON()`. */

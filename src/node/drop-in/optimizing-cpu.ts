@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 import type { OptimizingRuntime } from "../../drop-in/surroundings.ts";
 import { InferenceError, SetupError } from "../../errors.ts";
-import { loadAndOptimize, loadOptimized, ortNodeVersion } from "../../infer/ort-node.ts";
+import { loadOptimized, ortNodeVersion } from "../../infer/ort-node-cpu.ts";
 import { getRuntime } from "../../infer/runtimes.ts";
 
 /** onnxruntime-node's CPU. Its optimised graphs have weights in the order that the processor's vector units take. */
@@ -18,6 +18,7 @@ export const optimizingCpu: OptimizingRuntime = {
     }
   },
   async optimize(onnx, options) {
+    const { loadAndOptimize } = await import("../../infer/ort-node.ts");
     const folder = await mkdtemp(join(tmpdir(), "tfjs-to-onnx-optimized-"));
     const path = join(folder, "model.onnx");
     try {

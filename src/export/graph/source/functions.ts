@@ -3,7 +3,8 @@ import { isJsonList, isJsonObject, quoted, shown, type Json, type JsonObject } f
 
 import { dtypeOf, type GraphDType } from "./dtype.ts";
 import type { NodeOutput } from "./node.ts";
-import { parseOutput, readNodes, type GraphNodes } from "./nodes.ts";
+import { parseOutput } from "./node-output.ts";
+import { readNodes, type GraphNodes } from "./nodes.ts";
 
 /** A function of the model's library: a body of If, While or PartitionedCall. */
 export interface GraphFunction {

@@ -2,16 +2,11 @@ import { ModelFormatError } from "../../../errors.ts";
 import { isJsonList, isJsonObject, quoted, shown, type Json, type JsonObject } from "../../source/json.ts";
 
 import { AttributeReader } from "./attributes.ts";
+import { parseOutput } from "./node-output.ts";
 import type { GraphNode, NodeOutput } from "./node.ts";
 
 /** Beyond any model seen; the largest has about 4,000 nodes. */
 const MAX_NODES = 100_000;
-
-/** Operators whose outputs functions name, and the places of those names. TF.js takes the number in all other names. */
-const NAMED_OUTPUTS: Readonly<Record<string, readonly string[]>> = {
-  StringNGrams: ["ngrams", "ngrams_splits"],
-  StringSplit: ["indices", "values", "shape"],
-};
 
 /** The nodes of one graph or function body by name. */
 export type GraphNodes = ReadonlyMap<string, GraphNode>;
@@ -61,26 +56,6 @@ export function readNodes(list: Json | undefined, where: string, parameters: rea
     nodes.set(name, { name, op, attributes: new AttributeReader(attributes), inputs: data, controls });
   }
   return nodes;
-}
-
-/**
- * `node`, `node:1`, or in a function `node:output_name:1`.
- *
- * @param opOf The operator of a node, by which outputs are named.
- * @throws {ModelFormatError} when the number is none.
- */
-export function parseOutput(text: string, opOf?: (node: string) => string | undefined): NodeOutput {
-  const [node = "", ...rest] = text.split(":");
-  const number = rest.at(-1);
-  if (number === undefined) return { node, output: 0 };
-  const output = Number(number);
-  if (rest.length > 2 || !/^\d{1,6}$/.test(number)) {
-    throw new ModelFormatError(`${quoted(text)} must name an output of a node: NODE or NODE:NUMBER`);
-  }
-  const [name] = rest.length === 2 ? rest : [];
-  if (name === undefined) return { node, output };
-  const named = NAMED_OUTPUTS[opOf?.(node) ?? ""]?.indexOf(name) ?? -1;
-  return { node, output: named === -1 ? output : named };
 }
 
 function readNode(item: Json, where: string): RawNode {

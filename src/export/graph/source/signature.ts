@@ -4,7 +4,7 @@ import { isJsonList, isJsonObject, quoted, shown, type Json, type JsonObject } f
 import { AttributeReader, type AttributeShape } from "./attributes.ts";
 import { dtypeOf, type GraphDType } from "./dtype.ts";
 import type { NodeOutput } from "./node.ts";
-import { parseOutput } from "./nodes.ts";
+import { parseOutput } from "./node-output.ts";
 
 /** An entry of a SignatureDef. */
 export interface SignatureEntry {
