@@ -13,6 +13,7 @@ import { extname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
+import { exportModel } from "../dist/index.js";
 import { toArtifacts } from "../dist/infer/tfjs-session.js";
 import { readModel } from "../dist/node/read-model.js";
 import { ensureBuild } from "../scripts/bootstrap.mjs";
@@ -36,8 +37,8 @@ const { values: options } = parseArgs({
 });
 
 /** @typedef {{ readonly name: string, readonly kind: "layers" | "graph", readonly sizes?: Readonly<Record<number, number>> }} Model */
-/** @typedef {{ readonly contender: string, readonly folder: string, readonly kind: "layers" | "graph", readonly sizes: Readonly<Record<number, number>> }} Job */
-/** @typedef {{ loadMs: number, firstMs: number, medianMs: number, peakBytes: number | null, fromCache: boolean | null }} Measured */
+/** @typedef {{ readonly contender: string, readonly folder: string, readonly kind: "layers" | "graph", readonly sizes: Readonly<Record<number, number>>, readonly starter: string }} Job */
+/** @typedef {{ startMs: number, loadMs: number, firstMs: number, medianMs: number, peakBytes: number | null, fromCache: boolean | null }} Measured */
 
 const MADE_UP = "ten-megabytes";
 /** Free sizes other than the batch, by their axis. */
@@ -59,10 +60,12 @@ const RUN_MS = 600;
  * @param {Job} job
  * @returns {Promise<Measured>}
  */
-async function measure({ contender, folder, kind, sizes }) {
+async function measure({ contender, folder, kind, sizes, starter }) {
   const [library = "", place = ""] = contender.split("/");
   const measured =
-    library === "tfjs" ? await measureTfjs(place, folder, kind, sizes) : await measureOurs(place, folder, kind, sizes);
+    library === "tfjs"
+      ? await measureTfjs(place, folder, kind, sizes)
+      : await measureOurs(place, folder, kind, sizes, starter);
   return { ...measured, peakBytes: process.resourceUsage().maxRSS * 1024 };
 }
 
@@ -74,6 +77,7 @@ async function measure({ contender, folder, kind, sizes }) {
  * @returns {Promise<Omit<Measured, "peakBytes">>}
  */
 async function measureTfjs(place, folder, kind, sizes) {
+  const begin = performance.now();
   const tf =
     place === "tensorflow"
       ? await (await import("../dist/node/native-tensorflow.js")).loadNative()
@@ -82,6 +86,7 @@ async function measureTfjs(place, folder, kind, sizes) {
   if (place === "wasm") await import("@tensorflow/tfjs-backend-wasm");
   await tf.setBackend(place);
   const start = performance.now();
+  const startMs = start - begin;
   const handler = { load: async () => toArtifacts(await readModel(folder)) };
   const model = kind === "layers" ? await tf.loadLayersModel(handler) : await tf.loadGraphModel(handler);
   const loadMs = performance.now() - start;
@@ -93,7 +98,7 @@ async function measureTfjs(place, folder, kind, sizes) {
     for (const tensor of results) if (tensor instanceof tf.Tensor) await tensor.data();
     tf.dispose(results);
   });
-  return { loadMs, ...times, fromCache: null };
+  return { startMs, loadMs, ...times, fromCache: null };
 }
 
 /**
@@ -101,13 +106,17 @@ async function measureTfjs(place, folder, kind, sizes) {
  * @param {string} folder
  * @param {Model["kind"]} kind
  * @param {Job["sizes"]} sizes
+ * @param {string} starter An ONNX file of one node, with which ONNX Runtime is started, as TF.js's backend is.
  * @returns {Promise<Omit<Measured, "peakBytes">>}
  */
-async function measureOurs(place, folder, kind, sizes) {
-  const { loadGraphModel, loadLayersModel } = await import("../dist/node/drop-in/index.js");
-  // The runtime's code is loaded beforehand, as TF.js's is.
-  await import(place === "node" ? "onnxruntime-node" : "onnxruntime-web");
+async function measureOurs(place, folder, kind, sizes, starter) {
+  const begin = performance.now();
+  const { loadGraphModel, loadLayersModel } = await import("tfjs-to-onnx/drop-in");
+  const ort = place === "node" ? await import("onnxruntime-node") : await import("onnxruntime-web");
+  ort.env.wasm.numThreads = 1;
+  await ort.InferenceSession.create(readFileSync(starter));
   const start = performance.now();
+  const startMs = start - begin;
   /** @type {import("../dist/drop-in/index.js").DropInOptions} */
   const where = place === "node" ? { runtime: "node" } : { runtime: "web", provider: "wasm" };
   const model = kind === "layers" ? await loadLayersModel(folder, where) : await loadGraphModel(folder, where);
@@ -118,7 +127,7 @@ async function measureOurs(place, folder, kind, sizes) {
     return { shape: dims, data: dtype === "int32" ? new Int32Array(length) : new Float32Array(length).fill(0.5) };
   });
   const times = await timed(async () => void (await model.predict(inputs)));
-  return { loadMs, ...times, fromCache: model.fromCache };
+  return { startMs, loadMs, ...times, fromCache: model.fromCache };
 }
 
 /** @param {readonly (number | null)[]} shape @param {Job["sizes"]} sizes */
@@ -147,6 +156,7 @@ async function main() {
   try {
     const wanted = MODELS.filter(({ name }) => options.only === "" || options.only.split(",").includes(name));
     const places = new Map([[MADE_UP, await madeUp(folder)]]);
+    const starter = await smallest(folder);
     for (const { name, kind } of wanted) if (!places.has(name)) places.set(name, join(shared, kind, name));
     const models = wanted.filter(({ name }) => existsSync(places.get(name) ?? ""));
     const left = wanted.filter((model) => !models.includes(model));
@@ -154,11 +164,11 @@ async function main() {
       process.stderr.write(`skipped: ${left.map(({ name }) => name).join(", ")} (no ../shared/models)\n`);
     const about = `\`node bench/drop-in.mjs --rounds ${options.rounds}\`, ${machine()}.`;
     if (!options["no-node"]) {
-      const text = inNode(models, places, folder);
+      const text = inNode(models, places, folder, starter);
       process.stdout.write(`${text}\n`);
       if (options.record) record("drop-in", `## The drop-in loader, in Node\n\n${about}\n\n${text}`);
     }
-    const text = options["no-browser"] ? "" : await inChromium(models, places);
+    const text = options["no-browser"] ? "" : await inChromium(models, places, starter);
     process.stdout.write(`${text}\n`);
     if (options.record && text !== "")
       record("drop-in-chromium", `## The drop-in loader, in Chromium\n\n${about}\n\n${text}`);
@@ -167,8 +177,8 @@ async function main() {
   }
 }
 
-/** @param {readonly Model[]} models @param {ReadonlyMap<string, string>} places @param {string} folder */
-function inNode(models, places, folder) {
+/** @param {readonly Model[]} models @param {ReadonlyMap<string, string>} places @param {string} folder @param {string} starter */
+function inNode(models, places, folder, starter) {
   const contenders = ["tfjs/tensorflow", "tfjs/wasm", "ours/node", "ours/web"];
   /** @type {Map<string, Measured[]>} */
   const measured = new Map();
@@ -180,14 +190,14 @@ function inNode(models, places, folder) {
         // With a cache of its own for each round: first without the file, then with it.
         for (const again of contender.startsWith("ours") ? [false, true] : [false]) {
           /** @type {Job} */
-          const job = { contender, folder: places.get(name) ?? "", kind, sizes };
+          const job = { contender, folder: places.get(name) ?? "", kind, sizes, starter };
           const key = `${name} ${contender} ${again}`;
-          process.stderr.write(`${key}\n`);
           const cache = join(folder, `cache-${round}-${contender.replace("/", "-")}`);
           const result = runJob(job, cache);
           if (result !== null && result.fromCache !== null && result.fromCache !== again)
             throw new Error(`${key}: the cache was not as expected`);
           if (result !== null) measured.set(key, [...(measured.get(key) ?? []), result]);
+          process.stderr.write(`${key}: ${result === null ? "left out" : shown(result)}\n`);
         }
       }
     }
@@ -202,6 +212,7 @@ function inNode(models, places, folder) {
         return [
           index === 0 ? name : "",
           LABELS[contender] ?? contender,
+          milliseconds(middle(`${key}false`, ({ startMs }) => startMs)),
           milliseconds(middle(`${key}false`, ({ loadMs }) => loadMs)),
           milliseconds(middle(`${key}true`, ({ loadMs }) => loadMs)),
           milliseconds(middle(`${key}false`, ({ firstMs }) => firstMs)),
@@ -210,13 +221,22 @@ function inNode(models, places, folder) {
         ];
       }),
   );
-  const head = ["in Node, batch 1", "", "load", "second load", "first run", "median run", "peak memory"];
-  return `${table(head, rows, 2)}\n\nPeak memory is that of the whole process; of the drop-in loader, with the model found in the cache.`;
+  const head = ["in Node, batch 1", "", "start", "load", "second load", "first run", "median run", "peak memory"];
+  return `${table(head, rows, 2)}\n\n${START} Peak memory is that of the whole process; of the drop-in loader, with the model found in the cache.`;
+}
+
+const START =
+  "Start: TF.js is imported and its backend started; the loader and ONNX Runtime are imported, and ONNX Runtime loads a model of one layer.";
+
+/** @param {Measured} result */
+function shown({ startMs, loadMs, firstMs, medianMs }) {
+  const [start, load, first, middle] = [startMs, loadMs, firstMs, medianMs].map(milliseconds);
+  return `start ${start}, load ${load}, first run ${first}, median run ${middle}`;
 }
 
 /** @param {unknown} value @returns {value is Measured} */
 function isMeasured(value) {
-  return ["loadMs", "firstMs", "medianMs"].every((key) => typeof field(value, key) === "number");
+  return ["startMs", "loadMs", "firstMs", "medianMs"].every((key) => typeof field(value, key) === "number");
 }
 
 /** @type {Readonly<Record<string, string>>} */
@@ -245,6 +265,17 @@ function runJob(job, cache) {
     `  left out: ${stderr.split("\n").find((line) => /Error/u.test(line)) ?? stderr.slice(0, 200)}\n`,
   );
   return null;
+}
+
+/** The ONNX file of a model of one layer. @param {string} folder @returns {Promise<string>} its path */
+async function smallest(folder) {
+  const tf = await import("@tensorflow/tfjs");
+  const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] });
+  const { bytes } = await exportModel(model);
+  model.dispose();
+  const path = join(folder, "smallest.onnx");
+  writeFileSync(path, bytes);
+  return path;
 }
 
 /** A network of 2.5 million weights: convolutions, batch norms, pooling, a dense layer. @param {string} folder */
@@ -278,8 +309,8 @@ async function madeUp(folder) {
   return place;
 }
 
-/** @param {readonly Model[]} models @param {ReadonlyMap<string, string>} places */
-async function inChromium(models, places) {
+/** @param {readonly Model[]} models @param {ReadonlyMap<string, string>} places @param {string} starter */
+async function inChromium(models, places, starter) {
   const { findBrowser } = await import("../dist/node/browser/find-browser.js");
   const executablePath = findBrowser();
   if (executablePath === undefined) {
@@ -288,7 +319,7 @@ async function inChromium(models, places) {
   }
   const { browserFlags } = await import("../dist/node/browser/browser-flags.js");
   const { chromium } = await import("playwright-core");
-  const { server, address } = await serve(await pageScript(), places);
+  const { server, address } = await serve(await pageScript(), places, starter);
   const webGpu = options.webgpu ? [...(hasTfjsWebGpu() ? ["tfjs/webgpu"] : []), "ours/webgpu"] : [];
   const contenders = ["tfjs/wasm", "tfjs/webgl", "ours/wasm", ...webGpu];
   /** @type {Map<string, Measured[]>} */
@@ -303,12 +334,11 @@ async function inChromium(models, places) {
         for (const contender of contenders) {
           for (const again of contender.startsWith("ours") ? [false, true] : [false]) {
             const key = `${name} ${contender} ${again}`;
-            process.stderr.write(`chromium ${key}\n`);
             const others = await processes();
             const page = await context.newPage();
             page.on("pageerror", (error) => process.stderr.write(`  ${error.message}\n`));
-            await page.goto(address, { waitUntil: "commit" });
-            await page.waitForFunction("globalThis.measure !== undefined", undefined, { timeout: 60_000 });
+            await page.goto(address, { waitUntil: "commit", timeout: OPEN_MS });
+            await page.waitForFunction("globalThis.measure !== undefined", undefined, { timeout: OPEN_MS });
             const clear = contender.startsWith("ours") && !again;
             const code = `measure(${JSON.stringify({ contender, url: `/${name}/model.json`, kind, sizes, clear })})`;
             /** @type {unknown} */
@@ -316,9 +346,8 @@ async function inChromium(models, places) {
             const own = (await processes()).filter((id) => !others.includes(id));
             const peakBytes = Math.max(...own.map(peakOf), 0) || null;
             if (isMeasured(result)) measured.set(key, [...(measured.get(key) ?? []), { ...result, peakBytes }]);
-            else
-              process.stderr.write(`  left out: ${String(result).slice(0, 300)}
-`);
+            const what = isMeasured(result) ? shown(result) : `left out: ${String(result).slice(0, 300)}`;
+            process.stderr.write(`chromium ${key}: ${what}\n`);
             await page.close();
           }
         }
@@ -338,6 +367,7 @@ async function inChromium(models, places) {
         return [
           index === 0 ? name : "",
           LABELS[contender] ?? contender,
+          milliseconds(middle(`${key}false`, ({ startMs }) => startMs)),
           milliseconds(middle(`${key}false`, ({ loadMs }) => loadMs)),
           milliseconds(middle(`${key}true`, ({ loadMs }) => loadMs)),
           milliseconds(middle(`${key}false`, ({ firstMs }) => firstMs)),
@@ -346,13 +376,14 @@ async function inChromium(models, places) {
         ];
       }),
   );
-  const head = ["in Chromium, batch 1", "", "load", "second load", "first run", "median run", "peak memory"];
-  return `${table(head, rows, 2)}\n\nPeak memory is that of the page's process; of the drop-in loader, with the model found in the cache.${
+  const head = ["in Chromium, batch 1", "", "start", "load", "second load", "first run", "median run", "peak memory"];
+  return `${table(head, rows, 2)}\n\n${START} Peak memory is that of the page's process; of the drop-in loader, with the model found in the cache.${
     options.webgpu ? "" : " WebGL is software here where the machine has no graphics card."
   }`;
 }
 
-const MEASURE_MS = 90_000;
+const MEASURE_MS = 180_000;
+const OPEN_MS = 180_000;
 
 /** @param {Promise<unknown>} work @returns {Promise<unknown>} */
 async function withinTime(work) {
@@ -406,9 +437,17 @@ async function pageScript() {
         globalThis.measure = async ({ contender, url, kind, sizes, clear }) => {
           const [library, place] = contender.split("/");
           // Both sides run on tf.Tensors, ours on those of the plain backend, as a program without WebGL has them.
-          if (!(await tf.setBackend(library === "tfjs" ? place : "cpu"))) throw new Error("no backend " + place);
           if (clear) await clearCache();
+          const smallest = new Uint8Array(await (await fetch("/smallest.onnx")).arrayBuffer());
+          const begin = performance.now();
+          if (!(await tf.setBackend(library === "tfjs" ? place : "cpu"))) throw new Error("no backend " + place);
+          if (library !== "tfjs") {
+            const runtime = place === "wasm" ? ort : gpu;
+            runtime.env.wasm.numThreads = 1;
+            await runtime.InferenceSession.create(smallest, { executionProviders: [place] });
+          }
           const start = performance.now();
+          const startMs = start - begin;
           const loaders = library === "tfjs" ? tf : { loadGraphModel, loadLayersModel };
           const where = library === "tfjs" ? {} : { provider: place };
           const model = await (kind === "layers" ? loaders.loadLayersModel(url, where) : loaders.loadGraphModel(url, where));
@@ -419,7 +458,7 @@ async function pageScript() {
             for (const tensor of results) await tensor.data();
             tf.dispose(results);
           });
-          return { loadMs, ...times, peakBytes: null, fromCache: model.fromCache ?? null };
+          return { startMs, loadMs, ...times, peakBytes: null, fromCache: model.fromCache ?? null };
         };`,
       resolveDir: root,
     },
@@ -439,9 +478,10 @@ const TYPES = { ".mjs": "text/javascript", ".wasm": "application/wasm", ".json":
 /**
  * @param {string} script
  * @param {ReadonlyMap<string, string>} places
+ * @param {string} starter
  * @returns {Promise<{ readonly server: import("node:http").Server, readonly address: string }>}
  */
-async function serve(script, places) {
+async function serve(script, places, starter) {
   const runtimes = new Map([
     ["ort", resolve(root, "node_modules/onnxruntime-web/dist")],
     ["tfjs-wasm", resolve(root, "node_modules/@tensorflow/tfjs-backend-wasm/dist")],
@@ -452,6 +492,7 @@ async function serve(script, places) {
     if (pathname === "/")
       response.writeHead(200, { "content-type": "text/html" }).end('<script type="module" src="/page.js"></script>');
     else if (pathname === "/page.js") response.writeHead(200, { "content-type": "text/javascript" }).end(script);
+    else if (pathname === "/smallest.onnx") response.writeHead(200).end(readFileSync(starter));
     else {
       const own = runtimes.get(first) ?? places.get(first);
       const path = join(own ?? "", file);
