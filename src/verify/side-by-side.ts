@@ -1,5 +1,5 @@
 import { Random } from "../data/random.ts";
-import { ToolError } from "../errors.ts";
+import { InferenceError, ToolError } from "../errors.ts";
 import { push } from "../export/source/json.ts";
 import type { Session, Tensors } from "../infer/runtime.ts";
 import { at } from "../require.ts";
@@ -158,8 +158,17 @@ async function runScaled(sides: SideBySide, plan: readonly PlannedRun[], scale: 
       if (outcome.refusal !== null) leftOut.add(`${where}: TF.js refuses: ${firstLine(outcome.refusal)}`);
       refusal ??= outcome.refusal;
     } catch (error) {
-      if (!(error instanceof OutOfTime) || runs.length === 0) throw error;
-      leftOut.add(`${where}: ${error.message}`);
+      if (runs.length === 0) throw error;
+      if (error instanceof OutOfTime) {
+        leftOut.add(`${where}: ${error.message}`);
+      } else if (error instanceof InferenceError && !reference.judgesShapes) {
+        // ONNX's operators may broadcast what TF.js's do not.
+        const reason = error.cause instanceof Error ? error.cause : error;
+        leftOut.add(`${where}: TF.js refuses: ${firstLine(reason)}`);
+        refusal ??= reason;
+      } else {
+        throw error;
+      }
     }
   }
   return { runs, failure, leftOut: [...leftOut], notes: [...[...emptyRefused].map(refusedNote), ...notes], refusal };

@@ -21,6 +21,8 @@ test("refuses an input without elements, and no other", () => {
     'input "y" has no elements: float32 [0, 3]; ONNX Runtime cannot run GRU and LSTM on none',
   );
   expect(() => checkElements(["LSTM"], { x: some })).not.toThrow();
+  expect(() => checkElements(["TopK"], { y: none })).toThrow("ONNX Runtime cannot run TopK on none");
+  expect(() => checkElements(["TopK"], { list: float32(new Float32Array(), [0]) })).not.toThrow();
 });
 
 test("refuses a last size of 0 where the model multiplies along it on WebGPU", () => {
