@@ -71,6 +71,41 @@ describe("n-grams", () => {
   });
 });
 
+describe("a packed table, byte by byte", () => {
+  const unpack = (...bytes: readonly number[]): unknown => unpackGrams(btoa(String.fromCharCode(...bytes)), 2);
+
+  test("of one level", () => {
+    const { order, rest, levels } = unpackGrams(btoa(String.fromCharCode(1, 2, 10, 2, 0, 1, 5, 255)), 2);
+    expect([order, rest, levels.length]).toEqual([1, -0.8, 1]);
+    expect([...(levels[0]?.symbols ?? [])]).toEqual([0, 1]);
+    expect(levels[0]?.logs).toEqual(Float32Array.of(-0.4, -20.4));
+  });
+
+  test.each<[string, number[], string]>([
+    ["an order of 0", [0, 2, 10], "its order is 0"],
+    ["an order of 17", [17, 2, 10], "its order is 17"],
+    ["an order of 16 alone", [16, 2, 10], "it ends too early"],
+    ["a class too many", [1, 2, 10, 1, 2, 5], "a character is none of the model's"],
+    ["a byte too many", [1, 2, 10, 1, 1, 5, 0], "it has more than it says"],
+    ["a byte too few", [1, 2, 10, 1, 1], "it ends too early"],
+    [
+      "two children where one is said",
+      [2, 2, 10, 1, 1, 5, 3, 1, 2, 0, 1, 5, 5],
+      "level 1 has 2 nodes; its parents have 1",
+    ],
+    ["a number without an end", [255, 255, 255, 255, 255, 255], "a number is too large"],
+    ["a number of two groups", [1, 0x82, 0x01, 10], "it is of 130 characters; the model has 2"],
+  ])("with %s is refused", (_, bytes, message) => {
+    expect(() => unpack(...bytes)).toThrow(message);
+  });
+
+  test("has at most 256 characters", () => {
+    const table = { order: 1, rest: 0, levels: [] };
+    expect(packGrams({ ...table, classes: 256 })).toBe(btoa(String.fromCharCode(1, 128, 2, 0)));
+    expect(() => packGrams({ ...table, classes: 257 })).toThrow("at most 256 characters; this one has 257");
+  });
+});
+
 /** A step for each entry: the probabilities of some characters, the rest the blank's. */
 function stepsOf(...rows: readonly Readonly<Record<string, number>>[]): Steps {
   const data = rows.flatMap((row) => {

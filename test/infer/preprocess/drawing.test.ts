@@ -32,3 +32,18 @@ test.each<[string, Stroke, boolean]>([
   expect(isDrawn(pixels, 26, 30)).toBe(true);
   expect(isDrawn(pixels, part[0] + 1, part[1] + 1)).toBe(expected);
 });
+
+test("thick strokes are found where the light falls off across the paper", () => {
+  const side = 120;
+  const data = new Float32Array(side * side);
+  const isInk = (x: number, y: number): boolean => y >= 25 && y < 95 && ((x >= 35 && x < 43) || (x >= 77 && x < 85));
+  for (let y = 0; y < side; y++)
+    for (let x = 0; x < side; x++) data[y * side + x] = (0.9 - (0.75 * x) / side) * (isInk(x, y) ? 0.4 : 1);
+  const drawing = findDrawing({ width: side, height: side, channels: 1, data });
+  const inked = [38, 80].map((x) => drawing?.mask[60 * side + x]);
+  const blank = [20, 60, 100].map((x) => drawing?.mask[60 * side + x]);
+  expect([inked, blank]).toEqual([
+    [1, 1],
+    [0, 0, 0],
+  ]);
+});
