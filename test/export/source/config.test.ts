@@ -199,11 +199,13 @@ const READS: readonly (readonly [
 
 describe.each(READS)("%s", (_, read, accepted, refused) => {
   test("is read", () => {
-    for (const [given, expected] of accepted) expect(read(reader(given)), `${JSON.stringify(given)}`).toEqual(expected);
+    for (const [given, expected] of accepted)
+      expect(read(reader(given)), `from ${JSON.stringify(given)}`).toEqual(expected);
   });
 
   test("is refused with its key and what was found", () => {
-    for (const given of refused) expect(() => read(reader(given)), `${JSON.stringify(given)}`).toThrow(/^key must be /);
+    for (const given of refused)
+      expect(() => read(reader(given)), `from ${JSON.stringify(given)}`).toThrow(/^key must be /);
   });
 });
 
