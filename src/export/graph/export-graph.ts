@@ -9,6 +9,7 @@ import { applyPrecision } from "../precision/apply.ts";
 import type { RawModel } from "../source/model.ts";
 
 import { convertGraph } from "./convert-graph.ts";
+import { withDilatedConvolutions } from "./dilated-convolutions.ts";
 import { graphPatterns } from "./patterns.ts";
 import { allOps } from "./registry.ts";
 import { readGraphModel, type GraphSource } from "./source/graph-model.ts";
@@ -53,7 +54,7 @@ function buildModel(source: GraphSource, options: ExportOptions, everyNode: bool
     });
   }
   const pictures = everyNode ? null : picturesInside(source, options, parts);
-  const converted = convertGraph(source, {
+  const converted = convertGraph(withDilatedConvolutions(source), {
     opset,
     registry: allOps(options.opConverters),
     batch: typeof options.batch === "number" ? options.batch : null,

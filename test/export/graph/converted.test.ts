@@ -90,6 +90,9 @@ const NODES: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   transformer: { LayerNormalization: 2, Div: 2, ReduceL2: 1, MatMul: 6, Einsum: 0, Transpose: 4 },
   style: { InstanceNormalization: 1 },
   "mobile-block": { HardSwish: 1 },
+  dilated: { Conv: 1, Reshape: 0, Transpose: 2 },
+  // One of three convolutions in blocks has its activation there, which TensorFlow does not write.
+  segmentation: { Conv: 3, Pad: 1 },
 };
 
 interface Round {

@@ -22,6 +22,11 @@ export class AttributeReader {
     this.#attributes = attributes;
   }
 
+  /** The same attributes but for these. */
+  with(changes: JsonObject): AttributeReader {
+    return new AttributeReader({ ...this.#attributes, ...changes });
+  }
+
   has(name: string): boolean {
     return this.#value(name) !== undefined;
   }

@@ -240,27 +240,62 @@ const unblocked: OpCase[] = [
   ]),
 );
 
-/** What TensorFlow makes of a convolution with dilations. */
+const NHWC = { strides: attr.ints([1, 1, 1, 1]), dilations: attr.ints([1, 1, 1, 1]), data_format: attr.string("NHWC") };
+
+interface Dilated {
+  readonly name: string;
+  readonly pads: readonly number[];
+  readonly crops: readonly number[];
+  readonly padding?: "VALID" | "SAME";
+  readonly op?: "Conv2D" | "DepthwiseConv2dNative";
+  readonly crop?: "block" | "other";
+}
+
+/** What TensorFlow makes of a convolution with dilations, and what is none. */
 const dilated: OpCase[] = [
+  ...[
+    { name: "", pads: [2, 3, 2, 3], crops: [0, 1, 0, 1] },
+    { name: "of each channel", pads: [2, 3, 2, 3], crops: [0, 1, 1, 2], op: "DepthwiseConv2dNative" as const },
+    { name: "that is cropped by more than it is padded", pads: [0, 1, 2, 3], crops: [1, 1, 0, 1] },
+    { name: "that pads", pads: [0, 1, 0, 1], crops: [0, 1, 0, 0], padding: "SAME" as const },
+    { name: "that ends in other blocks", pads: [2, 3, 2, 3], crops: [0, 0, 0, 0], crop: "other" as const },
+  ].map(({ name, pads, crops, padding = "VALID", op = "Conv2D", crop = "block" }: Dilated) =>
+    graphCase(
+      "SpaceToBatchND",
+      `around a convolution ${name}`.trim(),
+      {
+        x: floats([2, 7, 9, 3]),
+        kernel: constant(floats([3, 3, 3, 4])),
+        block: axes([2, 2]),
+        other: axes([4, 1]),
+        pads: pairs(pads),
+        crops: pairs(crops),
+      },
+      [
+        node("SpaceToBatchND", "split", ["x", "block", "pads"]),
+        node(op, "conv", ["split", "kernel"], { ...NHWC, padding: attr.string(padding) }),
+        node("BatchToSpaceND", "op", ["conv", crop, "crops"]),
+      ],
+      { fetch: ["op"], free: ["fixed", "batch"] },
+    ),
+  ),
   graphCase(
     "SpaceToBatchND",
-    "around a convolution",
+    "around a convolution of a sequence",
     {
-      x: floats([2, 7, 9, 3]),
-      kernel: constant(floats([3, 3, 3, 4])),
-      block: axes([2, 2]),
-      pads: pairs([2, 3, 2, 3]),
-      crops: pairs([0, 1, 0, 1]),
+      x: floats([2, 7, 3]),
+      kernel: constant(floats([1, 3, 3, 4])),
+      block: axes([2]),
+      pads: pairs([4, 1]),
+      crops: pairs([0, 1]),
+      row: axes([-3]),
     },
     [
       node("SpaceToBatchND", "split", ["x", "block", "pads"]),
-      node("Conv2D", "conv", ["split", "kernel"], {
-        strides: attr.ints([1, 1, 1, 1]),
-        padding: attr.string("VALID"),
-        dilations: attr.ints([1, 1, 1, 1]),
-        data_format: attr.string("NHWC"),
-      }),
-      node("BatchToSpaceND", "op", ["conv", "block", "crops"]),
+      node("ExpandDims", "wide", ["split", "row"]),
+      node("Conv2D", "conv", ["wide", "kernel"], { ...NHWC, padding: attr.string("VALID") }),
+      node("Squeeze", "narrow", ["conv"], { squeeze_dims: attr.ints([1]) }),
+      node("BatchToSpaceND", "op", ["narrow", "block", "crops"]),
     ],
     { fetch: ["op"], free: ["fixed", "batch"] },
   ),
