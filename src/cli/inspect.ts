@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import type { Command } from "commander";
 
 import { InferenceError, ModelFormatError } from "../errors.ts";
@@ -8,6 +7,7 @@ import { readPreprocessing } from "../infer/preprocessing-inside.ts";
 import type { PreprocessingInside } from "../metadata.ts";
 import { ELEMENT_TYPE, elementTypeName } from "../onnx/element-type.ts";
 import { bodiesOf, type FileGraph, type FileModel, type FileNode, type FileValue } from "../onnx/file-model.ts";
+import { readOnnxGraph } from "../node/read-onnx.ts";
 import { readOnnx } from "../onnx/read.ts";
 import { sizeOf } from "../tensor.ts";
 
@@ -54,18 +54,9 @@ async function run(file: string, options: CommonOptions): Promise<void> {
 }
 
 async function inspectOnnx(file: string, options: CommonOptions): Promise<void> {
-  const summary = summarise(file, await readBytes(file));
+  const summary = summarise(file, (await readOnnxGraph(file)).bytes);
   if (options.json === true) printJson(summary);
   else printOnnx(summary);
-}
-
-async function readBytes(file: string): Promise<Uint8Array> {
-  try {
-    return await readFile(file);
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new ModelFormatError(`cannot read ${file}: ${reason}`, { cause });
-  }
 }
 
 function summarise(file: string, bytes: Uint8Array): OnnxSummary {

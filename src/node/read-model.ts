@@ -75,8 +75,13 @@ function isSettled({ changedMs }: Shard): boolean {
   return Date.now() - changedMs > SETTLED_MS;
 }
 
+type OtherKind = readonly [kind: string, hint: string];
+
+const ARCHIVE: OtherKind = ["an archive", "unpack it and give the model.json in it"];
+const UTF_16: OtherKind = ["text in UTF-16", "save it as UTF-8, as TF.js does"];
+
 /** What people have instead of a model.json, and how they get one. */
-const OTHER_KINDS: Readonly<Record<string, readonly [kind: string, hint: string]>> = {
+const OTHER_KINDS: Readonly<Record<string, OtherKind>> = {
   ".h5": ["a Keras file", "convert it first: tensorflowjs_converter --input_format=keras FILE.h5 FOLDER"],
   ".hdf5": ["a Keras file", "convert it first: tensorflowjs_converter --input_format=keras FILE.hdf5 FOLDER"],
   ".keras": ["a Keras file", "convert it first: tensorflowjs_converter --input_format=keras_keras FILE.keras FOLDER"],
@@ -90,9 +95,9 @@ const OTHER_KINDS: Readonly<Record<string, readonly [kind: string, hint: string]
   ],
   ".onnx": ["an ONNX model already", "give the TF.js model it should be made from"],
   ".bin": ["a file of weights", "give the model.json beside it"],
-  ".zip": ["an archive", "unpack it and give the model.json in it"],
-  ".tgz": ["an archive", "unpack it and give the model.json in it"],
-  ".gz": ["an archive", "unpack it and give the model.json in it"],
+  ".zip": ARCHIVE,
+  ".tgz": ARCHIVE,
+  ".gz": ARCHIVE,
 };
 
 async function modelJsonPath(path: string): Promise<string> {
@@ -102,10 +107,13 @@ async function modelJsonPath(path: string): Promise<string> {
   });
   if (found.isDirectory()) return await inFolder(path);
   const kind = OTHER_KINDS[extname(path).toLowerCase()];
-  if (kind !== undefined)
-    throw new ModelFormatError(`${path} is ${kind[0]}, not a TF.js model.json`, { hint: kind[1] });
+  if (kind !== undefined) throw otherKind(path, kind);
   if (!found.isFile()) throw new ModelFormatError(`${path} is not a file`);
   return path;
+}
+
+function otherKind(path: string, [kind, hint]: OtherKind): ModelFormatError {
+  return new ModelFormatError(`${path} is ${kind}, not a TF.js model.json`, { hint });
 }
 
 async function inFolder(folder: string): Promise<string> {
@@ -132,10 +140,23 @@ async function inFolder(folder: string): Promise<string> {
 async function readJson(path: string): Promise<string> {
   const { size } = await stat(path);
   if (size > MAX_JSON_BYTES) throw new ModelFormatError(`${path} has ${size} bytes, which no model.json has`);
-  return await readFile(path, "utf8").catch((cause: unknown) => {
+  const bytes = await readFile(path).catch((cause: unknown) => {
     throw unreadable(path, cause);
   });
+  const begins = bytes.toString("hex", 0, 4);
+  const other = BEGINNINGS.find(([beginning]) => begins.startsWith(beginning))?.[1];
+  if (other !== undefined) throw otherKind(path, other);
+  return bytes.toString("utf8");
 }
+
+/** How files of other kinds begin, in hexadecimal, whatever their names end in. */
+const BEGINNINGS: readonly (readonly [begins: string, kind: OtherKind])[] = [
+  ["504b0304", ARCHIVE],
+  ["1f8b", ARCHIVE],
+  ["89484446", ["a Keras file", "convert it first: tensorflowjs_converter --input_format=keras FILE.h5 FOLDER"]],
+  ["fffe", UTF_16],
+  ["feff", UTF_16],
+];
 
 interface Shard {
   readonly name: string;

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -44,4 +44,15 @@ test("a weight of a negative size is refused, not counted", () => {
   const { status, stdout, stderr } = runCommand(["inspect", file]);
   expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
   expect(stderr).toContain("[-1, 4]");
+});
+
+test("inspect says plainly that a file is not there, or is a folder", () => {
+  mkdirSync(join(folder, "folder.onnx"));
+  const missing = runCommand(["inspect", join(folder, "nowhere.onnx")]);
+  expect([missing.status, missing.stderr]).toEqual([1, expect.stringContaining("there is no such file\n")]);
+  const wrong = runCommand(["inspect", "folder.onnx"], { cwd: folder });
+  expect([wrong.status, wrong.stderr]).toEqual([
+    1,
+    expect.stringContaining("error: folder.onnx cannot be read: it is a folder"),
+  ]);
 });

@@ -13,6 +13,7 @@ import {
 import { createServer, type ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { gzipSync } from "node:zlib";
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
@@ -46,7 +47,7 @@ async function faultOf(promise: Promise<unknown>): Promise<ToolError> {
 }
 
 describe("what is no model.json is refused with a plain error", () => {
-  test.each<readonly [string, string | (() => void), string]>([
+  test.each<readonly [string, string | Buffer | (() => void), string]>([
     ["empty.json", "", "is empty"],
     ["mark.json", "\uFEFF", "is empty"],
     ["page.json", "<!DOCTYPE html>", "is a web page"],
@@ -65,6 +66,10 @@ describe("what is no model.json is refused with a plain error", () => {
     ["loop.json", (): void => symlinkSync("loop.json", path("loop.json")), "links lead back"],
     ["nowhere.json", (): void => undefined, "no such file"],
     ["keras.h5", "HDF", "is a Keras file"],
+    ["hdf5.json", Buffer.from("894844460d0a1a0a", "hex"), "is a Keras file"],
+    ["gzip.json", gzipSync(text), "is an archive"],
+    ["zip.json", Buffer.from("504b030414000000", "hex"), "is an archive"],
+    ["utf-16.json", Buffer.from(`\uFEFF${text}`, "utf16le"), "is text in UTF-16"],
     [
       "saved",
       (): void => {
@@ -81,8 +86,8 @@ describe("what is no model.json is refused with a plain error", () => {
       "has no model.json",
     ],
   ])("%s", async (name, content, message) => {
-    if (typeof content === "string") writeFileSync(path(name), content);
-    else content();
+    if (typeof content === "function") content();
+    else writeFileSync(path(name), content);
     expect((await faultOf(readModel(path(name)))).message).toContain(message);
   });
 
