@@ -44,11 +44,27 @@ export class RequestFault extends ToolError {
     return FAULTS[this.kind].grpc;
   }
 
-  /** The message with its hint, as a client is told. */
+  /**
+   * The message with its hint, as a client is told. Clients' own names and shapes are part of it: what is longer than a gRPC status may
+   * be would never arrive.
+   */
   get text(): string {
-    return this.hint === undefined ? this.message : `${this.message} (${this.hint})`;
+    const message = shortened(this.message, MOST_OF_MESSAGE);
+    return this.hint === undefined ? message : `${message} (${shortened(this.hint, MOST_OF_MESSAGE)})`;
   }
 }
+
+/** Characters. gRPC sends a status as a header, with up to 9 bytes for one of them, and clients take 16 KiB of headers. */
+const MOST_OF_MESSAGE = 500;
+
+function shortened(text: string, most: number): string {
+  if (text.length <= most) return text;
+  const cut = text.slice(0, most / 2);
+  // Half of a surrogate pair is no text that a header can hold.
+  return `${cut} [${text.length - most} more characters] ${text.slice(-most / 2)}`.replaceAll(LONE_SURROGATE, "\uFFFD");
+}
+
+const LONE_SURROGATE = /\p{Surrogate}/gu;
 
 /** Any error as a fault; what is no fault of a request is an internal one. */
 export function faultOf(error: unknown): RequestFault {

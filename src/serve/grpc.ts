@@ -187,7 +187,8 @@ export function addGrpc(server: grpc.Server, { service, guard, timeout, onFault 
       );
       last = last.then(async () => {
         const answered = await answer;
-        if (call.writable) call.write(answered);
+        // A client that does not read its answers gets no more of its requests run.
+        if (call.writable && !call.write(answered)) await drained(call);
         if (--running < MOST_OF_STREAM) call.resume();
       });
     });
@@ -195,6 +196,20 @@ export function addGrpc(server: grpc.Server, { service, guard, timeout, onFault 
     call.on("error", () => undefined);
   };
   server.register(path, stream, response.encode, request.decode, "bidi");
+}
+
+/** Resolves when more can be written, or when nobody is there to read it. */
+function drained(call: grpc.ServerDuplexStream<unknown, unknown>): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      call.off("drain", done);
+      call.off("cancelled", done);
+      resolve();
+    };
+    call.on("drain", done);
+    call.on("cancelled", done);
+    if (call.cancelled) done();
+  });
 }
 
 type AnyCall = grpc.ServerUnaryCall<unknown, unknown> | grpc.ServerDuplexStream<unknown, unknown>;

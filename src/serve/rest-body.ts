@@ -70,7 +70,9 @@ export function decodeInferBody(
 
 /** What a body of JSON holds. @throws {RequestFault} invalid, also for lists nested so deep that reading them would take minutes */
 export function parseBody(bytes: Uint8Array): unknown {
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    .toString("utf8")
+    .replace(/^\uFEFF/u, "");
   try {
     return parseJson(text, "the body");
   } catch (cause) {

@@ -88,6 +88,10 @@ export class ServedModel {
   /** The outputs that are asked for, or all of them. @throws {RequestFault} invalid, for one that the model has not */
   outputsOf(asked: readonly string[]): readonly string[] {
     const names = this.values.outputs.map(({ name }) => name);
+    // A short request must not make an answer of any length.
+    if (asked.length > MOST_TIMES_ASKED * names.length) {
+      throw new RequestFault("invalid", `${asked.length} outputs are asked for; ${this.title} has ${names.length}`);
+    }
     for (const name of asked) {
       if (!names.includes(name)) {
         throw new RequestFault("invalid", `${this.title} has no output "${name}"`, {
@@ -103,6 +107,9 @@ export class ServedModel {
     return new RequestFault("invalid", message, { hint: `${this.title} takes ${takes === "" ? "nothing" : takes}` });
   }
 }
+
+/** How often a request may ask for each output, in the mean. */
+const MOST_TIMES_ASKED = 2;
 
 /** ONNX Runtime for Node takes no larger ones, which a shape with a 0 could have. */
 const MOST_SIZE = 2 ** 31 - 1;

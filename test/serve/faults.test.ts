@@ -330,6 +330,50 @@ describe("a busy server", () => {
     });
   });
 
+  test("runs no more of a stream whose client does not read its answers", async () => {
+    const all = 400;
+    const size = 2 ** 11;
+    const path = join(folder, "times.onnx");
+    put(path, times(3));
+    await withServer({ models: [path], maxQueue: 1024 }, async (server) => {
+      const { path: to, request } = methods.modelStreamInfer;
+      const message = request.encode({
+        modelName: "times",
+        inputs: [{ name: "x", datatype: "FP32", shape: [size] }],
+        rawInputContents: [new Uint8Array(4 * size)],
+      });
+      const frame = Buffer.concat([Buffer.alloc(5), message]);
+      frame.writeUInt32BE(message.length, 1);
+      // The client of @grpc/grpc-js takes in all that comes.
+      const session = connectHttp2(`http://${server.grpc}`);
+      const stream = session.request({
+        ":method": "POST",
+        ":path": to,
+        "content-type": "application/grpc",
+        te: "trailers",
+      });
+      for (let index = 0; index < all; index++) stream.write(frame);
+      stream.end();
+      const answered = async (): Promise<number> => {
+        const stats: unknown = await (await fetch(`${server.http}/v2/models/times/stats`)).json();
+        return Number(inside(stats, "model_stats", 0, "inference_stats", "success", "count"));
+      };
+      let before = -1;
+      await until("the stream to stand still", async () => {
+        const last = before;
+        before = await answered();
+        await sleep(300);
+        return before > 0 && before === last;
+      });
+      expect(before).toBeLessThan(all / 2);
+      let read = 0;
+      stream.on("data", (bytes: Uint8Array) => (read += bytes.length));
+      await once(stream, "end");
+      expect(read).toBeGreaterThan(all * 4 * size);
+      session.close();
+    });
+  });
+
   test("kills a process whose run takes longer than any request may", async () => {
     await withServer({ models: [join(folder, "times.onnx")], timeout: 300 }, async (server, grpc) => {
       process.kill(server.pids[0] ?? 0, "SIGSTOP");

@@ -492,6 +492,18 @@ describe("what is refused", () => {
     ["a number that is too large for its type", withLast("1e39"), 400, /numbers that FP32 can hold; got 1e\+39/],
     ["no inputs", {}, 400, /"inputs" must be a list/],
     ["an unknown input", { inputs: [{ ...x, name: "z" }] }, 400, /no input "z".*takes x: FP32 \[batch, 4\]/],
+    [
+      "a name of two million characters",
+      { inputs: [{ ...x, name: "z".repeat(2e6) }] },
+      400,
+      /^the model has no input "z{200,250} \[1999\d\d\d more characters\] z+" \(dense version 1 takes/,
+    ],
+    [
+      "an output 1,000 times",
+      { inputs: [x], outputs: Array.from({ length: 1000 }, () => ({ name: "y" })) },
+      400,
+      /1000 outputs are asked/,
+    ],
     ["an input twice", { inputs: [x, x] }, 400, /given twice/],
     ["a missing input", { inputs: [] }, 400, /"x" missing/],
     ["another type", { inputs: [{ ...x, datatype: "INT32" }] }, 400, /expected FP32; got INT32/],
@@ -610,6 +622,8 @@ describe("what is refused", () => {
     expect(await ask({ rawInputContents: [bytes.subarray(1)] })).toMatchObject({ code: 3 });
     expect(await ask({ inputs: [{ ...input, shape: [1, 5] }] })).toMatchObject({ code: 3 });
     expect(await ask({ outputs: [{ name: "z" }] })).toMatchObject({ code: 3 });
+    // A status that is longer than a client takes headers would never arrive.
+    expect(await ask({ inputs: [{ ...input, name: "名".repeat(100_000) }] })).toMatchObject({ code: 3 });
     expect(await ask({ parameters: { sequence_id: { int64Param: 4 } } })).toMatchObject({ code: 12 });
     expect(await ask({ rawInputContents: [new Uint8Array(2 ** 22 + 1)] })).toMatchObject({ code: 8 });
     expect(await grpc.call(methods.modelMetadata, { name: "nope" })).toMatchObject({ code: 5 });
