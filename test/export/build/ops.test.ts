@@ -9,8 +9,7 @@ import type { GraphTensor } from "../../../src/export/ir/graph-tensor.ts";
 import { alongAxis } from "../../../src/export/keras-activations.ts";
 import { viewOf } from "../../../src/export/ir/value.ts";
 import { int, ints, type Attributes } from "../../../src/onnx/model.ts";
-import type { DimLike } from "../../../src/onnx/dim.ts";
-import { showShape } from "../../../src/onnx/dim.ts";
+import { dim, showShape, type DimLike } from "../../../src/onnx/dim.ts";
 import { first } from "../../../src/require.ts";
 import type { DType } from "../../../src/tensor.ts";
 
@@ -282,6 +281,13 @@ test("a softmax over channels runs over the last dimension, where those after th
   const { tensor } = alongAxis(i.graph, "Softmax", viewOf(i.f("n", 4, 1, 1), [0, 3, 1, 2]), -1);
   expect(showShape(tensor.shape)).toBe("[n, 4]");
   expect(i.graph.nodes.map(({ opType }) => opType)).toEqual(["Reshape", "Softmax"]);
+});
+
+test("a reshape with one size to read and one left open reads the size", () => {
+  const graph = new GraphBuilder(17);
+  const made = graph.plain(graph.reshape(graph.input("x", "float32", ["n", "m", 4]), [dim("m"), null, 2]));
+  expect(showShape(made.shape)).toBe("[m, 2*n, 2]");
+  expect(graph.nodes.map(({ opType }) => opType)).toEqual(["Shape", "Concat", "Reshape"]);
 });
 
 test("an operator that an opset does not have is refused with the opset that has it", () => {

@@ -125,8 +125,8 @@ test("every picture has its prepared form", () => {
 test.each(made)("%s", (name, data) => {
   const bytes = Buffer.from(String(before.get(name)), "base64");
   expect(data.length).toBe(bytes.length);
-  // A byte is rounded; results of Math.log and the like may differ by a little between versions of Node.
+  // Half a step for the rounding, and a little for Math.log and others, whose last digits differ between versions of Node.
   const worst = data.reduce((most, value, index) => Math.max(most, Math.abs(value * 255 - (bytes[index] ?? 0))), 0);
-  expect(worst).toBeLessThan(1.5);
+  expect(worst).toBeLessThan(0.502);
   expect(data.reduce((sum, value) => sum + value, 0)).toBeGreaterThan(1);
 });
