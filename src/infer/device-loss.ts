@@ -2,10 +2,10 @@ import type { InferenceSession } from "onnxruntime-common";
 
 import { InferenceError } from "../errors.ts";
 
-/** What is used of a session of ONNX Runtime. */
+/** The part of an ONNX Runtime session that is used here. */
 export type RunnableSession = Pick<InferenceSession, "run" | "release" | "outputMetadata">;
 
-/** A `GPUDevice`, as far as it tells of its end. */
+/** The part of a `GPUDevice` that reports its loss. */
 export interface LosableDevice {
   readonly lost: Promise<{ readonly message: string }>;
 }
@@ -15,9 +15,9 @@ export function isLosable(device: unknown): device is LosableDevice {
 }
 
 /**
- * A session whose runs end with a typed error once its graphics device is lost: its driver was reset, or the browser's graphics
- * process died. By itself onnxruntime-web 1.30 fails the first such run in words of its source code, and the next one blocks
- * its thread for ever.
+ * A session whose runs end with a typed error once its graphics device is lost, because the driver was reset or the browser's graphics
+ * process ended. onnxruntime-web 1.30 itself fails the first such run with an internal message, and the next run blocks its thread
+ * forever.
  */
 export function endOnDeviceLoss(session: RunnableSession, device: LosableDevice | undefined): RunnableSession {
   if (device === undefined) return session;
@@ -37,7 +37,7 @@ export function endOnDeviceLoss(session: RunnableSession, device: LosableDevice 
   };
 }
 
-/** A run may fail a moment before the loss that is its cause is told. */
+/** A run may fail shortly before the device reports the loss that caused it. */
 const TOLD_WITHIN_MS = 100;
 
 interface Loss {
@@ -45,7 +45,7 @@ interface Loss {
   readonly told: Promise<void>;
 }
 
-/** One listener a device: its promise holds them all, long after the sessions they were for. */
+/** One listener for each device, since its promise keeps all listeners alive after their sessions are gone. */
 const losses = new WeakMap<LosableDevice, Loss>();
 
 function watch(device: LosableDevice): Loss {

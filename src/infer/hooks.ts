@@ -1,5 +1,5 @@
 /**
- * How to come by native TensorFlow; only Node code knows. It gives the package `@tensorflow/tfjs-node`, and throws a SetupError when
+ * Loads native TensorFlow, which only Node code can do. It gives the package `@tensorflow/tfjs-node`, and throws a SetupError when
  * that is not set up. The types of optional packages stay out of here, so that ours hold without them.
  */
 export type LoadNative = (options: { readonly threads?: number }) => Promise<object>;

@@ -12,7 +12,7 @@ export const providersOf: Readonly<Record<RuntimeName, readonly Provider[]>> = {
   tfjs: ["tensorflow", "wasm", "cpu"],
 };
 
-/** What only the surroundings know. */
+/** What depends on the environment. */
 export interface RuntimeHooks {
   /** Native TensorFlow for TF.js; see src/train/native. */
   readonly loadNative?: LoadNative;

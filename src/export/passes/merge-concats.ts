@@ -1,7 +1,7 @@
 import type { Pass } from "./pass.ts";
 import type { PassGraph, PassNode, PassTensor } from "./pass-graph.ts";
 
-/** A Concat of what only it takes from another Concat along the same axis: one Concat of all. */
+/** Merges a Concat into the Concat along the same axis that is its only reader. */
 export const mergeConcats: Pass = {
   name: "mergeConcats",
   startsAt: ["Concat"],

@@ -4,7 +4,7 @@ import type { Config } from "./model.ts";
 export type WeightNames = (config: Config) => readonly string[];
 
 /**
- * What comes of the mask of a layer's input: it `ends` there, the first input's mask `passes`, or the converter computes another
+ * What a layer does with the masks of its inputs: drops them (`ends`), passes on the first input's (`passes`), or computes another
  * (`own`).
  */
 export type MaskRule = "ends" | "passes" | "own";
@@ -21,7 +21,7 @@ export interface LayerClass {
   readonly weights?: WeightNames | null;
   /** Where `weights` is null: their names, in the order of their numbers in Keras's own file format. */
   readonly numbered?: readonly string[];
-  /** Weights that Keras 3 names otherwise: its name, and TF.js's. */
+  /** Weights that have other names in Keras 3: from its name to TF.js's. */
   readonly renamedWeights?: ReadonlyMap<string, string>;
   /**
    * The layers it holds, which have the weights: one layer or cell under this key of its configuration, a layer for each
@@ -34,23 +34,23 @@ export interface LayerClass {
   readonly recurrent?: true;
   /** `common`, if absent: loaded for every model. */
   readonly group?: ConverterGroup;
-  /** In TF.js; it `ends`, if absent. */
+  /** In TF.js; `ends` if absent. */
   readonly mask?: MaskRule;
-  /** In Keras; as in TF.js, if absent. */
+  /** In Keras; as in TF.js if absent. */
   readonly kerasMask?: MaskRule;
-  /** Whether it makes a mask of its input's values; it does not, if absent. */
+  /** Whether it computes a mask from the values of its input; false if absent. */
   readonly makesMask?: (config: Config) => boolean;
   /** It changes images in training only. */
   readonly randomInTraining?: true;
-  /** The key of its configuration that says below which number the whole numbers in its input must be. */
+  /** The key of its configuration that holds the upper bound, exclusive, of the integers in its input. */
   readonly ids?: string;
-  /** Given whole numbers it gives whole numbers, or some between them: the same ones, sums or products of its inputs'. */
+  /** What it makes of integers: values of its inputs or between them (`same`), their sums, or their products. */
   readonly carries?: "same" | "sums" | "products";
   /** The key under which a first layer gives the sizes of its input without the batch, where no shape is given. */
   readonly lengthKey?: string;
   /** Names the class had in TensorFlow 1.13 and its previews, with the same behaviour (tensorflow/tfjs#1255). */
   readonly formerly?: readonly string[];
-  /** Keys of its configuration that Keras 3 renamed: its name, and Keras 2's. */
+  /** Keys of its configuration that Keras 3 renamed: from its name to that of Keras 2. */
   readonly renamedKeys?: ReadonlyMap<string, string>;
 }
 
@@ -190,7 +190,7 @@ export const LAYER_CLASSES: ReadonlyMap<string, LayerClass> = new Map(
   ROWS.flatMap(([facts, classes]) => classes.map((className): [string, LayerClass] => [className, facts])),
 );
 
-/** Names of the classes of which something holds. */
+/** Names of the classes that fulfil a condition. */
 export function classesWhere(holds: (each: LayerClass) => unknown): readonly string[] {
   return [...LAYER_CLASSES].filter(([, each]) => Boolean(holds(each))).map(([className]) => className);
 }
@@ -201,7 +201,7 @@ export function groupOf(className: string): ConverterGroup {
   return found === undefined || found.group === null ? null : (found.group ?? "common");
 }
 
-/** What comes of a mask at a built-in class, in TF.js or in Keras. It ends at others unless their converters say otherwise. */
+/** The mask rule of a built-in class in TF.js or in Keras. Masks end at other classes unless their converters say otherwise. */
 export function maskRuleOf(className: string, byKeras: boolean): MaskRule {
   const { mask = "ends", kerasMask = mask }: LayerClass = LAYER_CLASSES.get(className) ?? {};
   return byKeras ? kerasMask : mask;

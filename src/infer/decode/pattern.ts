@@ -5,7 +5,7 @@ import type { Constraint } from "./constraint.ts";
 /** Repetitions beyond this would make the automaton too large. */
 const MOST_REPEATS = 1000;
 
-/** A step of the automaton (Thompson 1968): one character and on, or on without one to each of `to`. */
+/** A state of the automaton (Thompson 1968). It reads one character, or moves on to each of `to` without reading. */
 interface State {
   test: ((character: string) => boolean) | null;
   readonly to: number[];

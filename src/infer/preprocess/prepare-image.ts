@@ -8,9 +8,8 @@ import { fitMnist } from "./mnist.ts";
 import { resize } from "./resize.ts";
 
 /**
- * A picture of any size as a model's metadata wants it: [H, W, C] row-major, black and white at the ends of its range, less its
- * means, by its standard deviations. The
- * width of a line follows from its picture.
+ * Prepares a picture of any size as a model's metadata says: [H, W, C] row-major, black and white at the ends of its range, minus the
+ * means, divided by the standard deviations. The width of a line depends on its picture.
  *
  * @throws {DataError} when it is no valid picture, or blank where a digit or a line is looked for
  * @throws {InferenceError} when the model wants pictures of free width that are no lines
