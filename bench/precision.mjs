@@ -1,17 +1,21 @@
 // What smaller weights cost and gain: size, loss and latency of every --precision, beside onnxruntime.quantization on the same file;
 // and the sizes of published models that are quantised.
 //
-//   node bench/precision.mjs [--models DIR] [--mnist DIR] [--limit N] [--only NAME,...] [--json] [--record]
+//   node bench/precision.mjs [--models DIR] [--mnist DIR] [--limit N] [--only NAME,...] [--kept FILE] [--json] [--record]
 //
-// --models: a folder with graph/ and layers/, each with folders of a model.json. PYTHONPATH may lead to onnx and onnxruntime.
+// --models: a folder with graph/ and layers/, each with folders of a model.json. Each row is told as it is measured, and kept in
+// --kept (a line of JSON each): rows that are there are not measured again. PYTHONPATH may lead to onnx and onnxruntime; without it, the
+// Python of the other benches is used (bench/peers.mjs installs it).
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
 
 import { ensureBuild } from "../scripts/bootstrap.mjs";
+import { field } from "./json.mjs";
 import { bytes, machine, milliseconds, record, table } from "./markdown.mjs";
+import { setUpPeers } from "./peers.mjs";
 
 const { values } = parseArgs({
   options: {
@@ -19,6 +23,7 @@ const { values } = parseArgs({
     mnist: { type: "string" },
     limit: { type: "string", default: "10000" },
     only: { type: "string" },
+    kept: { type: "string" },
     json: { type: "boolean", default: false },
     record: { type: "boolean", default: false },
   },
@@ -58,8 +63,11 @@ const only = values.only?.split(",") ?? null;
 
 /** @type {Row[]} */
 const rows = [];
-/** @type {{ model: string, stored: number, float32: number, published: number, forms: string }[]} */
+/** @typedef {{ model: string, stored: number, float32: number, published: number, forms: string }} Published */
+/** @type {Published[]} */
 const published = [];
+const kept = values.kept !== undefined && existsSync(values.kept) ? readKept(values.kept) : [];
+const python = process.env["PYTHONPATH"] === undefined ? setUpPeers() : "python3";
 
 /** Models that are measured in every form, by their folder; sizes of free dimensions. */
 const roster = [
@@ -101,22 +109,26 @@ async function measure(name, at, isMnist) {
   writeFileSync(file, exact.bytes);
   for (const precision of /** @type {const} */ (["float32", "stored", "float16", "int8", "int4"])) {
     if (precision === "stored" && source.quantizations.length === 0) continue;
-    const exported = await exportAnySource(source, { precision });
-    rows.push(await row(name, precision, exact.bytes, exported.bytes, samples));
+    await add(name, precision, async () => {
+      const exported = await exportAnySource(source, { precision });
+      return row(name, precision, exact.bytes, exported.bytes, samples);
+    });
   }
   for (const form of ["int8", "int4"]) {
     const out = path.join(folder, `${form}.onnx`);
     const script = path.join(import.meta.dirname, "precision_peers.py");
-    const { status, stderr } = spawnSync("python3", [script, file, form, out], { encoding: "utf8", timeout: 120_000 });
     const label = `Python's ${form}`;
-    if (status === 0) rows.push(await row(name, label, exact.bytes, readFileSync(out), samples));
-    else process.stderr.write(`${name}, ${label}: ${stderr.trim().split("\n").at(-1)}\n`);
+    await add(name, label, async () => {
+      const { status, stderr } = spawnSync(python, [script, file, form, out], { encoding: "utf8", timeout: 120_000 });
+      if (status === 0) return row(name, label, exact.bytes, readFileSync(out), samples);
+      process.stderr.write(`${name}, ${label}: ${stderr.trim().split("\n").at(-1)}\n`);
+      return null;
+    });
   }
 }
 
 /** @param {string} model @param {string} form @param {Uint8Array} before @param {Uint8Array} after @param {Samples} samples @returns {Promise<Row>} */
 async function row(model, form, before, after, samples) {
-  process.stderr.write(`${model} ${form}\n`);
   /** @type {Row} */
   const found = { model, form, bytes: after.length, loss: null, agreement: null, right: null, node: null, web: null };
   for (const runtime of /** @type {const} */ (["node", "web"])) {
@@ -139,6 +151,37 @@ async function row(model, form, before, after, samples) {
     }
   }
   return found;
+}
+
+/** Measure a row, unless it is kept. @param {string} model @param {string} form @param {() => Promise<Row | null>} measured */
+async function add(model, form, measured) {
+  const before = kept.find((line) => isRow(line) && line.model === model && line.form === form);
+  const found = isRow(before) ? before : await measured();
+  if (found === null) return;
+  rows.push(found);
+  if (found !== before) keep(found);
+  process.stderr.write(`${cells(found).join("  ")}\n`);
+}
+
+/** @param {Row | Published} line */
+function keep(line) {
+  if (values.kept !== undefined) appendFileSync(values.kept, `${JSON.stringify(line)}\n`);
+}
+
+/** A last line that was cut is left out. @param {string} file @returns {readonly unknown[]} */
+function readKept(file) {
+  const lines = readFileSync(file, "utf8").split("\n");
+  return lines.slice(0, -1).map((line) => JSON.parse(line));
+}
+
+/** @param {unknown} line @returns {line is Row} */
+function isRow(line) {
+  return typeof field(line, "form") === "string" && typeof field(line, "bytes") === "number";
+}
+
+/** @param {unknown} line @returns {line is Published} */
+function isPublished(line) {
+  return typeof field(line, "stored") === "number" && typeof field(line, "float32") === "number";
 }
 
 /** @param {ExportedModel} model @returns {Promise<Samples | null>} */
@@ -169,20 +212,45 @@ async function sizes(at) {
   for (const model of existsSync(at) ? readdirSync(at) : []) {
     const own = path.join(at, model);
     if (only !== null && !only.includes(model)) continue;
+    const before = kept.find((line) => isPublished(line) && line.model === model);
+    if (isPublished(before)) {
+      published.push(before);
+      continue;
+    }
     const raw = await readModel(own);
     const source = await readAnyModel(raw);
     if (source.quantizations.length === 0) continue;
     const stored = await exportAnySource(source);
     const float32 = await exportAnySource(source, { precision: "float32" });
     const forms = [...new Set(source.quantizations.map(({ dtype }) => dtype))].join(", ");
-    published.push({
+    const found = {
       model,
       forms,
       published: (raw.weights?.length ?? 0) + readFileSync(path.join(own, "model.json")).length,
       stored: stored.byteLength,
       float32: float32.byteLength,
-    });
+    };
+    published.push(found);
+    keep(found);
   }
+}
+
+/** @param {Row} row */
+function cells({ model, form, bytes: size, loss, agreement, right, node, web, error }) {
+  /** @param {number | null} share */
+  const percent = (share) => (share === null || !Number.isFinite(share) ? "" : `${(100 * share).toFixed(2)} %`);
+  /** @param {Row["node"]} ms */
+  const time = (ms) => (ms === null ? "" : `${milliseconds(ms.after)} (${(ms.after / ms.before).toFixed(2)})`);
+  return [
+    model,
+    form,
+    bytes(size),
+    percent(loss),
+    percent(agreement),
+    percent(right),
+    time(node),
+    error === undefined ? time(web) : `fails (${error})`,
+  ];
 }
 
 function print() {
@@ -190,25 +258,12 @@ function print() {
     process.stdout.write(`${JSON.stringify({ machine: machine(), rows, published }, null, 1)}\n`);
     return;
   }
-  /** @param {number | null} share */
-  const percent = (share) => (share === null || !Number.isFinite(share) ? "" : `${(100 * share).toFixed(2)} %`);
-  /** @param {Row["node"]} ms */
-  const time = (ms) => (ms === null ? "" : `${milliseconds(ms.after)} (${(ms.after / ms.before).toFixed(2)})`);
   const text = [
     "## Smaller weights",
     `\`node bench/precision.mjs\`, ${machine()}; one thread, batch 1. The loss is the root mean square error of the worst output beside the float32 file, agreement that of its largest element. Times are of one run; in brackets, as a share of the float32 file's time, measured in turns with it.`,
     table(
       ["model", "form", "file", "loss", "agreement", "right answers", "onnxruntime-node", "onnxruntime-web"],
-      rows.map((each) => [
-        each.model,
-        each.form,
-        bytes(each.bytes),
-        percent(each.loss),
-        percent(each.agreement),
-        percent(each.right),
-        time(each.node),
-        each.error === undefined ? time(each.web) : `fails (${each.error})`,
-      ]),
+      rows.map(cells),
       2,
     ),
     ...(published.length === 0

@@ -83,16 +83,29 @@ async function readArrays(
 type Input = CalibrationOptions["inputs"][number];
 
 /** @throws {DataError} */
-function checkFit(name: string, { dtype, dims }: Tensor, input: Input): void {
+function checkFit(name: string, { dtype, dims, data }: Tensor, input: Input): void {
   const wanted = `${input.dtype} [${input.dims.join(", ")}]`;
   const isLike =
     dims.length === input.dims.length &&
     input.dims.every(
       (size, axis) => typeof size !== "number" || (axis === 0 ? at(dims, 0) % size === 0 : size === dims[axis]),
     );
-  if (dtype === input.dtype && isLike && sizeOf(dims) > 0) return;
+  if (dtype === input.dtype && isLike && sizeOf(dims) > 0) {
+    checkFinite(name, data);
+    return;
+  }
   throw new DataError(`${name} holds ${dtype} [${dims.join(", ")}]; the input "${input.name}" takes ${wanted}`, {
     hint: "save arrays of the input's type and shape, with the samples along the first axis",
+  });
+}
+
+/** @throws {DataError} for NaN and infinities: nothing can be measured on them */
+function checkFinite(name: string, data: Tensor["data"]): void {
+  let count = 0;
+  for (const value of data) if (typeof value === "number" && !Number.isFinite(value)) count++;
+  if (count === 0) return;
+  throw new DataError(`${name} holds NaN or infinities (${count} of ${data.length} numbers)`, {
+    hint: "give samples such as the model gets when it is used",
   });
 }
 

@@ -72,6 +72,25 @@ test("differences, agreement and right answers are those of the numbers", async 
   });
 });
 
+test("infinities and NaN that both files have hide no difference, and alone they are no measurement", async () => {
+  const before = giving({ scores: scores(3, 4, Infinity, NaN, 0, 0) });
+  const { outputs } = await compareSessions(
+    before,
+    giving({ scores: scores(3, 9, Infinity, NaN, 0, 0) }),
+    samplesOf(2, null),
+  );
+  expect(outputs).toEqual([{ name: "scores", maxAbsDiff: 5, meanAbsDiff: 5 / 6, loss: 1, agreement: 1 }]);
+  const other = await compareSessions(before, giving({ scores: scores(3, 4, Infinity, 1, 0, 0) }), samplesOf(2, null));
+  expect(other.outputs).toMatchObject([{ maxAbsDiff: NaN, loss: NaN }]);
+  const none = giving({ scores: scores(NaN, NaN, NaN, NaN, NaN, -Infinity) });
+  await expect(compareSessions(none, none, samplesOf(2, null))).rejects.toThrow(
+    'the output "scores" holds nothing but NaN and infinities in float32, so no loss can be measured',
+  );
+  const words = (...data: string[]): Session => giving({ words: { dtype: "string", dims: [2], data } });
+  const spelt = await compareSessions(words("a", "b"), words("a", "c"), samplesOf(2, null));
+  expect(spelt.outputs).toMatchObject([{ loss: 0.5 }]);
+});
+
 test("the fewest weights go back to float32, those first that cost most for their size", async () => {
   // What each weight loses alone; together the root of the sum of their squares.
   const losses = new Map([
@@ -120,6 +139,8 @@ test("calibration data that do not fit are refused with what was found and expec
   await expect(calibrationSamples(folder, options)).rejects.toThrow(
     'c.npy holds float64 [2, 28, 28, 3]; the input "image" takes float32 [batch, 28, 28, 1]',
   );
+  writeFileSync(join(folder, "c.npy"), encodeNpy(float32(new Float32Array(28 * 28).fill(NaN, 5, 7), [28, 28, 1])));
+  await expect(calibrationSamples(folder, options)).rejects.toThrow("c.npy holds NaN or infinities (2 of 784 numbers)");
   const two = { ...options, inputs: [...exported.inputs, { name: "other", dtype: "float32" as const, dims: [1] }] };
   await expect(calibrationSamples(folder, two)).rejects.toThrow("have no image.npy; found a.npy, b.npy, c.npy");
 });

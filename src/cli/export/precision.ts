@@ -316,7 +316,8 @@ export function describePrecision({ precision }: ExportedModel, accuracy: Rounde
   const kept = weights.filter(({ type }) => type === "float32");
   const form = name === "stored" ? "as the model stores them" : `as ${name}`;
   printLine(`  weights ${form}: ${weights.length - kept.length} of ${weights.length} large ones`);
-  for (const { name: weight, reason } of kept.slice(0, SHOWN)) {
+  for (const { name: weight, reason: own } of kept.slice(0, SHOWN)) {
+    const reason = accuracy?.float32Weights.includes(weight) === true ? "to lose at most --max-loss" : own;
     printLine(`    float32: ${weight}${reason === undefined ? "" : ` (${reason})`}`);
   }
   if (kept.length > SHOWN) printLine(`    and ${kept.length - SHOWN} more; --json lists them`);

@@ -204,7 +204,8 @@ function formFor(
   const reasons: string[] = [];
   for (const attempt of attempts) {
     const form = attempt(weight, use, matrixForm);
-    if (form === null) reasons.push("it cannot be cut into blocks, or an element is not finite");
+    if (form === null && attempt === int8Form) reasons.push("an element is not finite");
+    else if (form === null) reasons.push("it cannot be cut into blocks, or an element is not finite");
     else if (form.type === "int8" ? form.loss > MOST_LOST.int8 : form.loss > MOST_LOST.int4)
       reasons.push(tooMuch(form));
     else return { form, ...(reasons.length === 0 ? {} : { reason: reasons.join("; ") }) };

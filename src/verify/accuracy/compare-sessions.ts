@@ -11,8 +11,8 @@ export interface OutputLoss {
   readonly maxAbsDiff: number;
   readonly meanAbsDiff: number;
   /**
-   * Root mean square of the differences, relative to that of the exact numbers: 0.01 is 1 %. Of integers the share that is not
-   * equal. NaN where one side has a NaN or another shape.
+   * Root mean square of the differences, relative to that of the exact numbers: 0.01 is 1 %. Of integers and strings the share
+   * that is not equal. NaN where one side has a NaN or another shape.
    */
   readonly loss: number;
   /** Share of rows along the last axis whose largest element is at the same index; null for an output without such rows. */
@@ -34,7 +34,8 @@ export interface SessionComparison {
 /**
  * Run two files on the same samples.
  *
- * @throws {InferenceError} when either refuses them, or the samples have labels and the first output is not [N, classes].
+ * @throws {InferenceError} when either refuses them, an output of the exact file has no finite number, or the samples have labels and
+ * the first output is not [N, classes].
  */
 export async function compareSessions(before: Session, after: Session, samples: Samples): Promise<SessionComparison> {
   const tallies = new Map(before.outputs.map(({ name }) => [name, new Tally()]));
@@ -53,6 +54,13 @@ export async function compareSessions(before: Session, after: Session, samples: 
       if (roundedRows?.[row] === label) right.after++;
     }
     done += count;
+  }
+  const [useless] = Array.from(tallies).find(([, tally]) => tally.hasNoNumbers) ?? [];
+  if (useless !== undefined) {
+    throw new InferenceError(
+      `the output "${useless}" holds nothing but NaN and infinities in float32, so no loss can be measured`,
+      { hint: "give samples on which the model computes numbers" },
+    );
   }
   return {
     outputs: Array.from(tallies, ([name, tally]) => ({ name, ...tally.result() })),
@@ -78,6 +86,12 @@ class Tally {
   #isReal = false;
   #rows = 0;
   #agreeing = 0;
+  #finite = 0;
+
+  /** All elements of the exact file are NaN or infinite. */
+  get hasNoNumbers(): boolean {
+    return this.#isReal && this.#count > 0 && this.#finite === 0;
+  }
 
   add(exact: Tensor, rounded: Tensor): void {
     this.#isReal ||= exact.dtype === "float32" || exact.dtype === "float64" || exact.dtype === "float16";
@@ -89,22 +103,32 @@ class Tally {
     for (let index = 0; index < exact.data.length; index++) {
       const [want, got] = [exact.data[index], rounded.data[index]];
       this.#count++;
-      if (want === got) {
-        this.#exactSquares += Number(want) ** 2;
+      if (typeof want === "string") {
+        if (want !== got) this.#unequal++;
         continue;
       }
-      const difference = Math.abs(Number(got) - Number(want));
-      if (Number.isNaN(Number(want)) && Number.isNaN(Number(got))) continue;
+      const exactNumber = Number(want);
+      // An infinity, added to the squares, would make every difference a share of 0.
+      if (Number.isFinite(exactNumber)) this.#finite++;
+      else if (Object.is(exactNumber, Number(got))) continue;
+      if (want === got) {
+        this.#exactSquares += exactNumber ** 2;
+        continue;
+      }
+      const difference = Math.abs(Number(got) - exactNumber);
       this.#unequal++;
       this.#sum += difference;
       this.#squares += difference ** 2;
-      this.#exactSquares += Number(want) ** 2;
+      this.#exactSquares += exactNumber ** 2;
       this.#max = difference > this.#max || Number.isNaN(difference) ? difference : this.#max;
     }
     if (!this.#isReal || exact.dims.length < 2 || at(exact.dims, exact.dims.length - 1) < 2) return;
-    const [rows, others] = [largestOfRows(exact), largestOfRows(rounded)];
-    this.#rows += rows.length;
-    this.#agreeing += rows.filter((index, row) => others[row] === index).length;
+    const others = largestOfRows(rounded);
+    for (const [row, index] of largestOfRows(exact).entries()) {
+      if (index === -1) continue;
+      this.#rows++;
+      if (others[row] === index) this.#agreeing++;
+    }
   }
 
   result(): Omit<OutputLoss, "name"> {
