@@ -120,6 +120,11 @@ describe("weights that TF.js quantised", () => {
       const graphBytes = float32.byteLength - 4 * float32.parameters;
       expect(exported.byteLength).toBeLessThan((saved.weights?.length ?? 0) + graphBytes + 6000);
 
+      // Rounding to as many bits would lose something, and make the file hardly smaller.
+      const rounded = exportRaw(saved, { precision: dtype === "uint8" ? "int8" : "float16" });
+      expect(rounded.byteLength - exported.byteLength).toBeLessThanOrEqual("float16".length - "stored".length);
+      expect(rounded.precision.weights.filter(({ loss }) => loss > 0)).toEqual([]);
+
       const { output, values } = await original(saved);
       const found = await weightsOf(exported);
       const others = stored.flatMap(({ name }) =>

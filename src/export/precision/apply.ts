@@ -55,9 +55,37 @@ export function applyPrecision(
   if (name === "stored") return storedWeights(graph, () => optimise(true), request);
   if (name === "float16" && request.compute === "float16") return inHalf(graph, request);
   if (name === "int8" && request.activationRanges !== null) return inIntegers(graph, request, request.activationRanges);
-  const chosen = chooseForms(graph, request, name);
+  return inSmallerForms(graph, () => optimise(true), request, name);
+}
+
+/** Losing nothing is worth weights that are larger by this factor. */
+const LOSSLESS_SIZE = 1.02;
+
+/** Weights of a quantised model keep their stored forms, which lose nothing, where normalisations beside them make the file hardly larger. */
+function inSmallerForms(
+  folded: OnnxGraph,
+  unfolded: () => OnnxGraph,
+  request: PrecisionRequest,
+  name: "float16" | "int8" | "int4",
+): PreciseGraph {
+  let [best, chosen] = [folded, chooseForms(folded, request, name)];
+  if (name !== "int4" && request.quantizations.length > 0) {
+    const graph = unfolded();
+    const other = chooseForms(graph, request, name);
+    if (weightBytes(graph, other.forms) <= LOSSLESS_SIZE * weightBytes(best, chosen.forms))
+      [best, chosen] = [graph, other];
+  }
   const precision = { name, weights: chosen.weights, ...inFloat32 };
-  return { graph: withForms(graph, chosen.forms), optimised: graph, precision };
+  return { graph: withForms(best, chosen.forms), optimised: best, precision };
+}
+
+function weightBytes(graph: OnnxGraph, forms: ReadonlyMap<string, WeightForm>): number {
+  let bytes = 0;
+  for (const [name, { dims }] of floatWeights(graph)) {
+    const form = forms.get(name);
+    bytes += form === undefined ? floatBytes(name, dims) : formBytes(name, form);
+  }
+  return bytes;
 }
 
 function inHalf(graph: OnnxGraph, request: PrecisionRequest): PreciseGraph {
@@ -159,11 +187,18 @@ function chooseForms(graph: OnnxGraph, request: PrecisionRequest, precision: "fl
   const weights: WeightPrecision[] = [];
   for (const [name, tensor] of floatWeights(graph)) {
     const { dims } = tensor;
-    if (sizeOf(dims) < LEAST_ELEMENTS || exact.has(name)) continue;
+    if (exact.has(name)) continue;
+    const lossless = request.float32Weights.has(name) ? null : storedForm(tensor, stored, precision);
+    if (lossless !== null && formBytes(name, lossless) < floatBytes(name, dims)) {
+      forms.set(name, lossless);
+      weights.push({ name, dims, type: lossless.type, loss: 0 });
+      continue;
+    }
+    if (sizeOf(dims) < LEAST_ELEMENTS) continue;
     if (precision !== "float16" && (isVector(dims) || biases.has(name))) continue;
     const { form, reason } = request.float32Weights.has(name)
       ? { form: null, reason: "asked for as float32" }
-      : formFor(tensor, uses.get(name) ?? null, stored, precision, request.matrixForm);
+      : formFor(tensor, uses.get(name) ?? null, precision, request.matrixForm);
     const isSmaller = form !== null && formBytes(name, form) < floatBytes(name, dims);
     if (isSmaller) forms.set(name, form);
     weights.push({
@@ -183,17 +218,21 @@ interface FormChoice {
 }
 
 /** A weight that TF.js stores in at most as many bits keeps its stored form, which loses nothing. */
+function storedForm(
+  weight: Float32Tensor,
+  stored: StoredForms,
+  precision: "float16" | "int8" | "int4",
+): WeightForm | null {
+  const form = precision === "int4" ? null : stored.formOf(weight);
+  return form !== null && (precision === "float16" || form.type === "uint8") ? form : null;
+}
+
 function formFor(
   weight: Float32Tensor,
   use: WeightUse | null,
-  stored: StoredForms,
   precision: "float16" | "int8" | "int4",
   matrixForm: MatrixForm,
 ): FormChoice {
-  if (precision !== "int4") {
-    const exact = stored.formOf(weight);
-    if (exact !== null && (precision === "float16" || exact.type === "uint8")) return { form: exact };
-  }
   if (precision === "float16") {
     const form = halfForm(weight);
     if (form === null) return { form: null, reason: "an element is larger than float16 holds, 65504" };
