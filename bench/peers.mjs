@@ -12,6 +12,8 @@ const PACKAGES = [
   "tf2onnx==1.17.0",
   "onnx==1.23.2",
   "onnxslim==0.1.98",
+  // onnxruntime.quantization asks for it when it makes int4.
+  "onnx-ir==1.1.0",
 ];
 
 /** Install the Python exporters in the user's cache. @returns {string} the Python that has them */

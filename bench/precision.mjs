@@ -171,7 +171,11 @@ function keep(line) {
 /** A last line that was cut is left out. @param {string} file @returns {readonly unknown[]} */
 function readKept(file) {
   const lines = readFileSync(file, "utf8").split("\n");
-  return lines.slice(0, -1).map((line) => JSON.parse(line));
+  return lines.slice(0, -1).map((line) => {
+    /** @type {unknown} */
+    const parsed = JSON.parse(line);
+    return parsed;
+  });
 }
 
 /** @param {unknown} line @returns {line is Row} */
