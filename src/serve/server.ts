@@ -1,5 +1,6 @@
 import { EventEmitter } from "node:events";
 import type { ServerHttp2Session } from "node:http2";
+import type { Socket } from "node:net";
 import { clearTimeout, setTimeout as timer } from "node:timers";
 import { setTimeout } from "node:timers/promises";
 
@@ -164,13 +165,14 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
   });
   const guard = createGuard(options.apiKey);
   addRest(app, { service, guard, maxBody, timeout });
+  const sockets = new Set<Socket>();
   const rpc = grpc === null ? null : new grpc.Server(grpcOptions(maxBody));
   if (rpc !== null) addGrpc(rpc, { service, guard, timeout, onFault: (fault) => log.warn({ err: fault }, fault.text) });
   try {
     await pool.start();
     await store.start();
     await app.listen({ host: options.host, port: options.httpPort, backlog: MOST_PENDING_CONNECTIONS });
-    const grpcAddress = rpc === null || grpc === null ? null : await bind(rpc, grpc, options);
+    const grpcAddress = rpc === null || grpc === null ? null : await bind(rpc, grpc, options, sockets);
     if (options.poll > 0) store.watch(options.poll);
     const address = app.server.address();
     const port = typeof address === "object" && address !== null ? address.port : options.httpPort;
@@ -200,6 +202,7 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
       inTime = false;
       scheduler.refuseAll(stopping());
       rpc?.forceShutdown();
+      for (const socket of sockets) socket.destroy();
       app.server.closeAllConnections();
     }, patience);
     await Promise.all([
@@ -229,17 +232,25 @@ async function quiet(service: Service, most: number): Promise<void> {
 }
 
 /**
- * Let each connection send more before it waits for this server to read. Node's window has 64 KiB, and when it is full, nghttp2 in a
- * client in Node sends later calls before those that wait: of 1,000 calls on one connection, some waited a minute. @grpc/grpc-js 1.14
- * has an option for the window of its clients, but none for that of its servers.
+ * What @grpc/grpc-js 1.14 has no options for:
+ *
+ * - Let each connection send more before it waits for this server to read. Node's window has 64 KiB, and when it is full, nghttp2 in a
+ *   client in Node sends later calls before those that wait: of 1,000 calls on one connection, some waited a minute.
+ * - Keep the connections, to end them by force: after tryShutdown, forceShutdown waits for the client to close each.
+ *
+ * @param sockets is filled with those that are open
  */
-function widenWindows(server: import("@grpc/grpc-js").Server): void {
+function watchConnections(server: import("@grpc/grpc-js").Server, sockets: Set<Socket>): void {
   const servers: unknown = Reflect.get(server, "http2Servers");
   if (!(servers instanceof Map)) return;
   const known: readonly unknown[] = [...servers.keys()];
   for (const http2 of known) {
     if (!(http2 instanceof EventEmitter)) continue;
     http2.on("session", (session: ServerHttp2Session) => session.setLocalWindowSize(CONNECTION_WINDOW));
+    http2.on("connection", (socket: Socket) => {
+      sockets.add(socket);
+      socket.once("close", () => sockets.delete(socket));
+    });
   }
 }
 
@@ -247,10 +258,11 @@ async function bind(
   server: import("@grpc/grpc-js").Server,
   { ServerCredentials }: typeof import("@grpc/grpc-js"),
   { host, grpcPort }: ServeOptions,
+  sockets: Set<Socket>,
 ): Promise<string> {
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync(joined(host, grpcPort ?? 0), ServerCredentials.createInsecure(), (error, found) => {
-      if (error === null) widenWindows(server);
+      if (error === null) watchConnections(server, sockets);
       if (error === null) resolve(found);
       else reject(new SetupError(`cannot listen for gRPC on ${joined(host, grpcPort ?? 0)}: ${error.message}`));
     });

@@ -370,7 +370,19 @@ describe("a busy server", () => {
       stream.on("data", (bytes: Uint8Array) => (read += bytes.length));
       await once(stream, "end");
       expect(read).toBeGreaterThan(all * 4 * size);
-      session.close();
+
+      // One who never reads does not keep the server from ending.
+      const unread = session.request({
+        ":method": "POST",
+        ":path": to,
+        "content-type": "application/grpc",
+        te: "trailers",
+      });
+      unread.on("error", () => undefined);
+      session.on("error", () => undefined);
+      for (let index = 0; index < 20; index++) unread.write(frame);
+      await until("the next answers", async () => (await answered()) >= all + 20);
+      expect(await server.close(300)).toBe(false);
     });
   });
 
