@@ -119,7 +119,8 @@ async function run(model: string, options: ExportCommandOptions): Promise<void> 
   checkPrecisionOptions(options);
   const plugins = await loadPlugins(options.plugin ?? []);
   const { readModel } = await import("../node/read-model.ts");
-  const raw = await readModel(model);
+  const kserve = deployment?.kserve ?? null;
+  const raw = await readModel(model, { outputs: kserve === null ? [out] : [out, kserve] });
   const source = await readAnyModel(raw);
   const exportOptions = toExportOptions(options, plugins);
   const rounded =

@@ -1,7 +1,7 @@
-import { open, readdir, readFile, stat } from "node:fs/promises";
+import { open, readdir, readFile, realpath, stat } from "node:fs/promises";
 import { basename, dirname, extname, join, resolve } from "node:path";
 
-import { ModelFormatError, ToolError } from "../errors.ts";
+import { ModelFormatError, ToolError, UsageError } from "../errors.ts";
 import { fromFetch } from "../export/source/fetch.ts";
 import { allocated } from "../export/source/memory.ts";
 import type { RawModel } from "../export/source/model.ts";
@@ -10,11 +10,14 @@ import { checkGroupSize, checkShardPath, inParallel, MAX_JSON_BYTES, parseManife
 import { codeOf } from "./error-code.ts";
 import { parseModelAddress } from "./model-address.ts";
 import { nearPath } from "./near-path.ts";
+import { at } from "../require.ts";
 
 const READS_AT_ONCE = 8;
 
 export interface ReadModelOptions {
   readonly signal?: AbortSignal;
+  /** Paths that the caller will write. None of them may be a file of the model, which would be lost. */
+  readonly outputs?: readonly string[];
 }
 
 /**
@@ -23,16 +26,33 @@ export interface ReadModelOptions {
  * @param source A model.json, the folder that holds it, or an address (`file://` ones too).
  * @throws {ToolError} when something is missing or cannot be read.
  * @throws {ModelFormatError} when the model.json is none, or its weight files do not fit it.
+ * @throws {UsageError} when an output is a file of the model.
  */
 export async function readModel(source: string, options: ReadModelOptions = {}): Promise<RawModel> {
   const address = parseModelAddress(source);
   if (address.kind === "url") return await fromFetch(address.url, options);
-  return await (await openModelFiles(address.path)).read(options);
+  const files = await openModelFiles(address.path);
+  await assertModelKept(files.paths, options.outputs ?? []);
+  return await files.read(options);
+}
+
+async function assertModelKept(paths: readonly string[], outputs: readonly string[]): Promise<void> {
+  const targets = await Promise.all(outputs.map((output) => realpath(output).catch(() => null)));
+  if (targets.every((target) => target === null)) return;
+  const read = new Set(await Promise.all(paths.map((path) => realpath(path))));
+  for (const [index, target] of targets.entries()) {
+    if (target === null || !read.has(target)) continue;
+    throw new UsageError(`${at(outputs, index)} is a file of the model, which the output would replace`, {
+      hint: "give the output another name",
+    });
+  }
 }
 
 /** A model on disk whose weights are not read yet. */
 export interface ModelFiles {
   readonly manifest: unknown;
+  /** The model.json, then its weight files. */
+  readonly paths: readonly string[];
   /**
    * Text that changes whenever the model's files do: the model.json, and of each weight file its path, size, inode and times. Null where a
    * file was written so lately that a later change could leave its times as they are.
@@ -51,14 +71,20 @@ export async function openModelFiles(source: string): Promise<ModelFiles> {
   const shards: Shard[] = [];
   for (const group of groups) {
     const sized = await Promise.all(group.paths.map((name) => sizedShard(folder, name)));
-    checkGroupSize(
-      group,
-      sized.reduce((sum, { byteLength }) => sum + byteLength, 0),
-    );
+    try {
+      checkGroupSize(
+        group,
+        sized.reduce((sum, { byteLength }) => sum + byteLength, 0),
+      );
+    } catch (cause) {
+      for (const shard of sized) await assertNoPointer(shard);
+      throw cause;
+    }
     shards.push(...sized);
   }
   return {
     manifest,
+    paths: [path, ...shards.map((shard) => shard.path)],
     identity: shards.every(isSettled) ? JSON.stringify([text, ...shards.map(({ identity }) => identity)]) : null,
     read: async ({ signal } = {}) => ({
       manifest,
@@ -138,15 +164,33 @@ async function inFolder(folder: string): Promise<string> {
 }
 
 async function readJson(path: string): Promise<string> {
-  const { size } = await stat(path);
-  if (size > MAX_JSON_BYTES) throw new ModelFormatError(`${path} has ${size} bytes, which no model.json has`);
+  const found = await stat(path).catch((cause: unknown) => {
+    throw unreadable(path, cause);
+  });
+  if (!found.isFile()) throw new ModelFormatError(`${path} is not a file`);
+  if (found.size > MAX_JSON_BYTES)
+    throw new ModelFormatError(`${path} has ${found.size} bytes, which no model.json has`);
   const bytes = await readFile(path).catch((cause: unknown) => {
     throw unreadable(path, cause);
   });
   const begins = bytes.toString("hex", 0, 4);
   const other = BEGINNINGS.find(([beginning]) => begins.startsWith(beginning))?.[1];
   if (other !== undefined) throw otherKind(path, other);
-  return bytes.toString("utf8");
+  const text = bytes.toString("utf8");
+  if (LFS_POINTER.test(text)) throw otherKind(path, GIT_LFS);
+  return text;
+}
+
+const LFS_POINTER = /^version https:\/\/git-lfs\./u;
+const MAX_POINTER_BYTES = 1024;
+const GIT_LFS: OtherKind = ["a pointer of Git LFS", "fetch the file itself: git lfs pull"];
+
+/** @throws {ModelFormatError} when a weight file is what a clone without Git LFS leaves in its place */
+async function assertNoPointer({ name, path, byteLength }: Shard): Promise<void> {
+  if (byteLength > MAX_POINTER_BYTES || !LFS_POINTER.test(await readFile(path, "utf8"))) return;
+  throw new ModelFormatError(`the weight file ${name} is a pointer of Git LFS, not the weights: ${path}`, {
+    hint: GIT_LFS[1],
+  });
 }
 
 /** How files of other kinds begin, in hexadecimal, whatever their names end in. */
@@ -225,6 +269,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EPERM: "you may not read it",
   ELOOP: "its links lead back to themselves",
   ENAMETOOLONG: "its name is too long",
+  EISDIR: "it is a folder",
 };
 
 function unreadable(path: string, cause: unknown, hint?: string): ToolError {

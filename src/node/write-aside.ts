@@ -108,6 +108,7 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOSPC: "the disk is full",
   EDQUOT: "your share of the disk is full",
   ENAMETOOLONG: "its name is too long",
+  ELOOP: "its links lead back to themselves",
 };
 
 /** That a path cannot be written, in words for the fault that Node or the system gave. */

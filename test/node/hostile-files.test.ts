@@ -17,10 +17,11 @@ import { gzipSync } from "node:zlib";
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
-import { ModelFormatError, ToolError } from "../../src/errors.ts";
+import { ModelFormatError, ToolError, UsageError } from "../../src/errors.ts";
 import { fromFetch } from "../../src/export/source/fetch.ts";
 import { readModel } from "../../src/node/read-model.ts";
 import { writeAside } from "../../src/node/write-aside.ts";
+import { runCommand } from "../helpers/command.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 const bin = join(root, "dist/bundle/bin.js");
@@ -29,7 +30,10 @@ const folder = mkdtempSync(join(tmpdir(), "tfjs-to-onnx-hostile-"));
 const path = (name: string): string => join(folder, name);
 const text = readFileSync(join(shipped, "model.json"), "utf8");
 
+const pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 2379688\n";
+
 beforeAll(() => {
+  writeFileSync(path("pointer.bin"), pointer);
   writeFileSync(path("model.json"), text);
   writeFileSync(path("weights.bin"), readFileSync(join(shipped, "weights.bin")));
   spawnSync("mkfifo", [path("fifo")]);
@@ -64,6 +68,16 @@ describe("what is no model.json is refused with a plain error", () => {
       "which no model.json has",
     ],
     ["loop.json", (): void => symlinkSync("loop.json", path("loop.json")), "links lead back"],
+    [
+      "loop",
+      (): void => {
+        mkdirSync(path("loop"));
+        symlinkSync("model.json", path("loop/model.json"));
+      },
+      "links lead back",
+    ],
+    ["folder", (): void => void mkdirSync(path("folder/model.json"), { recursive: true }), "is not a file"],
+    ["lfs.json", pointer, "is a pointer of Git LFS"],
     ["nowhere.json", (): void => undefined, "no such file"],
     ["keras.h5", "HDF", "is a Keras file"],
     ["hdf5.json", Buffer.from("894844460d0a1a0a", "hex"), "is a Keras file"],
@@ -117,6 +131,7 @@ describe("weight files", () => {
     [".", "is not a file"],
     ["missing.bin", "is missing"],
     ["model.json", "too short"],
+    ["pointer.bin", "is a pointer of Git LFS"],
   ])("%s is refused", async (shard, message) => {
     const listed = JSON.parse(text, (key, value: unknown): unknown => (key === "paths" ? [shard] : value)) as unknown;
     writeFileSync(path("shards.json"), JSON.stringify(listed));
@@ -124,6 +139,20 @@ describe("weight files", () => {
     expect(error).toBeInstanceOf(ModelFormatError);
     expect(error.message).toContain(message);
   });
+});
+
+test.each(["model.json", "weights.bin"])("an output never replaces the model's own %s", async (name) => {
+  const before = readFileSync(path(name));
+  symlinkSync(path(name), path(`link to ${name}`));
+  for (const out of [path(name), path(`./folder/../${name}`), path(`link to ${name}`)]) {
+    const fault = await faultOf(readModel(path("model.json"), { outputs: [path("new.onnx"), out] }));
+    expect(fault).toBeInstanceOf(UsageError);
+  }
+  expect(runCommand(["export", path("model.json"), "-o", path(name), "--no-verify"])).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining("is a file of the model") as unknown,
+  });
+  expect(readFileSync(path(name)).equals(before)).toBe(true);
 });
 
 const drips = new Set<NodeJS.Timeout>();
