@@ -4,10 +4,11 @@ import type { Command } from "commander";
 
 import type { ImageSet } from "../data/dataset.ts";
 import { imageTensor } from "../data/image-tensor.ts";
+import type { RawModel } from "../export/source/model.ts";
 import type { Session } from "../infer/runtime.ts";
 import { hasLoop, manifestHasLoop } from "../node/has-loop.ts";
 import { loadAt } from "../node/place.ts";
-import { readOnnxFile } from "../node/read-onnx.ts";
+import { readOnnxFile, type OnnxFile } from "../node/read-onnx.ts";
 import { staleExportNote } from "../node/stale-export.ts";
 import { agreement, type Agreement, type LabelledBatches } from "../verify/agreement.ts";
 
@@ -45,6 +46,7 @@ export function create(summary: string): Command {
 
 async function run(json: string, file: string | undefined, options: CompareOptions): Promise<void> {
   const onnxPath = file ?? join(json.endsWith(".json") ? dirname(json) : json, "model.onnx");
+  const sources = await readSources(json, onnxPath);
   const { openDataset } = await import("../node/datasets/open-dataset.ts");
   const opened = await openDataset({
     dataset: options.dataset,
@@ -57,7 +59,7 @@ async function run(json: string, file: string | undefined, options: CompareOptio
   const { set } = opened;
   const stale = await staleExportNote(onnxPath, json.endsWith(".json") ? json : join(json, "model.json"));
   if (stale !== null) note(stale);
-  const sessions = await openSessions(json, onnxPath);
+  const sessions = await openSessions(sources);
   const progress = startProgress("comparing", set.images * sessions.length);
   const rows = await agreement(sessions, batches(set), options.batchSize, (done) => progress.update(done));
   progress.stop();
@@ -69,9 +71,18 @@ async function run(json: string, file: string | undefined, options: CompareOptio
   else printRows(rows, set.images, agreed);
 }
 
-async function openSessions(json: string, onnxPath: string): Promise<Session[]> {
+interface Sources {
+  readonly raw: RawModel;
+  readonly onnx: OnnxFile;
+}
+
+async function readSources(json: string, onnxPath: string): Promise<Sources> {
   const { readModel } = await import("../node/read-model.ts");
-  const [raw, { bytes, header, externalData }] = await Promise.all([readModel(json), readOnnxFile(onnxPath)]);
+  const [raw, onnx] = await Promise.all([readModel(json), readOnnxFile(onnxPath)]);
+  return { raw, onnx };
+}
+
+async function openSessions({ raw, onnx: { bytes, header, externalData } }: Sources): Promise<Session[]> {
   const given = { externalData, onNote: note, loopLimit: hasLoop(header) ? TIME_LIMIT : null };
   return [
     await loadAt({ runtime: "tfjs" }, raw, { ...given, loopLimit: manifestHasLoop(raw.manifest) ? TIME_LIMIT : null }),

@@ -155,6 +155,12 @@ test.each(["model.json", "weights.bin"])("an output never replaces the model's o
   expect(readFileSync(path(name)).equals(before)).toBe(true);
 });
 
+test("compare reads its model before it fetches a test set", () => {
+  const { status, stderr } = runCommand(["compare", path("nowhere"), "--data", path("no-data")]);
+  expect(status).toBe(1);
+  expect(stderr).toMatch(/^error: .*nowhere/u);
+});
+
 const drips = new Set<NodeJS.Timeout>();
 
 function drip(response: ServerResponse, piece: string, everyMs: number): void {
