@@ -55,7 +55,7 @@ export function create(summary: string): Command {
       `sizes of an input's free dimensions, e.g. image=1,64,64,3 (default: ${FREE_SIZE}); may be repeated`,
       parseShape,
     )
-    .option("--svg <file>", "draw the figures as a chart in this SVG file")
+    .option("--svg <file>", "draw the figures as a chart in this SVG file", parseSvg)
     .action(run);
 }
 
@@ -202,6 +202,12 @@ async function readBeside(onnx: string): Promise<TfjsSide> {
     if (!(error instanceof ToolError)) throw error;
     return { ...without, noJson: `${json}: ${error.message}` };
   });
+}
+
+/** @throws {UsageError} for another kind of file, such as the model itself, which the chart would replace */
+function parseSvg(text: string): string {
+  if (extname(text).toLowerCase() === ".svg") return text;
+  throw new UsageError(`--svg takes the name of an .svg file; got "${text}"`);
 }
 
 /** The model.json an ONNX file was made of: of the same name, or the folder's. */

@@ -1,7 +1,7 @@
 import { basename, extname } from "node:path";
 import { fileURLToPath } from "node:url";
 
-import { ToolError } from "../errors.ts";
+import { ToolError, UsageError } from "../errors.ts";
 
 /** Where a model is: on a server, or at a path of this machine. */
 export type ModelAddress =
@@ -12,9 +12,13 @@ export type ModelAddress =
  * Read what a user gives for a model: a path, or an address in any spelling that RFC 3986 allows (`FILE:///`, `file:/`,
  * `file://localhost/`, `HTTP://`, `%20` for a blank).
  *
+ * @throws {UsageError} for an empty text
  * @throws {ToolError} for an address of another kind, or one of no file on this machine
  */
 export function parseModelAddress(text: string): ModelAddress {
+  if (text.trim() === "") {
+    throw new UsageError("the name of the model is empty", { hint: "give a model.json, or the folder that holds it" });
+  }
   // One letter before the colon is a drive of Windows.
   const scheme = /^([a-z][a-z0-9+.-]+):[/\\]/i.exec(text)?.[1]?.toLowerCase();
   if (scheme === undefined) return { kind: "path", path: text };

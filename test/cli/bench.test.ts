@@ -242,6 +242,14 @@ test("a picture that cannot be written is refused before anything is measured", 
   expect(stderr).not.toContain("not run");
 });
 
+test("a chart replaces nothing but a chart", () => {
+  const { status, stderr } = bench(["small.onnx", "--svg", "small.onnx"]);
+  expect([status, stderr]).toEqual([
+    2,
+    expect.stringContaining('--svg takes the name of an .svg file; got "small.onnx"'),
+  ]);
+});
+
 test("sizes of no input, or other than those built in, are wrong usage", () => {
   writeFileSync(join(folder, "small.onnx"), smallDense());
   const sized = (shape: string): Outcome => bench(["small.onnx", "--input-shape", shape]);

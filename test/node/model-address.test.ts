@@ -51,6 +51,7 @@ describe("is refused", () => {
     ["file://elsewhere/model.json", "is not the address of a file on this machine"],
     ["file:///a%2Fb/model.json", "is not the address of a file on this machine"],
     ["http://", "is not an address"],
+    ["", "the name of the model is empty"],
   ] as const) {
     test(text, () => {
       expect(() => parseModelAddress(text)).toThrow(ToolError);
