@@ -70,7 +70,8 @@ describe.skipIf(findBrowser() === undefined)("a browser that this process drives
     // The page's own process lives a little longer than the browser, and may still answer.
     const failure = async (): Promise<string> => session.run({ x }).then(() => "it answered", String);
     await expect.poll(failure, { timeout: 10_000 }).toMatch(/the browser .* ended: SIGKILL/u);
-    await expect(session.dispose()).rejects.toThrow(/the browser .* ended: SIGKILL/u);
+    // The run said it; there is nothing left to dispose of.
+    await session.dispose();
     expect(readdirSync(tmp)).toEqual([]);
     const again = await browserRuntime.load(identity("float32"));
     expect(await again.run({ x })).toEqual({ y: x });
