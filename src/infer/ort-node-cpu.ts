@@ -45,8 +45,8 @@ function withPrefixes({ externalData, ...rest }: InferenceSession.SessionOptions
 }
 
 /**
- * Since 1.29 ONNX Runtime's official builds for Linux and macOS send events to Microsoft, the model's name and hash among
- * them, and keep an identifier of the machine, unless this is set before they start. What the user has set stays.
+ * Turns telemetry off, unless the user has set it. ONNX Runtime's official builds for Linux and macOS send events to Microsoft since 1.29.
+ * The events hold the model's name and hash, and an identifier of the machine is kept. The variable must be set before ONNX Runtime starts.
  */
 function refuseTelemetry(): void {
   process.env["ORT_DISABLE_TELEMETRY"] ??= "1";

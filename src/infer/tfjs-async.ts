@@ -3,8 +3,8 @@ import type * as tfjs from "@tensorflow/tfjs";
 import { inNode } from "./import-package.ts";
 
 /**
- * TF.js's `executeAsync`. Where it fails, loops of the model that had begun go on without anyone who waits for them, and fail in their
- * turn on tensors that are gone, which ends a Node process. They end before this rejects.
+ * TF.js's `executeAsync`. When it fails, loops of the model that have begun go on, and nothing waits for them. They then fail too, on
+ * tensors that were disposed, and such an unhandled failure ends a Node process. Here they end before the failure is passed on.
  */
 export async function executeAsync(
   model: Pick<tfjs.GraphModel, "executeAsync">,

@@ -27,8 +27,9 @@ interface Header {
 }
 
 /**
- * The pixels of a PNG file of the commonest kind: 8 bits a sample (grey: or 1, 2, 4, as scanned text often has), rows in order, no palette, no colour profile, no turn.
- * Small pictures are mostly that, and this takes a millisecond where starting a decoder for all kinds takes a hundred.
+ * The pixels of a PNG file of the commonest kind: 8 bits a sample, or 1, 2 or 4 in grey pictures, as scanned text often has; rows in
+ * order, no palette, no colour profile, no turn. Small pictures are mostly that, and this takes a millisecond where starting a decoder
+ * for all kinds takes a hundred.
  *
  * @param longestSide Larger pictures are left to that decoder, which makes them smaller or refuses them.
  * @returns Null for anything else: another kind of PNG, no PNG, a damaged one.

@@ -39,9 +39,9 @@ const UNKNOWN: TensorFacts = { elementType: null, dims: null, numbers: null };
  * All nodes of a model with types and shapes, as far as inputs, constants, `value_info` and operators imply them. Nodes of bodies come
  * before the node that has the bodies; those of functions come last. What is not known is null; nothing is refused.
  *
- * The rules in src/onnx/operators are not used here. They check the nodes that the exporter makes: they need the type of every input, and
- * throw for operators and element types that the exporter does not write, while this reads files of any tool, whose functions have inputs
- * without types. They would also add every operator's rule to what a page loads to run a model.
+ * The rules in src/onnx/operators are not used here, because they check the nodes that the exporter makes. They need the type of every
+ * input, and throw for operators and element types that the exporter does not write. This function reads files of any tool, and the inputs
+ * of functions in them have no types. The rules would also add every operator's rule to what a page loads to run a model.
  */
 export function inferTypes(model: FileModel): readonly TypedNode[] {
   const nodes: TypedNode[] = [];

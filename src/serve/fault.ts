@@ -60,7 +60,7 @@ const MOST_OF_MESSAGE = 500;
 function shortened(text: string, most: number): string {
   if (text.length <= most) return text;
   const cut = text.slice(0, most / 2);
-  // Half of a surrogate pair is no text that a header can hold.
+  // The cut may leave half of a surrogate pair, which a header cannot hold.
   return `${cut} [${text.length - most} more characters] ${text.slice(-most / 2)}`.replaceAll(LONE_SURROGATE, "\uFFFD");
 }
 

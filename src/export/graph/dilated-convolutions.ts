@@ -3,9 +3,10 @@ import { sizeOf } from "../../tensor.ts";
 import type { GraphSource } from "./source/graph-model.ts";
 import type { GraphNode, NodeOutput } from "./source/node.ts";
 
-// TensorFlow (nn_ops.py, with_space_to_batch) writes a dilated convolution as a plain one between SpaceToBatchND and BatchToSpaceND. With
-// padding (p, q) before and cropping (c, d) after, element j of an axis is, whatever the sizes are, the sum of filter element t times the
-// element c + j + t * block of the padded input: a convolution of that dilation on the input padded by (p - c, q - d).
+// TensorFlow (nn_ops.py, with_space_to_batch) writes a dilated convolution as a plain one between SpaceToBatchND and BatchToSpaceND. Let the
+// first pad an axis by (p, q), and the second crop it by (c, d). Element j of the result is a sum over the filter: its element t times
+// element c + j + t * block of the padded input. This holds for all sizes. It is a convolution whose dilation is the block, of the input
+// padded by (p - c, q - d).
 
 /** What has one filter for all places, and what it may fuse. */
 const CONVOLUTIONS: ReadonlySet<string> = new Set([
@@ -18,7 +19,7 @@ const FUSED: ReadonlySet<string> = new Set(["biasadd", "relu", "relu6", "elu", "
 /** Constants of more elements are no paddings. */
 const MOST_ELEMENTS = 64;
 
-/** The model with one convolution in the place of each BatchToSpaceND that ends a dilated one; what it no longer needs stays in it. */
+/** Replaces each BatchToSpaceND that ends a dilated convolution by one convolution. Nodes that are not used any more stay in the model. */
 export function withDilatedConvolutions(source: GraphSource): GraphSource {
   const nodes = new Map(source.nodes);
   const numbers = new Numbers(source);

@@ -251,7 +251,7 @@ interface Dilated {
   readonly crop?: "block" | "other";
 }
 
-/** What TensorFlow makes of a convolution with dilations, and what is none. */
+/** Dilated convolutions as TensorFlow writes them, and nodes that look like one but are not. */
 const dilated: OpCase[] = [
   ...[
     { name: "", pads: [2, 3, 2, 3], crops: [0, 1, 0, 1] },
