@@ -7,7 +7,7 @@ import { imageTensor } from "../data/image-tensor.ts";
 import type { RawModel } from "../export/source/model.ts";
 import type { Session } from "../infer/runtime.ts";
 import { hasLoop, manifestHasLoop } from "../node/has-loop.ts";
-import { loadAt } from "../node/place.ts";
+import { loadAt, LOOP_TIME_LIMIT } from "../node/place.ts";
 import { readOnnxFile, type OnnxFile } from "../node/read-onnx.ts";
 import { staleExportNote } from "../node/stale-export.ts";
 import { agreement, type Agreement, type LabelledBatches } from "../verify/agreement.ts";
@@ -27,8 +27,6 @@ interface CompareOptions extends CommonOptions {
 
 /** Probabilities further apart than this are a fault: float32 kernels differ by about 2e-6 on the shipped network. */
 const LARGEST_DIFFERENCE = 1e-5;
-/** Seconds that a run of a model with a loop may take. */
-const TIME_LIMIT = 300;
 
 export function create(summary: string): Command {
   return baseCommand("compare", summary, [
@@ -83,9 +81,12 @@ async function readSources(json: string, onnxPath: string): Promise<Sources> {
 }
 
 async function openSessions({ raw, onnx: { bytes, header, externalData } }: Sources): Promise<Session[]> {
-  const given = { externalData, onNote: note, loopLimit: hasLoop(header) ? TIME_LIMIT : null };
+  const given = { externalData, onNote: note, loopLimit: hasLoop(header) ? LOOP_TIME_LIMIT : null };
   return [
-    await loadAt({ runtime: "tfjs" }, raw, { ...given, loopLimit: manifestHasLoop(raw.manifest) ? TIME_LIMIT : null }),
+    await loadAt({ runtime: "tfjs" }, raw, {
+      ...given,
+      loopLimit: manifestHasLoop(raw.manifest) ? LOOP_TIME_LIMIT : null,
+    }),
     await loadAt({ runtime: "node" }, bytes, given),
     await loadAt({ runtime: "web" }, bytes, given),
   ];

@@ -7,14 +7,14 @@ import { UsageError } from "../errors.ts";
 import type { Decode } from "../infer/read-lines.ts";
 import type { Recognizer } from "../metadata.ts";
 import { findModel } from "../node/open-recognizer.ts";
-import { loadAt } from "../node/place.ts";
+import { loadAt, LOOP_TIME_LIMIT } from "../node/place.ts";
 import { modelName } from "../node/shipped-models.ts";
 import { staleExportNote } from "../node/stale-export.ts";
 
 import { baseCommand, type CommonOptions } from "./base-command.ts";
 import type { DecodingOptions } from "./infer/decoding.ts";
 import { assertTensor } from "./infer/tensor-arguments.ts";
-import { collect, parseWhole } from "./option-parsers.ts";
+import { collect, parseTimeLimit, parseWhole } from "./option-parsers.ts";
 import { note } from "./output.ts";
 import { ownCommand, shellQuoted } from "../node/own-command.ts";
 import { delayWasmWork } from "./patient-wasm.ts";
@@ -33,9 +33,6 @@ interface InferOptions extends CommonOptions, PlaceOptions, DecodingOptions {
   readonly out?: string;
   readonly timeLimit: number;
 }
-
-/** Seconds. */
-const TIME_LIMIT = 300;
 
 export function create(summary: string): Command {
   const command = baseCommand("infer", summary, [
@@ -98,8 +95,8 @@ export function create(summary: string): Command {
     .option(
       "--time-limit <seconds>",
       "give up a run that takes longer, of a model with loops; 0 for no limit",
-      parseWhole("--time-limit", 0),
-      TIME_LIMIT,
+      parseTimeLimit,
+      LOOP_TIME_LIMIT,
     )
     .action(run);
 }
@@ -128,8 +125,7 @@ async function run(inputs: readonly string[], options: InferOptions): Promise<vo
   if (place.runtime !== "node" && place.browser !== true) delayWasmWork();
   const stale = options.model === undefined || options.runtime === "tfjs" ? null : await staleExportNote(found.path);
   if (stale !== null) note(stale);
-  const limit = options.timeLimit === 0 ? Infinity : options.timeLimit;
-  const loopLimit = found.hasLoop ? limit : null;
+  const loopLimit = found.hasLoop ? options.timeLimit : null;
   const session = await loadAt(place, found.model, { externalData: found.externalData, onNote: note, loopLimit });
   const loaded = { session, model: modelName(found.path), browser: place.browser === true };
   try {

@@ -23,6 +23,12 @@ export function parseWhole(option: string, least: number, most?: number): (text:
   };
 }
 
+/** Seconds that a run may take; Infinity for 0. */
+export function parseTimeLimit(text: string): number {
+  const seconds = parseWhole("--time-limit", 0)(text);
+  return seconds === 0 ? Infinity : seconds;
+}
+
 /** A finite number of at least 0. */
 export function parseTolerance(option: string): (text: string) => number {
   return (text) => {

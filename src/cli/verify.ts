@@ -11,7 +11,7 @@ import { verifyModel, type ModelVerification, type Target } from "../verify/veri
 
 import { baseCommand, type CommonOptions } from "./base-command.ts";
 import { formatDifference } from "./format.ts";
-import { collect, parseTolerance, parseWhole } from "./option-parsers.ts";
+import { collect, parseTimeLimit, parseTolerance, parseWhole } from "./option-parsers.ts";
 import { note, printJson, printLine } from "./output.ts";
 import { addPlacesOptions, placesOf, type PlacesOptions } from "./place-options.ts";
 import { loadPlugins } from "./plugins.ts";
@@ -50,12 +50,7 @@ export function create(summary: string): Command {
     )
     .option("--rtol <x>", `relative tolerance (default: ${DEFAULT_TOLERANCE.rtol})`, parseTolerance("--rtol"))
     .option("--seed <n>", "seed of the random inputs", parseWhole("--seed", 0), 1)
-    .option(
-      "--time-limit <seconds>",
-      "leave out runs that do not fit; 0 for no limit",
-      parseWhole("--time-limit", 0),
-      60,
-    )
+    .option("--time-limit <seconds>", "leave out runs that do not fit; 0 for no limit", parseTimeLimit, 60)
     .option(
       "--plugin <module>",
       "a module with converters of layers or operators of your own; may be repeated",
@@ -72,7 +67,7 @@ async function run(model: string, file: string, options: VerifyCommandOptions): 
   const { readModel } = await import("../node/read-model.ts");
   const [raw, onnx] = await Promise.all([readModel(model), readOnnxFile(file)]);
   assertInstalled(packagesToVerify(places));
-  const timeLimit = options.timeLimit === 0 ? Infinity : options.timeLimit;
+  const { timeLimit } = options;
   const reporter = reportVerification();
   const result = await verifyModel(raw, await readAnyModel(raw), onnx.bytes, {
     targets: places.map((place) => targetAt(place, onnx, timeLimit)),

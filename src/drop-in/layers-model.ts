@@ -12,8 +12,6 @@ import type { LayerFacts, Port, Shape } from "./facts.ts";
 import { print } from "./notes.ts";
 import { runPart, type LoadedParts, type Part } from "./parts.ts";
 import {
-  presenter,
-  readInputs,
   sortInputs,
   type AnyInputs,
   type Given,
@@ -22,7 +20,6 @@ import {
   type PlainTensor,
   type Result,
 } from "./results.ts";
-import { SharedDevice } from "./shared-device.ts";
 import { summaryOf } from "./summary.ts";
 import { isTfjsTensor } from "./tensors.ts";
 import { noGraph, noSaving, noTraining, noWeights } from "./unsupported.ts";
@@ -339,22 +336,19 @@ export class LayersModel {
   async #run(inputs: AnyInputs, names: readonly string[] | null, batchSize: number | null): Promise<Result[]> {
     const { whole, facts } = this.#parts;
     const given = this.#given(inputs, whole.session.inputs);
-    const shared = isOneRun(given, batchSize) ? SharedDevice.of(whole.session.onDevice, given) : null;
-    const run = shared === null ? null : beginRun(given, true, whole.session.onDevice);
-    const present = presenter(given);
-    const reading = run === null ? readInputs(given, true) : null;
+    const runs = isOneRun(given, batchSize) ? whole.session.onDevice : undefined;
+    const run = beginRun(given, true, runs, (part, feeds) => runBatches(part, feeds, batchSize));
     const layers = names?.map((name) => layerOf(name, this.layers)) ?? facts.outputs.map(({ key }) => key);
     const own = layers.flatMap(
       (layer) => facts.outputs.find(({ key, index }) => key === layer && index === 0)?.onnx ?? [],
     );
     const opening = names === null || own.length === layers.length ? null : this.#parts.inner([...new Set(layers)]);
-    const [feeds, inner] = await Promise.all([reading, opening]);
+    const inner = await opening;
     const distinct = [...new Set(layers)];
     let part: Part = whole;
     if (inner !== null) part = { ...inner, outputs: layers.map((layer) => at(inner.outputs, distinct.indexOf(layer))) };
     else if (names !== null) part = { ...whole, outputs: own };
-    if (run !== null) return run(part, layers);
-    return present(await runBatches(part, Object.fromEntries(feeds ?? []), batchSize), layers);
+    return run(part, layers);
   }
 
   #given(inputs: AnyInputs, wanted: readonly ValueInfo[]): Given[] {

@@ -1,3 +1,5 @@
+import { isObject } from "../export/source/json.ts";
+import { ownValue } from "../export/source/model-kind.ts";
 import type { OnnxHeader } from "../onnx/header.ts";
 
 /** Operators of TensorFlow whose number of turns the data may decide. */
@@ -17,7 +19,7 @@ export function manifestHasLoop(manifest: unknown): boolean {
 }
 
 function entry(value: unknown, key: string): unknown {
-  return typeof value === "object" && value !== null && Object.hasOwn(value, key) ? Reflect.get(value, key) : undefined;
+  return isObject(value) ? ownValue(value, key) : undefined;
 }
 
 function items(value: unknown): readonly unknown[] {

@@ -19,6 +19,9 @@ export function placeName({ runtime, provider, threads, browser }: Place): strin
   return threads === undefined ? name : `${name}, ${threads} ${threads === 1 ? "thread" : "threads"}`;
 }
 
+/** Seconds that a run of a model with a loop may take, unless another limit is given. */
+export const LOOP_TIME_LIMIT = 300;
+
 /** What a model is loaded with. */
 export interface LoadOptions extends Pick<SessionOptions, "externalData" | "onNote"> {
   /**

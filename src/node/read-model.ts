@@ -1,4 +1,4 @@
-import { open, readdir, readFile, realpath, stat } from "node:fs/promises";
+import { open, readdir, readFile, stat } from "node:fs/promises";
 import { basename, dirname, extname, join, resolve } from "node:path";
 
 import { ModelFormatError, ToolError, UsageError } from "../errors.ts";
@@ -10,7 +10,7 @@ import { checkGroupSize, checkShardPath, inParallel, MAX_JSON_BYTES, parseManife
 import { codeOf } from "./error-code.ts";
 import { parseModelAddress } from "./model-address.ts";
 import { nearPath } from "./near-path.ts";
-import { at } from "../require.ts";
+import { outputOverInput } from "./output-over-input.ts";
 
 const READS_AT_ONCE = 8;
 
@@ -37,15 +37,11 @@ export async function readModel(source: string, options: ReadModelOptions = {}):
 }
 
 async function assertModelKept(paths: readonly string[], outputs: readonly string[]): Promise<void> {
-  const targets = await Promise.all(outputs.map((output) => realpath(output).catch(() => null)));
-  if (targets.every((target) => target === null)) return;
-  const read = new Set(await Promise.all(paths.map((path) => realpath(path))));
-  for (const [index, target] of targets.entries()) {
-    if (target === null || !read.has(target)) continue;
-    throw new UsageError(`${at(outputs, index)} is a file of the model, which the output would replace`, {
-      hint: "give the output another name",
-    });
-  }
+  const output = await outputOverInput(outputs, paths);
+  if (output === null) return;
+  throw new UsageError(`${output} is a file of the model, which the output would replace`, {
+    hint: "give the output another name",
+  });
 }
 
 /** A model on disk whose weights are not read yet. */
@@ -106,15 +102,22 @@ type OtherKind = readonly [kind: string, hint: string];
 const ARCHIVE: OtherKind = ["an archive", "unpack it and give the model.json in it"];
 const UTF_16: OtherKind = ["text in UTF-16", "save it as UTF-8, as TF.js does"];
 
+const HDF5: OtherKind = [
+  "a Keras file",
+  "convert it first: tensorflowjs_converter --input_format=keras FILE.h5 FOLDER",
+];
+const SAVED_MODEL: OtherKind = [
+  "a TensorFlow SavedModel",
+  "this tool reads TF.js models; for a SavedModel use tf2onnx (python -m tf2onnx.convert --saved-model FOLDER)",
+];
+const GIT_LFS: OtherKind = ["a pointer of Git LFS", "fetch the file itself: git lfs pull"];
+
 /** What people have instead of a model.json, and how they get one. */
 const OTHER_KINDS: Readonly<Record<string, OtherKind>> = {
-  ".h5": ["a Keras file", "convert it first: tensorflowjs_converter --input_format=keras FILE.h5 FOLDER"],
+  ".h5": HDF5,
   ".hdf5": ["a Keras file", "convert it first: tensorflowjs_converter --input_format=keras FILE.hdf5 FOLDER"],
   ".keras": ["a Keras file", "convert it first: tensorflowjs_converter --input_format=keras_keras FILE.keras FOLDER"],
-  ".pb": [
-    "a TensorFlow SavedModel",
-    "this tool reads TF.js models; for a SavedModel use tf2onnx (python -m tf2onnx.convert --saved-model FOLDER)",
-  ],
+  ".pb": SAVED_MODEL,
   ".tflite": [
     "a TensorFlow Lite model",
     "this tool reads TF.js models; for TensorFlow Lite use tf2onnx (python -m tf2onnx.convert --tflite FILE)",
@@ -153,12 +156,11 @@ async function inFolder(folder: string): Promise<string> {
   throw new ModelFormatError(
     `the folder ${folder} has no model.json${isSavedModel ? "; it is a TensorFlow SavedModel" : ""}`,
     {
-      hint:
-        OTHER_KINDS[".pb"] !== undefined && isSavedModel
-          ? OTHER_KINDS[".pb"][1]
-          : others.length === 0
-            ? "give a model.json, or the folder that holds it"
-            : `is it ${join(folder, others[0] ?? "")}? Then give that file`,
+      hint: isSavedModel
+        ? SAVED_MODEL[1]
+        : others.length === 0
+          ? "give a model.json, or the folder that holds it"
+          : `is it ${join(folder, others[0] ?? "")}? Then give that file`,
     },
   );
 }
@@ -183,7 +185,6 @@ async function readJson(path: string): Promise<string> {
 
 const LFS_POINTER = /^version https:\/\/git-lfs\./u;
 const MAX_POINTER_BYTES = 1024;
-const GIT_LFS: OtherKind = ["a pointer of Git LFS", "fetch the file itself: git lfs pull"];
 
 /** @throws {ModelFormatError} when a weight file is what a clone without Git LFS leaves in its place */
 async function assertNoPointer({ name, path, byteLength }: Shard): Promise<void> {
@@ -197,7 +198,7 @@ async function assertNoPointer({ name, path, byteLength }: Shard): Promise<void>
 const BEGINNINGS: readonly (readonly [begins: string, kind: OtherKind])[] = [
   ["504b0304", ARCHIVE],
   ["1f8b", ARCHIVE],
-  ["89484446", ["a Keras file", "convert it first: tensorflowjs_converter --input_format=keras FILE.h5 FOLDER"]],
+  ["89484446", HDF5],
   ["fffe", UTF_16],
   ["feff", UTF_16],
 ];

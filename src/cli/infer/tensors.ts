@@ -1,10 +1,10 @@
-import { realpath } from "node:fs/promises";
 import { join } from "node:path";
 
 import { UsageError } from "../../errors.ts";
 import { halfToNumber } from "../../half.ts";
 import { checkNames } from "../../infer/check-feeds.ts";
 import { encodeNpy } from "../../node/npy.ts";
+import { outputOverInput } from "../../node/output-over-input.ts";
 import { writeAside } from "../../node/write-aside.ts";
 import { valueOf } from "../../require.ts";
 import type { Tensor } from "../../tensor.ts";
@@ -75,10 +75,9 @@ function firstValues({ dtype, data }: Tensor): string {
 /** @throws {UsageError} when an output's file is an input's */
 async function assertInputsKept(given: readonly GivenTensor[], files: ReadonlyMap<string, string>): Promise<void> {
   const inputs = given.flatMap(({ source }) => (source.kind === "random" ? [] : [source.file]));
-  const read = new Set(await Promise.all(inputs.map((file) => realpath(file))));
+  const over = await outputOverInput(files.values(), inputs);
   for (const [name, file] of files) {
-    const target = await realpath(file).catch(() => null);
-    if (target === null || !read.has(target)) continue;
+    if (file !== over) continue;
     throw new UsageError(`the output "${name}" would be written over an input's file: ${file}`, {
       hint: "give another folder with --out",
     });

@@ -1,6 +1,7 @@
 import { byteAt, doubleAt, intAt } from "../../require.ts";
 
 import type { ReadCharacter } from "./greedy.ts";
+import { latticeOf } from "./lattice.ts";
 import { NEVER, scoreAt, type Steps } from "./matrix.ts";
 
 /**
@@ -27,18 +28,15 @@ export function alignLabel(log: Steps, label: readonly number[]): ReadCharacter[
 function likeliestPath(log: Steps, label: readonly number[]): Int32Array | null {
   const { steps } = log;
   const blank = log.classes - 1;
-  const places = 2 * label.length + 1;
-  const symbols = new Int32Array(places).fill(blank);
-  label.forEach((symbol, index) => (symbols[2 * index + 1] = symbol));
+  const { symbols, band } = latticeOf(label, steps, blank);
+  const places = symbols.length;
   /** How far back in the label the best path to each place came from, [T, places]. */
   const moves = new Uint8Array(steps * places);
   /** Log-probability of the best path to each place; before the first step all are at the first blank. */
   const best = new Float64Array(places).fill(NEVER);
   best[0] = 0;
   for (let step = 0; step < steps; step++) {
-    // Places that a path from the start reaches by now, and from which it can still reach the end.
-    const first = Math.max(0, places - 2 * (steps - step));
-    const last = Math.min(places - 1, 2 * step + 1);
+    const [first, last] = band(step);
     const ofBlank = scoreAt(log, step, blank);
     // From the end, so that the places before still have what they had after the last step.
     for (let place = last; place >= first; place--) {

@@ -1,5 +1,6 @@
 import { doubleAt, intAt } from "../../require.ts";
 
+import { latticeOf } from "./lattice.ts";
 import { NEVER, scoreAt, type Steps } from "./matrix.ts";
 
 /**
@@ -13,9 +14,7 @@ export function labelProbability(log: Steps, label: readonly number[]): number {
   const { steps } = log;
   if (steps === 0) return label.length === 0 ? 0 : NEVER;
   const blank = log.classes - 1;
-  /** The label with a blank before and after each of its characters. */
-  const symbols = new Int32Array(2 * label.length + 1).fill(blank);
-  label.forEach((symbol, index) => (symbols[2 * index + 1] = symbol));
+  const { symbols, band } = latticeOf(label, steps, blank);
   const places = symbols.length;
   /** Sum of the probabilities of the paths to each place, divided by `exp(scale)`. */
   const paths = new Float64Array(places);
@@ -24,9 +23,7 @@ export function labelProbability(log: Steps, label: readonly number[]): number {
   let scale = 0;
   paths[0] = 1;
   for (let step = 0; step < steps; step++) {
-    // Places that a path from the start reaches by now, and from which it can still reach the end.
-    const first = Math.max(0, places - 2 * (steps - step));
-    const last = Math.min(places - 1, 2 * step + 1);
+    const [first, last] = band(step);
     let likeliest = NEVER;
     for (let place = first; place <= last; place++) {
       likeliest = Math.max(likeliest, scoreAt(log, step, intAt(symbols, place)));

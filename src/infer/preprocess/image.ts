@@ -86,24 +86,14 @@ function plainBytes(data: Image["data"]): Float32Array | Uint8Array {
   return new Uint8Array(data.buffer, data.byteOffset, data.length);
 }
 
-/** A picture whose colours are all grey with one channel, others as they are: a scan or a drawing is often stored in three alike. */
+/** A picture whose three channels are alike with one of them, others as they are: grey pictures are often stored so. */
 export function withoutAlikeChannels(picture: Raster): Raster {
   const { width, height, channels, data } = picture;
   if (channels === 1) return picture;
-  const count = width * height;
-  if (data instanceof Float32Array) {
-    const grey = new Float32Array(count);
-    for (let pixel = 0, place = 0; pixel < count; pixel++, place += 3) {
-      const red = floatAt(data, place);
-      if (red !== floatAt(data, place + 1) || red !== floatAt(data, place + 2)) return picture;
-      grey[pixel] = red;
-    }
-    return { width, height, channels: 1, data: grey };
-  }
-  const grey = new Uint8Array(count);
-  for (let pixel = 0, place = 0; pixel < count; pixel++, place += 3) {
-    const red = byteAt(data, place);
-    if (red !== byteAt(data, place + 1) || red !== byteAt(data, place + 2)) return picture;
+  const grey = data instanceof Float32Array ? new Float32Array(width * height) : new Uint8Array(width * height);
+  for (let pixel = 0, place = 0; pixel < grey.length; pixel++, place += 3) {
+    const red = data[place];
+    if (red === undefined || red !== data[place + 1] || red !== data[place + 2]) return picture;
     grey[pixel] = red;
   }
   return { width, height, channels: 1, data: grey };
